@@ -1,0 +1,127 @@
+"""Ask for an environment's access to a route: the subject kind `access`, its evidence and its effect."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db import transaction
+
+from access.evidence import collect
+from access.granting import RouteDisabled, grant, lock_environment
+from access.models import Grant
+from approvals.models import Decision, Request
+from approvals.subjects import SubjectKind
+from approvals.submit import submit
+from catalog.models import Route
+from refusals.errors import Conflict
+from tenants.models import Environment, User
+from tenants.scoping import require
+
+KIND = "access"
+
+
+class GrantedAlready(Conflict):
+    code = "granted_already"
+    title = "There is access already"
+
+
+def subject_key(environment: Environment, route: Route) -> str:
+    """What names this access among all: the keys of the environment and the route."""
+    return f"{environment.pk}:{route.pk}"
+
+
+@transaction.atomic
+def request_access(
+    *,
+    environment: Environment,
+    route: Route,
+    purpose: str,
+    by: User,
+    expected_calls_per_day: int | None = None,
+    at: dt.datetime | None = None,
+) -> Request:
+    """Ask that `environment` may call `route`.
+
+    Raises `Missing` or `Forbidden` (needs `tenants.request_access`), `RouteDisabled`, `GrantedAlready` and the refusals
+    of `approvals.submit`. `at` dates demonstration data back.
+    """
+    require(by, "tenants.request_access", environment.tenant)
+    if not route.is_enabled:
+        raise RouteDisabled(f"{route} is switched off by the platform team, so access cannot be requested.")
+    held = Grant.objects.in_force().filter(environment=environment, route=route).first()
+    if held is not None:
+        raise GrantedAlready(
+            f"{environment} may call {route} already"
+            f"{f', until {held.expires_at:%d %b %Y}' if held.expires_at else ''}. You can use it now.",
+            way_out=route.model.get_absolute_url(),
+            field="environment",
+        )
+    return submit(
+        subject_kind=KIND,
+        subject_key=subject_key(environment, route),
+        title=f"{environment.project.name} asks to use {_named(route)} in {environment.kind}",
+        reason=purpose,
+        facts={
+            "route": route.slug,
+            "route_id": route.pk,
+            "model": route.model.slug,
+            "environment": environment.path,
+            "expected_calls_per_day": expected_calls_per_day,
+        },
+        tenant=environment.tenant,
+        environment=environment,
+        by=by,
+        at=at,
+    )
+
+
+def _named(route: Route) -> str:
+    name = route.model.name
+    return name if route.model.routes.count() == 1 else f"{name} ({route.slug})"
+
+
+def route_of(request: Request) -> Route:
+    """The route that an access request is about."""
+    return Route.objects.select_related("model").get(pk=request.subject_key.partition(":")[2])
+
+
+def _environment(request: Request) -> Environment:
+    return Environment.objects.select_related("tenant", "project").get(pk=request.environment_id)
+
+
+def _lock(request: Request) -> None:
+    lock_environment(_environment(request))
+
+
+def _give(request: Request, decision: Decision, by: Any) -> None:
+    grant(
+        environment=_environment(request),
+        route=route_of(request),
+        decision=decision,
+        purpose=request.reason,
+        expires_at=decision.valid_until,
+        by=by,
+    )
+
+
+def _page(request: Request) -> str:
+    route = Route.objects.select_related("model").filter(pk=request.subject_key.partition(":")[2]).first()
+    return route.model.get_absolute_url() if route else ""
+
+
+ACCESS = SubjectKind(
+    slug=KIND,
+    name="Access to a model",
+    effect="The environment may call the model at once, with its own keys and in the playground.",
+    on_approved=_give,
+    lock=_lock,
+    evidence=collect,
+    page=_page,
+    looks_at=(
+        "Is the purpose clear, and does it fit the environment?",
+        "Is the model fit for the data that will be sent to it: provider, region, licence?",
+        "What will the expected volume cost, and who answers for it?",
+        "Is the model kept, or will it be retired soon?",
+    ),
+)

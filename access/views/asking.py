@@ -1,0 +1,99 @@
+"""Ask for access to a route: the form with who will decide, how long that takes and what they look at beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from access.asking import ACCESS, KIND, request_access, subject_key
+from access.forms import AccessForm
+from access.models import Grant
+from access.outlook import outlook
+from approvals.models import Request
+from approvals.states import OPEN_STATES
+from approvals.submit import OpenRequestExists
+from approvals.viewer import viewer_of
+from catalog.models import Route
+from refusals.errors import Conflict, Invalid, Missing
+from tenants.models import Environment, User
+from tenants.scoping import visible
+from tenants.where import chosen
+
+
+def ask(request: HttpRequest, route: str) -> HttpResponse:
+    """`/requests/new/access/<route>/?environment=tenant/project/kind`."""
+    viewer = viewer_of(request)
+    wanted = Route.objects.select_related("model").filter(slug=route, is_enabled=True).first()
+    if wanted is None:
+        raise Missing(f"There is no route “{route}”. Look for it in the catalog.", way_out="/catalog/")
+    environments = _environments(viewer)
+    if not environments:
+        return render(request, "access/no_tenant.html", {"route": wanted})
+    form = AccessForm(
+        request.POST or None,
+        environments=environments,
+        taken=_taken(wanted, environments),
+        initial={"environment": _preset(request, wanted, environments)},
+    )
+    status = 200
+    if request.method == "POST" and form.is_valid():
+        try:
+            sent = request_access(route=wanted, by=viewer, **form.cleaned_data)
+        except OpenRequestExists as earlier:
+            messages.info(request, earlier.sentence)
+            return redirect(earlier.way_out)
+        except (Conflict, Invalid) as refused:
+            form.add_error(_field(refused), refused.sentence)
+        else:
+            messages.success(request, f"Your request is sent as R-{sent.number}.")
+            return redirect(sent)
+    if form.errors:
+        status = 422
+    context: dict[str, Any] = {
+        "route": wanted,
+        "form": form,
+        "outlooks": [outlook(KIND, kind) for kind in _kinds(environments)],
+        "kind": ACCESS,
+    }
+    return render(request, "access/ask.html", context, status=status)
+
+
+def _environments(viewer: User) -> list[Environment]:
+    rows = Environment.objects.select_related("tenant", "project").order_by("tenant__name", "project__name", "kind")
+    rows = rows.filter(tenant__archived_at=None, project__archived_at=None)
+    return list(visible(viewer, rows, "tenants.request_access"))
+
+
+def _taken(route: Route, environments: list[Environment]) -> dict[str, str]:
+    """Environments that hold the grant already or asked for it, with the words that say so."""
+    by_key = {subject_key(environment, route): environment.path for environment in environments}
+    path_of = {environment.pk: environment.path for environment in environments}
+    held = Grant.objects.in_force().filter(route=route, environment__in=environments)
+    open_requests = Request.objects.filter(subject_kind=KIND, subject_key__in=list(by_key), state__in=OPEN_STATES)
+    return {
+        **{by_key[request.subject_key]: f"asked for in R-{request.number}" for request in open_requests},
+        **{path_of[environment_id]: "granted" for environment_id in held.values_list("environment_id", flat=True)},
+    }
+
+
+def _preset(request: HttpRequest, route: Route, environments: list[Environment]) -> str:
+    """The environment named in the address, else the one worked in, else the only free one."""
+    paths = [environment.path for environment in environments]
+    where = chosen(request)
+    for wished in (request.GET.get("environment", ""), where["path"] if where else ""):
+        if wished in paths:
+            return wished
+    free = [path for path in paths if path not in _taken(route, environments)]
+    return free[0] if len(free) == 1 else ""
+
+
+def _kinds(environments: list[Environment]) -> list[str]:
+    present = {environment.kind for environment in environments}
+    return [kind for kind in Environment.Kind.values if kind in present]
+
+
+def _field(refused: Conflict | Invalid) -> str | None:
+    return {"environment": "environment", "reason": "purpose"}.get(refused.field)

@@ -1,0 +1,67 @@
+"""Who sits on which board."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from approvals.models import Board, Policy, Seat
+from audit.record import record
+from refusals.errors import Conflict, Invalid
+from tenants.models import User
+
+
+class BoardExists(Invalid):
+    code = "board_exists"
+
+
+class SeatNeeded(Conflict):
+    code = "seat_needed"
+    title = "The board would be too small"
+
+
+@transaction.atomic
+def create_board(*, slug: str, name: str, purpose: str = "", by: Any) -> Board:
+    """Create a board without members. Raises `BoardExists`, `Invalid`."""
+    if Board.objects.filter(slug=slug).exists():
+        raise BoardExists(f"There is already a board “{slug}”.", field="slug")
+    board = Board(slug=slug, name=name.strip(), purpose=purpose.strip())
+    try:
+        board.full_clean()
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        raise Invalid(" ".join(messages), field=field) from error
+    board.save()
+    record("board.created", by=by, subject=board, slug=slug)
+    return board
+
+
+@transaction.atomic
+def seat(*, board: Board, user: User, by: Any) -> Seat:
+    """Give `user` a seat; a second time changes nothing."""
+    place, is_new = Seat.objects.get_or_create(board=board, user=user)
+    if is_new:
+        record("seat.taken", by=by, subject=board, user=user.username)
+    return place
+
+
+@transaction.atomic
+def unseat(*, board: Board, user: User, by: Any) -> None:
+    """Take the seat of `user` away; votes that they cast stay. Raises `SeatNeeded` when a policy in force needs it."""
+    Board.objects.select_for_update(no_key=True).get(pk=board.pk)
+    place = Seat.objects.filter(board=board, user=user).first()
+    if place is None:
+        return
+    left = board.seats.filter(user__is_active=True).exclude(pk=place.pk).count()
+    for policy in Policy.objects.filter(superseded_at=None):
+        needed = max((stage["quorum"] for stage in policy.stages if stage["board"] == board.slug), default=0)
+        if left < needed:
+            raise SeatNeeded(
+                f"{policy.sentence} It needs {needed} of {board}, and {left} would be left. Seat somebody else first"
+                " or change the policy.",
+                way_out="/platform/policies/",
+            )
+    place.delete()
+    record("seat.left", by=by, subject=board, user=user.username)

@@ -1,0 +1,106 @@
+"""Freeze the outcome of a request: what was asked, by whom, under which policy, on which evidence, who voted and why.
+
+Called by voting inside its transaction; the effect of an approval happens here or not at all.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from approvals.models import Decision, Request, Vote
+from approvals.sealing import hash_of, storable
+from approvals.states import Verb
+from approvals.subjects import kind_of
+from approvals.transitions import close_reviews, move
+from audit.record import record
+from tenants.models import User
+from tenants.notifications import notify
+
+
+def decide(*, request: Request, verb: Verb, by: User, at: dt.datetime) -> Decision:
+    """Close `request` by `verb` (approve or refuse), freeze the decision and bring about its effect."""
+    transition = move(request, verb, at=at)
+    close_reviews(request, at=at)
+    validity = request.policy.validity_days
+    frozen = storable(_record(request, str(transition.to), at))
+    decision = Decision.objects.create(
+        request=request,
+        outcome=str(transition.to),
+        record=frozen,
+        hash=hash_of(frozen),
+        decided_at=at,
+        valid_until=at + dt.timedelta(days=validity) if validity and verb == Verb.APPROVE else None,
+        is_demonstration=request.is_demonstration,
+    )
+    record(
+        transition.audit,
+        by=by,
+        subject=request,
+        tenant=request.tenant.slug if request.tenant else "",
+        decision=str(decision.pk),
+        hash=decision.hash,
+    )
+    if verb == Verb.APPROVE:
+        kind_of(request.subject_kind).on_approved(request, decision, by)
+    notify(
+        [request.requester],
+        title=f"{transition.to.label}: {request.title}",
+        body=Vote.objects.filter(review__request=request).latest("at").comment,
+        path=request.get_absolute_url(),
+    )
+    return decision
+
+
+def _record(request: Request, outcome: str, at: dt.datetime) -> dict[str, Any]:
+    policy, kind = request.policy, kind_of(request.subject_kind)
+    return {
+        "form": "atrium decision 1",
+        "outcome": outcome,
+        "decided_at": at.isoformat(),
+        "request": {
+            "id": str(request.pk),
+            "number": request.number,
+            "subject_kind": request.subject_kind,
+            "subject_key": request.subject_key,
+            "title": request.title,
+            "reason": request.reason,
+            "facts": request.facts,
+            "tenant": request.tenant.slug if request.tenant else "",
+            "environment": request.environment.path if request.environment else "",
+            "requester": _person(request.requester),
+            "submitted_at": request.created_at.isoformat(),
+        },
+        "policy": {
+            "subject_kind": policy.subject_kind,
+            "environment_kind": policy.environment_kind,
+            "version": policy.version,
+            "sentence": policy.sentence,
+            "stages": policy.stages,
+            "validity_days": policy.validity_days,
+        },
+        "evidence": [fact.frozen() for fact in kind.evidence(request)],
+        "reviews": [
+            {
+                "position": review.position,
+                "board": review.board.slug,
+                "board_name": review.board.name,
+                "quorum": review.quorum,
+                "outcome": review.outcome,
+                "votes": [
+                    {
+                        "voter": _person(vote.voter),
+                        "verdict": vote.verdict,
+                        "comment": vote.comment,
+                        "at": vote.at.isoformat(),
+                    }
+                    for vote in review.votes.all()
+                ],
+            }
+            for review in request.reviews.select_related("board").prefetch_related("votes__voter")
+        ],
+    }
+
+
+def _person(user: User) -> dict[str, str]:
+    return {"id": str(user.pk), "username": user.username, "name": str(user)}

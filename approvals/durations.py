@@ -1,0 +1,64 @@
+"""How long decisions take, from real history: what a requester may expect, and where a board is slow."""
+
+from __future__ import annotations
+
+import datetime as dt
+import statistics
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from approvals.models import Request
+from approvals.states import State
+
+LOOK_BACK = dt.timedelta(days=365)
+ENOUGH = 200  # the newest decisions say enough
+
+
+@dataclass(frozen=True)
+class Typical:
+    """Half of `count` decisions took at most `median`, four of five at most `most`."""
+
+    median: dt.timedelta
+    most: dt.timedelta
+    count: int
+
+
+@dataclass(frozen=True)
+class Week:
+    """The decisions of the week that began on `monday`, with their median time in hours (None: no decision)."""
+
+    monday: dt.date
+    count: int
+    median_hours: float | None
+
+
+def typical(subject_kind: str, environment_kind: str = "") -> Typical | None:
+    """How long requests of this kind took; None while there is no history."""
+    decided = _decided().filter(subject_kind=subject_kind)
+    if environment_kind:
+        decided = decided.filter(environment__kind=environment_kind)
+    took = sorted(closed - sent for sent, closed in decided.values_list("created_at", "closed_at")[:ENOUGH])
+    if not took:
+        return None
+    return Typical(statistics.median(took), took[min(len(took) - 1, int(len(took) * 0.8))], len(took))
+
+
+def by_week(rows: QuerySet[Request], *, weeks: int = 12) -> list[Week]:
+    """Time to decision of `rows` by the week of their decision, oldest first."""
+    today = timezone.now().date()
+    first = today - dt.timedelta(days=today.weekday(), weeks=weeks - 1)
+    took: dict[dt.date, list[float]] = {first + dt.timedelta(weeks=n): [] for n in range(weeks)}
+    decided = rows.filter(state__in=(State.APPROVED, State.REFUSED), closed_at__date__gte=first)
+    for sent, closed in decided.values_list("created_at", "closed_at"):
+        monday = closed.date() - dt.timedelta(days=closed.weekday())
+        took[monday].append((closed - sent).total_seconds() / 3600)
+    return [Week(monday, len(hours), statistics.median(hours) if hours else None) for monday, hours in took.items()]
+
+
+def _decided() -> QuerySet[Request]:
+    since = timezone.now() - LOOK_BACK
+    return Request.objects.filter(state__in=(State.APPROVED, State.REFUSED), closed_at__gte=since).order_by(
+        "-closed_at"
+    )

@@ -1,0 +1,48 @@
+"""Close requests that nobody decided for a long time, so that a queue holds only what is alive."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import transaction
+from django.utils import timezone
+
+from approvals.models import Request
+from approvals.states import OPEN_STATES, Verb
+from approvals.transitions import close_reviews, move
+from audit.record import SYSTEM, Actor, record
+from refusals.errors import Forbidden
+from tenants.notifications import notify
+
+OPEN_FOR = dt.timedelta(days=90)
+
+
+class OnlyTheClock(Forbidden):
+    code = "only_the_clock"
+    title = "Requests expire by themselves"
+
+
+@transaction.atomic
+def expire(*, request: Request, by: object = SYSTEM) -> Request:
+    """Close `request` without a decision. Raises `OnlyTheClock` for a person, `NotPossible` when it is closed."""
+    if not isinstance(by, Actor):
+        raise OnlyTheClock(f"A request expires {OPEN_FOR.days} days after it was sent; nobody does it by hand.")
+    locked = Request.objects.select_for_update(no_key=True).get(pk=request.pk)
+    transition = move(locked, Verb.EXPIRE)
+    close_reviews(locked)
+    record(transition.audit, by=by, subject=locked, tenant=locked.tenant.slug if locked.tenant else "")
+    notify(
+        [locked.requester],
+        title=f"Expired: {locked.title}",
+        body=f"Nobody decided within {OPEN_FOR.days} days. Ask again if it is still needed.",
+        path=locked.get_absolute_url(),
+    )
+    return locked
+
+
+def expire_overdue() -> int:
+    """Expire every request open for longer than `OPEN_FOR`; how many there were."""
+    overdue = Request.objects.filter(state__in=OPEN_STATES, created_at__lt=timezone.now() - OPEN_FOR)
+    for request in overdue:
+        expire(request=request)
+    return len(overdue)

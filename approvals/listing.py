@@ -1,0 +1,100 @@
+"""Find requests: what a list asks for in its address, and the rows that answer it, for page, export and API alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.http import QueryDict
+
+from approvals.models import Request, Review, Seat, Vote
+from approvals.scoping import requests_for
+from approvals.states import State
+from approvals.subjects import kinds
+from tenants.models import User
+
+SORTS = {"number": "number", "title": "title", "tenant": "tenant__name", "state": "state", "closed": "closed_at"}
+MAX_TEXT = 200
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The filters of a list of requests; a value that means nothing is left out."""
+
+    text: str = ""
+    state: str = ""
+    kind: str = ""
+    tenant: str = ""
+    board: str = ""
+    whose: str = ""
+    sort: str = "-number"
+
+    @classmethod
+    def read(cls, query: QueryDict) -> Asked:
+        """The filters in an address."""
+
+        def one(name: str, among: list[str] | None = None) -> str:
+            value = query.get(name, "").replace("\x00", "").strip()[:MAX_TEXT]
+            return value if among is None or value in among else ""
+
+        sort = query.get("sort", "")
+        return cls(
+            text=one("q"),
+            state=one("state", State.values),
+            kind=one("kind", [kind.slug for kind in kinds()]),
+            tenant=one("tenant"),
+            board=one("board"),
+            whose=one("whose", ["mine"]),
+            sort=sort if sort.removeprefix("-") in SORTS else "-number",
+        )
+
+
+def find(viewer: User, asked: Asked) -> QuerySet[Request]:
+    """The requests that `viewer` may see and that fit, in the order asked for, with what a row shows."""
+    rows = narrow(requests_for(viewer), asked)
+    if asked.whose == "mine":
+        rows = rows.filter(requester=viewer)
+    minus = "-" if asked.sort.startswith("-") else ""
+    return with_reviews(rows).order_by(f"{minus}{SORTS[asked.sort.removeprefix('-')]}", "-number")
+
+
+def narrow(rows: QuerySet[Request], asked: Asked) -> QuerySet[Request]:
+    """`rows` that fit the filters."""
+    if asked.state:
+        rows = rows.filter(state=asked.state)
+    if asked.kind:
+        rows = rows.filter(subject_kind=asked.kind)
+    if asked.tenant:
+        rows = rows.filter(tenant__slug=asked.tenant)
+    if asked.board:
+        rows = rows.filter(Exists(Review.objects.filter(request=OuterRef("pk"), board__slug=asked.board)))
+    if asked.text:
+        number = asked.text.upper().removeprefix("R-")
+        by_number = Q(number=int(number)) if number.isdecimal() and len(number) < 10 else Q()
+        words = Q()
+        for word in asked.text.split():
+            words &= Q(title__icontains=word) | Q(reason__icontains=word) | Q(requester__username__icontains=word)
+        rows = rows.filter(words | by_number) if by_number else rows.filter(words)
+    return rows
+
+
+def with_reviews(rows: QuerySet[Request]) -> QuerySet[Request]:
+    """`rows` with everything that the next step and a row need, in a fixed number of queries."""
+    reviews = Review.objects.select_related("board", "request").prefetch_related("votes__voter", "board__seats")
+    return rows.select_related(
+        "tenant", "requester", "environment__project", "environment__tenant", "policy"
+    ).prefetch_related(Prefetch("reviews", reviews))
+
+
+def turn_of(viewer: User) -> QuerySet[Request]:
+    """The requests in which `viewer` may vote now, the oldest first."""
+    voted = Vote.objects.filter(review=OuterRef("pk"), voter=viewer)
+    boards = Seat.objects.filter(user=viewer).values("board")
+    mine = Review.objects.filter(~Exists(voted), request=OuterRef("pk"), outcome=Review.Outcome.OPEN, board__in=boards)
+    return Request.objects.filter(Exists(mine), state=State.IN_REVIEW).exclude(requester=viewer).order_by("number")
+
+
+def before_boards_of(viewer: User) -> QuerySet[Request]:
+    """Every request that a board of `viewer` reviews or reviewed."""
+    boards = Seat.objects.filter(user=viewer).values("board")
+    return Request.objects.filter(Exists(Review.objects.filter(request=OuterRef("pk"), board__in=boards)))

@@ -1,0 +1,216 @@
+"""The nouns of governance, of any subject and knowing none: boards, policies, requests, reviews, votes, decisions."""
+
+from __future__ import annotations
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from approvals.states import OPEN_STATES, TABLE, State
+from audit.identifiers import uuid7
+from tenants.models import Environment, Tenant
+
+
+class Board(models.Model):
+    """A group of people that decides."""
+
+    slug = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=80)
+    purpose = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Seat(models.Model):
+    """A person's place on a board."""
+
+    board = models.ForeignKey(Board, on_delete=models.CASCADE, related_name="seats")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="seats")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["board", "user"], name="one_seat_a_board")]
+
+    def __str__(self) -> str:
+        return f"{self.user} on {self.board}"
+
+
+class Policy(models.Model):
+    """Which boards decide on a kind of subject, in which environment. A change is a new version."""
+
+    subject_kind = models.CharField(max_length=40)
+    environment_kind = models.CharField(max_length=12, blank=True, help_text="empty: any")
+    version = models.PositiveIntegerField(default=1)
+    sentence = models.CharField(max_length=300, help_text="why it is so, shown on the request")
+    # [{"board": slug, "quorum": n}], in order
+    stages = models.JSONField(default=list)
+    validity_days = models.PositiveIntegerField(null=True, blank=True)
+    effective_from = models.DateTimeField(default=timezone.now)
+    superseded_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "policies"
+        ordering = ["subject_kind", "environment_kind", "-version"]
+        permissions = [("manage_policies", "Change the policies of governance")]
+        constraints = [
+            models.UniqueConstraint(fields=["subject_kind", "environment_kind", "version"], name="policy_version"),
+            models.UniqueConstraint(
+                fields=["subject_kind", "environment_kind"],
+                condition=Q(superseded_at=None),
+                name="one_policy_in_force",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject_kind} {self.environment_kind or 'any'} v{self.version}"
+
+
+class Request(models.Model):
+    """Something asked of governance."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    number = models.PositiveIntegerField(unique=True, help_text="what people call it: R-<number>")
+    subject_kind = models.CharField(max_length=40)
+    subject_key = models.CharField(max_length=120, help_text="names the subject among its kind")
+    title = models.CharField(max_length=300)
+    reason = models.TextField()
+    facts = models.JSONField(default=dict, help_text="what the requester stated, by the subject's form")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, null=True, related_name="requests")
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, null=True, related_name="requests")
+    requester = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="requests")
+    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="requests")
+    state = models.CharField(max_length=16, choices=State)
+    is_demonstration = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-number"]
+        permissions = []
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subject_kind", "subject_key"],
+                condition=Q(state__in=OPEN_STATES),
+                name="one_open_request_a_subject",
+            ),
+            models.CheckConstraint(condition=Q(state__in=State.values), name="request_state_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=OPEN_STATES, closed_at=None) | ~Q(state__in=OPEN_STATES) & ~Q(closed_at=None),
+                name="request_closed_when_not_open",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "created_at"]),
+            models.Index(fields=["requester", "-created_at"]),
+            models.Index(fields=["tenant", "-created_at"]),
+        ]
+        triggers = [
+            pgtrigger.FSM(
+                name="only_as_the_table_allows",
+                field="state",
+                transitions=[(state.value, transition.to.value) for (state, _), transition in TABLE.items()],
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"R-{self.number} {self.title}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("approvals:request", args=[self.number])
+
+
+class Review(models.Model):
+    """One stage at work: a board with its quorum."""
+
+    class Outcome(models.TextChoices):
+        WAITING = "waiting", "Waiting for an earlier stage"
+        OPEN = "open", "In review"
+        APPROVED = "approved", "Approved"
+        REFUSED = "refused", "Refused"
+        CLOSED = "closed", "Closed without a decision"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    request = models.ForeignKey(Request, on_delete=models.CASCADE, related_name="reviews")
+    position = models.PositiveSmallIntegerField()
+    board = models.ForeignKey(Board, on_delete=models.PROTECT, related_name="reviews")
+    quorum = models.PositiveSmallIntegerField(default=1)
+    outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.WAITING)
+    opened_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["request", "position"], name="review_position")]
+
+    def __str__(self) -> str:
+        return f"{self.board} on {self.request}"
+
+
+class Vote(models.Model):
+    """What a member of the board said in a review, once."""
+
+    class Verdict(models.TextChoices):
+        APPROVE = "approve", "Approve"
+        REFUSE = "refuse", "Refuse"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="votes")
+    voter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="votes")
+    verdict = models.CharField(max_length=10, choices=Verdict)
+    comment = models.TextField()
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["at"]
+        constraints = [models.UniqueConstraint(fields=["review", "voter"], name="one_vote_a_review")]
+
+    def __str__(self) -> str:
+        return f"{self.voter}: {self.verdict}"
+
+
+class Comment(models.Model):
+    """A word in the conversation of a request."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    request = models.ForeignKey(Request, on_delete=models.CASCADE, related_name="comments")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    text = models.TextField()
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["at"]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
+class Decision(models.Model):
+    """The frozen outcome: what was decided, by whom, on what they saw. Never changed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    request = models.OneToOneField(Request, on_delete=models.CASCADE, related_name="decision")
+    outcome = models.CharField(max_length=10, choices=[("approved", "Approved"), ("refused", "Refused")])
+    record = models.JSONField(help_text="the request, policy, votes and facts as they were")
+    hash = models.CharField(max_length=64, help_text="SHA-256 of the record's canonical JSON")
+    decided_at = models.DateTimeField(default=timezone.now)
+    valid_until = models.DateTimeField(null=True, blank=True)
+    is_demonstration = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["-decided_at"]
+        triggers = [
+            pgtrigger.Protect(name="frozen", operation=pgtrigger.Update),
+            pgtrigger.Protect(
+                name="kept", operation=pgtrigger.Delete, condition=pgtrigger.Q(old__is_demonstration=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outcome}: {self.request}"

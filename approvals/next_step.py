@@ -1,0 +1,61 @@
+"""What happens next with a request and whose step it is: the first line of its page, and of every list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from approvals.models import Request, Review, Vote
+from approvals.states import State
+from approvals.subjects import kind_of
+from tenants.models import User
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """One sentence; `review` is the one in which the viewer may vote now, if any."""
+
+    sentence: str
+    review: Review | None = None
+
+
+def next_step(request: Request, viewer: User) -> NextStep:
+    """The next step of `request` for `viewer`. Reads its reviews with board, seats and votes (prefetch them)."""
+    if request.state == State.IN_REVIEW:
+        return _in_review(request, viewer)
+    if request.state == State.APPROVED:
+        return NextStep(kind_of(request.subject_kind).effect)
+    if request.state == State.REFUSED:
+        again = "You can ask again when the reason no longer holds." if request.requester_id == viewer.pk else ""
+        return NextStep(f"Refused. {again}".strip())
+    if request.state == State.WITHDRAWN:
+        return NextStep("Withdrawn by the requester; nothing was decided.")
+    return NextStep("Nobody decided in time; it can be asked again.")
+
+
+def may_vote(review: Review, viewer: User) -> bool:
+    """Whether `viewer` may vote in `review` now, for what a page offers; the verb asks again."""
+    return (
+        review.outcome == Review.Outcome.OPEN
+        and review.request.requester_id != viewer.pk
+        and any(seat.user_id == viewer.pk for seat in review.board.seats.all())
+        and all(vote.voter_id != viewer.pk for vote in review.votes.all())
+    )
+
+
+def _in_review(request: Request, viewer: User) -> NextStep:
+    for review in request.reviews.all():
+        if review.outcome != Review.Outcome.OPEN:
+            continue
+        given = sum(vote.verdict == Vote.Verdict.APPROVE for vote in review.votes.all())
+        missing = review.quorum - given
+        needed = f"{missing} more approval{'' if missing == 1 else 's'} needed" if given else _count(missing)
+        if may_vote(review, viewer):
+            return NextStep(f"It is your turn: vote for {review.board} ({needed}).", review)
+        voted = any(vote.voter_id == viewer.pk for vote in review.votes.all())
+        waiting = "You have voted. " if voted else ""
+        return NextStep(f"{waiting}{review.board} decides next: {needed}.")
+    return NextStep("The reviews are being closed.")
+
+
+def _count(number: int) -> str:
+    return "one approval needed" if number == 1 else f"{number} approvals needed"

@@ -1,0 +1,110 @@
+"""Which policy decides on a request, and how a policy is changed: never in place, always as a new version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from approvals.models import Board, Policy
+from approvals.subjects import kind_of
+from audit.record import record
+from refusals.errors import Conflict, Invalid
+from tenants.models import Environment
+
+POLICY_LOCK = 0x50_4F_4C_49  # one change of policies at a time: a version has one successor
+
+
+class NoPolicy(Conflict):
+    code = "no_policy"
+    title = "Nobody is named to decide on this"
+
+
+class UnfitStage(Invalid):
+    code = "unfit_stage"
+
+
+def policy_for(subject_kind: str, environment_kind: str = "") -> Policy:
+    """The policy in force for a kind of subject: that of the environment's kind, else the one for any.
+
+    Raises `NoPolicy`.
+    """
+    in_force = Policy.objects.filter(
+        subject_kind=subject_kind, environment_kind__in={environment_kind, ""}, superseded_at=None
+    )
+    found = max(in_force, key=lambda policy: policy.environment_kind != "", default=None)
+    if found is None:
+        raise NoPolicy(
+            f"No policy says who decides on “{kind_of(subject_kind).name}”"
+            f"{f' in {environment_kind}' if environment_kind else ''}. The platform team can set one under Policies."
+        )
+    return found
+
+
+@transaction.atomic
+def change_policy(
+    *,
+    subject_kind: str,
+    environment_kind: str = "",
+    sentence: str,
+    stages: list[dict[str, Any]],
+    validity_days: int | None = None,
+    by: Any,
+) -> Policy:
+    """Put a new version in force at once; requests under way keep the version that they were sent under.
+
+    `stages` are `{"board": slug, "quorum": n}` in their order. Raises `UnknownSubjectKind`, `UnfitStage`, `Invalid`.
+    """
+    kind_of(subject_kind)
+    if environment_kind and environment_kind not in Environment.Kind.values:
+        raise Invalid(f"There is no environment “{environment_kind}”.", field="environment_kind")
+    if not sentence.strip():
+        raise Invalid("Say in one sentence why it is so: people read it on their request.", field="sentence")
+    if validity_days is not None and validity_days < 1:
+        raise Invalid("A decision is valid for at least one day; leave it empty for no end.", field="validity_days")
+    stages = [_fit(stage) for stage in stages]
+    if not stages:
+        raise UnfitStage("A policy needs at least one stage.", field="stages")
+    if len({stage["board"] for stage in stages}) < len(stages):
+        raise UnfitStage("A board can be asked once in a policy.", field="stages")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [POLICY_LOCK])
+    versions = Policy.objects.filter(subject_kind=subject_kind, environment_kind=environment_kind)
+    before = versions.order_by("-version").first()
+    versions.filter(superseded_at=None).update(superseded_at=timezone.now())
+    policy = Policy.objects.create(
+        subject_kind=subject_kind,
+        environment_kind=environment_kind,
+        version=before.version + 1 if before else 1,
+        sentence=sentence.strip(),
+        stages=stages,
+        validity_days=validity_days,
+    )
+    record(
+        "policy.changed",
+        by=by,
+        subject=policy,
+        stages=stages,
+        validity_days=validity_days,
+        stages_before=before.stages if before else None,
+        sentence=policy.sentence,
+    )
+    return policy
+
+
+def _fit(stage: dict[str, Any]) -> dict[str, Any]:
+    board = Board.objects.filter(slug=stage.get("board")).first()
+    if board is None:
+        raise UnfitStage(f"There is no board “{stage.get('board')}”.", field="stages")
+    quorum = stage.get("quorum")
+    if not isinstance(quorum, int) or quorum < 1:
+        raise UnfitStage(f"How many of the {board} must approve? At least one.", field="stages")
+    seated = board.seats.filter(user__is_active=True).count()
+    if quorum > seated:
+        raise UnfitStage(
+            f"{board} has {seated} active member{'' if seated == 1 else 's'}, so {quorum} approvals cannot be reached."
+            " Seat more people or lower the quorum.",
+            field="stages",
+        )
+    return {"board": board.slug, "quorum": quorum}

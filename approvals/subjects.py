@@ -1,0 +1,90 @@
+"""What can be asked of governance: rooms above register their subject kinds, the engine knows none of them.
+
+A kind says what its approval brings about (`on_approved`, run in the decision's own transaction) and which evidence a
+reviewer sees; both are looked up by `Request.subject_kind`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from refusals.errors import Invalid
+
+if TYPE_CHECKING:
+    from approvals.models import Decision, Request
+
+
+class UnknownSubjectKind(Invalid):
+    code = "unknown_subject_kind"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One fact that a reviewer should know: a name, its value in words, where it is from and as of when."""
+
+    name: str
+    value: str
+    source: str
+    as_of: dt.date | None = None
+    path: str = ""
+
+    def frozen(self) -> dict[str, str]:
+        """What a decision keeps of it."""
+        as_of = self.as_of.isoformat() if self.as_of else ""
+        return {"name": self.name, "value": self.value, "source": self.source, "as_of": as_of, "path": self.path}
+
+
+def nothing(request: Request) -> None:
+    """No effect."""
+
+
+def no_effect(request: Request, decision: Decision, by: Any) -> None:
+    """Nothing follows from the approval but the decision itself."""
+
+
+def no_evidence(request: Request) -> Sequence[Evidence]:
+    """Nothing is collected beyond what the requester said."""
+    return ()
+
+
+@dataclass(frozen=True)
+class SubjectKind:
+    """A kind of subject.
+
+    `lock(request)` takes the row locks that `on_approved` will need, before anything is written: every verb takes rows
+    first and the end of the audit's chain last, so two of them can never wait for each other.
+    `evidence(request)` collects the facts as they are now; `page(request)` is the path of the subject's own page;
+    `effect` says in one sentence what an approval brings about; `looks_at` what reviewers look at.
+    """
+
+    slug: str
+    name: str
+    effect: str
+    on_approved: Callable[[Request, Decision, Any], None] = no_effect
+    lock: Callable[[Request], None] = nothing
+    evidence: Callable[[Request], Sequence[Evidence]] = no_evidence
+    page: Callable[[Request], str] = lambda request: ""
+    looks_at: tuple[str, ...] = ()
+
+
+_kinds: dict[str, SubjectKind] = {}
+
+
+def register(kind: SubjectKind) -> None:
+    """Make `kind` known; registering a slug again replaces it."""
+    _kinds[kind.slug] = kind
+
+
+def kind_of(slug: str) -> SubjectKind:
+    """The kind called `slug`. Raises `UnknownSubjectKind`."""
+    if slug not in _kinds:
+        raise UnknownSubjectKind(f"Nothing of the kind “{slug}” can be requested.", field="subject_kind")
+    return _kinds[slug]
+
+
+def kinds() -> list[SubjectKind]:
+    """Every registered kind, by name."""
+    return sorted(_kinds.values(), key=lambda kind: kind.name)

@@ -1,0 +1,153 @@
+"""Send a request to the people who decide: policy chosen, reviews opened stage by stage, voters told."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from approvals.models import Board, Policy, Request, Review
+from approvals.policies import policy_for
+from approvals.sealing import storable
+from approvals.states import OPEN_STATES, State
+from approvals.subjects import kind_of
+from audit.record import record
+from refusals.errors import Conflict, Invalid
+from tenants.models import Environment, Tenant, User
+from tenants.notifications import notify
+
+NUMBER_LOCK = 0x52_45_51_4E  # numbers are given one at a time: no gap, no duplicate
+MAX_REASON = 4000
+
+
+class OpenRequestExists(Conflict):
+    code = "open_request_exists"
+    title = "This was asked already"
+
+
+class BoardTooSmall(Conflict):
+    code = "board_too_small"
+    title = "The board cannot reach its quorum"
+
+
+class ReasonMissing(Invalid):
+    code = "reason_missing"
+
+
+@transaction.atomic
+def submit(
+    *,
+    subject_kind: str,
+    subject_key: str,
+    title: str,
+    reason: str,
+    facts: dict[str, Any] | None = None,
+    tenant: Tenant | None = None,
+    environment: Environment | None = None,
+    by: User,
+    at: dt.datetime | None = None,
+) -> Request:
+    """Submit a request and open its first review. `at` dates demonstration data back; a real request is dated now.
+
+    Raises `ReasonMissing`, `NoPolicy`, `OpenRequestExists` (its `way_out` leads to the open one), `BoardTooSmall`.
+    Who may ask is the subject's own rule, asked by its verb before.
+    """
+    kind_of(subject_kind)
+    reason = _stated(reason)
+    demonstration = tenant.is_demonstration if tenant else by.is_demonstration
+    at = at if at is not None and demonstration else timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NUMBER_LOCK])
+    _refuse_second(subject_kind, subject_key)
+    policy = policy_for(subject_kind, environment.kind if environment else "")
+    request = Request.objects.create(
+        number=(Request.objects.aggregate(last=Max("number"))["last"] or 0) + 1,
+        subject_kind=subject_kind,
+        subject_key=subject_key,
+        title=title[:300],
+        reason=reason,
+        facts=storable(facts or {}),
+        tenant=tenant,
+        environment=environment,
+        requester=by,
+        policy=policy,
+        state=State.IN_REVIEW,
+        is_demonstration=demonstration,
+        created_at=at,
+    )
+    first = _open_stages(request, policy, at)
+    record(
+        "request.submitted",
+        by=by,
+        subject=request,
+        tenant=tenant.slug if tenant else "",
+        number=request.number,
+        policy=str(policy),
+        stages=policy.stages,
+    )
+    tell_voters(first)
+    return request
+
+
+def tell_voters(review: Review) -> None:
+    """Tell the members of the review's board, except the requester, that it is their turn."""
+    request = review.request
+    voters = User.objects.filter(seats__board=review.board, is_active=True).exclude(pk=request.requester_id)
+    notify(
+        voters,
+        title=f"{review.board} decides: {request.title}",
+        body=request.reason,
+        path=request.get_absolute_url(),
+    )
+
+
+def _stated(reason: str) -> str:
+    reason = reason.replace("\x00", "").strip()
+    if not reason:
+        raise ReasonMissing("Say what it is for: the people who decide read this first.", field="reason")
+    if len(reason) > MAX_REASON:
+        raise ReasonMissing(
+            f"Keep it under {MAX_REASON:,} characters; this has {len(reason):,}. Add the rest as a comment.",
+            field="reason",
+        )
+    return reason
+
+
+def _refuse_second(subject_kind: str, subject_key: str) -> None:
+    earlier = Request.objects.filter(subject_kind=subject_kind, subject_key=subject_key, state__in=OPEN_STATES).first()
+    if earlier is not None:
+        raise OpenRequestExists(
+            f"This was asked already and is in review as R-{earlier.number}. Follow it there, or withdraw it first.",
+            way_out=earlier.get_absolute_url(),
+            number=earlier.number,
+        )
+
+
+def _open_stages(request: Request, policy: Policy, at: dt.datetime) -> Review:
+    boards = {board.slug: board for board in Board.objects.filter(slug__in=[s["board"] for s in policy.stages])}
+    reviews = []
+    for position, stage in enumerate(policy.stages, start=1):
+        board = boards[stage["board"]]
+        able = board.seats.filter(user__is_active=True).exclude(user=request.requester).count()
+        if able < stage["quorum"]:
+            raise BoardTooSmall(
+                f"{board} needs {stage['quorum']} approval{'' if stage['quorum'] == 1 else 's'} but only {able} of its"
+                " members may decide on this request (nobody decides on their own). The platform team can seat more"
+                " people or change the policy.",
+                board=board.slug,
+            )
+        reviews.append(
+            Review(
+                request=request,
+                position=position,
+                board=board,
+                quorum=stage["quorum"],
+                outcome=Review.Outcome.OPEN if position == 1 else Review.Outcome.WAITING,
+                opened_at=at if position == 1 else None,
+            )
+        )
+    Review.objects.bulk_create(reviews)
+    return reviews[0]

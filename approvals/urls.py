@@ -1,0 +1,22 @@
+"""Addresses of governance."""
+
+from django.urls import path
+
+from approvals.views import board, decision, listing, page, rules
+
+app_name = "approvals"
+urlpatterns = [
+    path("requests/", listing.mine, name="mine"),
+    path("requests/export.csv", listing.export, name="export"),
+    path("requests/<int:number>/", page.page, name="request"),
+    path("requests/<int:number>/vote/", page.cast_vote, name="vote"),
+    path("requests/<int:number>/comment/", page.say, name="comment"),
+    path("requests/<int:number>/withdraw/", page.take_back, name="withdraw"),
+    path("board/", board.board, name="board"),
+    path("decisions/<uuid:decision_id>/", decision.decision, name="decision"),
+    path("decisions/<uuid:decision_id>/record.json", decision.record, name="decision-record"),
+    path("platform/policies/", rules.policies, name="policies"),
+    path("platform/boards/", rules.boards, name="boards"),
+    path("platform/boards/<slug:slug>/seat/", rules.take_seat, name="seat"),
+    path("platform/boards/<slug:slug>/unseat/", rules.leave_seat, name="unseat"),
+]

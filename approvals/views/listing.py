@@ -1,0 +1,81 @@
+"""The list of requests: mine and those of my tenants, as a page and as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+from ui.exporting import csv_response
+
+from approvals.listing import Asked, find
+from approvals.models import Request
+from approvals.next_step import next_step
+from approvals.scoping import requests_for
+from approvals.states import State
+from approvals.subjects import kind_of, kinds
+from approvals.viewer import viewer_of
+from tenants.models import Tenant, User
+
+PAGE_SIZE = 50
+MAX_TENANT_CHIPS = 12
+
+
+@require_GET
+def mine(request: HttpRequest) -> HttpResponse:
+    """Requests that the person may see, by their filters."""
+    viewer, asked = viewer_of(request), Asked.read(request.GET)
+    page = Paginator(find(viewer, asked), PAGE_SIZE).get_page(request.GET.get("page"))
+    shown = {row.tenant_id for row in page}
+    tenants = Tenant.objects.filter(pk__in=shown).order_by("name")[:MAX_TENANT_CHIPS]
+    context = {
+        "asked": asked,
+        "page": page,
+        "rows": [(row, next_step(row, viewer).sentence, kind_of(row.subject_kind).name) for row in page],
+        "states": State.choices,
+        "kinds": kinds(),
+        "tenants": tenants,
+        "any": page.paginator.count or requests_for(viewer).exists(),
+    }
+    return render(request, "approvals/list.html", context)
+
+
+@require_GET
+def export(request: HttpRequest) -> StreamingHttpResponse:
+    """The same rows, all of them, as CSV."""
+    viewer, asked = viewer_of(request), Asked.read(request.GET)
+    head = (
+        "number",
+        "title",
+        "kind",
+        "tenant",
+        "environment",
+        "requester",
+        "state",
+        "sent (UTC)",
+        "closed (UTC)",
+        "reason",
+    )
+    return csv_response("requests.csv", head, _lines(viewer, asked))
+
+
+def _lines(viewer: User, asked: Asked) -> Iterator[tuple[object, ...]]:
+    for row in find(viewer, asked).iterator(chunk_size=500):
+        yield _line(row)
+
+
+def _line(row: Request) -> tuple[object, ...]:
+    return (
+        f"R-{row.number}",
+        row.title,
+        kind_of(row.subject_kind).name,
+        row.tenant.slug if row.tenant else "",
+        row.environment.path if row.environment else "",
+        row.requester.username,
+        row.state,
+        f"{row.created_at:%Y-%m-%d %H:%M:%S}",
+        f"{row.closed_at:%Y-%m-%d %H:%M:%S}" if row.closed_at else "",
+        row.reason,
+    )

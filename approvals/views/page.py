@@ -1,0 +1,127 @@
+"""The page of a request: what is asked, whose step it is, conversation, evidence, history; and its verbs."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from approvals.commenting import comment
+from approvals.conversation import conversation, history
+from approvals.durations import typical
+from approvals.forms import CommentForm, VoteForm
+from approvals.listing import with_reviews
+from approvals.models import Request, Vote
+from approvals.next_step import next_step
+from approvals.scoping import find_request, requests_for
+from approvals.states import State
+from approvals.subjects import Evidence, kind_of
+from approvals.viewer import viewer_of
+from approvals.voting import vote
+from approvals.withdraw import withdraw
+from refusals.errors import Conflict, Missing
+
+TABS = ("conversation", "evidence", "history")
+
+
+@require_GET
+def page(request: HttpRequest, number: int) -> HttpResponse:
+    """The request with the tab in `?tab=`."""
+    return _shown(request, number)
+
+
+@require_POST
+def cast_vote(request: HttpRequest, number: int) -> HttpResponse:
+    """Approve or refuse in the stage that is open."""
+    viewer, form = viewer_of(request), VoteForm(request.POST)
+    found = find_request(viewer, number)
+    review = found.reviews.select_related("board", "request").filter(pk=_uuid(request.POST.get("review"))).first()
+    if review is None:
+        raise Missing("There is no such review of this request.")
+    if not form.is_valid():
+        return _shown(request, number, vote_form=form, status=422)
+    try:
+        cast = vote(review=review, by=viewer, **form.cleaned_data)
+    except Conflict as too_late:
+        # Two tabs, a double click, somebody faster: the page shows how things stand now.
+        messages.warning(request, too_late.sentence)
+    else:
+        word = "approved" if cast.verdict == Vote.Verdict.APPROVE else "refused"
+        messages.success(request, f"You {word} R-{number}.")
+    return redirect(found)
+
+
+@require_POST
+def say(request: HttpRequest, number: int) -> HttpResponse:
+    """Add a comment."""
+    viewer, form = viewer_of(request), CommentForm(request.POST)
+    found = find_request(viewer, number)
+    if not form.is_valid():
+        return _shown(request, number, comment_form=form, status=422)
+    comment(request=found, text=form.cleaned_data["text"], by=viewer)
+    return redirect(found)
+
+
+@require_POST
+def take_back(request: HttpRequest, number: int) -> HttpResponse:
+    """Withdraw one's own request."""
+    viewer = viewer_of(request)
+    found = find_request(viewer, number)
+    try:
+        withdraw(request=found, by=viewer)
+    except Conflict as too_late:
+        messages.warning(request, too_late.sentence)
+    else:
+        messages.success(request, f"R-{number} is withdrawn.")
+    return redirect(found)
+
+
+def _shown(
+    request: HttpRequest,
+    number: int,
+    *,
+    vote_form: VoteForm | None = None,
+    comment_form: CommentForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    viewer = viewer_of(request)
+    found = with_reviews(requests_for(viewer)).select_related("decision").filter(number=number).first()
+    if found is None:
+        raise Missing(f"There is no request R-{number}, or it is not yours to see.")
+    tab = request.GET.get("tab", "")
+    tab = tab if tab in TABS else TABS[0]
+    kind = kind_of(found.subject_kind)
+    environment_kind = found.environment.kind if found.environment else ""
+    context: dict[str, Any] = {
+        "asked": found,
+        "kind": kind,
+        "step": next_step(found, viewer),
+        "tab": tab,
+        "said": conversation(found),
+        "evidence": _evidence(found) if tab == "evidence" else [],
+        "entries": history(found) if tab == "history" else [],
+        "subject_page": kind.page(found),
+        "typical": typical(found.subject_kind, environment_kind) if found.state == State.IN_REVIEW else None,
+        "may_withdraw": found.state == State.IN_REVIEW and found.requester_id == viewer.pk,
+        "vote_form": vote_form or VoteForm(),
+        "comment_form": comment_form or CommentForm(),
+    }
+    return render(request, "approvals/request.html", context, status=status)
+
+
+def _evidence(found: Request) -> list[Evidence | dict[str, str]]:
+    """As frozen by the decision, else as it is now."""
+    if hasattr(found, "decision"):
+        return list(found.decision.record["evidence"])
+    return list(kind_of(found.subject_kind).evidence(found))
+
+
+def _uuid(text: str | None) -> str | None:
+    try:
+        return str(UUID(text or ""))
+    except ValueError:
+        return None

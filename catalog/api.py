@@ -1,0 +1,269 @@
+"""What this room offers on the control-plane API: the same questions and verbs as the pages."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import DefaultRouter
+
+from catalog import comparing, filters, providers, publishing, search, standing
+from catalog import serializers as s
+from catalog.authority import require_manager
+from catalog.missing import find_model
+from catalog.models import Deployment, ImportRun, Model, Provider, Route
+from refusals.errors import Missing
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+MOST_AT_ONCE = 200
+
+_FILTERS = [
+    OpenApiParameter("q", str, description="Words, a task or a name."),
+    *(OpenApiParameter(facet, str, many=True, description=label) for facet, label in filters.FACETS.items()),
+    OpenApiParameter("granted", bool, description="1: only what some environment of yours may call."),
+    OpenApiParameter("served", bool, description="1: only what is served here."),
+    OpenApiParameter("sort", str, enum=list(filters.SORTS)),
+    OpenApiParameter("limit", int, description=f"At most {MOST_AT_ONCE}; 25 unless told."),
+    OpenApiParameter("cursor", str),
+]
+
+
+class ManagersChange(BasePermission):
+    """Everybody who is signed in reads; who may manage the catalog changes."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if request.method not in ("GET", "HEAD", "OPTIONS"):
+            require_manager(request.user)
+        return bool(request.user and request.user.is_authenticated)
+
+
+class ManagersOnly(BasePermission):
+    """Only who may manage the catalog."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        require_manager(request.user)
+        return True
+
+
+class ModelViewSet(viewsets.GenericViewSet[Model]):
+    """Models: search them as on the page, read one, compare up to five."""
+
+    queryset = Model.objects.defer("embedding", "search_vector", "search_text")
+    serializer_class = s.ModelSerializer
+    lookup_field = "slug"
+    lookup_value_regex = NAME
+    pagination_class = None
+    filter_backends: list[Any] = []
+
+    @extend_schema(parameters=_FILTERS, responses=s.ModelPageSerializer)
+    def list(self, request: Request) -> Response:
+        asked = filters.read(request.query_params)
+        limit = _limit(request)
+        page = _offset(request) // limit + 1
+        asked = filters.Asked(asked.text, asked.filters, asked.sort, page)
+        found = search.find(request.user, asked, page_size=limit)
+        beyond = page > found.page.paginator.num_pages
+        rows = [] if beyond else found.rows
+        return Response(
+            {
+                "count": found.page.paginator.count,
+                "next": _link(request, page * limit) if found.page.has_next() and not beyond else None,
+                "previous": _link(request, (page - 2) * limit) if page > 1 else None,
+                "corrected": found.corrected,
+                "facets": [
+                    {
+                        "key": facet.key,
+                        "label": facet.label,
+                        "values": [
+                            {"value": each.value, "label": each.label, "count": each.count}
+                            for each in [*facet.first, *facet.more]
+                        ],
+                    }
+                    for facet in found.facets
+                ],
+                "results": self._written(rows),
+            }
+        )
+
+    @extend_schema(responses=s.ModelDetailSerializer)
+    def retrieve(self, request: Request, slug: str) -> Response:
+        found = find_model(slug)
+        standings = standing.standing_of(request.user, [found])  # type: ignore[arg-type]
+        return Response(s.ModelDetailSerializer(found, context={"standings": standings}).data)
+
+    @extend_schema(responses=s.ChangeSerializer(many=True))
+    @action(detail=True)
+    def changes(self, request: Request, slug: str) -> Response:
+        return Response(s.ChangeSerializer(find_model(slug).changes.all()[:200], many=True).data)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("m", str, many=True, required=True, description="Slugs, at most five.")],
+        responses=s.ComparisonSerializer,
+    )
+    @action(detail=False)
+    def compare(self, request: Request) -> Response:
+        slugs = list(dict.fromkeys(request.query_params.getlist("m")))[: comparing.MOST]
+        found = [find_model(slug) for slug in slugs]
+        rows = search.rows_of(request.user, [model.pk for model in found])  # type: ignore[arg-type]
+        facts = comparing.table(rows) if rows else []
+        return Response(
+            {
+                "models": self._written(rows),
+                "facts": [
+                    {
+                        "label": fact.label,
+                        "differs": fact.differs,
+                        "values": [cell.value for cell in fact.cells],
+                        "best": [cell.is_best for cell in fact.cells],
+                    }
+                    for fact in facts
+                ],
+            }
+        )
+
+    def _written(self, rows: list[search.Row]) -> list[Any]:
+        standings = {row.model.pk: row.standing for row in rows}
+        return list(s.ModelSerializer([row.model for row in rows], many=True, context={"standings": standings}).data)
+
+
+def _limit(request: Request) -> int:
+    text = request.query_params.get("limit", "")
+    return min(max(int(text), 1), MOST_AT_ONCE) if text.isascii() and text.isdigit() else search.PAGE_SIZE
+
+
+def _offset(request: Request) -> int:
+    """Where the page begins, from the opaque cursor; the beginning for one that is not ours."""
+    try:
+        return max(0, int(urlsafe_b64decode(request.query_params.get("cursor", "").encode()).decode() or 0))
+    except (ValueError, binascii.Error):
+        return 0
+
+
+def _link(request: Request, offset: int) -> str:
+    query = request.query_params.copy()
+    query["cursor"] = urlsafe_b64encode(str(max(0, offset)).encode()).decode()
+    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+
+
+class ProviderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Provider]):
+    """Providers: list, connect, test, replace a credential, disconnect, ask what they serve. For the platform team."""
+
+    queryset = Provider.objects.all()
+    serializer_class = s.ProviderSerializer
+    permission_classes = [ManagersOnly]
+    lookup_field = "slug"
+
+    @extend_schema(request=s.ConnectSerializer, responses={201: s.ProviderSerializer})
+    def create(self, request: Request) -> Response:
+        made = providers.connect(**_valid(s.ConnectSerializer, request), by=request.user)
+        return Response(s.ProviderSerializer(made).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses=s.ProviderSerializer)
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, slug: str) -> Response:
+        found = self.get_object()
+        providers.test(provider=found, by=request.user)
+        return Response(s.ProviderSerializer(self.get_object()).data)
+
+    @extend_schema(request=s.CredentialSerializer, responses=s.ProviderSerializer)
+    @action(detail=True, methods=["post"])
+    def credential(self, request: Request, slug: str) -> Response:
+        said = _valid(s.CredentialSerializer, request)
+        found = providers.replace_credential(provider=self.get_object(), by=request.user, **said)
+        return Response(s.ProviderSerializer(found).data)
+
+    @extend_schema(request=None, responses=s.ProviderSerializer)
+    @action(detail=True, methods=["post"])
+    def disconnect(self, request: Request, slug: str) -> Response:
+        providers.disconnect(provider=self.get_object(), by=request.user)
+        return Response(s.ProviderSerializer(self.get_object()).data)
+
+    @extend_schema(responses={200: {"type": "array", "items": {"type": "string"}}})
+    @action(detail=True)
+    def models(self, request: Request, slug: str) -> Response:
+        return Response(providers.test(provider=self.get_object(), by=request.user).models)
+
+
+class RouteViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Route]):
+    """Routes: the names that programs call. Publishing, turning on and off are for the platform team."""
+
+    queryset = Route.objects.select_related("model").prefetch_related("targets")
+    serializer_class = s.RouteSerializer
+    permission_classes = [ManagersChange]
+    lookup_field = "slug"
+    lookup_value_regex = NAME
+    filterset_fields = {"is_enabled": ["exact"], "model__slug": ["exact"]}
+
+    @extend_schema(request=s.PublishSerializer, responses={201: s.RouteSerializer})
+    def create(self, request: Request) -> Response:
+        said = _valid(s.PublishSerializer, request)
+        provider = Provider.objects.filter(slug=said["provider"]).first()
+        if provider is None:
+            raise Missing(f"There is no provider “{said['provider']}”.", field="provider")
+        deployment = publishing.deploy(
+            provider=provider,
+            upstream=said["upstream_name"],
+            model=find_model(said["model"]) if said["model"] else None,
+            new_name=said["new_name"],
+            by=request.user,
+        )
+        rate = publishing.Rate(said["input_per_million"], said["output_per_million"])
+        route = publishing.publish_route(
+            model=deployment.version.model, deployment=deployment, slug=said["slug"], rate=rate, by=request.user
+        )
+        return Response(s.RouteSerializer(route).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses=s.RouteSerializer)
+    @action(detail=True, methods=["post"])
+    def enable(self, request: Request, slug: str) -> Response:
+        publishing.enable_route(route=self.get_object(), by=request.user)
+        return Response(s.RouteSerializer(self.get_object()).data)
+
+    @extend_schema(request=None, responses=s.RouteSerializer)
+    @action(detail=True, methods=["post"])
+    def disable(self, request: Request, slug: str) -> Response:
+        publishing.disable_route(route=self.get_object(), by=request.user)
+        return Response(s.RouteSerializer(self.get_object()).data)
+
+
+class DeploymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Deployment]):
+    """Deployments: a release of a model at a provider."""
+
+    queryset = Deployment.objects.select_related("version__model", "provider")
+    serializer_class = s.DeploymentSerializer
+    filterset_fields = {
+        "version__model__slug": ["exact"],
+        "provider__slug": ["exact"],
+        "is_enabled": ["exact"],
+        "health": ["exact"],
+    }
+
+
+class ImportRunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[ImportRun]):
+    """What each import of the catalog changed."""
+
+    queryset = ImportRun.objects.all()
+    serializer_class = s.ImportRunSerializer
+    permission_classes = [ManagersOnly]
+
+
+def _valid(serializer: Any, request: Request) -> dict[str, Any]:
+    checked = serializer(data=request.data)
+    checked.is_valid(raise_exception=True)
+    return dict(checked.validated_data)
+
+
+def register(router: DefaultRouter) -> None:
+    """Add this room's view sets to the API."""
+    router.register("models", ModelViewSet, basename="model")
+    router.register("providers", ProviderViewSet, basename="provider")
+    router.register("routes", RouteViewSet, basename="route")
+    router.register("deployments", DeploymentViewSet, basename="deployment")
+    router.register("catalog-imports", ImportRunViewSet, basename="catalog-import")

@@ -1,0 +1,77 @@
+"""What the platform team types: an endpoint with its credential, a model to publish."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+
+from catalog.models import Model, Route, name_for_addresses
+
+
+class EndpointForm(forms.Form):
+    name = forms.CharField(max_length=120, help_text="How people will read it, for example “Research cluster”.")
+    base_url = forms.CharField(
+        label="Address",
+        max_length=300,
+        help_text="Below it lie /models and /chat/completions; it usually ends with /v1.",
+        widget=forms.URLInput(attrs={"placeholder": "https://models.example.com/v1", "autocomplete": "off"}),
+    )
+    credential = forms.CharField(
+        max_length=4000,
+        required=False,
+        help_text="Tested now, kept encrypted, never shown again.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    region = forms.CharField(max_length=60, required=False, help_text="Where it computes, for example eu-central.")
+
+
+class CredentialForm(forms.Form):
+    credential = forms.CharField(
+        max_length=4000,
+        required=False,
+        label="New credential",
+        help_text="Tested first; the old one stays until this one works. Leave empty if the endpoint wants none.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+
+class PublishForm(forms.Form):
+    upstream = forms.CharField(max_length=200, label="Its name at the provider")
+    model = forms.CharField(
+        max_length=160,
+        required=False,
+        label="Model of the catalog",
+        help_text="The model's name in its address, such as gpt-4.1. Leave empty to make a new one.",
+    )
+    new_name = forms.CharField(max_length=160, required=False, label="Name of a new model")
+    slug = forms.CharField(max_length=120, label="Route", help_text="The name that programs call.")
+    input_per_million = forms.DecimalField(
+        label="Input price per million tokens (USD)", min_value=Decimal(0), max_digits=16, decimal_places=6
+    )
+    output_per_million = forms.DecimalField(
+        label="Output price per million tokens (USD)", min_value=Decimal(0), max_digits=16, decimal_places=6
+    )
+
+    def clean_model(self) -> Model | None:
+        slug = self.cleaned_data["model"].strip()
+        if not slug:
+            return None
+        found = Model.objects.defer("embedding", "search_vector").filter(slug=slug).first()
+        if found is None:
+            raise forms.ValidationError(f"The catalog has no model “{slug}”. Leave this empty to make a new one.")
+        return found
+
+    def clean_slug(self) -> str:
+        slug = str(self.cleaned_data["slug"]).strip().lower()
+        name_for_addresses(slug)
+        return slug
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        model, slug = cleaned.get("model"), cleaned.get("slug")
+        taken = Route.objects.filter(slug=slug).select_related("model").first() if slug else None
+        if taken is not None and "model" in cleaned and (model is None or taken.model_id != model.pk):
+            self.add_error("slug", f"The route “{slug}” leads to {taken.model.name}. Choose another name.")
+        return cleaned

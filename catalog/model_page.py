@@ -1,0 +1,142 @@
+"""The page of one model, a tab at a time: what it is, who serves it, what it costs, who may use it, what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Prefetch
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from catalog import figures, panels, pricing_chart, snippets, standing, steps, volumes
+from catalog.missing import find_model
+from catalog.models import Deployment, Model, ModelVersion, Route, RouteTarget
+from catalog.vocabulary import OFFERS
+
+TABS = {
+    "overview": "Overview",
+    "deployments": "Deployments",
+    "pricing": "Pricing",
+    "access": "Access",
+    "usage": "Usage",
+    "changes": "Changes",
+}
+
+
+@require_GET
+def model(request: HttpRequest, slug: str) -> HttpResponse:
+    """`/catalog/models/<slug>/?tab=…`."""
+    found = find_model(slug)
+    if found.slug != slug:
+        return redirect(found)
+    tab = request.GET.get("tab", "")
+    tab = tab if tab in TABS else "overview"
+    routes = list(found.routes.all())
+    routes.sort(key=lambda route: (not route.is_enabled, len(route.slug), route.slug))
+    stands = standing.standing_of(request.user, [found])[found.pk]  # type: ignore[list-item,arg-type]
+    may_manage = request.user.has_perm("catalog.manage_catalog")
+    context = {
+        "model": found,
+        "tab": tab,
+        "tabs": TABS,
+        "routes": routes,
+        "standing": stands,
+        "step": steps.next_step(found, routes, stands, may_manage=may_manage),
+        "may_manage": may_manage,
+        **_TAB_CONTEXT[tab](request, found, routes, stands),
+    }
+    return render(request, "catalog/model.html", context)
+
+
+def _overview(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
+    versions = found.versions.prefetch_related(Prefetch("deployments", Deployment.objects.filter(gone_at=None)))
+    served = next((route for route in routes if route.is_enabled), None)
+    return {
+        "facts": list(found.facts.all()),
+        "versions": [version for version in versions if _is_listed(version)],
+        "snippets": snippets.of(served.slug, settings.PUBLIC_URL) if served and stands.kind == "granted" else [],
+    }
+
+
+def _is_listed(version: ModelVersion) -> bool:
+    return bool(version.deployments.all()) or version.released_on is not None
+
+
+def _deployments(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
+    offers = _offers(found)
+    prices = figures.price_history(offers)
+    serving = set(
+        RouteTarget.objects.filter(route__model=found, route__is_enabled=True).values_list("deployment_id", flat=True)
+    )
+    rows = [
+        {
+            "deployment": each,
+            "price": next(iter(prices.get(each.pk, [])), None),
+            "offer": OFFERS.get(each.offer, each.offer),
+            "is_serving": each.pk in serving,
+        }
+        for each in offers
+    ]
+    rows.sort(key=lambda row: (not row["is_serving"], row["deployment"].provider.name, row["deployment"].upstream_name))
+    return {"rows": rows}
+
+
+def _pricing(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
+    offers = _offers(found)
+    history = figures.price_history(offers)
+    own = figures.volume(request.user, found)  # type: ignore[arg-type]
+    asked = volumes.read(request.GET, own)
+    now = timezone.now()
+    in_force = [
+        (each, period)
+        for each in offers
+        for period in history.get(each.pk, [])
+        if period.since <= now and not period.until
+    ]
+    return {
+        "own": own,
+        "asked": asked,
+        "costs": volumes.costs(asked, in_force),
+        "periods": [(each, period) for each in offers for period in history.get(each.pk, [])],
+        "chart": pricing_chart.draw(offers, history, now),
+        "notes": [each for each in offers if each.price_notes],
+        "unpriced": [each for each in offers if each.pk not in history],
+    }
+
+
+def _access(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
+    return {"panels": panels.shown(request, "access", found)}
+
+
+def _usage(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
+    return {
+        "volume": figures.volume(request.user, found),  # type: ignore[arg-type]
+        "panels": panels.shown(request, "usage", found),
+        "usage_addresses": [(route, steps.address("usage:overview", route=route.slug)) for route in routes],
+    }
+
+
+def _changes(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
+    return {"changes": found.changes.all()[:200]}
+
+
+def _offers(found: Model) -> list[Deployment]:
+    return list(
+        Deployment.objects.filter(version__model=found, gone_at=None)
+        .select_related("provider", "version")
+        .order_by("provider__name", "upstream_name")
+    )
+
+
+_TAB_CONTEXT: dict[str, Callable[..., dict[str, Any]]] = {
+    "overview": _overview,
+    "deployments": _deployments,
+    "pricing": _pricing,
+    "access": _access,
+    "usage": _usage,
+    "changes": _changes,
+}

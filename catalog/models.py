@@ -1,0 +1,299 @@
+"""The nouns of the model hub: providers, models, their versions, deployments, routes, and the facts known of them."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.core.validators import RegexValidator
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+from pgvector.django import HnswIndex, VectorField
+
+from audit.identifiers import uuid7
+from catalog.triggers import new_edition
+from catalog.vocabulary import CAPABILITIES, MODALITIES, MODES, Word, label
+
+EMBEDDING_DIMENSIONS = 256
+PLATFORM_TEAM = "platform team"
+
+# Names as clients write them: `gpt-4.1`, `llama-3.3-70b-instruct`.
+name_for_addresses = RegexValidator(
+    r"^[a-z0-9][a-z0-9._-]*$",
+    "Use lower-case letters, digits, dots, hyphens and underscores; begin with a letter or digit.",
+)
+
+
+class Provider(models.Model):
+    """Who serves models: an endpoint with its credential, or so far only a name in the catalog."""
+
+    class Dialect(models.TextChoices):
+        OPENAI = "openai", "OpenAI-compatible"
+        LOCAL = "local", "Local model server"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=120)
+    website = models.URLField(blank=True)
+    dialect = models.CharField(max_length=20, choices=Dialect, default=Dialect.OPENAI)
+    base_url = models.CharField(max_length=300, blank=True, help_text="empty while nobody has connected it")
+    region = models.CharField(max_length=60, blank=True)
+    credential = models.BinaryField(null=True, blank=True, help_text="encrypted; see catalog.credentials")
+    connected_at = models.DateTimeField(null=True, blank=True)
+    tested_at = models.DateTimeField(null=True, blank=True)
+    test_result = models.CharField(max_length=300, blank=True)
+    source = models.CharField(max_length=60, default=PLATFORM_TEAM)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["name"]
+        permissions = [("manage_catalog", "Publish models, connect providers, change routes")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_connected(self) -> bool:
+        return bool(self.base_url)
+
+
+class Model(models.Model):
+    """What is offered. The same model at several providers is one model with several deployments."""
+
+    class Status(models.TextChoices):
+        AVAILABLE = "available", "Available"
+        PREVIEW = "preview", "Preview"
+        DEPRECATED = "deprecated", "Deprecated"
+        RETIRED = "retired", "Retired"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.CharField(max_length=160, unique=True, validators=[name_for_addresses])
+    name = models.CharField(max_length=160)
+    developer = models.CharField(max_length=80, blank=True, db_index=True, help_text="who made it")
+    purpose = models.CharField(max_length=300, blank=True, help_text="what it is good for, one line")
+    description = models.TextField(blank=True)
+    mode = models.CharField(max_length=40, default="chat", db_index=True)
+    licence = models.CharField(max_length=60, blank=True, db_index=True)
+    capabilities = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    modalities_in = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    modalities_out = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    context_tokens = models.PositiveIntegerField(null=True, blank=True)
+    max_output_tokens = models.PositiveIntegerField(null=True, blank=True)
+    status = models.CharField(max_length=12, choices=Status, default=Status.AVAILABLE, db_index=True)
+    deprecated_on = models.DateField(null=True, blank=True)
+    released_on = models.DateField(null=True, blank=True)
+    listed_at = models.DateTimeField(default=timezone.now)
+    is_pinned = models.BooleanField(default=False, help_text="a start for newcomers; listed first")
+    source = models.CharField(max_length=60, default=PLATFORM_TEAM, help_text="who put it into the catalog")
+    # Slugs of the providers that offer it, and the calls of the last 30 days (told by `usage`), kept here so that lists,
+    # facets and sorting need no join.
+    provider_slugs = ArrayField(models.CharField(max_length=80), default=list, blank=True)
+    recent_calls = models.PositiveIntegerField(default=0)
+    # The cheapest effective price per million tokens, written by usage.prices when a price changes.
+    input_price = models.DecimalField(max_digits=16, decimal_places=6, null=True, blank=True)
+    output_price = models.DecimalField(max_digits=16, decimal_places=6, null=True, blank=True)
+    price_currency = models.CharField(max_length=3, default="USD")
+    search_text = models.TextField(blank=True, default="")
+    search_vector = SearchVectorField(null=True)
+    embedding = VectorField(dimensions=EMBEDDING_DIMENSIONS, null=True, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        indexes = [
+            GinIndex(fields=["search_vector"]),
+            GinIndex(fields=["capabilities"]),
+            GinIndex(fields=["provider_slugs"]),
+            HnswIndex(
+                name="model_embedding",
+                fields=["embedding"],
+                opclasses=["vector_cosine_ops"],
+            ),
+            models.Index(fields=["input_price"]),
+            models.Index(fields=["-context_tokens"]),
+            models.Index(fields=["-listed_at"]),
+        ]
+        triggers = [new_edition()]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("catalog:model", args=[self.slug])
+
+    @property
+    def can(self) -> list[Word]:
+        """The capabilities that the vocabulary knows, in its order."""
+        return [word for key, word in CAPABILITIES.items() if key in self.capabilities]
+
+    @property
+    def kind(self) -> str:
+        """The mode as people read it."""
+        return label(MODES, self.mode)
+
+    @property
+    def takes(self) -> list[str]:
+        """What it takes in, as people read it."""
+        return [label(MODALITIES, key) for key in self.modalities_in]
+
+    @property
+    def gives(self) -> list[str]:
+        """What it gives, as people read it."""
+        return [label(MODALITIES, key) for key in self.modalities_out]
+
+
+class ModelVersion(models.Model):
+    """An immutable release of a model."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
+    label = models.CharField(max_length=160)
+    released_on = models.DateField(null=True, blank=True)
+    deprecated_on = models.DateField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-released_on", "label"]
+        constraints = [models.UniqueConstraint(fields=["model", "label"], name="version_label_of_model")]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.label}"
+
+
+class Fact(models.Model):
+    """One statement about a model with where it comes from and when that was read."""
+
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="facts")
+    name = models.CharField(max_length=60)
+    value = models.JSONField()
+    source = models.CharField(max_length=80)
+    source_url = models.CharField(max_length=300, blank=True)
+    as_of = models.DateField()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["model", "name", "source"], name="fact_of_source")]
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.value}"
+
+
+class Deployment(models.Model):
+    """A model version at a provider."""
+
+    class Health(models.TextChoices):
+        UNKNOWN = "unknown", "Not checked"
+        HEALTHY = "healthy", "Healthy"
+        FAILING = "failing", "Failing"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="deployments")
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="deployments")
+    upstream_name = models.CharField(max_length=200, help_text="what the provider calls it")
+    region = models.CharField(max_length=60, blank=True)
+    offer = models.CharField(
+        max_length=20,
+        blank=True,
+        help_text="free, fast, extended …; empty for the ordinary offer",
+    )
+    price_notes = models.JSONField(default=dict, blank=True, help_text="tiers, batch and other units, as published")
+    source = models.CharField(max_length=60, default=PLATFORM_TEAM)
+    is_enabled = models.BooleanField(default=True)
+    gone_at = models.DateTimeField(null=True, blank=True, help_text="when its source stopped listing it")
+    health = models.CharField(max_length=10, choices=Health, default=Health.UNKNOWN)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    check_result = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["provider__name"]
+        constraints = [models.UniqueConstraint(fields=["provider", "upstream_name"], name="deployment_at_provider")]
+
+    def __str__(self) -> str:
+        return f"{self.upstream_name} at {self.provider}"
+
+
+class Route(models.Model):
+    """The name that clients call. Grants attach here; it resolves to deployments in order of their priority."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.CharField(max_length=120, unique=True)
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="routes")
+    purpose = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="how it differs from the model's first route",
+    )
+    is_enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["slug"]
+        triggers = [new_edition()]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class RouteTarget(models.Model):
+    """A deployment that serves a route; lower priority first."""
+
+    route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="targets")
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="targets")
+    priority = models.PositiveSmallIntegerField(default=1)
+
+    class Meta:
+        ordering = ["priority"]
+        constraints = [models.UniqueConstraint(fields=["route", "deployment"], name="target_once_a_route")]
+
+    def __str__(self) -> str:
+        return f"{self.route} → {self.deployment}"
+
+
+class Change(models.Model):
+    """What changed of a model, in words and values: the tab *Changes* of its page."""
+
+    class Kind(models.TextChoices):
+        LISTED = "listed", "Listed"
+        FACT = "fact", "Fact"
+        PRICE = "price", "Price"
+        OFFER = "offer", "Offer"
+        STATUS = "status", "Status"
+        ROUTE = "route", "Route"
+
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="changes")
+    kind = models.CharField(max_length=10, choices=Kind)
+    what = models.CharField(max_length=200)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    source = models.CharField(max_length=80)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        indexes = [models.Index(fields=["model", "-at"])]
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.what}"
+
+
+class Edition(models.Model):
+    """One row that counts the catalog's changes; see `catalog.edition`."""
+
+    number = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class ImportRun(models.Model):
+    """What one import of the catalog changed."""
+
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    sources = models.JSONField(default=dict)
+    report = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-started_at"]
+
+    def __str__(self) -> str:
+        return f"import of {self.started_at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,168 @@
+"""Ask an endpoint which models it serves (`GET <base>/models`), and say clearly what is wrong when it does not answer so.
+
+Only platform people get here, yet the address is theirs to type: the scheme is http or https, no user name is in it, addresses
+of the link itself (where clouds keep their instances' secrets) are refused, a credential does not travel in clear over public
+networks, redirects are not followed, time and size are limited.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from refusals.errors import Invalid
+
+CONNECT_S, READ_S = 5.0, 10.0
+MOST_BYTES = 5 * 1024 * 1024
+MOST_MODELS = 5000
+
+
+class AddressNotAllowed(Invalid):
+    code = "address_not_allowed"
+
+
+class ProviderUnreachable(Invalid):
+    code = "provider_unreachable"
+    title = "The provider did not answer"
+
+
+class CredentialRejected(Invalid):
+    code = "credential_rejected"
+    title = "The provider refused the credential"
+
+
+class NotCompatible(Invalid):
+    code = "not_compatible"
+    title = "This is no OpenAI-compatible endpoint"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the endpoint said: the names of its models, and how long it took."""
+
+    models: list[str]
+    took_ms: int
+
+
+def normalise(base_url: str) -> str:
+    """The address without its last slash. Raises `AddressNotAllowed`."""
+    text = base_url.strip().rstrip("/")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not parts.hostname or len(text) > 300:
+        raise AddressNotAllowed(
+            "Write the whole address, beginning with https:// (or http:// inside your network).", field="base_url"
+        )
+    if parts.username or parts.password or parts.query or parts.fragment or port == 0:
+        raise AddressNotAllowed(
+            "The address must hold no user name, no question mark and no #. The credential has its own field.",
+            field="base_url",
+        )
+    return text
+
+
+def check_address(base_url: str, *, has_credential: bool) -> None:
+    """Raise `AddressNotAllowed` or `ProviderUnreachable` when the address must not or cannot be called."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    try:
+        found = {info[4][0] for info in socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)}
+    except (OSError, UnicodeError) as error:
+        raise ProviderUnreachable(f"There is no host “{host}”. Check the address.", field="base_url") from error
+    addresses = [ipaddress.ip_address(str(each).partition("%")[0]) for each in found]
+    if any(each.is_link_local or each.is_multicast or each.is_unspecified for each in addresses):
+        raise AddressNotAllowed("Addresses of the link itself (169.254.…, fe80::…) are not called.", field="base_url")
+    if has_credential and parts.scheme == "http" and any(each.is_global for each in addresses):
+        raise AddressNotAllowed("Use https://: over http the credential could be read on its way.", field="base_url")
+
+
+def headers_for(base_url: str, credential: str) -> dict[str, str]:
+    """The headers that carry `credential`; Anthropic's list of models wants its own."""
+    if not credential:
+        return {}
+    headers = {"Authorization": f"Bearer {credential}"}
+    if urlsplit(base_url).hostname == "api.anthropic.com":
+        headers |= {"x-api-key": credential, "anthropic-version": "2023-06-01"}
+    return headers
+
+
+def list_models(base_url: str, credential: str) -> Answer:
+    """What `base_url` serves. Raises one of this module's refusals, never anything that holds the credential."""
+    check_address(base_url, has_credential=bool(credential))
+    address = f"{base_url}/models"
+    try:
+        with (
+            httpx.Client(
+                timeout=httpx.Timeout(READ_S, connect=CONNECT_S), follow_redirects=False, trust_env=False
+            ) as client,
+            client.stream("GET", address, headers=headers_for(base_url, credential)) as response,
+        ):
+            body = _read(response)
+            took_ms = round(response.elapsed.total_seconds() * 1000) if response.is_closed else 0
+    except httpx.TimeoutException as error:
+        raise ProviderUnreachable(
+            f"{address} did not answer within {READ_S:.0f} s. Is it running, and may this host reach it?",
+            field="base_url",
+        ) from error
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        raise ProviderUnreachable(
+            f"{address} cannot be reached: {_plain(error)}. Check the address and that this host may reach it.",
+            field="base_url",
+        ) from error
+    _refuse_status(response, address, has_credential=bool(credential))
+    return Answer(_names(body, address), took_ms)
+
+
+def _read(response: httpx.Response) -> bytes:
+    body = bytearray()
+    for part in response.iter_bytes():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise NotCompatible(f"The answer is larger than {MOST_BYTES // 2**20} MB.", field="base_url")
+    return bytes(body)
+
+
+def _plain(error: Exception) -> str:
+    words = str(error).strip().rstrip(".")
+    return words[:160] or type(error).__name__
+
+
+def _refuse_status(response: httpx.Response, address: str, *, has_credential: bool) -> None:
+    status = response.status_code
+    if status in (401, 403):
+        words = "It does not accept this credential." if has_credential else "It wants a credential."
+        raise CredentialRejected(f"{address} answered {status}. {words}", field="credential")
+    if response.is_redirect:
+        to = urlsplit(response.headers.get("location", "")).hostname or "elsewhere"
+        raise NotCompatible(
+            f"{address} answered {status} and leads to {to}; redirects are not followed. Enter the final address.",
+            field="base_url",
+        )
+    if status == 404:
+        raise NotCompatible(f"{address} answered 404. The address usually ends with /v1.", field="base_url")
+    if status != 200:
+        raise NotCompatible(f"{address} answered {status}.", field="base_url")
+
+
+def _names(body: bytes, address: str) -> list[str]:
+    """The names in an OpenAI list of models: `{"data": [{"id": …}]}`."""
+    try:
+        told: Any = json.loads(body)
+        rows = told["data"]
+        names = [row["id"] for row in rows if isinstance(row["id"], str) and 0 < len(row["id"]) <= 200]
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotCompatible(
+            f"{address} answered, but not with OpenAI's list of models. Enter the address below which /models and "
+            "/chat/completions lie.",
+            field="base_url",
+        ) from error
+    return sorted(dict.fromkeys(name.replace("\x00", "") for name in names))[:MOST_MODELS]

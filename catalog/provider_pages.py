@@ -1,0 +1,214 @@
+"""The platform team's pages: providers, what they serve, and publishing it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from catalog import figures, health, providers, publishing
+from catalog.authority import require_manager
+from catalog.forms import CredentialForm, EndpointForm, PublishForm
+from catalog.models import Deployment, ImportRun, Provider, Route, RouteTarget
+from refusals import Refusal
+from refusals.errors import Missing
+
+
+@require_GET
+def provider_list(request: HttpRequest) -> HttpResponse:
+    """`/platform/providers/`: the connected ones first, then those the catalog only lists."""
+    require_manager(request.user)
+    rows = list(Provider.objects.order_by("name"))
+    serving = _serving()
+    return render(
+        request,
+        "catalog/providers.html",
+        {
+            "connected": [(each, serving.get(each.pk, 0)) for each in rows if each.is_connected],
+            "listed": [each for each in rows if not each.is_connected],
+            "suggestions": providers.suggestions(),
+            "last_import": ImportRun.objects.first(),
+        },
+    )
+
+
+def _serving() -> dict[Any, int]:
+    counts: dict[Any, int] = {}
+    for key in RouteTarget.objects.filter(route__is_enabled=True).values_list("deployment__provider", flat=True):
+        counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+@sensitive_post_parameters("credential")
+@require_http_methods(["GET", "POST"])
+def connect(request: HttpRequest) -> HttpResponse:
+    """`/platform/providers/connect/?provider=<slug>`: an endpoint, tested before it is kept."""
+    require_manager(request.user)
+    listed = Provider.objects.filter(slug=request.GET.get("provider", "")).first()
+    form = EndpointForm(request.POST or None, initial={"name": listed.name if listed else ""})
+    if request.method == "POST" and form.is_valid():
+        slug = listed.slug if listed else ""
+        if found := _tried(form, lambda: providers.connect(**form.cleaned_data, slug=slug, by=request.user)):
+            messages.success(request, f"{found.name} is connected: it {found.test_result}.")
+            return redirect("catalog:provider", found.slug)
+    status = 422 if form.is_bound else 200
+    return render(request, "catalog/provider_connect.html", {"form": form, "listed": listed}, status=status)
+
+
+@require_POST
+def connect_suggested(request: HttpRequest, slug: str) -> HttpResponse:
+    """Connect with the key in the environment."""
+    require_manager(request.user)
+    found = providers.connect_suggested(slug=slug, by=request.user)
+    messages.success(request, f"{found.name} is connected: it {found.test_result}.")
+    return redirect("catalog:provider", found.slug)
+
+
+@require_GET
+def provider(request: HttpRequest, slug: str) -> HttpResponse:
+    """`/platform/providers/<slug>/`; with `?models=1` the endpoint is asked what it serves."""
+    require_manager(request.user)
+    found = _find(slug)
+    context: dict[str, Any] = {"provider": found, "credential_form": CredentialForm(), "targets": _targets(found)}
+    if found.is_connected and request.GET.get("models"):
+        try:
+            answer = providers.test(provider=found, by=request.user)
+            context["served"] = _served(found, answer.models, request.GET.get("q", ""))
+            context["served_total"] = len(answer.models)
+        except Refusal as refusal:
+            context["trouble"] = refusal
+    return render(request, "catalog/provider.html", context)
+
+
+def _targets(found: Provider) -> list[RouteTarget]:
+    rows = RouteTarget.objects.filter(deployment__provider=found)
+    return list(rows.select_related("route__model", "deployment__version").order_by("route__slug"))
+
+
+def _served(found: Provider, names: list[str], text: str) -> list[dict[str, Any]]:
+    """What the endpoint lists, with the model each name probably means and the routes that lead there already."""
+    wanted = [name for name in names if text.lower() in name.lower()][:300]
+    listed = Deployment.objects.filter(provider=found, upstream_name__in=wanted).select_related("version__model")
+    known = {each.upstream_name: each.version.model for each in listed}
+    routes: dict[str, list[str]] = {}
+    for name, slug in RouteTarget.objects.filter(deployment__provider=found, route__is_enabled=True).values_list(
+        "deployment__upstream_name", "route__slug"
+    ):
+        routes.setdefault(name, []).append(slug)
+    return [{"name": name, "model": known.get(name), "routes": routes.get(name, [])} for name in wanted]
+
+
+@require_POST
+def test(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ask the endpoint again, and note the health of what it serves."""
+    require_manager(request.user)
+    found = _find(slug)
+    try:
+        answer = providers.test(provider=found, by=request.user)
+        messages.success(request, f"{found.name} answered with {len(answer.models)} models.")
+    except Refusal as refusal:
+        messages.error(request, refusal.sentence)
+    health.check(found)
+    return redirect("catalog:provider", found.slug)
+
+
+@sensitive_post_parameters("credential")
+@require_POST
+def replace_credential(request: HttpRequest, slug: str) -> HttpResponse:
+    """Put another credential in place, once it works."""
+    require_manager(request.user)
+    found = _find(slug)
+    form = CredentialForm(request.POST)
+    if form.is_valid():
+        credential = form.cleaned_data["credential"]
+        if _tried(form, lambda: providers.replace_credential(provider=found, credential=credential, by=request.user)):
+            messages.success(request, "The new credential works and is in place.")
+            return redirect("catalog:provider", found.slug)
+    context = {"provider": found, "credential_form": form, "targets": _targets(found)}
+    return render(request, "catalog/provider.html", context, status=422)
+
+
+@require_POST
+def disconnect(request: HttpRequest, slug: str) -> HttpResponse:
+    """Forget the endpoint and its credential."""
+    require_manager(request.user)
+    found = _find(slug)
+    off = providers.disconnect(provider=found, by=request.user)
+    messages.success(request, f"{found.name} is disconnected; {off} route{'' if off == 1 else 's'} turned off.")
+    return redirect("catalog:providers")
+
+
+@require_http_methods(["GET", "POST"])
+def publish(request: HttpRequest, slug: str) -> HttpResponse:
+    """`/platform/providers/<slug>/publish/?upstream=…`: a deployment, its route and its price."""
+    require_manager(request.user)
+    found = _find(slug)
+    form = PublishForm(request.POST or None, initial=_likely(found, request.GET.get("upstream", "")))
+    if request.method == "POST" and form.is_valid() and (route := _tried(form, lambda: _publish(found, form, request))):
+        messages.success(request, f"“{route.slug}” is published and can be requested now.")
+        return redirect(route.model)
+    status = 422 if form.is_bound else 200
+    return render(request, "catalog/publish.html", {"form": form, "provider": found}, status=status)
+
+
+def _publish(found: Provider, form: PublishForm, request: HttpRequest) -> Route:
+    said = form.cleaned_data
+    deployment = publishing.deploy(
+        provider=found, upstream=said["upstream"], model=said["model"], new_name=said["new_name"], by=request.user
+    )
+    rate = publishing.Rate(said["input_per_million"], said["output_per_million"])
+    model = deployment.version.model
+    return publishing.publish_route(model=model, deployment=deployment, slug=said["slug"], rate=rate, by=request.user)
+
+
+def _likely(found: Provider, upstream: str) -> dict[str, Any]:
+    """The form filled in from what the catalog knows of this name."""
+    upstream = upstream[:200]
+    model = publishing.likely_model(found, upstream) if upstream else None
+    start: dict[str, Any] = {
+        "upstream": upstream,
+        "model": model.slug if model else "",
+        "slug": model.slug if model else "",
+    }
+    deployment = Deployment.objects.filter(provider=found, upstream_name=upstream).first()
+    now = timezone.now()
+    for period in figures.price_history([deployment]).get(deployment.pk, []) if deployment else []:
+        if period.since <= now and period.until is None:
+            start |= {"input_per_million": period.input_per_million, "output_per_million": period.output_per_million}
+    return start
+
+
+@require_POST
+def switch_route(request: HttpRequest, slug: str) -> HttpResponse:
+    """Turn a route on or off (`to=on`, `to=off`)."""
+    require_manager(request.user)
+    route = Route.objects.filter(slug=slug).select_related("model").first()
+    if route is None:
+        raise Missing(f"There is no route “{slug}”.")
+    is_on = request.POST.get("to") == "on"
+    (publishing.enable_route if is_on else publishing.disable_route)(route=route, by=request.user)
+    messages.success(request, f"The route “{route.slug}” is {'on' if is_on else 'off'}.")
+    back = request.POST.get("provider", "")
+    return redirect("catalog:provider", back) if Provider.objects.filter(slug=back).exists() else redirect(route.model)
+
+
+def _find(slug: str) -> Provider:
+    found = Provider.objects.filter(slug=slug).first()
+    if found is None:
+        raise Missing(f"There is no provider “{slug}”.")
+    return found
+
+
+def _tried(form: forms.Form, verb: Any) -> Any:
+    """What `verb` answers, or None with its refusal put beside the field it is about."""
+    try:
+        return verb()
+    except Refusal as refusal:
+        form.add_error(refusal.field if refusal.field in form.fields else None, refusal.sentence)
+    return None

@@ -1,0 +1,173 @@
+"""Connect a provider: test the endpoint, keep its credential encrypted, and never show it again."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from audit.record import record
+from catalog import probing
+from catalog.credentials import decrypt, encrypt
+from catalog.models import Provider, RouteTarget
+from refusals.errors import Conflict, Invalid
+from tenants.changes import announce
+
+
+class NotConnected(Conflict):
+    code = "provider_not_connected"
+    title = "The provider is not connected"
+
+
+class NameIsTaken(Conflict):
+    code = "provider_name_taken"
+    title = "There is such a provider already"
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A provider whose key is in the environment: it can be connected in one step."""
+
+    slug: str
+    name: str
+    variable: str
+    base_url: str
+
+
+_ADDRESSES_OF_PAGES = {"connect"}
+_KNOWN_KEYS = (
+    Suggestion("openai", "OpenAI", "OPENAI_API_KEY", "https://api.openai.com/v1"),
+    Suggestion("anthropic", "Anthropic", "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1"),
+)
+
+
+def suggestions() -> list[Suggestion]:
+    """Providers whose key is in this process's environment and that nobody has connected yet."""
+    connected = set(Provider.objects.exclude(base_url="").values_list("slug", flat=True))
+    return [each for each in _KNOWN_KEYS if os.environ.get(each.variable) and each.slug not in connected]
+
+
+def connect_suggested(*, slug: str, by: Any) -> Provider:
+    """Connect the suggestion `slug` with the key in the environment. Raises `NotConnected` when there is none."""
+    for each in suggestions():
+        if each.slug == slug:
+            key = os.environ[each.variable]
+            return connect(slug=slug, name=each.name, base_url=each.base_url, credential=key, by=by)
+    raise NotConnected("There is no key for it in the environment, or it is connected already.")
+
+
+def connect(*, name: str, base_url: str, credential: str, by: Any, slug: str = "", region: str = "") -> Provider:
+    """Connect an OpenAI-compatible endpoint, after it has answered. `slug` names a provider that the catalog lists already.
+
+    Raises the refusals of `catalog.probing`, and `NameIsTaken`.
+    """
+    base_url = probing.normalise(base_url)
+    credential = _clean(credential)
+    listed = Provider.objects.filter(slug=slug).first() if slug else None
+    wanted = listed.slug if listed else slug_of(name)
+    if listed is None and Provider.objects.filter(slug=wanted).exclude(base_url="").exists():
+        raise NameIsTaken(f"A provider called “{name}” is connected already. Choose another name.", field="name")
+    answer = probing.list_models(base_url, credential)  # before the transaction: it may take seconds
+    with transaction.atomic():
+        provider, _ = Provider.objects.select_for_update().get_or_create(slug=wanted, defaults={"name": name.strip()})
+        provider.base_url = base_url
+        provider.region = region.strip()[:60] or provider.region
+        provider.credential = encrypt(credential) if credential else None
+        provider.connected_at = provider.tested_at = timezone.now()
+        provider.test_result = _told(answer)
+        provider.save()
+        record("provider.connected", by=by, subject=provider, base_url=base_url, models=len(answer.models))
+        announce("provider")
+    return provider
+
+
+def test(*, provider: Provider, by: Any) -> probing.Answer:
+    """Ask a connected provider again and note what it said. Raises the refusals of `catalog.probing`, noted as well."""
+    try:
+        answer = probing.list_models(base_url_of(provider), credential_of(provider))
+    except Invalid as refusal:
+        _note(provider, refusal.sentence, by)
+        raise
+    _note(provider, _told(answer), by)
+    return answer
+
+
+def replace_credential(*, provider: Provider, credential: str, by: Any) -> Provider:
+    """Put another credential in the old one's place, after the endpoint has accepted it."""
+    credential = _clean(credential)
+    answer = probing.list_models(base_url_of(provider), credential)
+    with transaction.atomic():
+        locked = Provider.objects.select_for_update().get(pk=provider.pk)
+        locked.credential = encrypt(credential) if credential else None
+        locked.tested_at, locked.test_result = timezone.now(), _told(answer)
+        locked.save(update_fields=["credential", "tested_at", "test_result"])
+        record("provider.credential_replaced", by=by, subject=locked)
+        announce("provider")
+    return locked
+
+
+@transaction.atomic
+def disconnect(*, provider: Provider, by: Any) -> int:
+    """Forget the endpoint and the credential; routes that no other provider serves are turned off. Returns how many."""
+    locked = Provider.objects.select_for_update().get(pk=provider.pk)
+    targets = RouteTarget.objects.filter(deployment__provider=locked).select_related("route")
+    routes = {target.route for target in targets}
+    targets.delete()
+    alone = [route for route in routes if route.is_enabled and not route.targets.exists()]
+    for route in alone:
+        route.is_enabled = False
+        route.save(update_fields=["is_enabled"])
+    locked.base_url, locked.credential, locked.connected_at = "", None, None
+    locked.test_result, locked.tested_at = "", None
+    locked.save()
+    record("provider.disconnected", by=by, subject=locked, routes_off=sorted(route.slug for route in alone))
+    announce("provider")
+    return len(alone)
+
+
+def base_url_of(provider: Provider) -> str:
+    """Where the provider is called; the local model server's address is known only while it runs."""
+    if provider.dialect == Provider.Dialect.LOCAL:
+        if not settings.LOCAL_MODEL_URL:
+            raise probing.ProviderUnreachable("The local model server is not running. See `atrium doctor`.")
+        return str(settings.LOCAL_MODEL_URL).rstrip("/")
+    if not provider.is_connected:
+        raise NotConnected(f"{provider.name} is not connected.")
+    return provider.base_url
+
+
+def credential_of(provider: Provider) -> str:
+    """The credential in clear, or an empty text."""
+    return decrypt(bytes(provider.credential)) if provider.credential else ""
+
+
+def slug_of(name: str) -> str:
+    """The slug of a new provider. Raises `Invalid` for a name without letters."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:80]
+    if not slug or slug in _ADDRESSES_OF_PAGES:
+        raise Invalid("Give the provider a name with letters or digits, other than “connect”.", field="name")
+    return slug
+
+
+def _clean(credential: str) -> str:
+    credential = credential.strip()
+    if not (credential.isascii() and credential.isprintable()) and credential:
+        raise Invalid("A credential has printable ASCII signs only. Was something else copied?", field="credential")
+    return credential
+
+
+def _told(answer: probing.Answer) -> str:
+    return f"answered with {len(answer.models)} models"
+
+
+def _note(provider: Provider, result: str, by: Any) -> None:
+    with transaction.atomic():
+        Provider.objects.filter(pk=provider.pk).update(tested_at=timezone.now(), test_result=result[:300])
+        record("provider.tested", by=by, subject=provider, result=result[:300])

@@ -1,0 +1,159 @@
+"""Answer a question to the catalog: by words and by meaning, fused by reciprocal rank, filtered, counted, ordered.
+
+The one place lists, the API, the palette and the CSV export ask. The catalog is the same for everybody who is signed in; what
+differs by person is their standing, which the filter "granted to me" reads through `catalog.standing`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+
+from catalog import facets, lexical, semantic, shelf, standing
+from catalog.filters import Asked, Filters
+from catalog.models import Model
+from catalog.shelf import Shelf
+from tenants.models import User
+
+PAGE_SIZE = 25
+
+# Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009); constants by `benchmarks/search/`.
+_RANK_CONSTANT = 20
+_BY_WORDS, _BY_MEANING = 1.0, 0.55
+_NO_LONGER_CURRENT = 0.8
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model of a page with the viewer's standing."""
+
+    model: Model
+    standing: standing.Standing
+
+
+@dataclass(frozen=True)
+class Found:
+    """The answer: a page of rows, and every facet counted."""
+
+    asked: Asked
+    shelf: Shelf
+    page: Page[Any]
+    rows: list[Row]
+    facets: list[facets.Facet]
+    granted_count: int
+    served_count: int
+    corrected: dict[str, str]  # a word that no entry has → the word that was looked for instead
+
+
+def find(viewer: User, asked: Asked, *, page_size: int = PAGE_SIZE) -> Found:
+    """The page that `asked` wants, as `viewer` sees it."""
+    held = shelf.present()
+    granted = held.mask_of(standing.granted_models(viewer))
+    ranked, among = _by_text(held, asked, granted)
+    passing = facets.mask(held, asked.filters, granted)
+    ordered = _ordered(held, asked.sort, ranked, passing & among)
+    page = Paginator(ordered, page_size).get_page(asked.page)
+    return Found(
+        asked=asked,
+        shelf=held,
+        page=page,
+        rows=rows_of(viewer, [held.items[position].pk for position in page.object_list]),
+        facets=facets.count(held, asked.filters, granted, among),
+        granted_count=_switched(held, asked.filters, granted, among, "granted"),
+        served_count=_switched(held, asked.filters, granted, among, "served"),
+        corrected=lexical.corrected(held, asked.text) if asked.text else {},
+    )
+
+
+def keys(viewer: User, asked: Asked) -> list[Any]:
+    """The keys of every model that `asked` finds, in its order: for exports."""
+    held = shelf.present()
+    granted = held.mask_of(standing.granted_models(viewer))
+    ranked, among = _by_text(held, asked, granted)
+    passing = facets.mask(held, asked.filters, granted)
+    return [held.items[position].pk for position in _ordered(held, asked.sort, ranked, passing & among)]
+
+
+def rows_of(viewer: User, wanted: Sequence[Any]) -> list[Row]:
+    """Rows of the models with these keys, in this order."""
+    by_key = Model.objects.defer("embedding", "search_vector", "search_text", "description").in_bulk(wanted)
+    models = [by_key[key] for key in wanted if key in by_key]
+    standings = standing.standing_of(viewer, models)
+    return [Row(model, standings[model.pk]) for model in models]
+
+
+def fuse(*rankings: tuple[float, list[int]]) -> list[int]:
+    """Positions by the sum of weight / (constant + rank) over `rankings` (weight, positions best first)."""
+    scores: dict[int, float] = defaultdict(float)
+    for weight, ranking in rankings:
+        for rank, position in enumerate(ranking, start=1):
+            scores[position] += weight / (_RANK_CONSTANT + rank)
+    return sorted(scores, key=lambda position: (-scores[position], position))
+
+
+def rank(held: Shelf, text: str) -> list[int]:
+    """Every model that `text` finds, the best first."""
+    words = lexical.find(held, text)
+    meaning = semantic.find(held, _spelled(held, text))
+    fused = fuse((_BY_WORDS, words), (_BY_MEANING, meaning))
+    score = {position: 1 / (place + _RANK_CONSTANT) for place, position in enumerate(fused)}
+    for position in fused:
+        if not held.items[position].is_current:
+            score[position] *= _NO_LONGER_CURRENT
+    return sorted(fused, key=lambda position: -score[position])
+
+
+def _spelled(held: Shelf, text: str) -> str:
+    """`text` with its slips put right, for what has no words to be near to."""
+    right = lexical.corrected(held, text)
+    return " ".join(right.get(word.lower(), word) for word in text.split()) if right else text
+
+
+def _by_text(held: Shelf, asked: Asked, granted: int) -> tuple[list[int], int]:
+    """What the text finds, ranked, and its mask. When filters leave little of it, meaning is asked again among them."""
+    if not asked.text:
+        return [], held.everything
+    ranked = rank(held, asked.text)
+    passing = facets.mask(held, asked.filters, granted)
+    if not asked.filters.is_empty and sum(1 for position in ranked if passing >> position & 1) < PAGE_SIZE:
+        known = set(ranked)
+        ranked = ranked + [
+            each for each in semantic.find(held, _spelled(held, asked.text), among=passing) if each not in known
+        ]
+    mask = 0
+    for position in ranked:
+        mask |= 1 << position
+    return ranked, mask
+
+
+def _ordered(held: Shelf, sort: str, ranked: list[int], mask: int) -> list[int]:
+    if ranked and sort in ("", "relevance"):
+        return [position for position in ranked if mask >> position & 1]
+    members = held.members(mask)
+    items = held.items
+    match sort:
+        case "price" | "-price":
+            sign = -1 if sort == "-price" else 1
+            members.sort(key=lambda p: (items[p].price is None, sign * (items[p].price or Decimal(0)), items[p].name))
+        case "-context":
+            members.sort(key=lambda p: (-(items[p].context or 0), items[p].name))
+        case "newest":
+            members.sort(key=lambda p: (-items[p].born, items[p].name))
+        case "used":
+            members.sort(key=lambda p: (-items[p].calls, items[p].name))
+        case "name":
+            members.sort(key=lambda p: items[p].name.lower())
+        case _:
+            members.sort(key=lambda p: (not items[p].is_pinned, not items[p].is_current, items[p].name.lower()))
+    return members
+
+
+def _switched(held: Shelf, filters: Filters, granted: int, among: int, switch: str) -> int:
+    """How many would be left with the switch on."""
+    only = granted if switch == "granted" else held.masks.get("served", {}).get("yes", 0)
+    return (facets.mask(held, filters, granted, without=switch) & among & only).bit_count()

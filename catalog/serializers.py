@@ -1,0 +1,174 @@
+"""The catalog as the API writes it. A credential is never among it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from rest_framework import serializers
+
+from catalog.models import Change, Deployment, Fact, ImportRun, Model, ModelVersion, Provider, Route
+
+
+class StandingSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=["granted", "pending", "request", "unavailable"])
+    environments = serializers.ListField(child=serializers.CharField())
+    path = serializers.CharField()
+
+
+class ModelSerializer(serializers.ModelSerializer[Model]):
+    """A model of a list."""
+
+    providers = serializers.ListField(source="provider_slugs", child=serializers.CharField(), read_only=True)
+    kind = serializers.CharField(source="mode", read_only=True)
+    standing = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Model
+        fields = [
+            "slug", "name", "developer", "purpose", "kind", "licence", "capabilities", "modalities_in", "modalities_out",
+            "context_tokens", "max_output_tokens", "status", "deprecated_on", "released_on", "is_pinned", "input_price",
+            "output_price", "price_currency", "providers", "recent_calls", "standing",
+        ]  # fmt: skip
+
+    def get_standing(self, model: Model) -> dict[str, Any]:
+        standing = self.context["standings"][model.pk]
+        return {"kind": standing.kind, "environments": list(standing.environments), "path": standing.path}
+
+
+class FactSerializer(serializers.ModelSerializer[Fact]):
+    class Meta:
+        model = Fact
+        fields = ["name", "value", "source", "source_url", "as_of"]
+
+
+class ChangeSerializer(serializers.ModelSerializer[Change]):
+    class Meta:
+        model = Change
+        fields = ["kind", "what", "before", "after", "source", "at"]
+
+
+class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
+    class Meta:
+        model = ModelVersion
+        fields = ["label", "released_on", "deprecated_on"]
+
+
+class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
+    model = serializers.CharField(source="version.model.slug", read_only=True)
+    version = serializers.CharField(source="version.label", read_only=True)
+    provider = serializers.CharField(source="provider.slug", read_only=True)
+
+    class Meta:
+        model = Deployment
+        fields = [
+            "id", "model", "version", "provider", "upstream_name", "region", "offer", "price_notes", "is_enabled",
+            "gone_at", "health", "checked_at", "check_result",
+        ]  # fmt: skip
+
+
+class RouteSerializer(serializers.ModelSerializer[Route]):
+    model = serializers.CharField(source="model.slug", read_only=True)
+    deployments = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Route
+        fields = ["slug", "model", "purpose", "is_enabled", "created_at", "deployments"]
+
+    def get_deployments(self, route: Route) -> list[str]:
+        return [str(target.deployment_id) for target in route.targets.all()]
+
+
+class ModelDetailSerializer(ModelSerializer):
+    """A model with all that is known of it."""
+
+    facts = FactSerializer(many=True, read_only=True)
+    versions = VersionSerializer(many=True, read_only=True)
+    routes = RouteSerializer(many=True, read_only=True)
+
+    class Meta(ModelSerializer.Meta):
+        fields = [*ModelSerializer.Meta.fields, "description", "facts", "versions", "routes"]
+
+
+class ProviderSerializer(serializers.ModelSerializer[Provider]):
+    is_connected = serializers.BooleanField(read_only=True)
+    has_credential = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Provider
+        fields = [
+            "slug", "name", "website", "dialect", "base_url", "region", "is_connected", "has_credential", "connected_at",
+            "tested_at", "test_result",
+        ]  # fmt: skip
+
+    def get_has_credential(self, provider: Provider) -> bool:
+        return bool(provider.credential)
+
+
+class ConnectSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=120)
+    base_url = serializers.CharField(max_length=300)
+    credential = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="", write_only=True)
+    region = serializers.CharField(max_length=60, required=False, allow_blank=True, default="")
+    slug = serializers.CharField(
+        max_length=80,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="a provider that the catalog lists already",
+    )
+
+
+class CredentialSerializer(serializers.Serializer[Any]):
+    credential = serializers.CharField(max_length=4000, allow_blank=True, write_only=True)
+
+
+class PublishSerializer(serializers.Serializer[Any]):
+    provider = serializers.CharField(max_length=80)
+    upstream_name = serializers.CharField(max_length=200)
+    slug = serializers.CharField(max_length=120, help_text="the name that programs call")
+    model = serializers.CharField(max_length=160, required=False, allow_blank=True, default="")
+    new_name = serializers.CharField(max_length=160, required=False, allow_blank=True, default="")
+    input_per_million = serializers.DecimalField(max_digits=16, decimal_places=6, min_value=Decimal(0))
+    output_per_million = serializers.DecimalField(max_digits=16, decimal_places=6, min_value=Decimal(0))
+
+
+class ImportRunSerializer(serializers.ModelSerializer[ImportRun]):
+    class Meta:
+        model = ImportRun
+        fields = ["id", "started_at", "finished_at", "sources", "report"]
+
+
+class FacetValueSerializer(serializers.Serializer[Any]):
+    value = serializers.CharField()
+    label = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class FacetSerializer(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    label = serializers.CharField()
+    values = FacetValueSerializer(many=True)
+
+
+class ModelPageSerializer(serializers.Serializer[Any]):
+    """A page of models, with every facet counted."""
+
+    count = serializers.IntegerField()
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    corrected = serializers.DictField(child=serializers.CharField())
+    facets = FacetSerializer(many=True)
+    results = ModelSerializer(many=True)
+
+
+class FactRowSerializer(serializers.Serializer[Any]):
+    label = serializers.CharField()
+    differs = serializers.BooleanField()
+    values = serializers.ListField(child=serializers.JSONField())
+    best = serializers.ListField(child=serializers.BooleanField())
+
+
+class ComparisonSerializer(serializers.Serializer[Any]):
+    models = ModelSerializer(many=True)
+    facts = FactRowSerializer(many=True)

@@ -1,0 +1,192 @@
+"""The shelf: what lists need of every model, held in memory for one edition of the catalog.
+
+Facets are counted on bit masks, one bit a model: a count is one `&` and one population count, so every facet can be counted
+with all other filters applied, at any size the catalog will have, without asking the database. Each process builds its own
+shelf when it meets a new edition (about 150 ms at 10,000 models).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from catalog import edition, tokens
+from catalog.models import Model, Provider, Route
+
+PRICE_BANDS = {
+    "free": "Free",
+    "to-0.5": "up to $0.50",
+    "to-3": "$0.50 to $3",
+    "to-10": "$3 to $10",
+    "over-10": "over $10",
+    "unknown": "No token price",
+}
+CONTEXT_BANDS = {
+    "to-32k": "under 32k",
+    "to-128k": "32k to 128k",
+    "to-400k": "128k to 400k",
+    "over-400k": "400k and more",
+    "unknown": "Not stated",
+}
+_FIELDS = (
+    "pk", "slug", "name", "developer", "mode", "licence", "capabilities", "modalities_in", "provider_slugs",
+    "input_price", "output_price", "context_tokens", "status", "is_pinned", "released_on", "listed_at", "recent_calls",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Item:
+    """A model as lists sort it."""
+
+    pk: UUID
+    slug: str
+    name: str
+    price: Decimal | None  # three tokens read for one written, per million
+    context: int | None
+    born: int  # day of release, else of listing
+    calls: int
+    is_pinned: bool
+    is_current: bool
+    name_tokens: frozenset[str]
+
+
+@dataclass
+class Shelf:
+    """Every model of one edition. Position in `items` is the bit in every mask."""
+
+    edition: int
+    items: list[Item] = field(default_factory=list)
+    masks: dict[str, dict[str, int]] = field(default_factory=dict)  # facet → value → models
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @cached_property
+    def everything(self) -> int:
+        return (1 << len(self.items)) - 1
+
+    @cached_property
+    def position(self) -> dict[UUID, int]:
+        return {item.pk: number for number, item in enumerate(self.items)}
+
+    @cached_property
+    def name_words(self) -> dict[str, int]:
+        """Every token of a name, with how many names have it."""
+        counts: dict[str, int] = defaultdict(int)
+        for item in self.items:
+            for token in item.name_tokens:
+                counts[token] += 1
+        return dict(counts)
+
+    def mask_of(self, keys: set[UUID]) -> int:
+        """The mask of the models with these keys; unknown ones are passed over."""
+        mask = 0
+        for key in keys:
+            if (number := self.position.get(key)) is not None:
+                mask |= 1 << number
+        return mask
+
+    def members(self, mask: int) -> list[int]:
+        """The positions in `mask`, ascending."""
+        found = []
+        while mask:
+            lowest = mask & -mask
+            found.append(lowest.bit_length() - 1)
+            mask ^= lowest
+        return found
+
+
+_building = threading.Lock()
+_held: list[Shelf] = []
+
+
+def present() -> Shelf:
+    """The shelf of the present edition."""
+    number = edition.number()
+    if _held and _held[0].edition == number:
+        return _held[0]
+    with _building:
+        if not (_held and _held[0].edition == number):
+            _held[:] = [_build(number)]
+        return _held[0]
+
+
+def _build(number: int) -> Shelf:
+    rows = [
+        dict(zip(_FIELDS, row, strict=True)) for row in Model.objects.order_by("name", "slug").values_list(*_FIELDS)
+    ]
+    served = set(Route.objects.filter(is_enabled=True).values_list("model_id", flat=True))
+    size = (len(rows) + 7) // 8
+    bits: dict[str, dict[str, bytearray]] = defaultdict(lambda: defaultdict(lambda: bytearray(size)))
+    shelf = Shelf(edition=number)
+    for position, row in enumerate(rows):
+        shelf.items.append(_item(row))
+        for facet, value in _values(row, served):
+            bits[facet][value][position >> 3] |= 1 << (position & 7)
+    shelf.masks = {
+        facet: {value: int.from_bytes(mask, "little") for value, mask in values.items()}
+        for facet, values in bits.items()
+    }
+    shelf.labels["provider"] = dict(Provider.objects.values_list("slug", "name"))
+    return shelf
+
+
+def _item(row: dict[str, Any]) -> Item:
+    born = row["released_on"] or row["listed_at"].date()
+    return Item(
+        pk=row["pk"],
+        slug=row["slug"],
+        name=row["name"],
+        price=blended(row["input_price"], row["output_price"]),
+        context=row["context_tokens"],
+        born=born.toordinal() if row["released_on"] else min(born, timezone.now().date()).toordinal() - 3650,
+        calls=row["recent_calls"],
+        is_pinned=row["is_pinned"],
+        is_current=row["status"] in (Model.Status.AVAILABLE, Model.Status.PREVIEW),
+        name_tokens=frozenset(tokens.of_name(f"{row['name']} {row['slug']}")),
+    )
+
+
+def _values(row: dict[str, Any], served: set[UUID]) -> list[tuple[str, str]]:
+    return [
+        *(("provider", slug) for slug in row["provider_slugs"]),
+        *(("capability", key) for key in row["capabilities"]),
+        *(("takes", key) for key in row["modalities_in"]),
+        ("kind", row["mode"]),
+        ("licence", row["licence"] or "unknown"),
+        ("developer", row["developer"] or "unknown"),
+        ("status", row["status"]),
+        ("price", price_band(blended(row["input_price"], row["output_price"]))),
+        ("context", context_band(row["context_tokens"])),
+        *([("served", "yes")] if row["pk"] in served else []),
+    ]
+
+
+def blended(input_price: Decimal | None, output_price: Decimal | None) -> Decimal | None:
+    """One figure to compare prices by: three tokens read for one written, per million."""
+    if input_price is None or output_price is None:
+        return None
+    return (3 * input_price + output_price) / 4
+
+
+def price_band(price: Decimal | None) -> str:
+    """The band of a blended price."""
+    if price is None:
+        return "unknown"
+    if price == 0:
+        return "free"
+    limits = ((Decimal("0.5"), "to-0.5"), (Decimal(3), "to-3"), (Decimal(10), "to-10"))
+    return next((band for limit, band in limits if price <= limit), "over-10")
+
+
+def context_band(context: int | None) -> str:
+    """The band of a context window in tokens."""
+    if context is None:
+        return "unknown"
+    limits = ((32_000, "to-32k"), (128_000, "to-128k"), (400_000, "to-400k"))
+    return next((band for limit, band in limits if context < limit), "over-400k")

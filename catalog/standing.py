@@ -1,0 +1,60 @@
+"""Where a person stands with a model: granted, asked for, to be asked for, or not to be had here.
+
+The catalog does not know grants: a floor above registers who answers (`register`). Until then everything that is served has to
+be requested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from catalog.models import Model, Route
+from tenants.models import User
+
+Kind = Literal["granted", "pending", "request", "unavailable"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """`environments` are paths (tenant/project/kind) that hold a grant; `path` is where the next step is."""
+
+    kind: Kind
+    environments: tuple[str, ...] = ()
+    path: str = ""
+
+
+class Standings(Protocol):
+    """What the floor above answers."""
+
+    def standing_of(self, viewer: User, models: Sequence[Model]) -> dict[UUID, Standing]: ...
+
+    def granted_models(self, viewer: User) -> QuerySet[Any, Any]: ...
+
+
+_registered: list[Standings] = []
+
+
+def register(standings: Standings) -> None:
+    """Let `standings` (a module or an object) answer from now on."""
+    _registered[:] = [standings]
+
+
+def standing_of(viewer: User, models: Sequence[Model]) -> dict[UUID, Standing]:
+    """The standing of `viewer` with each of `models`, by key."""
+    told = _registered[0].standing_of(viewer, models) if _registered else _without_grants(models)
+    return {model.pk: told.get(model.pk, Standing("unavailable")) for model in models}
+
+
+def granted_models(viewer: User) -> set[UUID]:
+    """The keys of the models that some environment of `viewer` may call."""
+    return set(_registered[0].granted_models(viewer)) if _registered else set()
+
+
+def _without_grants(models: Sequence[Model]) -> dict[UUID, Standing]:
+    served = Route.objects.filter(model__in=models, is_enabled=True).values_list("model_id", flat=True)
+    return {model_id: Standing("request") for model_id in served}

@@ -1,0 +1,23 @@
+from django.urls import URLPattern, URLResolver, path, register_converter
+
+from catalog import browsing, comparison_page, model_page, provider_pages
+from catalog.converters import NameConverter
+
+register_converter(NameConverter, "name")
+
+app_name = "catalog"
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("catalog/", browsing.model_list, name="list"),
+    path("catalog/export.csv", browsing.export, name="export"),
+    path("catalog/compare/", comparison_page.compare, name="compare"),
+    path("catalog/models/<name:slug>/", model_page.model, name="model"),
+    path("platform/providers/", provider_pages.provider_list, name="providers"),
+    path("platform/providers/connect/", provider_pages.connect, name="connect"),
+    path("platform/providers/connect/<slug:slug>/", provider_pages.connect_suggested, name="connect-suggested"),
+    path("platform/providers/<slug:slug>/", provider_pages.provider, name="provider"),
+    path("platform/providers/<slug:slug>/test/", provider_pages.test, name="test-provider"),
+    path("platform/providers/<slug:slug>/credential/", provider_pages.replace_credential, name="replace-credential"),
+    path("platform/providers/<slug:slug>/disconnect/", provider_pages.disconnect, name="disconnect"),
+    path("platform/providers/<slug:slug>/publish/", provider_pages.publish, name="publish"),
+    path("platform/routes/<name:slug>/switch/", provider_pages.switch_route, name="switch-route"),
+]

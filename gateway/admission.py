@@ -1,0 +1,166 @@
+"""Decide whether a call may be made: the key, the environment, the request's form, the route and the grant.
+
+Everything is asked of the snapshot, nothing of a database. Each refusal says what to do about it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hmac
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from gateway.caller import Caller
+from gateway.snapshot import Grant, Place, Route, Snapshot
+from refusals import Refusal
+from tenants import secrets
+
+
+class KeyRefused(Refusal):
+    """The key does not admit its bearer; the subclasses say why."""
+
+    status = 401
+    title = "This key does not work"
+
+
+class MissingKey(KeyRefused):
+    code = "missing_api_key"
+
+
+class UnknownKey(KeyRefused):
+    code = "invalid_api_key"
+
+
+class RevokedKey(KeyRefused):
+    code = "revoked_api_key"
+
+
+class ExpiredKey(KeyRefused):
+    code = "expired_api_key"
+
+
+class EnvironmentClosed(Refusal):
+    code = "environment_archived"
+    status = 403
+    title = "This environment is closed"
+
+
+class InvalidRequest(Refusal):
+    """The request cannot be understood; `field` names the parameter."""
+
+    code = "invalid_request"
+    status = 400
+    title = "The request is not valid"
+
+
+class ModelNotFound(Refusal):
+    code = "model_not_found"
+    status = 404
+    title = "There is no such model"
+
+
+class AccessRequired(Refusal):
+    code: ClassVar[str] = "access_required"
+    status = 403
+    title = "Access has to be requested first"
+
+
+class NoDeployment(Refusal):
+    code = "no_deployment"
+    status = 503
+    title = "Nothing serves this model at the moment"
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A call that may be made: by whom, for what, allowed by which grant."""
+
+    caller: Caller
+    route: Route
+    grant: Grant
+    body: dict[str, Any]
+    request_id: str
+
+
+def authenticate(snapshot: Snapshot, authorization: str, now: dt.datetime) -> Caller:
+    """The caller whose key the `Authorization` header carries. Raises a `KeyRefused` or `EnvironmentClosed`."""
+    scheme, _, secret = authorization.strip().partition(" ")
+    secret = secret.strip()
+    if not secret or scheme.lower() != "bearer":
+        raise MissingKey("No API key was sent. Send one of your environment as “Authorization: Bearer atrium_…”.")
+    prefix = secrets.prefix_of(secret) if secret.isascii() else None
+    if prefix is None:
+        raise UnknownKey("This is not an Atrium API key, or a part of it is missing. Copy the whole key again.")
+    key = snapshot.keys.get(prefix)
+    if key is None or not hmac.compare_digest(key.secret_hash, secrets.keyed_hash(secret)):
+        raise UnknownKey(f"There is no API key {prefix}…. Check that it belongs to this Atrium, or issue a new one.")
+    if key.revoked_at is not None:
+        raise RevokedKey(f"The API key {prefix}… was revoked at {_utc(key.revoked_at)}. Issue a new one.")
+    if key.expires_at is not None and key.expires_at <= now:
+        raise ExpiredKey(f"The API key {prefix}… expired at {_utc(key.expires_at)}. Issue a new one.")
+    place = snapshot.places.get(key.environment_id)
+    if place is None:
+        raise UnknownKey(f"The environment of the API key {prefix}… no longer exists. Issue a key of another one.")
+    return _caller(place, key.prefix, key.name)
+
+
+def admit(snapshot: Snapshot, caller: Caller, body: Any, request_id: str, now: dt.datetime) -> Admitted:
+    """Check the request's form, the environment, the route and the grant. Raises the refusals of this module."""
+    check_form(body)
+    place = snapshot.places.get(caller.environment_id)
+    if place is None or place.is_archived:
+        raise EnvironmentClosed(f"{caller.environment_path} was archived; no calls are made in it any more.")
+    name = body["model"]
+    route = snapshot.routes.get(name)
+    if route is None:
+        raise ModelNotFound(
+            f"There is no model “{name[:120]}” here. GET /v1/models lists those that {place.path} may use.",
+            field="model",
+        )
+    grant = snapshot.grants.get(place.environment_id, {}).get(route.slug)
+    if grant is None or not grant.is_in_force(now):
+        had_one = "no longer" if grant is not None else "not yet"
+        raise AccessRequired(
+            f"{place.path} has {had_one} been given access to “{route.slug}”.",
+            field="model",
+            way_out=f"/requests/new/access/{quote(route.slug)}/?environment={quote(place.path)}",
+            environment=place.path,
+            route=route.slug,
+        )
+    if not route.is_enabled:
+        raise ModelNotFound(f"“{route.slug}” has been switched off by the platform team.", field="model")
+    if not any(target.is_connected for target in route.targets):
+        raise NoDeployment(
+            f"No provider is connected that serves “{route.slug}”. The platform team has to connect one.",
+            field="model",
+            way_out=route.model_path,
+        )
+    return Admitted(caller, route, grant, body, request_id)
+
+
+def check_form(body: Any) -> None:
+    """The little that the gateway itself needs of a chat request. Raises `InvalidRequest`."""
+    if not isinstance(body, dict):
+        raise InvalidRequest("The request's body must be a JSON object.")
+    model, messages = body.get("model"), body.get("messages")
+    if not isinstance(model, str) or not model:
+        raise InvalidRequest("“model” must name a model, as GET /v1/models lists them.", field="model")
+    if not isinstance(messages, list) or not messages:
+        raise InvalidRequest("“messages” must be a list with at least one message.", field="messages")
+    if not all(isinstance(message, dict) for message in messages):
+        raise InvalidRequest("Every one of “messages” must be an object with a role and content.", field="messages")
+    if not isinstance(body.get("stream", False), bool | None):
+        raise InvalidRequest("“stream” must be true or false.", field="stream")
+    if not isinstance(body.get("stream_options", {}), dict | None):
+        raise InvalidRequest("“stream_options” must be an object.", field="stream_options")
+
+
+def _caller(place: Place, prefix: str, name: str) -> Caller:
+    return Caller(
+        place.tenant_id, place.project_id, place.environment_id, place.path, "api", key_prefix=prefix, key_name=name
+    )
+
+
+def _utc(moment: dt.datetime) -> str:
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"

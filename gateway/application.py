@@ -1,0 +1,226 @@
+"""The front door: a small ASGI application of its own for `/v1` (OpenAI's form) and `/metrics`.
+
+It also takes the server's start-up and shut-down messages, because it has a snapshot to load and a journal to empty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import hmac
+import logging
+from contextlib import aclosing
+from ipaddress import ip_address
+from urllib.parse import unquote
+
+import orjson
+from django.conf import settings
+
+from gateway import telemetry
+from gateway.admission import ModelNotFound, authenticate
+from gateway.caller import Caller
+from gateway.pipeline import Call, begin
+from gateway.runtime import here, runtime
+from gateway.snapshot import Route
+from gateway.wire import ClientLeft, Exchange, Receive, Scope, Send
+from refusals import Refusal
+
+log = logging.getLogger(__name__)
+
+
+class NoSuchOperation(Refusal):
+    code = "unknown_url"
+    status = 404
+    title = "There is no such operation"
+
+
+class MethodNotAllowed(Refusal):
+    code = "method_not_allowed"
+    status = 405
+    title = "This method is not for this address"
+
+
+class InternalError(Refusal):
+    code = "internal_error"
+    status = 500
+    title = "Something broke on our side"
+
+
+class Gateway:
+    """An ASGI application."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            exchange = Exchange(scope, receive, send)
+            if exchange.path == "/metrics":
+                await _metrics(exchange, scope)
+            else:
+                await _guarded(exchange)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """Begin and end with the server. A database that is not there yet keeps nobody from starting."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            here()
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await here().close()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+async def _guarded(exchange: Exchange) -> None:
+    """Answer; any refusal in OpenAI's form, and nothing else ever."""
+    try:
+        await _answer(exchange)
+    except ClientLeft:
+        return
+    except Refusal as refusal:
+        telemetry.refused(refusal.code)
+        await exchange.refuse(refusal)
+    except Exception:
+        log.exception("A request to %s broke.", exchange.path)
+        await exchange.refuse(InternalError(f"Something broke on our side. Please quote {exchange.request_id}."))
+
+
+async def _answer(exchange: Exchange) -> None:
+    path = exchange.path.rstrip("/")
+    if path == "/v1/chat/completions":
+        _require(exchange, "POST")
+        await _chat(exchange)
+    elif path == "/v1/models":
+        _require(exchange, "GET")
+        routes = await _routes(exchange)
+        await exchange.answer(200, orjson.dumps({"object": "list", "data": [_described(route) for route in routes]}))
+    elif path.startswith("/v1/models/"):
+        _require(exchange, "GET")
+        name = unquote(path.removeprefix("/v1/models/"))
+        found = [route for route in await _routes(exchange) if route.slug == name]
+        if not found:
+            raise ModelNotFound(f"There is no model “{name[:120]}” that this key may use.", field="model")
+        await exchange.answer(200, orjson.dumps(_described(found[0])))
+    else:
+        raise NoSuchOperation(f"There is no {exchange.method} {exchange.path[:120]} here.")
+
+
+def _require(exchange: Exchange, method: str) -> None:
+    if exchange.method != method:
+        raise MethodNotAllowed(f"{exchange.path} takes {method}, not {exchange.method[:20]}.", allow=method)
+
+
+async def _caller(exchange: Exchange) -> Caller:
+    held = await runtime()
+    return authenticate(held.snapshot(), exchange.header(b"authorization"), dt.datetime.now(dt.UTC))
+
+
+async def _routes(exchange: Exchange) -> list[Route]:
+    """What the key may use and a provider is connected for."""
+    caller = await _caller(exchange)
+    routes = here().snapshot().granted_routes(caller.environment_id, dt.datetime.now(dt.UTC))
+    return [route for route in routes if any(target.is_connected for target in route.targets)]
+
+
+def _described(route: Route) -> dict[str, object]:
+    return {
+        "id": route.slug,
+        "object": "model",
+        "created": int(route.created_at.timestamp()),
+        "owned_by": next(target.provider for target in route.targets if target.is_connected),
+    }
+
+
+async def _chat(exchange: Exchange) -> None:
+    caller = await _caller(exchange)  # before the body is read: strangers do not get to send megabytes
+    body = await exchange.json()
+    if isinstance(body, dict) and "stream" in body and body["stream"] is None:
+        body["stream"] = False
+    call = begin(here(), caller, body, exchange.request_id)
+    answering = asyncio.ensure_future(_streamed(exchange, call) if call.is_streamed else _whole(exchange, call))
+    leaving = asyncio.ensure_future(_left(exchange))
+    leaving.add_done_callback(lambda _: answering.cancel())
+    try:
+        await answering
+    except asyncio.CancelledError:
+        if not leaving.done():
+            answering.cancel()
+            raise
+    finally:
+        leaving.cancel()
+
+
+async def _left(exchange: Exchange) -> None:
+    """Ends when the client has closed the connection."""
+    while (await exchange.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _whole(exchange: Exchange, call: Call) -> None:
+    try:
+        async with aclosing(call.events()) as events:
+            answers = [event.data async for event in events]
+    except Refusal as refusal:
+        await exchange.refuse(refusal, _told(call))
+        return
+    if answers:
+        await exchange.answer(200, answers[0], _told(call))
+
+
+async def _streamed(exchange: Exchange, call: Call) -> None:
+    """Server-sent events. The head waits for the first of them: until then a failure still has its own status."""
+    try:
+        async with aclosing(call.events()) as events:
+            async for event in events:
+                if not exchange.has_begun:
+                    await _begin_stream(exchange, call)
+                await exchange.piece(b"data: " + event.data.replace(b"\n", b"\ndata: ") + b"\n\n")
+    except Refusal as refusal:
+        await exchange.refuse(refusal, _told(call))
+        return
+    if not exchange.has_begun:
+        await _begin_stream(exchange, call)
+    await exchange.piece(b"data: [DONE]\n\n", is_last=True)
+
+
+async def _begin_stream(exchange: Exchange, call: Call) -> None:
+    no_buffering = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+    await exchange.begin(200, b"text/event-stream; charset=utf-8", [*_told(call), *no_buffering])
+
+
+def _told(call: Call) -> list[tuple[bytes, bytes]]:
+    """Which call it was, what it was sent to, and what it cost when that is known already."""
+    target, summary = call.meter.target, call.summary
+    headers = [
+        (b"x-atrium-call-id", str(call.id).encode()),
+        (b"x-atrium-route", call.admitted.route.slug.encode("latin-1", "replace")),
+    ]
+    if target is not None:
+        deployment = f"{target.provider}/{target.upstream_name}"
+        headers.append((b"x-atrium-deployment", deployment.encode("ascii", "replace")))
+    if summary is not None and summary.cost is not None:
+        headers.append((b"x-atrium-cost", format(summary.cost, "f").encode()))
+        headers.append((b"x-atrium-currency", summary.currency.encode()))
+    return headers
+
+
+async def _metrics(exchange: Exchange, scope: Scope) -> None:
+    """For the one who holds the token; without a token set, for this machine alone."""
+    token, given = settings.METRICS_TOKEN, exchange.header(b"authorization")
+    if token:
+        may = hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
+    else:
+        may = not settings.SECURE_PROXY_SSL_HEADER and _is_here((scope.get("client") or ("",))[0])
+    if may:
+        await exchange.answer(200, telemetry.exposition(), content_type=b"text/plain; version=0.0.4; charset=utf-8")
+    else:
+        await exchange.answer(403, b"Send the metrics token as a bearer token.\n", content_type=b"text/plain")
+
+
+def _is_here(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False

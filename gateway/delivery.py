@@ -1,0 +1,163 @@
+"""Carry what journals hold into the ledger: of the living process batch by batch, of dead ones whole.
+
+A batch that may or may not have arrived is simply sent again: the ledger takes each call once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import orjson
+from django.db import DataError, IntegrityError
+
+from gateway.journal import Journal, Position, Row, lines, segments
+from usage.ledger import write_rows
+from usage.pricing import cost
+
+log = logging.getLogger(__name__)
+
+BATCH = 2000
+REFUSED = "refused.jsonl"  # beside the journals: calls that the database does not take, kept for a person to look at
+
+
+class Drain:
+    """Reads the journal of this process from where it last stopped. Everything here runs in one thread of its own."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._position = Position()
+        self.delivered = 0
+
+    def run(self) -> int:
+        """Deliver everything that is closed; how many calls. Raises what the database raises when it is gone."""
+        before = self.delivered
+        if self._journal.unwritten:
+            kept, self._journal.unwritten = self._journal.unwritten, []
+            try:
+                self._deliver(kept)
+            except BaseException:
+                self._journal.unwritten += kept
+                raise
+        for segment in segments(self._journal.folder):
+            if segment.name < self._position.segment:
+                continue
+            if segment.name > self._position.segment:
+                self._position = Position(segment.name, 0)
+            is_current = self._journal.is_current(segment)  # asked before reading: nothing is added afterwards
+            while self._batch(segment):
+                pass
+            if not is_current:
+                segment.unlink()
+        return self.delivered - before
+
+    def _batch(self, segment: Path) -> bool:
+        rows, offset = [], self._position.offset
+        for line, end in lines(segment, offset, BATCH):
+            offset = end
+            if "close" in line:
+                rows.append(line["close"])
+        self._deliver(rows)
+        has_more = offset > self._position.offset
+        self._position = Position(segment.name, offset)
+        return has_more
+
+    def _deliver(self, rows: list[Row]) -> None:
+        deliver(rows, self._journal.folder.parent)
+        self.delivered += len(rows)
+
+
+def deliver(rows: Sequence[Row], root: Path) -> None:
+    """Write rows into the ledger; those that it refuses for what they are go into a file beside the journals."""
+    if not rows:
+        return
+    try:
+        write_rows(rows)
+    except (IntegrityError, DataError) as error:
+        if len(rows) > 1:  # find out which
+            middle = len(rows) // 2
+            deliver(rows[:middle], root)
+            deliver(rows[middle:], root)
+            return
+        log.error("The ledger refuses call %s: %s", rows[0].get("id"), error)
+        with (root / REFUSED).open("ab") as file:
+            file.write(orjson.dumps({"at": time.time(), "reason": str(error), "row": rows[0]}) + b"\n")
+
+
+def adopt_orphans(root: Path) -> int:
+    """Deliver and remove the journals whose processes are dead; how many calls they held."""
+    found = 0
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        if (folder / "lock").is_file() and (not folder.name.startswith(".") or _is_old(folder)):
+            found += _adopt(folder, root)
+    return found
+
+
+def _adopt(folder: Path, root: Path) -> int:
+    try:
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return 0  # its process lives
+        rows = ends_of(folder)
+        for start in range(0, len(rows), BATCH):
+            deliver(rows[start : start + BATCH], root)
+        for file in [*segments(folder), folder / "lock"]:
+            file.unlink(missing_ok=True)
+        folder.rmdir()
+    except FileNotFoundError:
+        return 0  # another process adopted it while we waited for our turn
+    finally:
+        os.close(lock)
+    if rows:
+        log.warning("Took over %s calls from the journal of a process that has ended.", len(rows))
+    return len(rows)
+
+
+def ends_of(folder: Path) -> list[Row]:
+    """How each call of a dead process ended; those without an end as interrupted, with what was known of them."""
+    closed: dict[str, Row] = {}
+    running: dict[str, Row] = {}
+    for segment in segments(folder):
+        for line, _ in lines(segment, 0, 1 << 60):
+            match line:
+                case {"open": row}:
+                    running[row["id"]] = row
+                case {"progress": row} if row["id"] in running:
+                    running[row["id"]] |= row
+                case {"close": row}:
+                    closed[row["id"]] = row
+    interrupted = (priced(row) for id, row in running.items() if id not in closed)
+    return [*closed.values(), *interrupted]
+
+
+class _RowPrices:
+    """The unit prices that a row froze when its call began."""
+
+    def __init__(self, row: Row) -> None:
+        self.input_per_million = Decimal(row["input_per_million"])
+        self.output_per_million = Decimal(row["output_per_million"])
+        cached = row["cached_input_per_million"]
+        self.cached_input_per_million = None if cached is None else Decimal(cached)
+
+
+def priced(row: Row) -> Row:
+    """The row with the cost of the tokens that it holds; without a price it stays without a cost."""
+    if row["input_per_million"] is None:
+        return row
+    amount = cost(_RowPrices(row), row["input_tokens"], row["output_tokens"], row["cached_input_tokens"])
+    return row | {"cost": format(amount, "f")}
+
+
+def _is_old(folder: Path) -> bool:
+    """A hidden folder is being made right now, or its maker died in the middle of that."""
+    return folder.stat().st_mtime < time.time() - 60

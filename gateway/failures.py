@@ -1,0 +1,129 @@
+"""What can go wrong at a provider, told so that a caller can act on it, and whether another deployment may be tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from gateway.snapshot import Target
+from refusals import Refusal
+
+LONGEST_QUOTE = 300  # characters of what a provider says
+OURS_TO_MEND = {401, 402, 403, 404, 405}  # statuses that tell of our connection to the provider, not of the request
+
+
+class ProviderFailure(Refusal):
+    """The provider did not answer the call. `may_try_elsewhere`: another deployment may do better."""
+
+    code = "provider_failed"
+    status = 502
+    title = "The provider failed"
+    may_try_elsewhere = True
+
+    def __init__(self, sentence: str, *, status: int | None = None, **facts: Any) -> None:
+        super().__init__(sentence, **facts)
+        if status is not None:
+            self.status = status  # type: ignore[misc]  # the provider's own
+
+
+class ProviderUnreachable(ProviderFailure):
+    code = "provider_unreachable"
+
+
+class ProviderDropped(ProviderFailure):
+    """The connection ended in the middle of the answer."""
+
+    code = "provider_dropped"
+
+
+class ProviderSilent(ProviderFailure):
+    code = "provider_timeout"
+    status = 504
+
+
+class ProviderMalformed(ProviderFailure):
+    """What came is not what the protocol says."""
+
+    code = "provider_malformed"
+
+
+class ProviderBusy(ProviderFailure):
+    code = "provider_busy"
+    status = 429
+
+
+class ProviderMisconnected(ProviderFailure):
+    """The provider does not accept our credential, address or model name: the platform team's to mend."""
+
+    code = "provider_misconnected"
+
+
+class ProviderRejected(ProviderFailure):
+    """The provider says that the request itself is wrong; nobody else is asked."""
+
+    code = "provider_rejected_request"
+    status = 400
+    may_try_elsewhere = False
+
+
+def from_status(target: Target, status: int, headers: Mapping[str, str], body: bytes) -> ProviderFailure:
+    """The failure that an answer other than 200 means."""
+    said = quoted(body)
+    if status == 429:
+        return ProviderBusy(
+            f"{target.provider_name} takes no more calls at the moment{said}. Please try again later.",
+            retry_after_s=_seconds(headers.get("retry-after")),
+        )
+    if status in OURS_TO_MEND:  # what it says could hold a part of the credential
+        return ProviderMisconnected(
+            f"{target.provider_name} refuses Atrium's connection (status {status}). The platform team has to mend it."
+        )
+    if 300 <= status < 400:
+        return ProviderMisconnected(
+            f"{target.provider_name} points to another address, which is not followed. "
+            "The platform team has to mend it."
+        )
+    if 400 <= status < 500 and status != 408:
+        error = _error_of(body)
+        return ProviderRejected(
+            f"{target.provider_name} does not accept the request{said}.",
+            status=status,
+            field=str(error.get("param") or "") if isinstance(error, dict) else "",
+        )
+    return ProviderFailure(
+        f"{target.provider_name} failed with status {status}{said}. Please try again later.",
+        retry_after_s=_seconds(headers.get("retry-after")),
+        status=503 if status == 503 else None,
+    )
+
+
+def from_error(target: Target, error: Any) -> ProviderFailure:
+    """The failure that an error object in an answer of status 200, or in the middle of a stream, means."""
+    return ProviderFailure(f"{target.provider_name} reported an error{quoted(orjson.dumps({'error': error}))}.")
+
+
+def quoted(body: bytes) -> str:
+    """What a provider says in an error, as the end of a sentence; empty when it is nothing for people (HTML, bytes)."""
+    error = _error_of(body)
+    text = error.get("message") if isinstance(error, dict) else error
+    if not isinstance(text, str) or not text.strip():
+        return ""
+    text = " ".join(text.split())
+    return f": “{text[:LONGEST_QUOTE].rstrip('.')}{'…' if len(text) > LONGEST_QUOTE else ''}”"
+
+
+def _error_of(body: bytes) -> Any:
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return parsed.get("error", parsed.get("detail")) if isinstance(parsed, dict) else None
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    try:
+        return max(0.0, float(retry_after)) if retry_after else None
+    except ValueError:
+        return None  # a date: rare, and the caller's own back-off does as well

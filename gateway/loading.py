@@ -1,0 +1,145 @@
+"""Read a snapshot from Postgres, with plain SQL: the ORM is not on the gateway's path."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.db import connections
+
+from catalog.credentials import decrypt
+from gateway.snapshot import Grant, Key, Place, Route, Snapshot, Target, UnitPrice
+
+log = logging.getLogger(__name__)
+
+# Which parts a notification of `tenants.changes` makes stale; any other kind means all of them.
+PEOPLE, CATALOG = "people", "catalog"
+STALE = {"key": {PEOPLE}, "grant": {PEOPLE}, "route": {CATALOG}, "price": {CATALOG}, "provider": {CATALOG}}
+
+_KEYS = "SELECT prefix, secret_hash, name, environment_id, expires_at, revoked_at FROM tenants_apikey"
+_PLACES = """
+    SELECT e.id, e.project_id, e.tenant_id, t.slug || '/' || p.slug || '/' || e.kind,
+           (t.archived_at IS NOT NULL OR p.archived_at IS NOT NULL)
+      FROM tenants_environment e
+      JOIN tenants_project p ON p.id = e.project_id JOIN tenants_tenant t ON t.id = e.tenant_id
+"""
+_GRANTS = """
+    SELECT g.environment_id, r.slug, g.id, g.decision_id, g.expires_at
+      FROM access_grant g JOIN catalog_route r ON r.id = g.route_id
+     WHERE g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > now())
+"""
+_ROUTES = """
+    SELECT r.id, r.slug, m.slug, r.is_enabled, r.created_at
+      FROM catalog_route r JOIN catalog_model m ON m.id = r.model_id
+"""
+_TARGETS = """
+    SELECT rt.route_id, d.id, p.slug, p.name, p.dialect, p.base_url, p.credential, d.upstream_name
+      FROM catalog_routetarget rt JOIN catalog_deployment d ON d.id = rt.deployment_id
+      JOIN catalog_provider p ON p.id = d.provider_id
+     WHERE d.is_enabled ORDER BY rt.priority, d.id
+"""
+_PRICES = """
+    SELECT deployment_id, id, currency, input_per_million, output_per_million, cached_input_per_million,
+           valid_from, valid_until
+      FROM usage_price
+     WHERE (valid_until IS NULL OR valid_until > now())
+       AND deployment_id IN (SELECT deployment_id FROM catalog_routetarget)
+     ORDER BY valid_from DESC
+"""
+
+
+async def connect() -> psycopg.AsyncConnection[Any]:
+    """A connection of the gateway's own to the portal's database, in autocommit."""
+    held = connections["default"].settings_dict
+    options = {name: value for name, value in held.get("OPTIONS", {}).items() if name != "pool"}
+    address = {
+        "dbname": held["NAME"], "user": held["USER"], "password": held["PASSWORD"], "host": held["HOST"],
+        "port": held["PORT"], "connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5,
+        "keepalives_count": 3, "application_name": "atrium gateway",
+    }  # fmt: skip
+    given = {name: value for name, value in {**address, **options}.items() if value not in ("", None)}
+    return await psycopg.AsyncConnection.connect(**given, autocommit=True)
+
+
+async def load(
+    connection: psycopg.AsyncConnection[Any], held: Snapshot | None = None, kinds: Collection[str] = ()
+) -> Snapshot:
+    """A new snapshot; what `kinds` of notification do not concern is taken over from `held` (no kinds: nothing is)."""
+    stale = set().union(*(STALE.get(kind, {PEOPLE, CATALOG}) for kind in kinds)) if kinds else {PEOPLE, CATALOG}
+    async with connection.transaction():
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        if held is None or PEOPLE in stale:
+            keys: Mapping[str, Key] = {row[0]: Key(*row) for row in await _rows(connection, _KEYS)}
+            places: Mapping[UUID, Place] = {row[0]: Place(*row) for row in await _rows(connection, _PLACES)}
+            grants: Mapping[UUID, Mapping[str, Grant]] = await _grants(connection)
+        else:
+            keys, places, grants = held.keys, held.places, held.grants
+        routes = await _routes(connection) if held is None or CATALOG in stale else held.routes
+    return Snapshot(
+        version=held.version + 1 if held else 1,
+        loaded_at=dt.datetime.now(dt.UTC),
+        keys=keys,
+        places=places,
+        grants=grants,
+        routes=routes,
+    )
+
+
+async def _grants(connection: psycopg.AsyncConnection[Any]) -> dict[UUID, dict[str, Grant]]:
+    grants: dict[UUID, dict[str, Grant]] = defaultdict(dict)
+    for environment_id, route, *grant in await _rows(connection, _GRANTS):
+        grants[environment_id][route] = Grant(*grant)
+    return dict(grants)
+
+
+async def _routes(connection: psycopg.AsyncConnection[Any]) -> dict[str, Route]:
+    prices: dict[UUID, list[UnitPrice]] = defaultdict(list)
+    for deployment_id, *price in await _rows(connection, _PRICES):
+        prices[deployment_id].append(UnitPrice(*price))
+    targets: dict[UUID, list[Target]] = defaultdict(list)
+    for route_id, deployment_id, provider, name, dialect, base_url, credential, upstream_name in await _rows(
+        connection, _TARGETS
+    ):
+        clear = _in_clear(provider, credential)
+        if clear is not None:
+            targets[route_id].append(
+                Target(
+                    deployment_id,
+                    provider,
+                    name,
+                    dialect,
+                    base_url.rstrip("/"),
+                    clear,
+                    upstream_name,
+                    tuple(prices[deployment_id]),
+                )
+            )
+    return {
+        slug: Route(slug, model, f"/catalog/models/{model}/", is_enabled, created_at, tuple(targets[route_id]))
+        for route_id, slug, model, is_enabled, created_at in await _rows(connection, _ROUTES)
+    }
+
+
+def _in_clear(provider: str, credential: bytes | None) -> str | None:
+    """The credential that a provider is called with; None when it cannot be used, which is logged (not shown)."""
+    if not credential:
+        return ""
+    try:
+        clear = decrypt(bytes(credential)).strip()
+    except Exception:  # whatever is wrong with one credential must not keep all other routes from being served
+        log.exception("The credential of provider %s cannot be decrypted; its deployments are left out.", provider)
+        return None
+    if not clear.isprintable() or not clear.isascii():
+        log.error("The credential of provider %s holds signs that no header may carry; it is left out.", provider)
+        return None
+    return clear
+
+
+async def _rows(connection: psycopg.AsyncConnection[Any], query: str) -> list[Any]:
+    cursor = await connection.execute(query)
+    return await cursor.fetchall()

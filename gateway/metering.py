@@ -1,0 +1,220 @@
+"""Count what one call uses and write it down: opened in the journal before the provider is asked, closed at its end.
+
+Tokens are the provider's own count where it tells one that can be true, else counted here and marked so. The price is
+the one of the deployment that was in force when the call began.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from gateway import counting
+from gateway.admission import Admitted
+from gateway.journal import Journal
+from gateway.snapshot import Target, UnitPrice
+from usage.calls import LARGEST_COUNT, CallRecord
+from usage.pricing import cost
+
+JOURNAL_EVERY_S = 1.0
+KEEP_CHARACTERS = 1024 * 1024  # of an answer, for counting; what goes beyond is counted by its length
+
+
+@dataclass(frozen=True, slots=True)
+class CallSummary:
+    """What came of a call. `cost` None says that no price was known; `usage_source` is `provider` or `counted`."""
+
+    call_id: UUID
+    outcome: str
+    status: int
+    error_code: str
+    error_message: str
+    finish_reason: str
+    first_token_ms: int | None
+    duration_ms: int
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int
+    reasoning_tokens: int
+    cost: Decimal | None
+    currency: str
+    usage_source: str
+    provider: str
+    upstream_name: str
+
+
+class Meter:
+    """The account of one call."""
+
+    def __init__(self, admitted: Admitted, call_id: UUID, journal: Journal, *, is_streamed: bool) -> None:
+        self.admitted = admitted
+        self.call_id = call_id
+        self.summary: CallSummary | None = None
+        self.finish_reason = ""
+        self._journal = journal
+        self._is_streamed = is_streamed
+        self._began = time.monotonic()
+        self._started_at = dt.datetime.now(dt.UTC)
+        self._target: Target | None = None
+        self._price: UnitPrice | None = None
+        self._is_open = False
+        self._was_taken = False  # the provider has the prompt, as far as we know
+        self._first_token_ms: int | None = None
+        self._usage: Mapping[str, Any] | None = None
+        self._pieces: list[str] = []
+        self._kept = self._beyond = self._chunks = 0
+        self._journaled = self._began
+
+    @property
+    def target(self) -> Target | None:
+        return self._target
+
+    def sends_to(self, target: Target) -> None:
+        """The call is about to be sent to `target`. Raises `JournalUnwritable` the first time."""
+        self._target, self._price = target, target.price_at(self._started_at)
+        self._was_taken = True
+        if not self._is_open:
+            self._journal.opened(self._record("interrupted", 500, "interrupted", INTERRUPTED, is_rough=True).row())
+            self._is_open = True
+        else:
+            self._progress()
+
+    def was_refused(self) -> None:
+        """The target that it was sent to did not take it, so nothing was used there."""
+        self._was_taken = False
+
+    def saw(self, chunk: Mapping[str, Any]) -> None:
+        """A parsed chunk (or the whole answer) went by."""
+        usage = chunk.get("usage")
+        if usage is not None:
+            self._usage = usage if _is_credible(usage) else self._usage
+        choices = chunk.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if not isinstance(choice, dict):
+                continue
+            reason = choice.get("finish_reason")
+            if reason and isinstance(reason, str):
+                self.finish_reason = reason
+            for text in counting.texts_of_answer(choice.get("delta") or choice.get("message")):
+                self._took(text)
+
+    def _took(self, text: str) -> None:
+        now = time.monotonic()
+        if self._first_token_ms is None and self._is_streamed:
+            self._first_token_ms = round((now - self._began) * 1000)
+        self._chunks += 1
+        if self._kept < KEEP_CHARACTERS:
+            self._pieces.append(text)
+            self._kept += len(text)
+        else:
+            self._beyond += len(text)
+        if now - self._journaled >= JOURNAL_EVERY_S:
+            self._progress(now)
+
+    def _progress(self, now: float | None = None) -> None:
+        self._journaled = now or time.monotonic()
+        row = self._record("interrupted", 500, "interrupted", INTERRUPTED, is_rough=True).row()
+        self._journal.progressed({name: row[name] for name in CHANGING})
+
+    def close(self, outcome: str, status: int, error_code: str = "", error_message: str = "") -> CallSummary:
+        """The call has ended, in one way or another; a second time changes nothing."""
+        if self.summary is not None:
+            return self.summary
+        record = self._record(outcome, status, error_code, error_message)
+        if self._is_open:
+            self._journal.closed(record.row())
+        same = {field.name for field in dataclasses.fields(CallSummary)} - {"call_id"}
+        self.summary = CallSummary(call_id=record.id, **{name: getattr(record, name) for name in same})
+        return self.summary
+
+    def _record(self, outcome: str, status: int, code: str, message: str, *, is_rough: bool = False) -> CallRecord:
+        caller, route, target, price = self.admitted.caller, self.admitted.route, self._target, self._price
+        used, source = self._used(is_rough=is_rough)
+        return CallRecord(
+            id=self.call_id,
+            tenant_id=caller.tenant_id,
+            project_id=caller.project_id,
+            environment_id=caller.environment_id,
+            key_prefix=caller.key_prefix,
+            key_name=caller.key_name,
+            user_id=caller.user_id,
+            user_label=caller.user_label,
+            origin=caller.origin,
+            route=route.slug,
+            model_slug=route.model_slug,
+            provider=target.provider if target else "",
+            upstream_name=target.upstream_name if target else "",
+            grant_id=self.admitted.grant.id,
+            decision_id=self.admitted.grant.decision_id,
+            request_id=self.admitted.request_id,
+            outcome=outcome,
+            status=status,
+            error_code=code,
+            error_message=message,
+            finish_reason=self.finish_reason,
+            is_streamed=self._is_streamed,
+            started_at=self._started_at,
+            first_token_ms=self._first_token_ms,
+            duration_ms=round((time.monotonic() - self._began) * 1000),
+            usage_source=source,
+            price_id=price.id if price else None,
+            input_per_million=price.input_per_million if price else None,
+            output_per_million=price.output_per_million if price else None,
+            cached_input_per_million=price.cached_input_per_million if price else None,
+            cost=cost(price, used[0], used[1], used[2]) if price else None,
+            currency=price.currency if price else settings.CURRENCY,
+            input_tokens=used[0],
+            output_tokens=used[1],
+            cached_input_tokens=used[2],
+            reasoning_tokens=used[3],
+        )
+
+    def _used(self, *, is_rough: bool) -> tuple[tuple[int, int, int, int], str]:
+        """Tokens in, out, cached of those in, reasoning of those out; and who counted them."""
+        if self._usage is not None:
+            tokens_in, tokens_out = self._usage.get("prompt_tokens") or 0, self._usage.get("completion_tokens") or 0
+            cached = _detail(self._usage, "prompt_tokens_details", "cached_tokens")
+            reasoning = _detail(self._usage, "completion_tokens_details", "reasoning_tokens")
+            return (tokens_in, tokens_out, min(cached, tokens_in), min(reasoning, tokens_out)), "provider"
+        if not self._was_taken:
+            return (0, 0, 0, 0), "counted"
+        messages = self.admitted.body.get("messages")
+        if is_rough:  # several times a call, for the journal: by length, or one token a chunk when that is more
+            tokens_in = counting.tokens_of_length(counting.length_of_messages(messages))
+            tokens_out = max(self._chunks, counting.tokens_of_length(self._kept + self._beyond))
+        else:
+            tokens_in = counting.tokens_of_messages(messages)
+            tokens_out = counting.tokens_of("".join(self._pieces)) + counting.tokens_of_length(self._beyond)
+        return (tokens_in, tokens_out, 0, 0), "counted"
+
+
+INTERRUPTED = "The gateway's process ended in the middle of this call."
+CHANGING = (
+    "id", "provider", "upstream_name", "finish_reason", "first_token_ms", "duration_ms", "usage_source", "price_id",
+    "input_per_million", "output_per_million", "cached_input_per_million", "currency", "cost", "input_tokens",
+    "output_tokens", "cached_input_tokens", "reasoning_tokens",
+)  # fmt: skip
+
+
+def _is_credible(usage: Any) -> bool:
+    """A provider's count is taken when it is whole numbers that a call can use; else we count ourselves."""
+    if not isinstance(usage, dict):
+        return False
+    counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
+    return any(count is not None for count in counts) and all(
+        count is None or (type(count) is int and 0 <= count <= LARGEST_COUNT) for count in counts
+    )
+
+
+def _detail(usage: Mapping[str, Any], group: str, name: str) -> int:
+    details = usage.get(group)
+    count = details.get(name) if isinstance(details, dict) else None
+    return count if type(count) is int and count >= 0 else 0

@@ -1,0 +1,97 @@
+"""The way of every call: admit → relay → meter. Whatever happens, a call that reached a provider is accounted for."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from audit.identifiers import uuid7
+from gateway.admission import Admitted, admit
+from gateway.caller import Caller
+from gateway.metering import CallSummary, Meter
+from gateway.relay import Event, relay
+from gateway.stop import Stop, Stopped
+from refusals import Refusal
+
+if TYPE_CHECKING:
+    from gateway.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+
+class Call:
+    """One call that was admitted. Its events are read once; then `summary` says what came of it."""
+
+    def __init__(self, runtime: Runtime, admitted: Admitted) -> None:
+        self.id: UUID = uuid7()
+        self.admitted = admitted
+        self.is_streamed = bool(admitted.body.get("stream"))
+        self.has_answered = False  # the caller has got the beginning of an answer, with status 200
+        self.ended = asyncio.Event()
+        self._runtime = runtime
+        self._stop = Stop()
+        self._is_our_end = False
+        self.meter = Meter(admitted, self.id, runtime.journal, is_streamed=self.is_streamed)
+
+    @property
+    def summary(self) -> CallSummary | None:
+        return self.meter.summary
+
+    async def events(self) -> AsyncGenerator[Event]:
+        """The answer as it comes: relayed and metered. Raises `ProviderFailure` or another `Refusal`.
+
+        When the reader stops reading, is cancelled or calls `stop`, the provider's call is broken off.
+        """
+        self._runtime.call_began(self)
+        try:
+            async with aclosing(relay(self._runtime.upstream, self.meter, self._stop)) as answer:
+                async for event in answer:
+                    self.has_answered = True
+                    yield event
+            self._end("ok", 200)
+        except Refusal as refusal:
+            self._end("failed", 200 if self.has_answered else refusal.status, refusal.code, refusal.sentence)
+            raise
+        except (Stopped, asyncio.CancelledError, GeneratorExit) as stopped:
+            self._end_early()
+            if not isinstance(stopped, Stopped):
+                raise
+        except Exception as error:
+            log.exception("A call broke on our side.")
+            self._end("interrupted", 200 if self.has_answered else 500, "internal_error", type(error).__name__)
+            raise
+
+    def stop(self, *, is_our_end: bool = False) -> None:
+        """Nobody wants the rest: break off the provider's call. `is_our_end` when it is this process that goes."""
+        self._is_our_end = is_our_end
+        self._stop.set()
+
+    def settle(self) -> None:
+        """Write the account now, if its reader will not come back to do it."""
+        self._end_early()
+
+    def _end_early(self) -> None:
+        if self._is_our_end:
+            self._end("interrupted", 200 if self.has_answered else 503, "shutting_down", "The gateway was stopped.")
+        else:
+            self._end("cancelled", 200 if self.has_answered else 499, "cancelled", "The caller left.")
+
+    def _end(self, outcome: str, status: int, code: str = "", message: str = "") -> None:
+        if self.meter.summary is None:
+            self._runtime.call_ended(self, self.meter.close(outcome, status, code, message))
+            self.ended.set()
+
+
+def begin(runtime: Runtime, caller: Caller, body: Any, request_id: str) -> Call:
+    """Admit a call against the snapshot in force. Raises the refusals of `gateway.admission`."""
+    snapshot = runtime.snapshot()
+    admitted = admit(snapshot, caller, body, request_id, dt.datetime.now(dt.UTC))
+    if caller.key_prefix:
+        runtime.last_used[caller.key_prefix] = time.time()
+    return Call(runtime, admitted)

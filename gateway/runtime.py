@@ -1,0 +1,211 @@
+"""What the gateway holds in one event loop: the snapshot, the connections to providers, the journal, and its tasks.
+
+A server has one; a test or a command that runs several loops has one for each, begun when first needed and ended
+with its loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from gateway import telemetry
+from gateway.delivery import Drain, adopt_orphans
+from gateway.freshness import SnapshotKeeper
+from gateway.journal import Journal
+from gateway.last_used import write_last_used
+from gateway.metering import CallSummary
+from gateway.pipeline import Call
+from gateway.snapshot import Snapshot
+from gateway.upstream import Timeouts, Upstream
+from refusals import Refusal
+
+log = logging.getLogger(__name__)
+
+GATHER_S = 0.1  # closings of this long go into the ledger together
+ADOPT_EVERY_S = 5.0
+LAST_USED_EVERY_S = 5.0
+LONGEST_BACK_OFF_S = 3.0
+GRACE_S = 3.0  # running calls have this long when the server is stopped
+
+_runtimes: dict[asyncio.AbstractEventLoop, Runtime] = {}
+
+
+class NotReady(Refusal):
+    code = "gateway_starting"
+    status = 503
+    title = "The gateway is not ready yet"
+
+
+class Runtime:
+    """Begun by `runtime()`; `close` ends it without losing a call."""
+
+    def __init__(self) -> None:
+        self.keeper = SnapshotKeeper()
+        self.upstream = Upstream(Timeouts(*settings.GATEWAY_TIMEOUTS_S))
+        self.journal = Journal(settings.JOURNAL_FOLDER)
+        self.drain = Drain(self.journal)
+        self.last_used: dict[str, float] = {}
+        self.running: set[Call] = set()
+        self._wake = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="atrium-ledger")
+        self._tasks = [asyncio.create_task(self.keeper.run()), asyncio.create_task(self._deliver_for_ever())]
+        self._is_closed = False
+
+    async def ready(self) -> None:
+        """Wait until the snapshot was loaded once. Raises `NotReady` when it could not be."""
+        if self.keeper.snapshot is None and await self.keeper.first() is None:
+            raise NotReady(
+                "The gateway has just started and cannot reach its database yet. Please try again in a moment.",
+                retry_after_s=2,
+            )
+
+    def snapshot(self) -> Snapshot:
+        """The snapshot in force. Raises `NotReady`."""
+        if self.keeper.snapshot is None:
+            raise NotReady("The gateway has not read what it needs to know yet.", retry_after_s=2)
+        return self.keeper.snapshot
+
+    def call_began(self, call: Call) -> None:
+        self.running.add(call)
+        telemetry.began(call.admitted.caller.origin)
+
+    def call_ended(self, call: Call, summary: CallSummary) -> None:
+        self.running.discard(call)
+        telemetry.ended(call.admitted.caller.origin, call.admitted.route.slug, summary)
+        self._wake.set()
+
+    def lag(self) -> int:
+        """Calls that have ended and are not in the ledger yet."""
+        return self.journal.closings - self.drain.delivered
+
+    async def close(self) -> None:
+        """End: running calls get a moment, then are settled; the journal is emptied if Postgres is there."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        _runtimes.pop(asyncio.get_running_loop(), None)
+        await self._let_calls_end(GRACE_S)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.upstream.close()
+
+    async def _let_calls_end(self, grace_s: float) -> None:
+        if self.running:
+            await asyncio.wait([asyncio.ensure_future(call.ended.wait()) for call in self.running], timeout=grace_s)
+        for call in list(self.running):
+            call.stop(is_our_end=True)
+        await asyncio.sleep(0)
+        for call in list(self.running):
+            call.settle()
+
+    async def _deliver_for_ever(self) -> None:
+        back_off_s, adopted, used = 0.0, 0.0, time.monotonic()
+        try:
+            while True:
+                now = time.monotonic()
+                is_time_to_adopt, is_time_for_keys = now - adopted > ADOPT_EVERY_S, now - used > LAST_USED_EVERY_S
+                adopted, used = now if is_time_to_adopt else adopted, now if is_time_for_keys else used
+                self._wake.clear()
+                try:
+                    await self._in_thread(self._deliver, is_time_to_adopt, is_time_for_keys)
+                    back_off_s = 0.0
+                except (DatabaseError, OSError) as error:
+                    back_off_s = min(max(back_off_s * 2, 0.2), LONGEST_BACK_OFF_S)
+                    log.warning("Calls wait in the journal, the ledger cannot be written: %s", error)
+                telemetry.lag(self.lag())
+                if not back_off_s:
+                    try:
+                        async with asyncio.timeout(1.0):
+                            await self._wake.wait()
+                    except TimeoutError:
+                        continue
+                await asyncio.sleep(back_off_s or GATHER_S)
+        finally:
+            self.abandon()
+            try:
+                await self._in_thread(self._deliver, False, True)
+                self.journal.remove()
+            except (DatabaseError, OSError) as error:
+                log.warning("Calls stay in the journal for the next process: %s", error)
+            finally:
+                self.journal.release()
+                self._thread.shutdown(wait=False)
+
+    async def _in_thread(self, work: Any, *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    def _deliver(self, adopt: bool, keys: bool) -> None:
+        """Runs in the ledger's thread, where the ORM is at home."""
+        try:
+            self.drain.run()
+            if adopt:
+                adopt_orphans(settings.JOURNAL_FOLDER)
+            if keys and self.last_used:
+                seen, self.last_used = self.last_used, {}
+                try:
+                    write_last_used(seen)
+                except DatabaseError:
+                    self.last_used = seen | self.last_used
+                    raise
+        finally:
+            connection.close()
+
+    def abandon(self) -> None:
+        """Settle what still runs, because its loop ends."""
+        for call in list(self.running):
+            call.stop(is_our_end=True)
+            call.settle()
+
+
+async def runtime() -> Runtime:
+    """The runtime of the running loop, begun if it is the first time, with a snapshot. Raises `NotReady`."""
+    found = here()
+    if found.keeper.snapshot is None:
+        await found.ready()
+    return found
+
+
+def here() -> Runtime:
+    """The runtime of the running loop, whether or not it has a snapshot yet."""
+    loop = asyncio.get_running_loop()
+    found = _runtimes.get(loop)
+    if found is None:
+        for ended in [held for held in _runtimes if held.is_closed()]:
+            _runtimes.pop(ended).journal.release()
+        found = _runtimes[loop] = Runtime()
+    return found
+
+
+def current_snapshot() -> Snapshot | None:
+    """The newest snapshot of any living loop of this process, for code that runs outside of them."""
+    held = [
+        runtime.keeper.snapshot
+        for loop, runtime in list(_runtimes.items())
+        if loop.is_running() and runtime.keeper.snapshot is not None
+    ]
+    return max(held, key=lambda snapshot: snapshot.loaded_at, default=None)
+
+
+def facts() -> dict[str, Any]:
+    """How the gateway of this process stands, for `/readyz` and the status page."""
+    now = dt.datetime.now(dt.UTC)
+    running = [runtime for loop, runtime in list(_runtimes.items()) if loop.is_running()]
+    snapshot = current_snapshot()
+    gone = [runtime.keeper.unreachable_since for runtime in running if runtime.keeper.unreachable_since is not None]
+    return {
+        "snapshot_version": snapshot.version if snapshot else None,
+        "snapshot_age_s": round((now - snapshot.loaded_at).total_seconds(), 1) if snapshot else None,
+        "serving_from_last_snapshot_since": min(gone).isoformat() if gone else None,
+        "calls_running": sum(len(runtime.running) for runtime in running),
+        "calls_waiting_for_the_ledger": sum(runtime.lag() for runtime in running),
+    }

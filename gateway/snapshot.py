@@ -1,0 +1,118 @@
+"""What the gateway knows while it serves: keys, environments, grants, routes, deployments and prices, all in memory.
+
+A snapshot never changes; `gateway.freshness` replaces it by a newer one. What ends by the clock (keys, grants, prices)
+carries its times and is judged at the moment of the call, so no notification is needed for it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key by its prefix; `secret_hash` as `tenants.secrets.keyed_hash` makes it."""
+
+    prefix: str
+    secret_hash: str
+    name: str
+    environment_id: UUID
+    expires_at: dt.datetime | None
+    revoked_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An environment with the project and tenant around it; `path` is `tenant/project/kind`."""
+
+    environment_id: UUID
+    project_id: UUID
+    tenant_id: UUID
+    path: str
+    is_archived: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The right of an environment to call a route, and the decision that gave it."""
+
+    id: UUID
+    decision_id: UUID | None
+    expires_at: dt.datetime | None
+
+    def is_in_force(self, at: dt.datetime) -> bool:
+        return self.expires_at is None or self.expires_at > at
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPrice:
+    """Prices per million tokens from a moment until another."""
+
+    id: UUID
+    currency: str
+    input_per_million: Decimal
+    output_per_million: Decimal
+    cached_input_per_million: Decimal | None
+    valid_from: dt.datetime
+    valid_until: dt.datetime | None
+
+    def is_in_force(self, at: dt.datetime) -> bool:
+        return self.valid_from <= at and (self.valid_until is None or at < self.valid_until)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A deployment that a route may be served by. `credential` is in clear and must never be shown or logged."""
+
+    deployment_id: UUID
+    provider: str
+    provider_name: str
+    dialect: str
+    base_url: str
+    credential: str
+    upstream_name: str
+    prices: tuple[UnitPrice, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<{self.upstream_name} at {self.provider}>"
+
+    @property
+    def is_connected(self) -> bool:
+        return bool(self.base_url) or self.dialect == "local"
+
+    def price_at(self, at: dt.datetime) -> UnitPrice | None:
+        return next((price for price in self.prices if price.is_in_force(at)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The name that clients call, with its deployments in the order in which they are tried."""
+
+    slug: str
+    model_slug: str
+    model_path: str
+    is_enabled: bool
+    created_at: dt.datetime
+    targets: tuple[Target, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a call needs to be admitted and routed. `version` counts up within a process."""
+
+    version: int
+    loaded_at: dt.datetime
+    keys: Mapping[str, Key]
+    places: Mapping[UUID, Place]
+    grants: Mapping[UUID, Mapping[str, Grant]]
+    routes: Mapping[str, Route]
+
+    def granted_routes(self, environment_id: UUID, at: dt.datetime) -> list[Route]:
+        """The enabled routes that an environment may call at a moment, by name."""
+        grants = self.grants.get(environment_id, {})
+        held = (self.routes.get(slug) for slug, grant in sorted(grants.items()) if grant.is_in_force(at))
+        return [route for route in held if route is not None and route.is_enabled]

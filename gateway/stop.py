@@ -1,0 +1,45 @@
+"""The wish that a call should end, told from anywhere in its event loop and heard wherever the call happens to wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+
+class Stopped(Exception):
+    """Nobody wants the answer any more."""
+
+
+class Stop:
+    """Set once. What waits registers how it can be woken, and asks `check` before it goes on."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self._wake: Callable[[], object] | None = None  # a call waits in one place at a time
+
+    def set(self) -> None:
+        self.is_set = True
+        if self._wake is not None:
+            self._wake()
+
+    def check(self) -> None:
+        """Raises `Stopped` once it is set."""
+        if self.is_set:
+            raise Stopped
+
+    def wake_by(self, wake: Callable[[], object] | None) -> None:
+        self._wake = wake
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep, and end early by `Stopped`."""
+        self.check()
+        woken = asyncio.Event()
+        self.wake_by(woken.set)
+        try:
+            async with asyncio.timeout(seconds):
+                await woken.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self.wake_by(None)
+        self.check()

@@ -1,0 +1,49 @@
+"""What is measured of calls, in Prometheus form. Each process tells its own; none of it names a tenant or a key."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from gateway.metering import CallSummary
+
+registry = CollectorRegistry()
+_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+_calls = Counter("atrium_calls", "Calls that ended", ["origin", "route", "outcome"], registry=registry)
+_tokens = Counter("atrium_tokens", "Tokens used", ["route", "direction"], registry=registry)
+_unpriced = Counter("atrium_calls_unpriced", "Calls for which no price was known", ["route"], registry=registry)
+_duration = Histogram("atrium_call_seconds", "Duration of calls", ["route"], buckets=_SECONDS, registry=registry)
+_first = Histogram(
+    "atrium_first_token_seconds", "Time to the first token", ["route"], buckets=_SECONDS, registry=registry
+)
+_running = Gauge("atrium_calls_running", "Calls under way", ["origin"], registry=registry)
+_lag = Gauge("atrium_journal_lag_calls", "Calls that ended and are not in the ledger yet", registry=registry)
+_refused = Counter("atrium_refusals", "Requests refused before any provider was called", ["code"], registry=registry)
+
+
+def began(origin: str) -> None:
+    _running.labels(origin).inc()
+
+
+def ended(origin: str, route: str, summary: CallSummary) -> None:
+    _running.labels(origin).dec()
+    _calls.labels(origin, route, summary.outcome).inc()
+    _tokens.labels(route, "in").inc(summary.input_tokens)
+    _tokens.labels(route, "out").inc(summary.output_tokens)
+    _duration.labels(route).observe(summary.duration_ms / 1000)
+    if summary.first_token_ms is not None:
+        _first.labels(route).observe(summary.first_token_ms / 1000)
+    if summary.cost is None:
+        _unpriced.labels(route).inc()
+
+
+def refused(code: str) -> None:
+    _refused.labels(code).inc()
+
+
+def lag(calls: int) -> None:
+    _lag.set(calls)
+
+
+def exposition() -> bytes:
+    """All of it in Prometheus' text format."""
+    return generate_latest(registry)

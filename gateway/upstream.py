@@ -1,0 +1,318 @@
+"""Call providers: a small HTTP/1.1 client with a pool of kept connections, over asyncio and httptools (llhttp).
+
+It does what the gateway needs and nothing else: POST with a body in memory, the answer in pieces as they come, no
+redirects (a provider must not send us elsewhere), bounded heads, back-pressure, and an abort that the provider
+notices at once. `benchmarks/gateway.py` says what it costs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import httptools
+
+from gateway.stop import Stop, Stopped
+
+LARGEST_HEAD = 64 * 1024
+HIGH_WATER = 256 * 1024  # bytes held for a slow reader before the provider is asked to wait
+KEEP_IDLE_S = 20.0  # below what servers usually keep
+KEEP_IDLE_MOST = 100  # connections a provider
+
+
+class UpstreamError(Exception):
+    """The exchange broke; the text says how."""
+
+
+class ConnectFailed(UpstreamError):
+    """No connection: nothing reached the provider."""
+
+
+class Dropped(UpstreamError):
+    """The connection ended before the answer did."""
+
+
+class TooSlow(UpstreamError):
+    """Nothing came for too long."""
+
+
+class TooLarge(UpstreamError):
+    """More came than the gateway holds."""
+
+
+class Origin(NamedTuple):
+    host: str
+    port: int
+    is_secure: bool
+
+
+class Timeouts(NamedTuple):
+    """Seconds to connect, until the head of the answer, and between two pieces of its body."""
+
+    connect_s: float = 5.0
+    first_byte_s: float = 120.0
+    idle_s: float = 60.0
+
+
+@lru_cache(maxsize=1024)
+def parsed(url: str) -> tuple[Origin, str, str]:
+    """The origin, the `Host` header and the path of `url`. Raises `ConnectFailed` for what is no http address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ConnectFailed(f"not an address: {error}") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii() or not url.isprintable():
+        raise ConnectFailed("not an http address")
+    origin = Origin(parts.hostname, port or (443 if parts.scheme == "https" else 80), parts.scheme == "https")
+    return origin, parts.netloc.rpartition("@")[2], (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+class Exchange(asyncio.Protocol):
+    """One connection, and the answer that is being read from it. Used by one caller at a time."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.idle_since = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._parser: httptools.HttpResponseParser | None = None
+        self._body: deque[bytes] = deque()
+        self._held = self._received = 0
+        self._has_head = self._is_complete = self._ends_with_connection = self._is_paused = False
+        self._error: UpstreamError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    # --- what asyncio and llhttp call ----------------------------------------------------------------------------
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        if self._parser is None:  # nobody asked for anything
+            self.abort()
+            return
+        self._received += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._fail(Dropped("the answer is not HTTP"))
+        if not self._has_head and self._received > LARGEST_HEAD:
+            self._fail(TooLarge("the head of the answer is too large"))
+        if self._held > HIGH_WATER and not self._is_paused and self._transport is not None:
+            self._is_paused = True
+            self._transport.pause_reading()
+        self._notify()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        if self._has_head and not self._is_complete and self._ends_with_connection and error is None:
+            self._is_complete = True
+        elif not self._is_complete and self._error is None:
+            self._error = Dropped("the connection was closed in the middle of the answer")
+        self._notify()
+
+    def on_status(self, status: bytes) -> None:
+        pass
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        assert self._parser is not None  # noqa: S101  (llhttp calls this while it is fed)
+        self.status = self._parser.get_status_code()
+        if self.status < 200:  # an interim answer; the real one follows
+            self.headers.clear()
+            return
+        self._has_head = True
+        self._ends_with_connection = not ({"content-length", "transfer-encoding"} & self.headers.keys())
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+        self._held += len(body)
+
+    def on_message_complete(self) -> None:
+        if self._has_head:
+            self._is_complete = True
+
+    # --- what the gateway calls ----------------------------------------------------------------------------------
+    @property
+    def is_reusable(self) -> bool:
+        alive = self._transport is not None and not self._transport.is_closing()
+        return alive and self._is_complete and self._parser is not None and self._parser.should_keep_alive()
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether anything at all came back for the request."""
+        return self._received > 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    async def request(self, head_and_body: list[bytes], timeout_s: float, stop: Stop) -> None:
+        """Send, and wait for the head of the answer."""
+        self.status, self.headers = 0, {}
+        self._body.clear()
+        self._held = self._received = 0
+        self._has_head = self._is_complete = self._ends_with_connection = self._is_paused = False
+        self._error = None
+        self._parser = httptools.HttpResponseParser(self)
+        if self._transport is None:
+            raise Dropped("the connection was closed before the request was sent")
+        self._transport.writelines(head_and_body)
+        await self._until(lambda: self._has_head, timeout_s, stop)
+
+    async def read(self, timeout_s: float, stop: Stop) -> bytes:
+        """What has come of the body since the last time, waiting for something; empty at its end."""
+        if not self._body and not self._is_complete:
+            await self._until(lambda: bool(self._body) or self._is_complete, timeout_s, stop)
+        piece = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._body.clear()
+        self._held = 0
+        if self._is_paused and self._transport is not None:
+            self._is_paused = False
+            self._transport.resume_reading()
+        return piece
+
+    async def whole(self, largest: int, timeout_s: float, stop: Stop) -> bytes:
+        """The whole body. Raises `TooLarge`."""
+        pieces, size = [], 0
+        while piece := await self.read(timeout_s, stop):
+            pieces.append(piece)
+            size += len(piece)
+            if size > largest:
+                raise TooLarge(f"the answer is larger than {largest} bytes")
+        return b"".join(pieces)
+
+    def abort(self) -> None:
+        """Break the connection at once; the provider sees it and can stop working."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def _until(self, happened: Callable[[], bool], timeout_s: float, stop: Stop) -> None:
+        stop.check()
+        while not happened():
+            if self._error is not None:
+                raise self._error
+            self._waiter = self._loop.create_future()
+            timer = self._loop.call_later(timeout_s, self._fail, TooSlow(f"nothing came for {timeout_s:g} s"))
+            stop.wake_by(self._notify)
+            try:
+                await self._waiter
+            finally:
+                timer.cancel()
+                self._waiter = None
+                stop.wake_by(None)
+            stop.check()
+
+    def _notify(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _fail(self, error: UpstreamError) -> None:
+        if self._error is None and not self._is_complete:
+            self._error = error
+        self.abort()
+        self._notify()
+
+
+class Upstream:
+    """The pool of connections of one event loop."""
+
+    def __init__(self, timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008  (immutable)
+        self.timeouts = timeouts
+        self._idle: dict[Origin, deque[Exchange]] = defaultdict(deque)
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, stop: Stop) -> Exchange:
+        """Send a POST and return when the head of the answer is here. The exchange must be given back by `done`.
+
+        Raises `ConnectFailed`, `Dropped`, `TooSlow`, `TooLarge` and `Stopped`. A kept connection that turns out to
+        have been closed meanwhile is replaced by a fresh one, once: its server closed it before reading anything.
+        """
+        origin, host, path = parsed(url)
+        fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = f"POST {path} HTTP/1.1\r\nhost: {host}\r\n{fields}content-length: {len(body)}\r\n\r\n".encode("latin-1")
+        exchange = self._kept(origin)
+        while True:
+            was_kept = exchange is not None
+            if exchange is None:
+                exchange = await self._connect(origin, stop)
+            try:
+                await exchange.request([head, body], self.timeouts.first_byte_s, stop)
+                return exchange
+            except Dropped:
+                if not was_kept or exchange.has_answered:
+                    raise
+                exchange = None
+            except BaseException:
+                exchange.abort()
+                raise
+
+    def done(self, exchange: Exchange, url: str) -> None:
+        """Keep the connection when its answer was read to the end, else break it."""
+        origin = parsed(url)[0]
+        kept = self._idle[origin]
+        if exchange.is_reusable and len(kept) < KEEP_IDLE_MOST:
+            exchange.idle_since = time.monotonic()
+            kept.append(exchange)
+        else:
+            exchange.abort()
+
+    def close(self) -> None:
+        """Break all kept connections."""
+        for kept in self._idle.values():
+            for exchange in kept:
+                exchange.abort()
+        self._idle.clear()
+
+    def _kept(self, origin: Origin) -> Exchange | None:
+        """The connection used last, so that those not needed grow old and are dropped."""
+        kept = self._idle[origin]
+        oldest = time.monotonic() - KEEP_IDLE_S
+        while kept and kept[0].idle_since < oldest:
+            kept.popleft().abort()
+        while kept:
+            exchange = kept.pop()
+            if exchange.is_open:
+                return exchange
+        return None
+
+    async def _connect(self, origin: Origin, stop: Stop) -> Exchange:
+        stop.check()
+        loop = asyncio.get_running_loop()
+        connecting = asyncio.ensure_future(
+            loop.create_connection(
+                Exchange,
+                origin.host,
+                origin.port,
+                ssl=_tls() if origin.is_secure else None,
+                server_hostname=origin.host if origin.is_secure else None,
+            )
+        )
+        stop.wake_by(connecting.cancel)
+        try:
+            async with asyncio.timeout(self.timeouts.connect_s):
+                _, exchange = await connecting
+        except TimeoutError as error:
+            raise ConnectFailed(f"no connection within {self.timeouts.connect_s:g} s") from error
+        except OSError as error:  # refused, no such name, no route, a certificate that does not fit
+            raise ConnectFailed(error.strerror or type(error).__name__) from error
+        except asyncio.CancelledError:
+            if stop.is_set:
+                raise Stopped from None
+            raise
+        finally:
+            stop.wake_by(None)
+        return exchange

@@ -1,0 +1,117 @@
+"""Read requests and send answers of `/v1` in plain ASGI: the body with its bound, the headers every answer carries."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import orjson
+from django.conf import settings
+
+from gateway.admission import InvalidRequest
+from gateway.wire_errors import error_headers, error_object
+from refusals import Refusal
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Headers = Sequence[tuple[bytes, bytes]]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
+
+
+class BodyTooLarge(Refusal):
+    code = "request_too_large"
+    status = 413
+    title = "The request is too large"
+
+
+class BodyTooSlow(Refusal):
+    code = "request_timeout"
+    status = 408
+    title = "The request took too long to arrive"
+
+
+class ClientLeft(Exception):
+    """The client closed the connection before its request was whole: there is nobody to answer."""
+
+
+class Exchange:
+    """One request of a client and the answer to it."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.receive = receive
+        self._send = send
+        self._fields = {name.lower(): value for name, value in scope["headers"]}
+        asked = self.header(b"x-request-id")
+        self.request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
+        self.has_begun = False
+
+    def header(self, name: bytes) -> str:
+        """A header of the request, empty when it was not sent."""
+        return bytes(self._fields.get(name, b"")).decode("latin-1")
+
+    async def json(self) -> Any:
+        """The request's body. Raises `BodyTooLarge`, `BodyTooSlow`, `InvalidRequest` and `ClientLeft`."""
+        try:
+            async with asyncio.timeout(settings.GATEWAY_BODY_TIMEOUT_S):
+                body = await self._body(settings.GATEWAY_LARGEST_BODY)
+        except TimeoutError as error:
+            raise BodyTooSlow("The request's body did not arrive in time. Please send it again.") from error
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            where = f"line {error.lineno}, column {error.colno}"
+            raise InvalidRequest(f"The request's body is not valid JSON ({error.msg}, {where}).") from error
+
+    async def _body(self, largest: int) -> bytes:
+        too_large = BodyTooLarge(f"A request may have at most {largest // 1_048_576} MB. Send less at once.")
+        announced = self.header(b"content-length")
+        if announced.isdigit() and int(announced) > largest:
+            raise too_large
+        pieces, size = [], 0
+        while True:
+            message = await self.receive()
+            if message["type"] != "http.request":
+                raise ClientLeft
+            piece = message.get("body", b"")
+            size += len(piece)
+            if size > largest:
+                raise too_large
+            pieces.append(piece)
+            if not message.get("more_body"):
+                return b"".join(pieces)
+
+    async def begin(
+        self, status: int, content_type: bytes, headers: Headers = (), *, length: int | None = None
+    ) -> None:
+        """Send the head of the answer."""
+        self.has_begun = True
+        fields = [(b"content-type", content_type), (b"x-request-id", self.request_id.encode()), *headers]
+        if length is not None:
+            fields.append((b"content-length", str(length).encode()))
+        await self._send({"type": "http.response.start", "status": status, "headers": fields})
+
+    async def piece(self, body: bytes, *, is_last: bool = False) -> None:
+        """Send a piece of the answer's body."""
+        await self._send({"type": "http.response.body", "body": body, "more_body": not is_last})
+
+    async def answer(
+        self, status: int, body: bytes, headers: Headers = (), content_type: bytes = b"application/json"
+    ) -> None:
+        """Send a whole answer."""
+        await self.begin(status, content_type, headers, length=len(body))
+        await self.piece(body, is_last=True)
+
+    async def refuse(self, refusal: Refusal, headers: Headers = ()) -> None:
+        """Send a refusal in OpenAI's form; in the middle of a stream it is the last event."""
+        body = orjson.dumps(error_object(refusal))
+        if self.has_begun:
+            await self.piece(b"data: " + body + b"\n\n", is_last=True)
+        else:
+            await self.answer(refusal.status, body, [*error_headers(refusal), *headers])

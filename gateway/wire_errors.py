@@ -1,0 +1,54 @@
+"""The edge of `/v1`: a refusal becomes OpenAI's error object, with the address where to ask or to mend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+
+from refusals import Refusal
+
+
+def error_object(refusal: Refusal) -> dict[str, Any]:
+    """`{"error": {message, type, param, code}}` as OpenAI's clients read it."""
+    message = refusal.sentence
+    if refusal.way_out:
+        message = f"{message} Ask for it here: {absolute(refusal.way_out)}"
+    return {
+        "error": {
+            "message": message,
+            "type": _type(refusal.status),
+            "param": refusal.field or None,
+            "code": refusal.code,
+        }
+    }
+
+
+def error_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
+    """What an error's answer carries besides: when to try again, where to ask, how to sign in."""
+    headers = []
+    if refusal.retry_after_s is not None:
+        headers.append((b"retry-after", str(max(1, round(refusal.retry_after_s))).encode()))
+    if refusal.way_out:
+        headers.append((b"x-atrium-way-out", absolute(refusal.way_out).encode("ascii", "replace")))
+    if refusal.status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="Atrium"'))
+    allow = refusal.facts.get("allow")
+    if allow:
+        headers.append((b"allow", str(allow).encode()))
+    return headers
+
+
+def absolute(path: str) -> str:
+    """The address of a page of the portal."""
+    return f"{settings.PUBLIC_URL}{path}"
+
+
+def _type(status: int) -> str:
+    if status == 429:
+        return "rate_limit_error"
+    if status == 401:
+        return "authentication_error"
+    if status == 403:
+        return "permission_error"
+    return "server_error" if status >= 500 else "invalid_request_error"

@@ -1,0 +1,209 @@
+"""What this room offers on the control-plane API: sessions, runs that come back finished, votes.
+
+Streaming is what `/v1/chat/completions` does; a run here answers once all its columns have.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import async_to_sync
+from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status, viewsets
+from rest_framework.decorators import action
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import DefaultRouter
+
+from playground import keeping
+from playground.asking import AskedAlready, Plan, Prompt, ask, ask_again, begin_session, check_columns
+from playground.columns import from_api, from_kept
+from playground.finding import containing, find_own, find_readable, own, readable
+from playground.models import Answer, Session, Turn
+from playground.offering import usable_environment
+from playground.recovery import interrupt_the_silent
+from playground.running import caller_of, run_to_the_end
+from playground.saving import give_back
+from playground.serializing import (
+    AgainSerializer,
+    ChangedSessionSerializer,
+    NewSessionSerializer,
+    PromptSerializer,
+    SessionSerializer,
+    VoteSerializer,
+    feedback_document,
+    turn_document,
+)
+from playground.voting import vote
+from refusals.errors import Missing
+from tenants.models import User
+
+
+class ByLastUse(CursorPagination):
+    page_size = 50
+    page_size_query_param = "limit"
+    max_page_size = 500
+    ordering = ("-updated_at", "-id")
+
+
+@extend_schema(tags=["playground"])
+class SessionViewSet(viewsets.GenericViewSet[Session]):
+    """Playground sessions: one's own, and those shared in one's tenants to read."""
+
+    serializer_class = SessionSerializer
+    pagination_class = ByLastUse
+    lookup_value_converter = "uuid"
+    queryset = Session.objects.none()
+
+    def get_queryset(self) -> QuerySet[Session]:
+        shared = self.request.query_params.get("shared") == "true"
+        rows = readable(self._user).filter(is_shared=True) if shared else own(self._user)
+        found = containing(rows, self.request.query_params.get("q", ""))
+        return found.select_related("tenant", "environment__tenant", "environment__project", "owner")
+
+    @property
+    def _user(self) -> User:
+        assert isinstance(self.request.user, User)  # noqa: S101  (the API admits nobody else)
+        return self.request.user
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("q", OpenApiTypes.STR, description="words in the name, a prompt or an answer"),
+            OpenApiParameter("shared", OpenApiTypes.BOOL, description="those shared in your tenants"),
+        ]
+    )
+    def list(self, request: Request) -> Response:
+        """Sessions, last used first."""
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(SessionSerializer(page, many=True).data)
+
+    @extend_schema(request=NewSessionSerializer, responses={201: SessionSerializer})
+    def create(self, request: Request) -> Response:
+        """Begin a session."""
+        given = self._read(NewSessionSerializer)
+        environment = usable_environment(self._user, given["environment"])
+        columns = from_api(given["columns"])
+        check_columns(columns)
+        session = begin_session(environment=environment, columns=columns, is_blind=given["is_blind"], by=self._user)
+        if given.get("name"):
+            session = keeping.rename(session=session, name=given["name"], by=self._user)
+        return Response(SessionSerializer(session).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def retrieve(self, request: Request, pk: UUID) -> Response:
+        """A session with its turns and every attempt at them."""
+        session = find_readable(self._user, pk)
+        interrupt_the_silent(Answer.objects.filter(turn__session=session))
+        turns = session.turns.prefetch_related("answers")
+        said = [turn_document(turn, session) for turn in turns]
+        return Response({**SessionSerializer(session).data, "turns": said})
+
+    @extend_schema(request=ChangedSessionSerializer)
+    def partial_update(self, request: Request, pk: UUID) -> Response:
+        """Rename, pin or share a session."""
+        session, given = find_own(self._user, pk), self._read(ChangedSessionSerializer)
+        if "name" in given:
+            session = keeping.rename(session=session, name=given["name"], by=self._user)
+        if "is_pinned" in given:
+            session = keeping.pin(session=session, is_pinned=given["is_pinned"], by=self._user)
+        if "is_shared" in given:
+            session = keeping.share(session=session, is_shared=given["is_shared"], by=self._user)
+        return Response(SessionSerializer(find_own(self._user, session.pk)).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: UUID) -> Response:
+        """Delete a session with what was said in it; its calls stay in the ledger."""
+        keeping.delete(session=find_own(self._user, pk), by=self._user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        request=PromptSerializer,
+        responses={201: OpenApiTypes.OBJECT},
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                OpenApiTypes.UUID,
+                OpenApiParameter.HEADER,
+                description="the same key again answers with the same turn and asks nothing",
+            )
+        ],
+    )
+    @action(detail=True, methods=["post"])
+    def runs(self, request: Request, pk: UUID) -> Response:
+        """Send a prompt to every column and wait for the answers."""
+        session, given = find_own(self._user, pk), self._read(PromptSerializer)
+        token = _uuid(request.headers.get("Idempotency-Key", ""))
+        if token and (turn := Turn.objects.filter(session=session, token=token).first()):
+            return self._turn(session, turn.pk, status.HTTP_200_OK)
+        environment = usable_environment(self._user, session.environment.path)
+        try:
+            plan = ask(
+                session=session,
+                environment=environment,
+                columns=from_kept(session.columns),
+                prompt=Prompt(given["prompt"], given.get("variables") or {}, token),
+                by=self._user,
+            )
+        except AskedAlready:
+            return self._turn(session, Turn.objects.get(session=session, token=token).pk, status.HTTP_200_OK)
+        return self._run(plan, session)
+
+    @extend_schema(request=AgainSerializer, responses={201: OpenApiTypes.OBJECT})
+    @action(detail=True, methods=["post"])
+    def again(self, request: Request, pk: UUID) -> Response:
+        """Let one column answer the last prompt once more."""
+        session, key = find_own(self._user, pk), self._read(AgainSerializer)["column"]
+        usable_environment(self._user, session.environment.path)
+        column = next((column for column in from_kept(session.columns) if column.key == key), None)
+        if column is None:
+            raise Missing("There is no such column in this session.")
+        return self._run(ask_again(session=session, column=column), session)
+
+    def _run(self, plan: Plan, session: Session) -> Response:
+        give_back()
+        async_to_sync(run_to_the_end)(plan, caller_of(session.environment, self._user))
+        return self._turn(session, plan.turn.pk, status.HTTP_201_CREATED)
+
+    def _turn(self, session: Session, turn_id: UUID, code: int) -> Response:
+        turn = Turn.objects.prefetch_related("answers").get(pk=turn_id)
+        return Response(turn_document(turn, find_own(self._user, session.pk)), status=code)
+
+    @extend_schema(request=VoteSerializer, responses={201: OpenApiTypes.OBJECT})
+    @action(detail=True, methods=["post"])
+    def votes(self, request: Request, pk: UUID) -> Response:
+        """Vote for an answer of a turn; of a blind session this shows the names."""
+        session, given = find_own(self._user, pk), self._read(VoteSerializer)
+        turn = session.turns.filter(pk=given["turn"]).first()
+        if turn is None:
+            raise Missing("There is no such turn in this session.")
+        kept = vote(turn=turn, winner=given["winner"], comment=given.get("comment", ""), by=self._user)
+        return Response(feedback_document(kept), status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses=SessionSerializer)
+    @action(detail=True, methods=["post"])
+    def reveal(self, request: Request, pk: UUID) -> Response:
+        """Show the names of a blind session without a vote."""
+        keeping.reveal(session=find_own(self._user, pk), by=self._user)
+        return Response(SessionSerializer(find_own(self._user, pk)).data)
+
+    def _read(self, serializer_class: type[Any]) -> dict[str, Any]:
+        serializer = serializer_class(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        validated: dict[str, Any] = serializer.validated_data
+        return validated
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def register(router: DefaultRouter) -> None:
+    """Add this room's view sets to the API."""
+    router.register("playground/sessions", SessionViewSet, basename="playground-session")

@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class PlaygroundConfig(AppConfig):
+    name = "playground"
+
+    def ready(self) -> None:
+        from playground.contributions import register
+
+        register()

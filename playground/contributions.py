@@ -1,0 +1,41 @@
+"""What this room brings to the shell: the card of recent sessions, and sessions among the hits of the palette."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from playground.finding import containing, own
+from tenants.models import User
+from ui.places import Card, Hit, register_card, register_hits
+
+MAX_ON_CARD = 5
+MAX_HITS = 5
+ACTION = "New playground session"
+
+
+def register() -> None:
+    """Called once the app is ready."""
+    register_card(Card("playground.recent", 20, "playground/home_card.html", _recent))
+    register_hits("Playground", _hits, order=40)
+
+
+def _recent(request: HttpRequest) -> dict[str, Any] | None:
+    if not isinstance(request.user, User):
+        return None
+    sessions = list(own(request.user).order_by("-updated_at")[:MAX_ON_CARD])
+    return {"recent_sessions": sessions} if sessions else None
+
+
+def _hits(request: HttpRequest, text: str) -> Iterable[Hit]:
+    if not isinstance(request.user, User):
+        return
+    if all(word in ACTION.casefold() for word in text.casefold().split()):
+        yield Hit(ACTION, reverse("playground:new"), "plus")
+    found = own(request.user).order_by("-updated_at")
+    found = containing(found, text) if len(text) > 2 else found.filter(name__icontains=text)
+    for session in found[:MAX_HITS]:
+        yield Hit(str(session), session.get_absolute_url(), "message-2-code", "Session")

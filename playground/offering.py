@@ -1,0 +1,148 @@
+"""What a person may try: the environments they may call models in, and the routes offered there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from access.models import Grant
+from catalog.models import Route
+from tenants.models import Environment, User
+from tenants.scoping import find_environment, visible
+
+USE = "tenants.use_models"
+MAX_OFFERED = 40
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A route as the picker shows it: prices per million tokens or None; `way_out` is where access is asked for."""
+
+    slug: str
+    name: str = ""
+    purpose: str = ""
+    is_usable: bool = False
+    is_known: bool = True
+    input_price: Decimal | None = None
+    output_price: Decimal | None = None
+    currency: str = "USD"
+    context_tokens: int | None = None
+    way_out: str = ""
+    page: str = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a search of the picker found; `more` says that there are others."""
+
+    offers: list[Offer] = field(default_factory=list)
+    more: bool = False
+
+
+def environments_for(viewer: User) -> QuerySet[Environment]:
+    """The environments in which `viewer` may call models."""
+    rows = visible(viewer, Environment.objects.select_related("tenant", "project"), USE)
+    return rows.filter(project__archived_at=None, tenant__archived_at=None).order_by(
+        "tenant__name", "project__name", "kind"
+    )
+
+
+def usable_environment(viewer: User, path: str) -> Environment:
+    """The environment `path`, when `viewer` may call models in it. Raises `Missing` or `Forbidden`."""
+    return find_environment(viewer, path, USE)
+
+
+def first_environment(environments: Sequence[Environment], preferred: str = "") -> Environment | None:
+    """The environment to begin in: the preferred one, else one where something is granted, development first."""
+    for environment in environments:
+        if environment.path == preferred:
+            return environment
+    granted = set(_in_force().filter(environment__in=environments).values_list("environment_id", flat=True))
+    ordered = sorted(environments, key=lambda e: (e.pk not in granted, e.kind != "development"))
+    return ordered[0] if ordered else None
+
+
+def find_offers(environment: Environment, text: str = "") -> Choice:
+    """The routes whose name or model matches every word of `text`: usable ones first, then those to ask for."""
+    routes = _routes(environment)
+    for word in text.replace("\x00", "")[:120].split():
+        routes = routes.filter(
+            Q(slug__icontains=word) | Q(model__name__icontains=word) | Q(model__developer__icontains=word)
+        )
+    rows = list(routes[: MAX_OFFERED + 1])
+    return Choice([_offer(row, environment) for row in rows[:MAX_OFFERED]], len(rows) > MAX_OFFERED)
+
+
+def offers_of(environment: Environment, slugs: Sequence[str]) -> dict[str, Offer]:
+    """The offers called `slugs`; one that does not exist is there too, not usable and not known."""
+    found = {row.slug: _offer(row, environment) for row in _routes(environment).filter(slug__in=set(slugs))}
+    return {slug: found.get(slug) or Offer(slug, is_known=False) for slug in slugs if slug}
+
+
+def usual_routes(environment: Environment, count: int) -> list[str]:
+    """Routes to begin with: usable ones, the catalog's starts for newcomers first."""
+    first = _routes(environment)[:count]
+    return [route.slug for route in first if route.is_usable]  # type: ignore[attr-defined]
+
+
+def resolve_names(names: Sequence[str]) -> list[str]:
+    """Route names for names that may be of routes or of models (the catalog links by model)."""
+    routes = Route.objects.filter(Q(slug__in=names) | Q(model__slug__in=names), is_enabled=True)
+    by_name: dict[str, str] = {}
+    for slug, model in routes.values_list("slug", "model__slug"):
+        by_name.setdefault(model, slug)
+    by_name |= {slug: slug for slug in routes.values_list("slug", flat=True)}
+    return [by_name.get(name, name) for name in names]
+
+
+def request_path(route: str, environment_path: str) -> str:
+    """Where access to `route` is asked for."""
+    try:
+        return f"{reverse('access:request', args=[route])}?environment={environment_path}"
+    except NoReverseMatch:
+        return ""
+
+
+def _routes(environment: Environment) -> QuerySet[Route]:
+    """The routes of models one can talk to, usable ones first, then the catalog's starts for newcomers."""
+    grants = _in_force().filter(environment_id=environment.pk, route=OuterRef("pk"))
+    routes = Route.objects.filter(is_enabled=True, model__mode="chat").select_related("model")
+    return routes.annotate(is_usable=Exists(grants)).order_by("-is_usable", "-model__is_pinned", "slug")
+
+
+def _in_force() -> QuerySet[Grant]:
+    return Grant.objects.filter(revoked_at=None).filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+
+
+def _offer(route: Route, environment: Environment) -> Offer:
+    is_usable: bool = route.is_usable  # type: ignore[attr-defined]
+    model = route.model
+    return Offer(
+        slug=route.slug,
+        name=model.name,
+        purpose=model.purpose,
+        is_usable=is_usable,
+        input_price=model.input_price,
+        output_price=model.output_price,
+        currency=model.price_currency,
+        context_tokens=model.context_tokens,
+        way_out="" if is_usable else request_path(route.slug, environment.path),
+        page=_model_page(model.slug),
+    )
+
+
+def _model_page(slug: str) -> str:
+    try:
+        return reverse("catalog:model", args=[slug])
+    except NoReverseMatch:
+        return ""
+
+
+def environment_by_id(environment_id: UUID) -> Environment:
+    return Environment.objects.select_related("tenant", "project").get(pk=environment_id)

@@ -1,0 +1,52 @@
+"""The page where a person changes their own settings: name, zone, theme."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from portal.context import THEMES
+from tenants.models import User
+
+
+def _zones() -> list[tuple[str, str]]:
+    named = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
+    return [("UTC", "UTC (the browser's own zone is used on screen)"), *((z, z.replace("_", " ")) for z in named)]
+
+
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """What a person may say about themselves."""
+
+    time_zone = forms.ChoiceField(
+        label="Time zone", choices=_zones, help_text="Exact times are shown in this zone when you point at them."
+    )
+    theme = forms.ChoiceField(choices=[(code, word) for code, word, _ in THEMES], widget=forms.RadioSelect)
+
+    class Meta:
+        model = User
+        fields = ("display_name", "time_zone", "theme")
+        labels = {"display_name": "Name"}
+        help_texts = {"display_name": "How you are called on requests, votes and in the audit."}
+
+
+def account(request: HttpRequest) -> HttpResponse:
+    """Show and change one's own settings."""
+    form = AccountForm(request.POST or None, instance=_own(request))
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, "Your settings are saved.")
+        response = redirect("account")
+        response.set_cookie("atrium_theme", form.cleaned_data["theme"], max_age=31_536_000, samesite="Lax")
+        return response
+    context: dict[str, Any] = {"form": form}
+    return render(request, "account/settings.html", context, status=422 if form.errors else 200)
+
+
+def _own(request: HttpRequest) -> User:
+    # A copy from the database: a refused form must not change the person that the rest of the page shows.
+    return User.objects.get(pk=request.user.pk)

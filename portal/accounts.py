@@ -1,0 +1,120 @@
+"""Signing in: who may sign up, the demonstration's one-click accounts, and what an ended session answers.
+
+The pages themselves are django-allauth's; `portal.account_page` is the page where a person changes their own settings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
+from allauth.account.utils import perform_login
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialLogin
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.csrf import REASON_NO_CSRF_COOKIE
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET, require_POST
+
+from tenants.models import User
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Sign-up is open in the demonstration or where the operator opened it; elsewhere people are invited."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return settings.DEMONSTRATION or settings.OPEN_SIGNUP
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):
+    """Whom the organisation's own service vouches for gets an account, also where sign-up is closed."""
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        return True
+
+    def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]) -> Any:
+        user = super().populate_user(request, sociallogin, data)
+        full = data.get("name") or f"{data.get('first_name') or ''} {data.get('last_name') or ''}".strip()
+        user.display_name = str(full or "")[:120]
+        return user
+
+
+class SignInRequired(LoginRequiredMiddleware):
+    """Every page needs a sign-in unless its view says otherwise. A script is told so, never sent to the sign-in page.
+
+    htmx would follow a redirect and put the sign-in page where an answer belongs; with 401 the page opens a dialog,
+    keeps what was typed, and goes on (`static/js/session.js`).
+    """
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseBase:
+        if request.headers.get("HX-Request") or request.headers.get("X-Requested-With") == "XMLHttpRequest":
+            response = HttpResponse("Your session has ended. Sign in and try again.", status=401)
+            response["Cache-Control"] = "no-store"
+            return response
+        return super().handle_no_permission(request, view_func)
+
+
+@dataclass(frozen=True)
+class DemonstrationAccount:
+    """A person to try Atrium as: what they may do, in a few words."""
+
+    username: str
+    words: str
+
+
+DEMONSTRATION_ACCOUNTS = (
+    DemonstrationAccount("newcomer", "New here, no team yet"),
+    DemonstrationAccount("developer", "Builds: playground, requests, keys"),
+    DemonstrationAccount("tenant-owner", "Answers for a team"),
+    DemonstrationAccount("viewer", "Looks on"),
+    DemonstrationAccount("risk-board", "Decides on risk"),
+    DemonstrationAccount("security-board", "Decides on security"),
+    DemonstrationAccount("legal-board", "Decides on law"),
+    DemonstrationAccount("platform-admin", "Runs the platform"),
+    DemonstrationAccount("finops", "Explains every cent"),
+    DemonstrationAccount("auditor", "Sees, changes nothing"),
+)
+
+
+def offered_accounts() -> list[DemonstrationAccount]:
+    """The demonstration accounts that exist, when this is a demonstration."""
+    if not settings.DEMONSTRATION:
+        return []
+    known = set(
+        User.objects.filter(
+            is_demonstration=True, is_active=True, username__in=[a.username for a in DEMONSTRATION_ACCOUNTS]
+        ).values_list("username", flat=True)
+    )
+    return [account for account in DEMONSTRATION_ACCOUNTS if account.username in known]
+
+
+@login_not_required
+@require_POST
+def demonstration(request: HttpRequest) -> HttpResponse:
+    """Sign in as a demonstration account with one press. Outside the demonstration there is no such page."""
+    if not settings.DEMONSTRATION:
+        raise Http404
+    user = get_object_or_404(User, username=request.POST.get("account", ""), is_demonstration=True, is_active=True)
+    response: HttpResponse = perform_login(request, user, email_verification="none", redirect_url=_next(request))
+    return response
+
+
+def _next(request: HttpRequest) -> str | None:
+    target = request.POST.get("next")
+    return target if target and get_adapter(request).is_safe_url(target) else None
+
+
+@require_GET
+def signed_in(request: HttpRequest) -> HttpResponse:
+    """Where a second tab lands after signing in again: it tells the first tab and can be closed."""
+    return render(request, "account/signed_in.html")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form whose token is no longer valid: nothing was changed, and how to send it again."""
+    context = {"back": request.path if request.method == "POST" else "/", "no_cookie": reason == REASON_NO_CSRF_COOKIE}
+    return render(request, "portal/csrf.html", context, status=403)

@@ -1,0 +1,80 @@
+"""The edge of the API: every error is a problem document (RFC 9457)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+from structlog.contextvars import get_contextvars
+
+from refusals import Refusal
+
+
+def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
+    """The problem document for `error`, or None when it is a defect of ours (then 500)."""
+    if isinstance(error, Refusal):
+        return _problem(
+            error.status, error.title, error.sentence, error.code, error.retry_after_s, way_out=error.way_out,
+            field=error.field, **error.facts,
+        )  # fmt: skip
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    if isinstance(error, exceptions.ValidationError):
+        return _problem(
+            422,
+            "Please check what you sent",
+            "Some values are not acceptable.",
+            "invalid",
+            errors=response.data,
+        )
+    code = "not_found" if isinstance(error, Http404) else getattr(error, "default_code", "refused")
+    if isinstance(error, PermissionDenied):
+        code = "permission_required"
+    title = HTTPStatus(response.status_code).phrase
+    detail = str(response.data.get("detail", title)) if isinstance(response.data, dict) else title
+    problem = _problem(response.status_code, title, detail, str(code), getattr(error, "wait", None))
+    for name in ("WWW-Authenticate", "Allow"):
+        if name in response.headers:
+            problem[name] = response[name]
+    return problem
+
+
+def _problem(
+    status: int,
+    title: str,
+    detail: str,
+    code: str,
+    retry_after_s: float | None = None,
+    **more: Any,
+) -> Response:
+    document = {
+        "type": f"urn:atrium:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": get_contextvars().get("request_id", ""),
+        **{name: value for name, value in more.items() if value not in ("", None)},
+    }
+    response = Response(document, status=status, content_type="application/problem+json")
+    if retry_after_s is not None:
+        response["Retry-After"] = str(max(1, round(retry_after_s)))
+    return response
+
+
+@login_not_required
+def not_found(request: Any, exception: Exception | None = None) -> JsonResponse:
+    """The problem document for an address under `/api/` that does not exist."""
+    return JsonResponse(
+        {"type": "urn:atrium:problem:not_found", "title": "Not Found", "status": 404, "code": "not_found",
+         "detail": "There is no such address in the API. See /api/docs/."},
+        status=404,
+        content_type="application/problem+json",
+    )  # fmt: skip

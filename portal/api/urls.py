@@ -1,0 +1,29 @@
+"""Addresses of the API. Each room registers its view sets in its `api.py` as `register(router)`."""
+
+from importlib import import_module
+
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.routers import DefaultRouter
+
+from portal.api import problems, reading
+
+router = DefaultRouter(trailing_slash=True)
+router.include_format_suffixes = False
+for room in (
+    "tenants",
+    "approvals",
+    "catalog",
+    "usage",
+    "access",
+    "playground",
+    "audit",
+):
+    import_module(f"{room}.api").register(router)
+
+urlpatterns = [
+    path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("docs/", reading.docs, name="api-docs"),
+    path("", include(router.urls)),
+    re_path(r"^.*$", problems.not_found, name="api-missing"),
+]

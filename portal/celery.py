@@ -1,0 +1,63 @@
+"""The background jobs: Celery over the queue in Postgres (or the broker in `CELERY_BROKER_URL`), and beat's schedule.
+
+A room that has something to do at certain times says so beside the task, in a `SCHEDULE` in its `tasks.py`:
+`{"audit.seal_past_days": 3600}` (a task's name and every how many seconds, or a `crontab`). Here they are gathered.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from celery import Celery
+from celery.schedules import crontab
+from celery.signals import beat_init, worker_ready
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+app = Celery("atrium")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.worker_enable_remote_control = False  # nobody steers workers by messages; it would cost a queue a process
+app.conf.worker_hijack_root_logger = False
+app.conf.broker_connection_retry_on_startup = True
+app.autodiscover_tasks()
+
+
+@app.on_after_finalize.connect
+def _gather_schedule(sender: Celery, **_: Any) -> None:
+    sender.conf.beat_schedule = schedule()
+
+
+def schedule() -> dict[str, dict[str, Any]]:
+    """What beat sends, by the name of the task."""
+    from django.apps import apps
+
+    found: dict[str, dict[str, Any]] = {}
+    for config in apps.get_app_configs():
+        if not find_spec(f"{config.name}.tasks"):
+            continue
+        wanted: dict[str, float | crontab] = getattr(import_module(f"{config.name}.tasks"), "SCHEDULE", {})
+        for task, when in wanted.items():
+            found[task] = {"task": task, "schedule": when}
+    return found
+
+
+@worker_ready.connect
+def _worker_begins(**_: Any) -> None:
+    _announce("worker")
+
+
+@beat_init.connect
+def _beat_begins(**_: Any) -> None:
+    _announce("beat")
+
+
+def _announce(name: str) -> None:
+    from django.conf import settings
+
+    from portal.supervisor.parts import announce
+
+    if settings.DATA_FOLDER.is_dir():
+        announce(settings.DATA_FOLDER, name)

@@ -1,0 +1,51 @@
+"""Django for a command: loaded only when a command needs it, and without the web server's connection pool.
+
+A pool would answer a stopped database with ten seconds of silence; a command says at once that it is not running.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def prepare_django() -> None:
+    """Load the settings and the apps. Safe to call twice."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+    from django.apps import apps
+
+    if apps.ready:
+        return
+    import django
+    from django.conf import settings
+
+    settings.DATABASES["default"]["OPTIONS"].pop("pool", None)
+    django.setup()
+
+
+def run_management_command(arguments: list[str]) -> int:
+    """Hand `arguments` to Django, as `manage.py` would; its exit status."""
+    prepare_django()
+    from django.core.management import ManagementUtility
+
+    try:
+        ManagementUtility(["atrium", *arguments]).execute()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
+
+
+def not_running() -> str:
+    """The line for a command that found no database."""
+    from portal.supervisor.installation import installation
+
+    here = installation()
+    if not here.embedded_database:
+        return "The database in DATABASE_URL does not answer."
+    return f"The database in {here.data_folder} is not running. Start Atrium (make run, or atrium up) and try again."
+
+
+def complain(line: str) -> int:
+    """One line on stderr; the exit status of trouble."""
+    print(f"atrium: {line}", file=sys.stderr)
+    return 1

@@ -1,0 +1,67 @@
+"""Keys and tokens from the command line: the secret alone on stdout, so that a script can keep it."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+from typing import TYPE_CHECKING, Any
+
+from portal.embedded.trouble import CannotStart
+
+if TYPE_CHECKING:
+    from tenants.models import Environment, User
+
+
+def issue_key(options: argparse.Namespace) -> None:
+    """Issue a key of an environment."""
+    from tenants import keys
+
+    issued = keys.issue(environment=_environment(options.environment), name=options.name, by=_actor(options.by))
+    if options.json:
+        facts = {"id": str(issued.key.pk), "prefix": issued.key.prefix, "environment": options.environment}
+        print(json.dumps({**facts, "key": issued.secret}))
+    else:
+        print(issued.secret)
+
+
+def issue_token(options: argparse.Namespace) -> None:
+    """Issue a token of a person for the control-plane API."""
+    from tenants import tokens
+
+    user = _user(options.user)
+    token, secret = tokens.issue(user=user, name=options.name, by=user if not options.by else _actor(options.by))
+    if options.json:
+        print(json.dumps({"id": str(token.pk), "prefix": token.prefix, "user": user.username, "token": secret}))
+    else:
+        print(secret)
+
+
+def _environment(path: str) -> Environment:
+    from tenants.models import Environment
+
+    parts = path.strip("/").split("/")
+    if len(parts) != 3:
+        raise CannotStart(f"{path!r} is no environment. Write it as TENANT/PROJECT/ENVIRONMENT.")
+    tenant, project, kind = parts
+    found = Environment.objects.filter(project__tenant__slug=tenant, project__slug=project, kind=kind)
+    environment = found.select_related("project__tenant", "tenant").first()
+    if environment is None:
+        raise CannotStart(f"There is no environment {path!r}. `atrium shell` and /tenants/ show which there are.")
+    return environment
+
+
+def _user(username: str) -> User:
+    from tenants.models import User
+
+    user = User.objects.filter(username=username, is_active=True).first()
+    if user is None:
+        raise CannotStart(f"There is no active account {username!r}.")
+    return user
+
+
+def _actor(username: str | None) -> Any:
+    """Who did it, for the audit: the named account, or whoever sits at this terminal."""
+    from audit.record import Actor
+
+    return _user(username) if username else Actor(f"command line ({getpass.getuser()})")

@@ -1,0 +1,183 @@
+"""The command line's grammar, and the one place where trouble becomes a line on stderr and an exit status.
+
+Nothing heavy is imported before a command is known to need it. Exit status: 0 done, 1 trouble, 2 not understood.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from portal.command.django import complain, not_running, prepare_django, run_management_command
+from portal.embedded.trouble import CannotStart
+
+DATABASE_COMMANDS = {"key", "token", "audit", "demo"}
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with one line where it is misunderstood."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}. See: {self.prog} --help\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+    parser, ours = grammar()
+    try:
+        if arguments and not arguments[0].startswith("-") and arguments[0] not in ours:
+            return run_management_command(arguments)
+        options = parser.parse_args(arguments)
+        if arguments and arguments[0] in DATABASE_COMMANDS:
+            prepare_django()
+        status = options.run(options)
+        return int(status or 0)
+    except CannotStart as trouble:
+        return complain(str(trouble)) if str(trouble) else 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader (`| head`) has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        line = expected_trouble(error)
+        if line is None:
+            raise
+        return complain(line)
+
+
+def expected_trouble(error: Exception) -> str | None:
+    """The line for trouble that is the world's and not a defect of ours, else None."""
+    if "django" not in sys.modules:
+        return None
+    from django.core.management import CommandError
+    from django.db import OperationalError, ProgrammingError
+
+    from refusals import Refusal
+
+    if isinstance(error, Refusal):
+        return error.sentence
+    if isinstance(error, CommandError):
+        return str(error)
+    if isinstance(error, OperationalError):
+        return not_running()
+    if isinstance(error, ProgrammingError) and "does not exist" in str(error):
+        return "The database has no tables of this release yet. Run `atrium up` or `atrium migrate` first."
+    return None
+
+
+def grammar() -> tuple[Parser, set[str]]:
+    """The parser, and the names of our own commands; every other name is Django's."""
+    parser = Parser(
+        prog="atrium",
+        description="The portal and gateway of an enterprise generative-AI foundation.",
+        epilog="Every management command of Django works too: atrium migrate, atrium shell, atrium createsuperuser …",
+    )
+    parser.set_defaults(run=lambda options: parser.print_help())
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+
+    up = commands.add_parser("up", help="start every part and keep it running, in the foreground")
+    up.add_argument("--verbose", action="store_true", help="the parts write to this terminal instead of their logs")
+    up.add_argument("--reload", action="store_true", help="start the web server again when a source file changes")
+    up.set_defaults(run=_later("portal.supervisor.up", "command"))
+
+    web = commands.add_parser("web", help="the web server alone")
+    web.add_argument("--reload", action="store_true", help="start again when a source file changes")
+    web.add_argument("--access-log", action="store_true", help="write a line for each request")
+    web.set_defaults(run=_later("portal.command.serving", "web"))
+
+    worker = commands.add_parser("worker", help="a worker for the background jobs")
+    worker.add_argument("--concurrency", type=int, default=int(os.environ.get("ATRIUM_WORKER_CONCURRENCY", "2")))
+    worker.add_argument("--pool", choices=["threads", "prefork", "solo"], default="threads")
+    worker.set_defaults(run=_later("portal.command.serving", "worker"))
+
+    beat = commands.add_parser("beat", help="the clock of the background jobs; exactly one runs")
+    beat.set_defaults(run=_later("portal.command.serving", "beat"))
+
+    models = commands.add_parser("models", help="the local model server alone")
+    models.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    models.set_defaults(run=_later("portal.command.serving", "models"))
+
+    demo = commands.add_parser("demo", help="load, reset or remove the demonstration data")
+    chosen = demo.add_mutually_exclusive_group()
+    chosen.add_argument("--remove", action="store_true", help="remove it; only the audit remembers")
+    chosen.add_argument("--reset", action="store_true", help="remove it and load it again")
+    demo.set_defaults(run=_demonstration)
+
+    _add_issuing(commands)
+
+    doctor = commands.add_parser("doctor", help="check every part and say how to mend it")
+    doctor.add_argument("--json", action="store_true", help="answer in JSON")
+    doctor.set_defaults(run=_later("portal.command.doctor", "examine"))
+
+    audit = commands.add_parser("audit", help="the audit").add_subparsers(required=True, metavar="verify")
+    verify = audit.add_parser("verify", help="recompute the audit and name what was changed, removed or inserted")
+    for name, text in {"--since": "first day", "--until": "last day", "--receipt": "a receipt it must hold"}.items():
+        verify.add_argument(name, help=text)
+    verify.add_argument("--json", action="store_true", help="answer in JSON")
+    verify.set_defaults(run=_verify_audit)
+
+    secret = commands.add_parser("credential-key", help="make a key for ATRIUM_CREDENTIAL_KEYS and print it")
+    secret.set_defaults(run=_make_credential_key)
+    return parser, set(commands.choices)
+
+
+def _add_issuing(commands: argparse._SubParsersAction[Parser]) -> None:
+    key = commands.add_parser("key", help="keys of environments").add_subparsers(required=True, metavar="issue")
+    issue_key = key.add_parser("issue", help="issue a key and print it, this once")
+    issue_key.add_argument("--environment", required=True, metavar="TENANT/PROJECT/ENVIRONMENT")
+    issue_key.add_argument("--name", default="Command line")
+    issue_key.add_argument("--by", metavar="USER", help="the account that the audit names; otherwise this terminal's")
+    issue_key.add_argument("--json", action="store_true", help="answer in JSON")
+    issue_key.set_defaults(run=_later("portal.command.issuing", "issue_key"))
+
+    token = commands.add_parser("token", help="tokens of people").add_subparsers(required=True, metavar="issue")
+    issue_token = token.add_parser("issue", help="issue a token for the REST API and print it, this once")
+    issue_token.add_argument("--user", required=True, metavar="USER")
+    issue_token.add_argument("--name", default="Command line")
+    issue_token.add_argument("--by", metavar="USER", help="the account that the audit names; otherwise the user")
+    issue_token.add_argument("--json", action="store_true", help="answer in JSON")
+    issue_token.set_defaults(run=_later("portal.command.issuing", "issue_token"))
+
+
+def _later(module: str, function: str) -> Callable[[argparse.Namespace], int | None]:
+    """The function, imported when it is called."""
+
+    def call(options: argparse.Namespace) -> int | None:
+        from importlib import import_module
+
+        status: int | None = getattr(import_module(module), function)(options)
+        return status
+
+    return call
+
+
+def _demonstration(options: argparse.Namespace) -> int:
+    return _call("demo", *[f"--{name}" for name in ("remove", "reset") if getattr(options, name)])
+
+
+def _verify_audit(options: argparse.Namespace) -> int:
+    given = [f"--{name}={value}" for name in ("since", "until", "receipt") if (value := getattr(options, name))]
+    return _call("audit_verify", *given, *(["--json"] if options.json else []))
+
+
+def _call(name: str, *arguments: str) -> int:
+    """Run a management command of ours without Django's checks of every page first."""
+    from django.core.management import call_command
+
+    try:
+        call_command(name, *arguments)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+def _make_credential_key(options: argparse.Namespace) -> None:
+    from cryptography.fernet import Fernet
+
+    print(Fernet.generate_key().decode())

@@ -1,0 +1,120 @@
+"""The commands that stay: the web server, the worker, beat and the local model server, each in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from portal.embedded.trouble import CannotStart
+
+KEPT_STREAMS_S = 4  # how long an answer that is under way may go on after the server was told to stop
+
+
+def web(options: argparse.Namespace) -> None:
+    """Granian with the portal and the gateway."""
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+
+    from portal.supervisor.installation import installation
+
+    here = installation()
+    _refuse_unfit_production()
+    reload: dict[str, Any] = {}
+    if options.reload:
+        reload = {"reload": True, "reload_ignore_dirs": [".venv", ".git", ".atrium", "node_modules", "tests"]}
+    Granian(
+        "portal.asgi:application",
+        address=here.host,
+        port=here.port,
+        interface=Interfaces.ASGI,
+        workers=_count("ATRIUM_WEB_WORKERS", 1),
+        respawn_failed_workers=True,
+        workers_kill_timeout=KEPT_STREAMS_S,
+        websockets=False,
+        log_access=options.access_log,
+        log_level=LogLevels(_log_level().lower()),
+        **reload,
+    ).serve(target_loader=load_application)
+
+
+def load_application(target: str) -> Callable[..., Any]:
+    """Run in each of the server's processes: the process is tied to its master, then loads what it serves."""
+    from portal.supervisor.mortality import die_with_parent
+
+    die_with_parent()
+    module, name = target.split(":")
+    application: Callable[..., Any] = getattr(import_module(module), name)
+    return application
+
+
+def worker(options: argparse.Namespace) -> None:
+    """Celery's worker. Threads, because the jobs wait for the database; `--pool prefork` where they compute."""
+    os.environ.setdefault("DATABASE_POOL_SIZE", str(max(4, options.concurrency + 2)))
+    os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they load every page; `make test` has run them
+    _refuse_unfit_production()
+    from portal.celery import app
+
+    app.worker_main(
+        [
+            *("--quiet", "worker"),
+            *("--pool", options.pool, "--concurrency", str(options.concurrency)),
+            *("--loglevel", _log_level(), "--hostname", "atrium@%h"),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        ]
+    )
+
+
+def beat(options: argparse.Namespace) -> None:
+    """Celery's clock. Exactly one of these runs in an installation."""
+    os.environ.setdefault("DATABASE_POOL_SIZE", "2")
+    os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
+    from django.conf import settings
+
+    from portal.celery import app
+
+    app.Beat(
+        loglevel=_log_level(),
+        schedule=str(settings.DATA_FOLDER / "beat-schedule"),
+        quiet=True,
+    ).run()
+
+
+def models(options: argparse.Namespace) -> None:
+    """The local model server."""
+    from portal.embedded.models import serve
+    from portal.supervisor.installation import installation
+
+    folder = installation().data_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    serve(options.port, folder)
+
+
+def _refuse_unfit_production() -> None:
+    """Ask the checks, in production only: the web server's master need not load Django otherwise."""
+    if os.environ.get("ATRIUM_MODE") == "production":
+        from django.db import connections
+
+        from portal import checks
+        from portal.command.django import prepare_django
+
+        prepare_django()
+        checks.refuse_unfit_production()
+        connections.close_all()  # the server's processes are forked from this one
+
+
+def _log_level() -> str:
+    level = os.environ.get("LOG_LEVEL", "WARNING").upper()
+    if level not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+        raise CannotStart(f"LOG_LEVEL is {level!r}; it must be DEBUG, INFO, WARNING, ERROR or CRITICAL.")
+    return level
+
+
+def _count(variable: str, otherwise: int) -> int:
+    text = os.environ.get(variable) or str(otherwise)
+    if not text.isdecimal() or int(text) < 1:
+        raise CannotStart(f"{variable} is {text!r}; it must be a number from 1 up.")
+    return int(text)

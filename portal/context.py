@@ -1,0 +1,72 @@
+"""What every template finds under `shell`: places, where one works, notifications, theme. Partials pay nothing."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+
+from portal.accounts import DemonstrationAccount, offered_accounts
+from portal.navigation import ShownPlace, account_tabs, places
+from portal.standing import Standing
+from tenants.where import Where, chosen
+
+THEMES = (("system", "Like the system", "device-desktop"), ("light", "Light", "sun"), ("dark", "Dark", "moon"))
+
+
+class Shell:
+    """The frame of one page for one person."""
+
+    themes = THEMES
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+
+    @cached_property
+    def standing(self) -> Standing:
+        return Standing(getattr(self.request, "user", AnonymousUser()))
+
+    @cached_property
+    def places(self) -> list[ShownPlace]:
+        return places(self.request, self.standing) if self.standing.user.is_authenticated else []
+
+    @cached_property
+    def where(self) -> Where | None:
+        return chosen(self.request) if self.standing.user.is_authenticated else None
+
+    @property
+    def has_tenants(self) -> bool:
+        return self.standing.is_member
+
+    @property
+    def unread(self) -> int:
+        return self.standing.unread
+
+    @property
+    def theme(self) -> str:
+        kept = getattr(self.standing.user, "theme", "") or self.request.COOKIES.get("atrium_theme", "")
+        return kept if kept in {"light", "dark"} else "system"
+
+    @property
+    def demonstration(self) -> bool:
+        return settings.DEMONSTRATION and self.standing.user.is_authenticated
+
+    @cached_property
+    def account_tabs(self) -> list[ShownPlace]:
+        return account_tabs(self.request)
+
+    @property
+    def open_signup(self) -> bool:
+        return settings.DEMONSTRATION or settings.OPEN_SIGNUP
+
+    @cached_property
+    def demonstration_accounts(self) -> list[DemonstrationAccount]:
+        return offered_accounts()
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """The context processor."""
+    return {"shell": Shell(request), "DEMONSTRATION": settings.DEMONSTRATION}

@@ -1,0 +1,120 @@
+"""The tenants of the demonstration, their projects, members of every role, and keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from audit.record import Actor
+from tenants import keys
+from tenants.memberships import add_member
+from tenants.models import ApiKey, Environment, Tenant, User
+from tenants.structure import create_project, create_tenant
+
+
+@dataclass(frozen=True)
+class Team:
+    """A tenant as it is set up: `members` maps usernames to roles, the first of them the owner."""
+
+    slug: str
+    name: str
+    cost_centre: str
+    members: tuple[tuple[str, str], ...]
+    projects: tuple[tuple[str, str, str], ...]  # slug, name, purpose
+    keys: tuple[tuple[str, str], ...]  # project/environment, name of the key
+
+
+TEAMS = (
+    Team(
+        "retail-banking",
+        "Retail Banking",
+        "CC-4100",
+        (
+            ("tenant-owner", "owner"),
+            ("marcus.weber", "admin"),
+            ("developer", "developer"),
+            ("ines.duarte", "analyst"),
+            ("viewer", "viewer"),
+            ("tom.haugen", "billing"),
+        ),
+        (
+            ("card-support", "Card support", "Drafts answers to card holders that an agent checks and sends."),
+            ("branch-assistant", "Branch assistant", "Finds the right form and rule for staff at the counter."),
+        ),
+        (
+            ("card-support/development", "notebook"),
+            ("card-support/test", "nightly tests"),
+            ("card-support/production", "answer service"),
+            ("branch-assistant/development", "prototype"),
+        ),
+    ),
+    Team(
+        "claims",
+        "Claims",
+        "CC-5200",
+        (
+            ("yuki.sato", "owner"),
+            ("claire.fontaine", "admin"),
+            ("amir.haddad", "developer"),
+            ("elena.popova", "analyst"),
+            ("george.mensah", "viewer"),
+            ("hannah.vogel", "billing"),
+        ),
+        (
+            ("document-triage", "Document triage", "Sorts incoming claims and extracts dates and amounts."),
+            ("loss-summaries", "Loss summaries", "Summarises long reports for the adjuster."),
+        ),
+        (
+            ("document-triage/development", "labelling"),
+            ("document-triage/production", "intake service"),
+            ("loss-summaries/test", "evaluation"),
+        ),
+    ),
+    Team(
+        "research",
+        "Research",
+        "CC-7300",
+        (
+            ("samuel.ortiz", "owner"),
+            ("mei.chen", "admin"),
+            ("developer", "developer"),
+            ("theo.marchand", "analyst"),
+            ("amir.haddad", "viewer"),
+            ("tom.haugen", "billing"),
+        ),
+        (
+            ("literature-review", "Literature review", "Reads papers and drafts related-work sections."),
+            ("code-helper", "Code helper", "Explains and reviews analysis scripts."),
+        ),
+        (
+            ("literature-review/development", "notebooks"),
+            ("code-helper/development", "editor plug-in"),
+        ),
+    ),
+)
+
+
+def create(people: dict[str, User], *, by: Actor) -> dict[str, Environment]:
+    """Create every team; the environments by path."""
+    for team in TEAMS:
+        owner = people[team.members[0][0]]
+        tenant = create_tenant(
+            slug=team.slug, name=team.name, cost_centre=team.cost_centre, owner=owner, is_demonstration=True, by=by
+        )
+        for username, role in team.members[1:]:
+            add_member(tenant=tenant, user=people[username], role=role, by=owner)
+        for slug, name, purpose in team.projects:
+            create_project(tenant=tenant, slug=slug, name=name, purpose=purpose, by=owner)
+    found = Environment.objects.filter(tenant__slug__in=[team.slug for team in TEAMS])
+    environments = {environment.path: environment for environment in found.select_related("tenant", "project")}
+    for team in TEAMS:
+        for place, name in team.keys:
+            keys.issue(environment=environments[f"{team.slug}/{place}"], name=name, by=people[team.members[0][0]])
+    return environments
+
+
+def keys_of(tenant: Tenant) -> dict[str, list[ApiKey]]:
+    """The keys of a tenant by the path of their environment."""
+    found: dict[str, list[ApiKey]] = {}
+    for key in ApiKey.objects.filter(tenant=tenant).select_related("environment__project", "environment__tenant"):
+        found.setdefault(key.environment.path, []).append(key)
+    return found

@@ -1,0 +1,61 @@
+"""The edge of pages: a refusal raised anywhere below becomes an answer that says what happened and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from structlog.contextvars import get_contextvars
+
+from refusals import Refusal
+
+
+class RefusalMiddleware:
+    """Turn `Refusal` into a page, a toast (htmx), or leave it to the API's own edge."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[..., HttpResponse]) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return refusal_response(request, exception) if isinstance(exception, Refusal) else None
+
+
+def refusal_response(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    """The page (or, for htmx, the toast) that tells about `refusal`, with its status."""
+    if getattr(request, "htmx", False):
+        toast = {"level": "danger", "title": refusal.title, "text": refusal.sentence, "path": refusal.way_out}
+        response: HttpResponse = JsonResponse(toast, status=refusal.status)
+        response["HX-Reswap"] = "none"
+        return response
+    template = {403: "403.html", 404: "404.html"}.get(refusal.status, "portal/refusal.html")
+    response = render(request, template, {"refusal": refusal, **trace()}, status=refusal.status)
+    if refusal.retry_after_s is not None:
+        response["Retry-After"] = str(max(1, round(refusal.retry_after_s)))
+    return response
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return render(request, "403.html", trace(), status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return render(request, "404.html", trace(), status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return render(request, "500.html", trace(), status=500)
+
+
+def trace() -> dict[str, str]:
+    """What a reader may quote to the platform team."""
+    return {"trace_id": str(get_contextvars().get("request_id", ""))}

@@ -1,0 +1,95 @@
+"""Which places the shell offers to whom: at most seven of the first level, by permission, never by role name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from portal.standing import Standing
+
+Predicate = Callable[[Standing], bool]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place of the first level: its URL name, who sees it, the letter after `g` that jumps there."""
+
+    name: str
+    icon: str
+    url_name: str
+    key: str
+    may: Predicate
+    count: Callable[[Standing], int] = lambda standing: 0
+
+
+@dataclass(frozen=True)
+class ShownPlace:
+    """A place as the navigation shows it to one person on one page."""
+
+    name: str
+    icon: str
+    href: str
+    key: str
+    is_current: bool
+    is_page: bool
+    count: int
+
+
+def everybody(standing: Standing) -> bool:
+    return True
+
+
+PLACES: tuple[Place, ...] = (
+    Place("Home", "home", "home", "h", everybody),
+    Place("Catalog", "category", "catalog:list", "c", everybody),
+    Place("Playground", "message-2-code", "playground:home", "p", everybody),
+    Place("Requests", "git-pull-request", "approvals:mine", "r", everybody),
+    Place("Usage", "chart-bar", "usage:overview", "u", everybody),
+    Place("Tenants", "users-group", "tenants:list", "t", everybody),
+    Place("Board", "gavel", "approvals:board", "b", lambda s: s.sits_on_a_board),
+    Place("Audit", "history", "audit:search", "a", lambda s: s.may("audit.search_entry")),
+    Place("Platform", "adjustments", "platform", "l", lambda s: s.may("catalog.manage_catalog")),
+)
+
+
+def places(request: HttpRequest, standing: Standing) -> list[ShownPlace]:
+    """The places this person may go to, with the one that this page belongs to marked."""
+    shown = []
+    for place in PLACES:
+        if not place.may(standing):
+            continue
+        try:
+            href = reverse(place.url_name)
+        except NoReverseMatch:
+            continue
+        is_page = request.path == href
+        inside = href != "/" and request.path.startswith(href)
+        shown.append(
+            ShownPlace(place.name, place.icon, href, place.key, is_page or inside, is_page, place.count(standing))
+        )
+    return shown
+
+
+ACCOUNT_TABS = (
+    ("Settings", "user", "account"),
+    ("Password", "password", "account_change_password"),
+    ("E-mail", "mail", "account_email"),
+    ("Second factor", "shield-lock", "mfa_index"),
+    ("Single sign-on", "building", "socialaccount_connections"),
+    ("Sessions", "devices", "usersessions_list"),
+)
+
+
+def account_tabs(request: HttpRequest) -> list[ShownPlace]:
+    """The pages about one's own account."""
+    tabs = []
+    for name, icon, url_name in ACCOUNT_TABS:
+        try:
+            href = reverse(url_name)
+        except NoReverseMatch:
+            continue
+        tabs.append(ShownPlace(name, icon, href, "", request.path.startswith(href), request.path == href, 0))
+    return tabs

@@ -1,0 +1,23 @@
+"""Addresses of the portal's own pages: home, health, platform, the interface guide."""
+
+from django.urls import path
+
+from portal import accounts, bell, guide, health, home, palette
+from portal.account_page import account
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("palette/", palette.palette, name="palette"),
+    path("notifications/", bell.bell, name="bell"),
+    path("notifications/read/", bell.read_all, name="bell-read"),
+    path("notifications/<uuid:note_id>/", bell.follow, name="bell-follow"),
+    path("where/", bell.switcher, name="switcher"),
+    path("where/switch/", bell.switch, name="switch"),
+    path("theme/", bell.theme, name="theme"),
+    path("accounts/settings/", account, name="account"),
+    path("accounts/demonstration/", accounts.demonstration, name="demonstration-sign-in"),
+    path("accounts/signed-in/", accounts.signed_in, name="signed_in"),
+    path("about/ui/", guide.guide, name="ui-guide"),
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+]

@@ -1,0 +1,282 @@
+"""Every setting of the project, read from the environment in one place.
+
+Three modes (`ATRIUM_MODE`): `demonstration` (the default: accounts and data to try things with), `development`
+(the same with DEBUG) and `production` (refuses to start with anything meant for trying: see `portal.checks`).
+The table of variables is `docs/running.md`.
+"""
+
+import os
+from pathlib import Path
+
+import environ
+from django.utils.csp import CSP
+
+from portal import logs
+from portal.embedded import addresses
+from portal.oidc import providers as sign_on_providers
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+MODE = env.str("ATRIUM_MODE", "demonstration")
+DEMONSTRATION = MODE in ("demonstration", "development")
+DEMONSTRATION_DATA = DEMONSTRATION and env.bool("ATRIUM_DEMONSTRATION_DATA", True)
+DEBUG = env.bool("DEBUG", MODE == "development")
+DATA_FOLDER = Path(env.str("ATRIUM_DATA", str(BASE_DIR / ".atrium"))).expanduser().absolute()
+PORT = env.int("PORT", 8000)
+PUBLIC_URL = env.str("ATRIUM_PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
+
+DEFAULT_SECRET_KEY = "atrium-demonstration-only-secret-not-for-production"
+SECRET_KEY = env.str("SECRET_KEY", "") or addresses.local_secret(DATA_FOLDER) or DEFAULT_SECRET_KEY
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "portal",
+    "playground",
+    "gateway",
+    "access",
+    "usage",
+    "catalog",
+    "approvals",
+    "tenants",
+    "audit",
+    "ui",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "django_cotton.apps.SimpleAppConfig",
+    "django_filters",
+    "django_htmx",
+    "django_linear_migrations",
+    "django_structlog",
+    "drf_spectacular",
+    "guardian",
+    "pgtrigger",
+    "rest_framework",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "portal.accounts.SignInRequired",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "portal.edge.RefusalMiddleware",
+]
+
+ROOT_URLCONF = "portal.urls"
+ASGI_APPLICATION = "portal.asgi.application"
+WSGI_APPLICATION = "portal.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": False,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.context.shell",
+            ],
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    [
+                        "django_cotton.cotton_loader.Loader",
+                        "django.template.loaders.filesystem.Loader",
+                        "django.template.loaders.app_directories.Loader",
+                    ],
+                )
+            ],
+            "builtins": [
+                "django_cotton.templatetags.cotton",
+                "django.templatetags.static",
+                "ui.templatetags.ui",
+            ],
+        },
+    }
+]
+COTTON_DIR = "cotton"
+COTTON_ISOLATE_BY_DEFAULT = True  # a component sees its parameters, never the page's variables
+
+# --- database, queue, cache -------------------------------------------------------------------------------------
+DATABASE_URL = env.str("DATABASE_URL", "") or addresses.database_url(DATA_FOLDER)
+DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
+DATABASES["default"]["OPTIONS"] = {
+    **DATABASES["default"].get("OPTIONS", {}),
+    "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", 12), "timeout": 10},
+}
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "atrium_cache"}}
+if env.str("CACHE_URL", ""):
+    CACHES["default"] = env.cache_url("CACHE_URL")
+
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or "pgmq://localhost"  # where it is says `conn_string` below
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {
+        "conn_string": addresses.key_value_conninfo(DATABASE_URL),
+        "init_extension": False,
+        "visibility_timeout": 60,
+    }
+    if CELERY_BROKER_URL.startswith("pgmq")
+    else {}
+)
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TIMEZONE = "UTC"
+
+# --- people ------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "tenants.User"
+AUTHENTICATION_BACKENDS = [
+    "allauth.account.auth_backends.AuthenticationBackend",
+    "guardian.backends.ObjectPermissionBackend",
+]
+GUARDIAN_RAISE_403 = False
+ANONYMOUS_USER_NAME = None
+GUARDIAN_MONKEY_PATCH_USER = False
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none" if DEMONSTRATION else "mandatory"
+ACCOUNT_ADAPTER = "portal.accounts.AccountAdapter"
+SOCIALACCOUNT_ADAPTER = "portal.accounts.SocialAccountAdapter"
+SOCIALACCOUNT_PROVIDERS = sign_on_providers(os.environ)
+# A form that redirects to another host is stopped by `form-action` below, a link is not. State and PKCE protect it.
+SOCIALACCOUNT_LOGIN_ON_GET = True
+CSRF_FAILURE_VIEW = "portal.accounts.csrf_failure"
+OPEN_SIGNUP = env.bool("ATRIUM_OPEN_SIGNUP", False)
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEMONSTRATION
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = MODE == "production"
+_mail = env.email_url("EMAIL_URL", default="consolemail://")
+MAILERS = {
+    "default": {
+        "BACKEND": _mail["EMAIL_BACKEND"],
+        "OPTIONS": {
+            "host": _mail["EMAIL_HOST"],
+            "port": _mail["EMAIL_PORT"],
+            "username": _mail["EMAIL_HOST_USER"],
+            "password": _mail["EMAIL_HOST_PASSWORD"],
+            "use_tls": _mail.get("EMAIL_USE_TLS", False),
+            "use_ssl": _mail.get("EMAIL_USE_SSL", False),
+        }
+        if _mail["EMAIL_BACKEND"].endswith("smtp.EmailBackend")
+        else {},
+    }
+}
+
+# --- what every answer carries -----------------------------------------------------------------------------------
+SECURE_CSP = {
+    "default-src": [CSP.SELF],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+    "form-action": [CSP.SELF],
+    "object-src": [CSP.NONE],
+}
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", MODE == "production")
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 31_536_000 if MODE == "production" else 0)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", False) else None
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = env.str("STATIC_ROOT", str(DATA_FOLDER / "static"))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+if DEBUG:
+    STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+WHITENOISE_USE_FINDERS = DEBUG
+MEDIA_ROOT = DATA_FOLDER / "files"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "portal.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "portal.api.paging.CursorPaging",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "portal.api.problems.problem_response",
+    "PAGE_SIZE": 50,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Atrium API",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+LOGGING = logs.logging_settings(env.str("LOG_LEVEL", "WARNING"), as_json=MODE == "production")
+
+# --- what Atrium itself decides by ---------------------------------------------------------------------------------
+LOCAL_MODEL_URL = env.str("ATRIUM_LOCAL_MODEL_URL", "") or addresses.local_model_url(DATA_FOLDER)
+CREDENTIAL_KEYS = env.list("ATRIUM_CREDENTIAL_KEYS", default=addresses.local_credential_keys(DATA_FOLDER))
+CURRENCY = "USD"
+JOURNAL_FOLDER = DATA_FOLDER / "journal"
+# The local model server writes its address down each time it starts; one given by the environment stays as it is.
+LOCAL_MODEL_URL_FILE = None if env.str("ATRIUM_LOCAL_MODEL_URL", "") else DATA_FOLDER / "models.url"
+LOCAL_MODEL_PATIENCE_S = env.float("LOCAL_MODEL_PATIENCE_S", 15.0)  # how long a call waits while it is being restarted
+GATEWAY_TIMEOUTS_S = (  # to connect, until a provider's answer begins, between two pieces of it
+    env.float("GATEWAY_CONNECT_TIMEOUT_S", 5.0),
+    env.float("GATEWAY_FIRST_BYTE_TIMEOUT_S", 120.0),
+    env.float("GATEWAY_IDLE_TIMEOUT_S", 60.0),
+)
+GATEWAY_LARGEST_BODY = env.int("GATEWAY_LARGEST_BODY", 20 * 1024 * 1024)
+GATEWAY_BODY_TIMEOUT_S = env.float("GATEWAY_BODY_TIMEOUT_S", 60.0)
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")

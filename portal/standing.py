@@ -1,0 +1,50 @@
+"""What the shell must know about the person on every page, asked in one query: seats, tenants, unread notifications."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Count, Exists, OuterRef, Q
+
+from approvals.models import Seat
+from tenants.models import Membership, User
+
+
+class Standing:
+    """How `user` stands: nothing is asked before it is needed."""
+
+    def __init__(self, user: User | AnonymousUser) -> None:
+        self.user = user
+
+    @cached_property
+    def _row(self) -> dict[str, int | bool]:
+        if not isinstance(self.user, User):
+            return {"unread": 0, "seated": False, "member": False}
+        row: dict[str, int | bool] = (
+            User.objects.filter(pk=self.user.pk)
+            .annotate(
+                unread=Count("notifications", filter=Q(notifications__read_at=None)),
+                seated=Exists(Seat.objects.filter(user=OuterRef("pk"))),
+                member=Exists(Membership.objects.filter(user=OuterRef("pk"))),
+            )
+            .values("unread", "seated", "member")
+            .get()
+        )
+        return row
+
+    @property
+    def unread(self) -> int:
+        return int(self._row["unread"])
+
+    @property
+    def sits_on_a_board(self) -> bool:
+        return bool(self._row["seated"])
+
+    @property
+    def is_member(self) -> bool:
+        return bool(self._row["member"])
+
+    def may(self, permission: str) -> bool:
+        """Whether the person holds `permission` above tenants."""
+        return isinstance(self.user, User) and self.user.has_perm(permission)

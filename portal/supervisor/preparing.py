@@ -1,0 +1,202 @@
+"""Bring a running database to where this code needs it: tables, cache, queue, assets, and on the first start the data.
+
+Run as a process of its own (`python -m portal.supervisor.preparing`) before the web server starts, so that its memory
+is given back. Every step may be repeated; a step with nothing to do costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from portal.embedded.trouble import CannotStart
+from portal.supervisor.mortality import die_with_parent
+from portal.supervisor.up import PREPARED, say
+
+ONE_AT_A_TIME = 0x41545249  # an advisory lock's number ("ATRI"): hosts that share a database prepare it in turn
+
+
+def main() -> int:
+    """Prepare; 0 when all is well, else 1 with one line on stderr."""
+    die_with_parent()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+    import django
+
+    django.setup()
+    from django.db import OperationalError
+
+    try:
+        prepare()
+    except CannotStart as trouble:
+        print(trouble, file=sys.stderr)
+        return 1
+    except OperationalError as error:
+        print(f"The database cannot be used: {str(error).strip().splitlines()[-1]}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def prepare() -> None:
+    """All steps in order, one host at a time. Raises `CannotStart`."""
+    from django.conf import settings
+
+    from portal import checks
+    from portal.accounts import offered_accounts
+
+    with _alone():
+        newer = unknown_migrations()
+        if newer:
+            raise CannotStart(
+                f"The database was written by a newer Atrium ({newer[0]} is unknown to this one). "
+                "Start that release or a newer one, or choose another ATRIUM_DATA."
+            )
+        _step("tables", migrate)
+        _step("queue", install_queue)
+        _step("assets", collect_assets)
+        _step("boards and policies", load_start_set)
+        if has_no_catalog():
+            _step("catalog", lambda: _command("import_catalog"))
+        if settings.DEMONSTRATION_DATA and nobody_was_here():
+            _step("demonstration data", lambda: _command("demo"))
+        checks.refuse_unfit_production()
+        facts = {"demonstration_accounts": [account.username for account in offered_accounts()]}
+        (settings.DATA_FOLDER / PREPARED).write_text(json.dumps(facts))
+
+
+def unknown_migrations() -> list[str]:
+    """Migrations of our own apps that the database has and this code does not: a newer release was here."""
+    from django.db import connection
+    from django.db.migrations.loader import MigrationLoader
+
+    loader = MigrationLoader(connection)
+    known = set(loader.disk_migrations or {})
+    replaced = {key for migration in (loader.disk_migrations or {}).values() for key in migration.replaces}
+    ours = loader.migrated_apps
+    applied = set(loader.applied_migrations)
+    return sorted(f"{app}.{name}" for app, name in applied - known - replaced if app in ours)
+
+
+def migrate() -> str:
+    """Apply what is missing; the summary for the terminal."""
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    if missing:
+        call_command("migrate", verbosity=0, interactive=False)
+    from django.conf import settings
+
+    if settings.CACHES["default"]["BACKEND"].endswith("DatabaseCache"):
+        call_command("createcachetable", verbosity=0)
+    return f"{missing} migrations applied" if missing else ""
+
+
+def install_queue() -> str:
+    """Install the queue's tables and functions where the database is the broker and has none."""
+    from django.conf import settings
+    from django.db import connection
+
+    if not settings.CELERY_BROKER_URL.startswith("pgmq"):
+        return ""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regproc('pgmq.send_topic') IS NOT NULL OR to_regclass('pgmq.meta') IS NOT NULL")
+        if cursor.fetchone()[0]:
+            return ""
+    import psycopg
+    from pgmq.install import install_pgmq_from_sql
+
+    from portal.embedded import addresses
+
+    with psycopg.connect(addresses.key_value_conninfo(settings.DATABASE_URL)) as broker:
+        install_pgmq_from_sql(conn=broker)
+    return "installed"
+
+
+def load_start_set() -> str:
+    """The boards and policies that every installation begins with, where there are none."""
+    from portal import start_set
+
+    return "created" if start_set.load() else ""
+
+
+def collect_assets() -> str:
+    """Collect, compress and fingerprint the static files where they changed since the last time."""
+    from django.conf import settings
+    from django.contrib.staticfiles.finders import get_finders
+    from django.core.management import call_command
+
+    if settings.DEBUG:
+        return ""
+    seen = hashlib.sha256()
+    for finder in get_finders():
+        for path, storage in finder.list([]):
+            found = Path(storage.path(path)).stat()
+            seen.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
+    mark = Path(settings.STATIC_ROOT) / ".collected"
+    if mark.is_file() and mark.read_text() == seen.hexdigest():
+        return ""
+    call_command("collectstatic", verbosity=0, interactive=False, clear=True)
+    mark.write_text(seen.hexdigest())
+    return "collected"
+
+
+def has_no_catalog() -> bool:
+    """Whether the start catalog was never imported."""
+    from catalog.models import Model
+
+    return not Model.objects.exists()
+
+
+def nobody_was_here() -> bool:
+    """Whether there is no person, and no word in the audit of demonstration data that somebody removed."""
+    from django.contrib.auth import get_user_model
+
+    from audit.models import Entry
+
+    return (
+        not get_user_model().objects.exists() and not Entry.objects.filter(verb__startswith="demonstration.").exists()
+    )
+
+
+def _command(name: str) -> str:
+    """Run a management command; the last line that it prints is its summary."""
+    from django.core.management import call_command
+
+    printed = StringIO()
+    call_command(name, stdout=printed)
+    lines = printed.getvalue().strip().splitlines()
+    return lines[-1] if lines else "done"
+
+
+def _step(name: str, do: Callable[[], str]) -> None:
+    began = time.time()
+    summary = do()
+    if summary:
+        say(f"  {name}: {summary} ({time.time() - began:.1f} s)")
+
+
+@contextmanager
+def _alone() -> Iterator[Any]:
+    """Hold the advisory lock on a connection of its own, so that a migration's transactions do not let go of it."""
+    import psycopg
+    from django.conf import settings
+
+    from portal.embedded import addresses
+
+    with psycopg.connect(addresses.key_value_conninfo(settings.DATABASE_URL), autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [ONE_AT_A_TIME])
+        yield connection
+
+
+if __name__ == "__main__":
+    sys.exit(main())

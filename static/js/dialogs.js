@@ -1,0 +1,50 @@
+// Native dialogs: a button with data-dialog="#id" opens, data-close inside closes, a press on the backdrop closes.
+// data-must-equal on a field keeps the dialog's submit button shut until the name was typed.
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-dialog]");
+  if (opener) {
+    const dialog = document.querySelector(opener.dataset.dialog);
+    if (dialog && !dialog.open) {
+      dialog.showModal();
+      syncNames(dialog);
+    }
+  }
+  const closer = event.target.closest("[data-close]");
+  if (closer) closer.closest("dialog")?.close();
+  if (event.target instanceof HTMLDialogElement && event.target.id !== "session-over") event.target.close();
+});
+
+function syncNames(root) {
+  for (const field of root.querySelectorAll("[data-must-equal]")) {
+    const button = field.form?.querySelector("[type=submit]");
+    if (button) button.disabled = field.value !== field.dataset.mustEqual;
+  }
+}
+document.addEventListener("input", (event) => {
+  if (event.target.matches?.("[data-must-equal]")) syncNames(event.target.form);
+});
+
+// A form that came back with errors: the summary is read and its links lead to the fields.
+function focusErrors(root) {
+  root.querySelector?.("[data-focus]")?.focus();
+}
+focusErrors(document);
+document.addEventListener("htmx:after:swap", (event) => focusErrors(event.target));
+
+// A second press of a plain form's button must not send it twice.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post" || form.hasAttribute("hx-post")) return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "1";
+  event.submitter?.setAttribute("aria-busy", "true");
+});
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) {
+    delete form.dataset.sent;
+    form.querySelector("[aria-busy]")?.removeAttribute("aria-busy");
+  }
+});

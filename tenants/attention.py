@@ -1,0 +1,69 @@
+"""What of a tenant needs somebody's attention: keys that end soon, lie unused or are old, a tenant with one owner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from tenants.models import EXPIRING_WITHIN, OLD_AFTER, UNUSED_AFTER, ApiKey, Membership, Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """One thing to look at: its state in `ui.states`, a sentence, and where to mend it."""
+
+    state: str
+    sentence: str
+    href: str
+
+
+def concerns(tenant: Tenant) -> list[Concern]:
+    """What needs attention in `tenant`, the most urgent first; two queries."""
+    now = timezone.now()
+    usable = Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=now))
+    keys = ApiKey.objects.filter(tenant=tenant).aggregate(
+        expiring=Count("pk", filter=usable & Q(expires_at__lte=now + EXPIRING_WITHIN)),
+        unused=Count("pk", filter=usable & Q(last_used_at=None, created_at__lte=now - UNUSED_AFTER)),
+        old=Count("pk", filter=usable & Q(created_at__lte=now - OLD_AFTER)),
+    )
+    address = f"/tenants/{tenant.slug}/keys/"
+    found = []
+    if keys["expiring"]:
+        found.append(
+            Concern(
+                "expiring",
+                f"{_keys(keys['expiring'], 'expires', 'expire')} within {EXPIRING_WITHIN.days} days. "
+                "Issue a new one before calls are refused.",
+                f"{address}?state=expiring",
+            )
+        )
+    if keys["old"]:
+        found.append(
+            Concern(
+                "stale",
+                f"{_keys(keys['old'], 'is', 'are')} older than {OLD_AFTER.days} days. Replace it by a new one.",
+                f"{address}?state=old",
+            )
+        )
+    if keys["unused"]:
+        found.append(
+            Concern(
+                "unused",
+                f"{_keys(keys['unused'], 'was', 'were')} never used in {UNUSED_AFTER.days} days. "
+                "Revoke what nobody needs.",
+                f"{address}?state=unused",
+            )
+        )
+    owners = Membership.objects.filter(tenant=tenant, role="owner", user__is_active=True).count()
+    if owners < 2:
+        sentence = "Only one person is an owner. Make a second one, so that somebody can act when they are away."
+        if not owners:
+            sentence = "No active person is an owner. The platform team can make one."
+        found.append(Concern("pending", sentence, f"/tenants/{tenant.slug}/members/"))
+    return found
+
+
+def _keys(count: int, one: str, many: str) -> str:
+    return f"One key {one}" if count == 1 else f"{count} keys {many}"

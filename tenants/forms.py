@@ -1,0 +1,147 @@
+"""The forms of tenants: they read and clean what was typed; verbs decide."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from refusals import Refusal
+from tenants.finding import person
+from tenants.models import Environment, User
+from tenants.roles import Role
+
+EXPIRIES = (("90", "In 90 days"), ("30", "In 30 days"), ("365", "In a year"), ("date", "On a date"), ("", "Never"))
+
+
+def expiry_of(choice: str) -> dt.datetime | None:
+    """The moment that one of `EXPIRIES` (days) stands for; None for never."""
+    return timezone.now() + dt.timedelta(days=int(choice)) if choice else None
+
+
+class VerbForm(forms.Form):
+    """A form whose errors may also come from a verb's refusal."""
+
+    def refused(self, refusal: Refusal) -> None:
+        """Show `refusal` beside the field that it names, else above the form."""
+        self.add_error(refusal.field if refusal.field in self.fields else None, refusal.sentence)
+
+
+class OnceForm(VerbForm):
+    """A form that is done once however often it is sent: it carries a token."""
+
+    once = forms.CharField(widget=forms.HiddenInput, max_length=100)
+
+
+class PersonField(forms.CharField):
+    """An existing, active person by user name or e-mail."""
+
+    def clean(self, value: Any) -> User | None:  # type: ignore[override]  # a person is what this text stands for
+        text = super().clean(value)
+        if not text:
+            return None
+        found = person(text)
+        if found is None:
+            raise forms.ValidationError(f"Nobody active has the user name or e-mail “{text}”. Check the spelling.")
+        return found
+
+
+class TenantForm(VerbForm):
+    """A new tenant."""
+
+    name = forms.CharField(max_length=120, help_text="As people know the team, for example “Retail Banking”.")
+    slug = forms.CharField(
+        max_length=40,
+        label="Short name",
+        help_text="Part of every address and key path; it stays. Lower-case letters, digits and hyphens.",
+    )
+    cost_centre = forms.CharField(max_length=40, required=False, label="Cost centre")
+    owner = PersonField(max_length=254, help_text="User name or e-mail of who will answer for it.")
+
+
+class ProjectForm(VerbForm):
+    """A new project."""
+
+    name = forms.CharField(max_length=120, help_text="The use case, for example “Card support”.")
+    slug = forms.CharField(
+        max_length=40,
+        label="Short name",
+        help_text="Part of addresses and key paths; it stays. Lower-case letters, digits and hyphens.",
+    )
+    purpose = forms.CharField(
+        widget=forms.Textarea, required=False, max_length=2000, help_text="Who is helped, and how."
+    )
+
+
+class SettingsForm(VerbForm):
+    """What a tenant is called and who pays."""
+
+    name = forms.CharField(max_length=120)
+    cost_centre = forms.CharField(
+        max_length=40, required=False, label="Cost centre", help_text="Shown in statements and exports."
+    )
+
+
+class MemberForm(VerbForm):
+    """Somebody for the tenant."""
+
+    person = PersonField(max_length=254, label="Person", help_text="User name or e-mail of somebody with an account.")
+    role = forms.ChoiceField(help_text="What each role may do is on the page Roles.")
+
+    def __init__(self, *args: Any, roles: list[Role], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = self.fields["role"]
+        assert isinstance(chosen, forms.ChoiceField)  # noqa: S101  # for the type checker
+        chosen.choices = [(role.slug, f"{role.name} — {role.sentence}") for role in roles]
+        chosen.initial = "developer"
+
+
+class EnvironmentChoice(forms.ModelChoiceField):
+    """An environment by project and kind."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.project.name} · {obj.get_kind_display()}"
+
+
+class KeyForm(OnceForm):
+    """A new key."""
+
+    environment = EnvironmentChoice(
+        queryset=Environment.objects.none(),
+        to_field_name="pk",
+        empty_label="Choose an environment",
+        help_text="The key works in this environment only, within its grants and limits.",
+    )
+    name = forms.CharField(max_length=80, help_text="What uses it, for example “nightly batch”.")
+    expiry = forms.ChoiceField(choices=EXPIRIES, required=False, label="Expires")
+    expires_on = forms.DateField(
+        required=False,
+        label="Last day",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="Only for “On a date”; the key works until the end of that day, UTC.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        choice = cleaned.get("expiry", "")
+        cleaned["expires_at"] = None
+        if choice == "date":
+            day = cleaned.get("expires_on")
+            if day is None and "expires_on" not in self.errors:
+                self.add_error("expires_on", "Say on which date the key expires.")
+            elif day is not None:
+                cleaned["expires_at"] = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), dt.UTC)
+        else:
+            cleaned["expires_at"] = expiry_of(choice)
+        return cleaned
+
+
+class TokenForm(OnceForm):
+    """A new personal token."""
+
+    name = forms.CharField(max_length=80, help_text="What uses it, for example “my laptop”.")
+    expiry = forms.ChoiceField(
+        choices=[choice for choice in EXPIRIES if choice[0] != "date"], required=False, label="Expires"
+    )

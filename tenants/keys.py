@@ -1,0 +1,61 @@
+"""Issue and revoke the keys of an environment."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+
+from audit.record import record
+from refusals.errors import Invalid
+from tenants import secrets
+from tenants.changes import announce
+from tenants.models import ApiKey, Environment, User
+
+KIND = {"development": "dev", "test": "test", "production": "prod"}
+
+
+class ExpiryInThePast(Invalid):
+    code = "expiry_in_the_past"
+
+
+class IssuedKey(NamedTuple):
+    """The row, and the secret that is shown this once."""
+
+    key: ApiKey
+    secret: str
+
+
+@transaction.atomic
+def issue(*, environment: Environment, name: str, by: Any, expires_at: dt.datetime | None = None) -> IssuedKey:
+    """Issue a key for `environment`. Raises `ExpiryInThePast`. Who may is asked before, by `scoping.require`."""
+    if expires_at is not None and expires_at <= timezone.now():
+        raise ExpiryInThePast("The key would already have expired. Choose a later date.", field="expires_at")
+    made = secrets.make(KIND[environment.kind])
+    key = ApiKey.objects.create(
+        tenant=environment.tenant,
+        environment=environment,
+        name=name.strip() or "Key",
+        prefix=made.prefix,
+        secret_hash=made.secret_hash,
+        created_by=by if isinstance(by, User) else None,
+        expires_at=expires_at,
+    )
+    record("key.issued", by=by, subject=key, tenant=environment.tenant.slug, environment=environment.path)
+    announce("key")
+    return IssuedKey(key, made.text)
+
+
+@transaction.atomic
+def revoke(*, key: ApiKey, by: Any, reason: str = "") -> ApiKey:
+    """Revoke a key; a second time changes nothing. Every gateway process knows within a second."""
+    locked = ApiKey.objects.select_for_update(of=("self",), no_key=True).select_related("tenant").get(pk=key.pk)
+    if locked.revoked_at is None:
+        locked.revoked_at = timezone.now()
+        locked.revoked_by = by if isinstance(by, User) else None
+        locked.save(update_fields=["revoked_at", "revoked_by"])
+        record("key.revoked", by=by, subject=locked, tenant=locked.tenant.slug, reason=reason)
+        announce("key")
+    return locked

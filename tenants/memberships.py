@@ -1,0 +1,131 @@
+"""Give people roles and take them away; the permissions of the role table follow in the same transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Permission
+from django.db import transaction
+from guardian.shortcuts import assign_perm, get_perms, remove_perm
+
+from audit.record import record
+from refusals.errors import Conflict, Invalid
+from tenants.models import Appointment, Membership, Tenant, User
+from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
+
+
+class UnknownRole(Invalid):
+    code = "unknown_role"
+
+
+class LastOwner(Conflict):
+    code = "last_owner"
+    title = "A tenant needs an owner"
+
+
+class LastOfPlatform(Conflict):
+    code = "last_of_platform"
+    title = "The platform needs somebody"
+
+
+@transaction.atomic
+def add_member(*, tenant: Tenant, user: User, role: str, by: Any) -> Membership:
+    """Put `user` into `tenant` with `role`, or change the role they have. Raises `UnknownRole`, `LastOwner`."""
+    if role not in TENANT_ROLES:
+        raise UnknownRole(f"There is no role “{role}”. Choose one of {', '.join(TENANT_ROLES)}.", field="role")
+    Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+    before = Membership.objects.filter(tenant=tenant, user=user).first()
+    if before and before.role == role:
+        return before
+    if before and before.role == "owner":
+        _refuse_last_owner(tenant, user)
+    membership, _ = Membership.objects.update_or_create(
+        tenant=tenant,
+        user=user,
+        defaults={"role": role},
+        create_defaults={"role": role, "created_by": by if isinstance(by, User) else None},
+    )
+    _hold_exactly(tenant, user, TENANT_ROLES[role].permissions)
+    record(
+        "membership.changed" if before else "membership.added",
+        by=by,
+        subject=membership,
+        tenant=tenant.slug,
+        user=user.username,
+        role=role,
+        before=before.role if before else None,
+    )
+    return membership
+
+
+@transaction.atomic
+def remove_member(*, membership: Membership, by: Any) -> None:
+    """Take a member out of the tenant. Raises `LastOwner`."""
+    tenant = Tenant.objects.select_for_update(no_key=True).get(pk=membership.tenant_id)
+    if membership.role == "owner":
+        _refuse_last_owner(tenant, membership.user)
+    _hold_exactly(tenant, membership.user, frozenset())
+    record("membership.removed", by=by, subject=membership, tenant=tenant.slug, user=membership.user.username)
+    membership.delete()
+
+
+@transaction.atomic
+def appoint(*, user: User, role: str, by: Any) -> Appointment:
+    """Give `user` a role above tenants. Raises `UnknownRole`."""
+    if role not in PLATFORM_ROLES:
+        raise UnknownRole(f"There is no platform role “{role}”. Choose one of {', '.join(PLATFORM_ROLES)}.")
+    appointment, is_new = Appointment.objects.get_or_create(
+        user=user, role=role, defaults={"created_by": by if isinstance(by, User) else None}
+    )
+    if is_new:
+        user.user_permissions.add(*(_permission(name) for name in PLATFORM_ROLES[role].permissions))
+        record("appointment.made", by=by, subject=appointment, user=user.username, role=role)
+    return appointment
+
+
+@transaction.atomic
+def dismiss(*, appointment: Appointment, by: Any) -> None:
+    """Take a role above tenants from a person; what their other roles hold stays. Raises `LastOfPlatform`."""
+    user = appointment.user
+    if appointment.role == "platform":
+        refuse_last_of_platform(user)
+    appointment.delete()
+    kept = Appointment.objects.filter(user=user).values_list("role", flat=True)
+    holds = frozenset().union(*(PLATFORM_ROLES[role].permissions for role in kept if role in PLATFORM_ROLES))
+    gone = PLATFORM_ROLES[appointment.role].permissions - holds
+    user.user_permissions.remove(*(_permission(name) for name in gone))
+    record(
+        "appointment.ended",
+        by=by,
+        subject_kind="appointment",
+        subject_id=str(user.pk),
+        subject_label=str(appointment),
+        user=user.username,
+        role=appointment.role,
+    )
+
+
+def refuse_last_of_platform(user: User) -> None:
+    """Raise `LastOfPlatform` when nobody but `user` is left who can run the platform. Call inside a transaction."""
+    holders = Appointment.objects.filter(role="platform").select_for_update(of=("self",), no_key=True)
+    if not any(a.user_id != user.pk for a in holders.filter(user__is_active=True).order_by("pk")):
+        raise LastOfPlatform(f"{user} is the last active person of the platform team. Appoint somebody else first.")
+
+
+def _refuse_last_owner(tenant: Tenant, user: User) -> None:
+    if not Membership.objects.filter(tenant=tenant, role="owner", user__is_active=True).exclude(user=user).exists():
+        raise LastOwner(f"{user} is the last owner of {tenant}. Make somebody else an owner first.")
+
+
+def _hold_exactly(tenant: Tenant, user: User, permissions: frozenset[str]) -> None:
+    wanted = {name.split(".")[1] for name in permissions}
+    held = set(get_perms(user, tenant)) - {p.codename for p in user.user_permissions.all()}
+    for codename in wanted:
+        assign_perm(codename, user, tenant)
+    for codename in held - wanted:
+        remove_perm(codename, user, tenant)
+
+
+def _permission(name: str) -> Permission:
+    app_label, codename = name.split(".")
+    return Permission.objects.get(content_type__app_label=app_label, codename=codename)

@@ -1,0 +1,298 @@
+"""The nouns of people and isolation: who there is, which tenant, project and environment they work in, and keys."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from audit.identifiers import uuid7
+
+slug_form = RegexValidator(
+    r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "Use lower-case letters, digits and single hyphens, beginning with a letter."
+)
+
+
+class User(AbstractUser):
+    """A person."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    display_name = models.CharField(max_length=120, blank=True)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    theme = models.CharField(max_length=10, default="system", choices=[(t, t) for t in ("system", "light", "dark")])
+    is_demonstration = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.display_name or self.get_full_name() or self.username
+
+
+class Tenant(models.Model):
+    """A team or line of business that is isolated, billed and governed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.CharField(max_length=40, unique=True, validators=[slug_form])
+    name = models.CharField(max_length=120)
+    cost_centre = models.CharField(max_length=40, blank=True)
+    is_demonstration = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        # Held by django-guardian per tenant; which role holds which is `tenants.roles`.
+        permissions = [
+            ("manage_tenant", "Change the tenant's settings and projects"),
+            ("manage_members", "Invite, change and remove members"),
+            ("manage_keys", "Issue and revoke keys"),
+            ("request_access", "Request access for the tenant's environments"),
+            ("use_models", "Call models with the tenant's grants in the playground"),
+            ("view_usage", "See the calls and the cost of the whole tenant"),
+            ("view_tenant_audit", "See the audit of the tenant"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("tenants:overview", args=[self.slug])
+
+
+class Project(models.Model):
+    """One use case of a tenant."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="projects")
+    slug = models.CharField(max_length=40, validators=[slug_form])
+    name = models.CharField(max_length=120)
+    purpose = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="project_slug_in_tenant")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Environment(models.Model):
+    """Development, test or production of a project; keys and grants attach here."""
+
+    class Kind(models.TextChoices):
+        DEVELOPMENT = "development", "Development"
+        TEST = "test", "Test"
+        PRODUCTION = "production", "Production"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="environments")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="environments")
+    kind = models.CharField(max_length=12, choices=Kind)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["project__name", "kind"]
+        constraints = [models.UniqueConstraint(fields=["project", "kind"], name="environment_kind_in_project")]
+
+    def __str__(self) -> str:
+        return self.path
+
+    @property
+    def path(self) -> str:
+        """`tenant/project/kind`, the name used on the command line and in the audit."""
+        return f"{self.tenant.slug}/{self.project.slug}/{self.kind}"
+
+
+class Membership(models.Model):
+    """A person in a tenant with a role of `tenants.roles.TENANT_ROLES`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=20)
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["created_at"]
+        constraints = [models.UniqueConstraint(fields=["tenant", "user"], name="one_membership_a_tenant")]
+
+    def __str__(self) -> str:
+        return f"{self.user} as {self.role} of {self.tenant}"
+
+
+class Appointment(models.Model):
+    """A person in a role above tenants (`tenants.roles.PLATFORM_ROLES`): platform, finops, auditor."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="appointments")
+    role = models.CharField(max_length=20)
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "role"], name="one_appointment_a_role")]
+
+    def __str__(self) -> str:
+        return f"{self.user} as {self.role}"
+
+
+UNUSED_AFTER = dt.timedelta(days=30)
+EXPIRING_WITHIN = dt.timedelta(days=14)
+OLD_AFTER = dt.timedelta(days=180)
+
+
+class ApiKeys(models.QuerySet["ApiKey"]):
+    """Many keys."""
+
+    def usable(self) -> ApiKeys:
+        """Those that open something now."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
+
+    def in_state(self, state: str) -> ApiKeys:
+        """Those in one of the states of `ApiKey.state`, those that are `usable`, or those that are `old`."""
+        now = timezone.now()
+        idle = Q(last_used_at=None, created_at__lte=now - UNUSED_AFTER)
+        soon = Q(expires_at__lte=now + EXPIRING_WITHIN)
+        match state:
+            case "revoked":
+                return self.exclude(revoked_at=None)
+            case "expired":
+                return self.filter(revoked_at=None, expires_at__lte=now)
+            case "expiring":
+                return self.usable().filter(soon)
+            case "unused":
+                return self.usable().filter(idle).exclude(soon)
+            case "active":
+                return self.usable().exclude(soon).exclude(idle)
+            case "old":
+                return self.usable().filter(created_at__lte=now - OLD_AFTER)
+            case "usable":
+                return self.usable()
+        return self.none()
+
+
+class ApiKey(models.Model):
+    """A secret of an environment. Only its keyed hash is kept; see `tenants.keys`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="keys")
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="keys")
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=40, unique=True, help_text="the part that may be shown")
+    secret_hash = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+
+    objects = ApiKeys.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["tenant", "environment", "-created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def is_usable(self) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
+
+    @property
+    def state(self) -> str:
+        """`revoked`, `expired`, `expiring` (within 14 days), `unused` (never in 30 days) or `active`."""
+        now = timezone.now()
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at is not None and self.expires_at <= now + EXPIRING_WITHIN:
+            return "expired" if self.expires_at <= now else "expiring"
+        if self.last_used_at is None and self.created_at <= now - UNUSED_AFTER:
+            return "unused"
+        return "active"
+
+    @property
+    def is_old(self) -> bool:
+        """Whether it is time to replace it."""
+        return self.is_usable and self.created_at <= timezone.now() - OLD_AFTER
+
+
+class PersonalToken(models.Model):
+    """A person's token for the control-plane API. Only its keyed hash is kept; see `tenants.tokens`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="personal_tokens")
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=40, unique=True)
+    secret_hash = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def state(self) -> str:
+        """`revoked`, `expired` or `active`."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= timezone.now() else "active"
+
+
+class Sending(models.Model):
+    """One sending of something that must happen once: a form with its token, or a POST with its `Idempotency-Key`.
+
+    Written in the transaction of what it brought about (`tenants.once`), so that neither exists without the other.
+    `answer` holds no secret: what is shown once is taken out before it is kept.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=200, help_text="chosen by the client, or the form's own token")
+    operation = models.CharField(max_length=300, help_text="method and path")
+    request_hash = models.CharField(max_length=64, blank=True, help_text="keyed hash of the body")
+    status = models.PositiveSmallIntegerField(default=0)
+    answer: models.JSONField[Any, Any] = models.JSONField(default=dict, blank=True)
+    withheld = models.BooleanField(default=False, help_text="a secret was taken out of the answer")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="sending_once")]
+        indexes = [models.Index(fields=["user", "created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.operation} at {self.created_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Notification(models.Model):
+    """One line in somebody's bell."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notifications")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    title = models.CharField(max_length=200)
+    body = models.TextField(blank=True)
+    path = models.CharField(max_length=300, blank=True, help_text="where it leads, on this portal")
+    created_at = models.DateTimeField(default=timezone.now)
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["user", "-created_at"]),
+            models.Index(fields=["user"], condition=Q(read_at=None), name="notification_unread"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title

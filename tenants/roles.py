@@ -1,0 +1,105 @@
+"""Roles and what they may do: the one table. django-guardian holds the result per tenant (`tenants.memberships`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role: its slug, name, one sentence, and the permissions it holds (`app.codename`)."""
+
+    slug: str
+    name: str
+    sentence: str
+    permissions: frozenset[str]
+
+
+def _role(slug: str, name: str, sentence: str, *permissions: str) -> tuple[str, Role]:
+    return slug, Role(slug, name, sentence, frozenset(permissions))
+
+
+_VIEW = "tenants.view_tenant"
+_USE = ("tenants.use_models", "tenants.request_access")
+
+TENANT_ROLES: dict[str, Role] = dict(
+    [
+        _role(
+            "owner",
+            "Owner",
+            "Answers for the tenant: everything, including its settings and its members.",
+            _VIEW,
+            *_USE,
+            "tenants.manage_tenant",
+            "tenants.manage_members",
+            "tenants.manage_keys",
+            "tenants.view_usage",
+            "tenants.view_tenant_audit",
+        ),
+        _role(
+            "admin",
+            "Admin",
+            "Runs the tenant day by day: members, keys, requests.",
+            _VIEW,
+            *_USE,
+            "tenants.manage_members",
+            "tenants.manage_keys",
+            "tenants.view_usage",
+            "tenants.view_tenant_audit",
+        ),
+        _role(
+            "developer",
+            "Developer",
+            "Builds: tries models, requests access, issues keys.",
+            _VIEW,
+            *_USE,
+            "tenants.manage_keys",
+            "tenants.view_usage",
+        ),
+        _role("analyst", "Analyst", "Tries models and sees usage.", _VIEW, *_USE, "tenants.view_usage"),
+        _role("viewer", "Viewer", "Sees the tenant, its projects and its usage.", _VIEW, "tenants.view_usage"),
+        _role("billing", "Billing", "Sees what the tenant uses and spends.", _VIEW, "tenants.view_usage"),
+    ]
+)
+
+# Above tenants: held as model-level permissions, which reach every object.
+PLATFORM_ROLES: dict[str, Role] = dict(
+    [
+        _role(
+            "platform",
+            "Platform",
+            "Publishes models and providers, sets prices and policies, keeps it running.",
+            _VIEW,
+            "tenants.add_tenant",
+            "tenants.view_user",
+            "tenants.change_user",
+            "tenants.manage_tenant",
+            "tenants.manage_members",
+            "tenants.view_usage",
+            "catalog.manage_catalog",
+            "usage.manage_prices",
+            "approvals.manage_policies",
+            "approvals.view_request",
+            "audit.search_entry",
+        ),
+        _role(
+            "finops",
+            "FinOps",
+            "Sees and explains every cent of every tenant.",
+            _VIEW,
+            "tenants.view_usage",
+            "usage.manage_prices",
+        ),
+        _role(
+            "auditor",
+            "Auditor",
+            "Sees everything, changes nothing.",
+            _VIEW,
+            "tenants.view_user",
+            "tenants.view_usage",
+            "tenants.view_tenant_audit",
+            "approvals.view_request",
+            "audit.search_entry",
+        ),
+    ]
+)

@@ -1,0 +1,121 @@
+"""The one place that answers "which rows may this person see?".
+
+Views, API, exports and search ask here and nowhere else. A row outside the answer does not exist for the person
+(404, never 403).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Model, QuerySet
+from guardian.core import ObjectPermissionChecker
+from guardian.shortcuts import get_objects_for_user
+
+from refusals.errors import Forbidden, Missing
+from tenants.models import Environment, Tenant, User
+
+# How a tenant-owned model reaches its tenant; every other one has a column `tenant`.
+PATH_TO_TENANT: dict[str, str] = {"tenants.Tenant": "pk"}
+
+
+def tenants_for(viewer: User, permission: str = "tenants.view_tenant") -> QuerySet[Tenant]:
+    """The tenants in which `viewer` holds `permission`, by membership or by a role above tenants."""
+    if not viewer.is_authenticated or not viewer.is_active:
+        return Tenant.objects.none()
+    found: QuerySet[Tenant] = get_objects_for_user(viewer, permission, Tenant, with_superuser=True)
+    return found
+
+
+def visible[M: Model](viewer: User, rows: QuerySet[M], permission: str = "tenants.view_tenant") -> QuerySet[M]:
+    """`rows` of a tenant-owned model cut down to the tenants in which `viewer` holds `permission`."""
+    path = PATH_TO_TENANT.get(rows.model._meta.label, "tenant")
+    if viewer.is_active and viewer.has_perm(permission):  # held above tenants: no list of tenants is needed
+        return rows
+    return rows.filter(**{f"{path}__in": tenants_for(viewer, permission).values("pk")})
+
+
+def find_tenant(viewer: User, slug: str, permission: str = "tenants.view_tenant") -> Tenant:
+    """The tenant called `slug`. Raises `Missing` to who may not see it, `Forbidden` where `permission` lacks."""
+    tenant = tenants_for(viewer).filter(slug=slug).first()
+    if tenant is None:
+        raise Missing(f"There is no tenant “{slug}”, or you are not a member of it.")
+    require(viewer, permission, tenant)
+    return tenant
+
+
+def find_environment(viewer: User, path: str, permission: str = "tenants.view_tenant") -> Environment:
+    """The environment `tenant/project/kind`, with the refusals of `find_tenant`."""
+    tenant_slug, _, rest = path.partition("/")
+    project_slug, _, kind = rest.partition("/")
+    tenant = find_tenant(viewer, tenant_slug, permission)
+    environment = (
+        Environment.objects.filter(tenant=tenant, project__slug=project_slug, kind=kind)
+        .select_related("tenant", "project")
+        .first()
+    )
+    if environment is None:
+        raise Missing(f"There is no environment “{path}”.")
+    return environment
+
+
+def may(viewer: User, permission: str, tenant: Tenant) -> bool:
+    """Whether `viewer` holds `permission` in `tenant` or above tenants."""
+    return viewer.is_active and (viewer.has_perm(permission) or viewer.has_perm(permission, tenant))
+
+
+def held(viewer: User, tenant: Tenant) -> frozenset[str]:
+    """Every permission that `viewer` holds in `tenant`, by membership or above tenants, asked at once for a page."""
+    if not viewer.is_authenticated or not viewer.is_active:
+        return frozenset()
+    in_tenant = {f"tenants.{codename}" for codename in ObjectPermissionChecker(viewer).get_perms(tenant)}
+    return frozenset(in_tenant | viewer.get_all_permissions())
+
+
+def require(viewer: User, permission: str, tenant: Tenant) -> None:
+    """Raise `Missing` for a stranger and `Forbidden` for a member without `permission`."""
+    if may(viewer, permission, tenant):
+        return
+    if not may(viewer, "tenants.view_tenant", tenant):
+        raise Missing("There is no such thing, or it belongs to another tenant.")
+    raise lacking(permission, tenant)
+
+
+def require_above(viewer: User, permission: str) -> None:
+    """Raise `Forbidden` unless `viewer` holds `permission` above tenants."""
+    if not viewer.has_perm(permission):
+        allowed = _ABOVE.get(permission, words(permission))
+        raise Forbidden(
+            f"This is for people who may “{allowed}”. The platform team gives this role.", permission=permission
+        )
+
+
+_ABOVE = {
+    "tenants.add_tenant": "create tenants",
+    "tenants.view_user": "see everybody",
+    "tenants.change_user": "appoint and switch off people",
+}
+
+
+def lacking(permission: str, tenant: Tenant) -> Forbidden:
+    """The refusal that names `permission`, where it lacks and who can give it."""
+    return Forbidden(
+        f"This needs the permission “{words(permission)}” in {tenant.name}. An owner of {tenant.name} can give it.",
+        way_out=tenant.get_absolute_url(),
+        permission=permission,
+        tenant=tenant.slug,
+    )
+
+
+def words(permission: str) -> str:
+    """What a permission allows, as people read it."""
+    codename = permission.partition(".")[2]
+    return str(dict(Tenant._meta.permissions).get(codename, codename.replace("_", " ")))
+
+
+def visible_or_missing(viewer: User, rows: QuerySet[Any], **lookup: Any) -> Any:
+    """The one row of `rows` that matches and that `viewer` may see, else `Missing`."""
+    found = visible(viewer, rows).filter(**lookup).first()
+    if found is None:
+        raise Missing("There is no such thing, or it belongs to another tenant.")
+    return found

@@ -1,0 +1,90 @@
+"""Create tenants and projects; a project comes with its three environments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+
+from audit.record import record
+from refusals.errors import Invalid
+from tenants.memberships import add_member
+from tenants.models import Environment, Project, Tenant, User
+
+RESERVED_SLUGS = frozenset({"create", "new"})  # addresses of the tenants' own pages
+
+
+class SlugTaken(Invalid):
+    code = "slug_taken"
+
+
+class NotAcceptable(Invalid):
+    code = "invalid"
+
+
+@transaction.atomic
+def create_tenant(
+    *, slug: str, name: str, owner: User, by: Any, cost_centre: str = "", is_demonstration: bool = False
+) -> Tenant:
+    """Create a tenant with its first owner. Raises `SlugTaken`, `NotAcceptable`."""
+    reserve_slug(slug)
+    if slug in RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists():
+        raise SlugTaken(f"“{slug}” is already taken. Choose another short name.", field="slug")
+    tenant = Tenant(slug=slug, name=name, cost_centre=cost_centre, is_demonstration=is_demonstration)
+    _check(tenant)
+    tenant.save()
+    record("tenant.created", by=by, subject=tenant, tenant=slug, cost_centre=cost_centre)
+    add_member(tenant=tenant, user=owner, role="owner", by=by)
+    return tenant
+
+
+@transaction.atomic
+def change_tenant(*, tenant: Tenant, name: str, cost_centre: str, by: Any) -> Tenant:
+    """Give `tenant` another name or cost centre; nothing is written when neither changed. Raises `NotAcceptable`."""
+    changed = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+    before = {"name": changed.name, "cost_centre": changed.cost_centre}
+    changed.name, changed.cost_centre = name.strip(), cost_centre.strip()
+    if before == {"name": changed.name, "cost_centre": changed.cost_centre}:
+        return changed
+    _check(changed)
+    changed.save(update_fields=["name", "cost_centre"])
+    record(
+        "tenant.changed",
+        by=by,
+        subject=changed,
+        tenant=changed.slug,
+        name=changed.name,
+        cost_centre=changed.cost_centre,
+        before=before,
+    )
+    return changed
+
+
+@transaction.atomic
+def create_project(*, tenant: Tenant, slug: str, name: str, purpose: str = "", by: Any) -> Project:
+    """Create a project with its environments. Raises `SlugTaken`, `NotAcceptable`."""
+    if Project.objects.filter(tenant=tenant, slug=slug).exists():
+        raise SlugTaken(f"{tenant} already has a project “{slug}”.", field="slug")
+    project = Project(tenant=tenant, slug=slug, name=name, purpose=purpose)
+    _check(project)
+    project.save()
+    Environment.objects.bulk_create(
+        Environment(tenant=tenant, project=project, kind=kind) for kind in Environment.Kind.values
+    )
+    record("project.created", by=by, subject=project, tenant=tenant.slug, slug=slug)
+    return project
+
+
+def reserve_slug(slug: str) -> None:
+    """Wait until nobody else is about to create a tenant called `slug`; held until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"tenant {slug}"])
+
+
+def _check(row: Tenant | Project) -> None:
+    try:
+        row.full_clean(exclude=["tenant"])
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        raise NotAcceptable(" ".join(messages), field=field) from error

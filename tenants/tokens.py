@@ -1,0 +1,53 @@
+"""Issue, recognise and revoke a person's tokens for the control-plane API."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hmac
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from audit.record import record
+from tenants import secrets
+from tenants.keys import ExpiryInThePast
+from tenants.models import PersonalToken, User
+
+
+@transaction.atomic
+def issue(*, user: User, name: str, by: Any, expires_at: dt.datetime | None = None) -> tuple[PersonalToken, str]:
+    """A new token of `user`: the row, and the secret that is shown this once. Raises `ExpiryInThePast`."""
+    if expires_at is not None and expires_at <= timezone.now():
+        raise ExpiryInThePast("The token would already have expired. Choose a later date.", field="expires_at")
+    made = secrets.make("pat")
+    token = PersonalToken.objects.create(
+        user=user,
+        name=name.strip() or "Token",
+        prefix=made.prefix,
+        secret_hash=made.secret_hash,
+        expires_at=expires_at,
+    )
+    record("token.issued", by=by, subject=token, user=user.username)
+    return token, made.text
+
+
+@transaction.atomic
+def revoke(*, token: PersonalToken, by: Any) -> None:
+    """Revoke a token; a second time changes nothing."""
+    locked = PersonalToken.objects.select_for_update(no_key=True).get(pk=token.pk)
+    if locked.revoked_at is None:
+        locked.revoked_at = timezone.now()
+        locked.save(update_fields=["revoked_at"])
+        record("token.revoked", by=by, subject=locked, user=locked.user.username)
+
+
+def recognise(text: str) -> PersonalToken | None:
+    """The valid token that `text` is, with its active user, else None."""
+    prefix = secrets.prefix_of(text)
+    token = PersonalToken.objects.select_related("user").filter(prefix=prefix).first() if prefix else None
+    if token is None or token.revoked_at is not None or not token.user.is_active:
+        return None
+    if token.expires_at is not None and token.expires_at <= timezone.now():
+        return None
+    return token if hmac.compare_digest(token.secret_hash, secrets.keyed_hash(text)) else None

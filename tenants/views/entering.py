@@ -1,0 +1,119 @@
+"""Entering a tenant's page: who comes, which tenant, what they may do there, and the tabs they are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import NoReverseMatch, reverse
+
+from tenants import scoping
+from tenants.models import Tenant, User
+
+VIEW = "tenants.view_tenant"
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A page of the tenant as the bar of tabs shows it."""
+
+    key: str
+    name: str
+    icon: str
+    href: str
+
+
+OF_SLUG = ("tenants:", "access:")  # rooms whose addresses carry the slug; the others filter by `?tenant=`
+
+# key, name, icon, URL name, the permission it needs
+TABS: tuple[tuple[str, str, str, str, str], ...] = (
+    ("overview", "Overview", "layout-grid", "tenants:overview", VIEW),
+    ("members", "Members", "users", "tenants:members", VIEW),
+    ("projects", "Projects", "folder", "tenants:projects", VIEW),
+    ("keys", "Keys", "key", "tenants:keys", VIEW),
+    ("grants", "Grants", "lock-open", "access:grants", VIEW),
+    ("usage", "Usage", "chart-bar", "usage:overview", "tenants.view_usage"),
+    ("requests", "Requests", "git-pull-request", "approvals:mine", "tenants.request_access"),
+    ("roles", "Roles", "list-check", "tenants:roles", VIEW),
+    ("settings", "Settings", "settings", "tenants:settings", "tenants.manage_tenant"),
+    ("audit", "Audit", "history", "tenants:audit", "tenants.view_tenant_audit"),
+)
+
+
+@dataclass(frozen=True)
+class Inside:
+    """One person inside one tenant: `held` is every permission they hold there."""
+
+    viewer: User
+    tenant: Tenant
+    held: frozenset[str]
+
+    def may(self, permission: str) -> bool:
+        return permission in self.held
+
+    def require(self, permission: str) -> None:
+        """Raise `Forbidden` without `permission`."""
+        if permission not in self.held:
+            raise scoping.lacking(permission, self.tenant)
+
+    @property
+    def tabs(self) -> list[Tab]:
+        """The pages of this tenant that the person may open."""
+        shown = []
+        for key, name, icon, url_name, permission in TABS:
+            if permission not in self.held:
+                continue
+            try:
+                own = url_name.startswith(OF_SLUG)
+                href = reverse(url_name, args=[self.tenant.slug]) if own else reverse(url_name)
+            except NoReverseMatch:
+                continue
+            shown.append(Tab(key, name, icon, href if own else f"{href}?tenant={self.tenant.slug}"))
+        return shown
+
+    def show(self, request: HttpRequest, template: str, /, *, status: int = 200, **context: Any) -> HttpResponse:
+        """The page `templates/tenants/<template>.html` with the tabs around it."""
+        may = {permission.partition(".")[2]: True for permission in self.held}
+        frame = {"tenant": self.tenant, "tabs": self.tabs, "tab": template, "may": may}
+        return render(request, f"tenants/{template}.html", frame | context, status=status)
+
+
+def viewer_of(request: HttpRequest) -> User:
+    """The signed-in person; nobody else comes this far (`portal.accounts.SignInRequired`)."""
+    return cast("User", request.user)
+
+
+def enter(request: HttpRequest, slug: str, permission: str = VIEW) -> Inside:
+    """Into the tenant called `slug`. Raises `Missing` for strangers, `Forbidden` for who lacks `permission`."""
+    viewer = viewer_of(request)
+    tenant = scoping.find_tenant(viewer, slug)
+    inside = Inside(viewer, tenant, scoping.held(viewer, tenant))
+    inside.require(permission)
+    return inside
+
+
+def above(request: HttpRequest, permission: str) -> User:
+    """The viewer, who must hold `permission` above tenants. Raises `Forbidden`."""
+    viewer = viewer_of(request)
+    scoping.require_above(viewer, permission)
+    return viewer
+
+
+def text_of(request: HttpRequest, name: str, limit: int = 120) -> str:
+    """A query parameter as clean text."""
+    return request.GET.get(name, "").replace("\x00", "").strip()[:limit]
+
+
+def posted(request: HttpRequest, name: str, limit: int = 300) -> str:
+    """A value that was sent beside a form's own fields, as clean text."""
+    return request.POST.get(name, "").replace("\x00", "").strip()[:limit]
+
+
+def optional_address(url_name: str, *arguments: Any) -> str:
+    """The address of another room's page, or "" where that room has none."""
+    try:
+        return reverse(url_name, args=arguments)
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,177 @@
+"""`/tenants/<slug>/keys/`: the keys of a tenant's environments; issuing one, shown once, and revoking."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from refusals import Refusal
+from refusals.errors import Missing
+from tenants import keycode, once
+from tenants import keys as verbs
+from tenants.forms import KeyForm
+from tenants.models import ApiKey, Environment
+from tenants.views.entering import Inside, enter, optional_address, posted, text_of
+from tenants.where import chosen
+from ui.exporting import csv_response
+
+PAGE_SIZE = 50
+STATES = ("usable", "expiring", "unused", "old", "revoked", "expired")
+STATE_WORDS = {"usable": "Working", "unused": "Never used", "old": "Older than 180 days", "expiring": "Expires soon"}
+SORTS = ("name", "created_at", "last_used_at", "expires_at")
+
+
+@require_GET
+def key_list(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResponse:
+    """The keys by prefix, filtered by state, environment and text."""
+    inside = enter(request, slug)
+    filters = {name: text_of(request, name) for name in ("q", "state", "environment", "kind")}
+    rows, sort = _sorted(found(inside, **filters), text_of(request, "sort"))
+    if request.GET.get("format") == "csv":
+        head = ("prefix", "name", "environment", "state", "created by", "created at", "last used at", "expires at")
+        lines = (
+            (k.prefix, k.name, _path(inside, k), k.state, str(k.created_by or ""), k.created_at, k.last_used_at,
+             k.expires_at)
+            for k in rows
+        )  # fmt: skip
+        return csv_response(f"{slug}-keys.csv", head, lines)
+    environments = Environment.objects.filter(tenant=inside.tenant).select_related("project")
+    return inside.show(
+        request,
+        "keys",
+        page=Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
+        sort=sort,
+        filters=filters,
+        is_filtered=any(filters.values()),
+        states=[(state, STATE_WORDS.get(state, state.capitalize())) for state in STATES],
+        environments=_choices(inside, environments),
+        calls=optional_address("usage:calls"),
+    )
+
+
+def found(inside: Inside, *, q: str = "", state: str = "", environment: str = "", kind: str = "") -> QuerySet[ApiKey]:
+    """The tenant's keys that pass the filters; `environment` is a path."""
+    rows: Any = ApiKey.objects.filter(tenant=inside.tenant).select_related("environment__project", "created_by")
+    if state:
+        rows = rows.in_state(state)
+    if environment:
+        project, _, of_kind = environment.removeprefix(f"{inside.tenant.slug}/").partition("/")
+        rows = rows.filter(environment__project__slug=project, environment__kind=of_kind)
+    if kind:
+        rows = rows.filter(environment__kind=kind)
+    for word in q.split():
+        rows = rows.filter(
+            Q(name__icontains=word)
+            | Q(prefix__icontains=word[:40])
+            | Q(created_by__username=word)
+            | Q(environment__project__slug=word)
+        )
+    return rows  # type: ignore[no-any-return]
+
+
+@require_http_methods(["GET", "POST"])
+@never_cache
+def issue(request: HttpRequest, slug: str) -> HttpResponse:
+    """The form; sent, it answers with the secret, this once, and sent again it does not make a second key."""
+    inside = enter(request, slug, "tenants.manage_keys")
+    environments = Environment.objects.filter(tenant=inside.tenant, project__archived_at=None).select_related("project")
+    form = KeyForm(request.POST or None, initial=_initial(request, inside, environments))
+    form.fields["environment"].queryset = environments  # type: ignore[attr-defined]  # ModelChoiceField
+    if request.method == "POST" and form.is_valid():
+        try:
+            return _issued(request, inside, form)
+        except once.SentAlready:
+            messages.warning(
+                request, "This form was sent already. The key was issued once; its secret is not shown again."
+            )
+            return redirect("tenants:keys", slug)
+        except Refusal as refusal:
+            form.refused(refusal)
+    return inside.show(
+        request, "issue_key", status=422 if form.errors else 200, tab="keys", form=form, any=environments.exists()
+    )
+
+
+def _issued(request: HttpRequest, inside: Inside, form: KeyForm) -> HttpResponse:
+    wanted = form.cleaned_data
+    with transaction.atomic():
+        once.claim_form(user=inside.viewer, token=wanted["once"], path=request.path)
+        wanted["environment"].tenant = inside.tenant
+        issued = verbs.issue(
+            environment=wanted["environment"], name=wanted["name"], expires_at=wanted["expires_at"], by=inside.viewer
+        )
+    return inside.show(
+        request,
+        "issued_key",
+        tab="keys",
+        key=issued.key,
+        secret=issued.secret,
+        env_file=keycode.env_file(issued.secret),
+        pieces=keycode.pieces(),
+        base_url=keycode.base_url(),
+    )
+
+
+@require_GET
+def key_page(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
+    """One key: what is known of it, and what revoking it would bring about."""
+    inside = enter(request, slug)
+    key = _key(inside, key_id)
+    return inside.show(
+        request, "key", tab="keys", key=key, path=_path(inside, key), calls=optional_address("usage:calls")
+    )
+
+
+@require_POST
+def revoke(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
+    """Revoke a key; a second time says so and changes nothing."""
+    inside = enter(request, slug, "tenants.manage_keys")
+    key = _key(inside, key_id)
+    was_revoked = key.revoked_at is not None
+    verbs.revoke(key=key, by=inside.viewer, reason=posted(request, "reason"))
+    told = (
+        f"“{key.name}” was revoked before." if was_revoked else f"“{key.name}” is revoked. Calls with it are refused."
+    )
+    messages.success(request, told)
+    return redirect("tenants:keys", slug)
+
+
+def _key(inside: Inside, key_id: str) -> ApiKey:
+    rows = ApiKey.objects.filter(tenant=inside.tenant, pk=key_id)
+    key = rows.select_related("environment__project", "created_by", "revoked_by").first()
+    if key is None:
+        raise Missing(f"There is no such key in {inside.tenant}.")
+    return key
+
+
+def _initial(request: HttpRequest, inside: Inside, environments: QuerySet[Environment]) -> dict[str, Any]:
+    here = chosen(request)
+    path = text_of(request, "environment") or (here["path"] if here else "")
+    tenant, _, rest = path.partition("/")
+    project, _, kind = rest.partition("/")
+    picked = environments.filter(project__slug=project, kind=kind).first() if tenant == inside.tenant.slug else None
+    return {"once": once.new_token(), "environment": picked.pk if picked else None, "expiry": "90"}
+
+
+def _choices(inside: Inside, environments: QuerySet[Environment]) -> list[tuple[str, str]]:
+    return [
+        (f"{inside.tenant.slug}/{e.project.slug}/{e.kind}", f"{e.project} · {e.get_kind_display()}")
+        for e in environments
+    ]
+
+
+def _path(inside: Inside, key: ApiKey) -> str:
+    return f"{inside.tenant.slug}/{key.environment.project.slug}/{key.environment.kind}"
+
+
+def _sorted(rows: QuerySet[ApiKey], wanted: str) -> tuple[QuerySet[ApiKey], str]:
+    sort = wanted if wanted.removeprefix("-") in SORTS else "-created_at"
+    return rows.order_by(sort, "-pk"), sort

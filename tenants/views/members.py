@@ -1,0 +1,138 @@
+"""`/tenants/<slug>/members/`: who is there as what; adding, changing and removing."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from refusals import Refusal
+from refusals.errors import Missing
+from tenants.delegation import MANAGE_MEMBERS, assignable, require_assignable
+from tenants.forms import MemberForm
+from tenants.memberships import add_member, remove_member
+from tenants.models import ApiKey, Membership
+from tenants.roles import TENANT_ROLES
+from tenants.views.entering import Inside, enter, posted, text_of
+from ui.exporting import csv_response
+
+PAGE_SIZE = 50
+
+
+@require_http_methods(["GET", "POST"])
+def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResponse:
+    """The list with the form that adds somebody."""
+    inside = enter(request, slug)
+    roles = assignable(inside.held)
+    form = MemberForm(request.POST or None, roles=roles)
+    if request.method == "POST":
+        inside.require(MANAGE_MEMBERS)
+        if form.is_valid() and (added := _add(inside, form)):
+            messages.success(request, f"{added.user} is {TENANT_ROLES[added.role].name} of {inside.tenant}.")
+            return redirect("tenants:members", slug)
+    text, role = text_of(request, "q"), text_of(request, "role", 20)
+    rows = Membership.objects.filter(tenant=inside.tenant).select_related("user", "created_by")
+    for word in text.split():
+        rows = rows.filter(
+            Q(user__username__icontains=word) | Q(user__display_name__icontains=word) | Q(user__email__icontains=word)
+        )
+    if role:
+        rows = rows.filter(role=role)
+    rows = rows.order_by("created_at", "pk")
+    if request.GET.get("format") == "csv":
+        head = ("user name", "name", "e-mail", "role", "since", "added by", "active")
+        lines = (
+            (
+                m.user.username,
+                str(m.user),
+                m.user.email,
+                m.role,
+                m.created_at,
+                str(m.created_by or ""),
+                m.user.is_active,
+            )
+            for m in rows
+        )
+        return csv_response(f"{slug}-members.csv", head, lines)
+    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    allowed = {r.slug for r in roles}
+    shown = [(m, TENANT_ROLES.get(m.role), m.role in allowed) for m in page.object_list]
+    return inside.show(
+        request,
+        "members",
+        status=422 if form.errors else 200,
+        form=form,
+        roles=roles,
+        all_roles=TENANT_ROLES.values(),
+        page=page,
+        shown=shown,
+        text=text,
+        role=role,
+        owners=Membership.objects.filter(tenant=inside.tenant, role="owner", user__is_active=True).count(),
+    )
+
+
+def _add(inside: Inside, form: MemberForm) -> Membership | None:
+    user, role = form.cleaned_data["person"], form.cleaned_data["role"]
+    present = Membership.objects.filter(tenant=inside.tenant, user=user).first()
+    if present:
+        form.add_error("person", f"{user} is a member already, as {present.role}. Change the role in the list.")
+        return None
+    try:
+        require_assignable(inside.held, inside.tenant, role)
+        return add_member(tenant=inside.tenant, user=user, role=role, by=inside.viewer)
+    except Refusal as refusal:
+        form.refused(refusal)
+        return None
+
+
+@require_POST
+def change_role(request: HttpRequest, slug: str, membership_id: str) -> HttpResponse:
+    """Give a member another role."""
+    inside = enter(request, slug, MANAGE_MEMBERS)
+    membership, role = _membership(inside, membership_id), posted(request, "role", 20)
+    require_assignable(inside.held, inside.tenant, membership.role, role)
+    add_member(tenant=inside.tenant, user=membership.user, role=role, by=inside.viewer)
+    messages.success(request, f"{membership.user} is {TENANT_ROLES[role].name} now.")
+    return redirect("tenants:members", slug)
+
+
+@require_GET
+def removal(request: HttpRequest, slug: str, membership_id: str) -> HttpResponse:
+    """What removing a member brings about, to be confirmed."""
+    inside = enter(request, slug, MANAGE_MEMBERS)
+    membership = _membership(inside, membership_id)
+    require_assignable(inside.held, inside.tenant, membership.role)
+    issued = ApiKey.objects.filter(tenant=inside.tenant, created_by=membership.user).usable()
+    other_owners = Membership.objects.filter(tenant=inside.tenant, role="owner", user__is_active=True)
+    return inside.show(
+        request,
+        "removal",
+        membership=membership,
+        role=TENANT_ROLES.get(membership.role),
+        keys=list(issued.select_related("environment__project")[:20]),
+        is_last_owner=membership.role == "owner" and not other_owners.exclude(pk=membership.pk).exists(),
+        is_self=membership.user == inside.viewer,
+    )
+
+
+@require_POST
+def remove(request: HttpRequest, slug: str, membership_id: str) -> HttpResponse:
+    """Take a member out."""
+    inside = enter(request, slug, MANAGE_MEMBERS)
+    membership = _membership(inside, membership_id)
+    require_assignable(inside.held, inside.tenant, membership.role)
+    user = membership.user
+    remove_member(membership=membership, by=inside.viewer)
+    messages.success(request, f"{user} is no longer a member of {inside.tenant}.")
+    return redirect("tenants:list") if user == inside.viewer else redirect("tenants:members", slug)
+
+
+def _membership(inside: Inside, membership_id: str) -> Membership:
+    found = Membership.objects.filter(tenant=inside.tenant, pk=membership_id).select_related("user").first()
+    if found is None:
+        raise Missing(f"There is no such member of {inside.tenant}; somebody may have removed them.")
+    return found

@@ -1,0 +1,49 @@
+"""`/tenants/<slug>/projects/`: the use cases of a tenant, and making one."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods
+
+from refusals import Refusal
+from tenants import structure
+from tenants.forms import ProjectForm
+from tenants.models import Project
+from tenants.views.entering import enter, text_of
+from ui.exporting import csv_response
+
+PAGE_SIZE = 50
+
+
+@require_http_methods(["GET", "POST"])
+def projects(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResponse:
+    """The list with the form that makes one."""
+    inside = enter(request, slug)
+    form = ProjectForm(request.POST or None)
+    if request.method == "POST":
+        inside.require("tenants.manage_tenant")
+        if form.is_valid():
+            try:
+                project = structure.create_project(tenant=inside.tenant, by=inside.viewer, **form.cleaned_data)
+            except Refusal as refusal:
+                form.refused(refusal)
+            else:
+                messages.success(request, f"{project} has development, test and production now.")
+                return redirect("tenants:overview", slug)
+    text = text_of(request, "q")
+    rows = Project.objects.filter(tenant=inside.tenant)
+    for word in text.split():
+        rows = rows.filter(Q(name__icontains=word) | Q(slug__icontains=word) | Q(purpose__icontains=word))
+    rows = rows.annotate(keys=Count("environments__keys", filter=Q(environments__keys__revoked_at=None))).order_by(
+        "name", "pk"
+    )
+    if request.GET.get("format") == "csv":
+        head = ("name", "slug", "purpose", "keys", "created at")
+        lines = ((p.name, p.slug, p.purpose, p.keys, p.created_at) for p in rows)
+        return csv_response(f"{slug}-projects.csv", head, lines)
+    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    return inside.show(request, "projects", status=422 if form.errors else 200, form=form, page=page, text=text)

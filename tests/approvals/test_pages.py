@@ -1,0 +1,216 @@
+"""The pages of governance as people see them: lists, a request, the board, a decision, policies and boards."""
+
+import json
+
+import pytest
+from django.test import Client
+
+from access.asking import request_access
+from approvals.models import Board, Policy, Request
+from approvals.voting import vote
+from tenants.models import User
+from tests.cast import Cast, route
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def asked(cast: Cast) -> Request:
+    return request_access(
+        environment=cast.environment("production"), route=route(), purpose="=Answer <b>faster</b>", by=cast.dev
+    )
+
+
+def decide(asked: Request, by: User, verdict: str = "approve") -> Request:
+    vote(review=asked.reviews.get(), verdict=verdict, comment="Because.", by=by)
+    asked.refresh_from_db()
+    return asked
+
+
+def test_it_works(cast: Cast, asked: Request) -> None:
+    page = signed_in(cast.rita).get(asked.get_absolute_url())
+    text = page.content.decode()
+    assert "Support asks to use Echo Model in production" in text
+    assert "It is your turn: vote for Risk board (one approval needed)." in text
+    assert "=Answer &lt;b&gt;faster&lt;/b&gt;" in text
+
+
+def test_a_member_of_the_board_approves_on_the_page(cast: Cast, asked: Request) -> None:
+    client, review = signed_in(cast.rita), asked.reviews.get()
+    told = client.post(
+        f"/requests/{asked.number}/vote/", {"review": str(review.pk), "verdict": "approve", "comment": "Fine."}
+    )
+    assert told.status_code == 302
+    text = client.get(asked.get_absolute_url()).content.decode()
+    assert "Approved" in text and "Fine." in text and "Your vote for" not in text
+
+
+def test_a_second_click_says_so_and_changes_nothing(cast: Cast, asked: Request) -> None:
+    client, review = signed_in(cast.rita), asked.reviews.get()
+    sent = {"review": str(review.pk), "verdict": "approve", "comment": "Fine."}
+    for _ in range(2):
+        told = client.post(f"/requests/{asked.number}/vote/", sent, follow=True)
+    assert told.status_code == 200
+    assert b"it can no longer be changed" in told.content
+    assert review.votes.count() == 1
+
+
+def test_a_vote_without_a_reason_keeps_the_page_and_says_what_is_missing(cast: Cast, asked: Request) -> None:
+    review = asked.reviews.get()
+    told = signed_in(cast.rita).post(
+        f"/requests/{asked.number}/vote/", {"review": str(review.pk), "verdict": "refuse", "comment": "  "}
+    )
+    assert told.status_code == 422
+    assert b"Say why: the requester and later readers rely on it." in told.content
+
+
+@pytest.mark.parametrize("review", ["", "nonsense", "00000000-0000-7000-8000-000000000000"])
+def test_a_review_that_is_not_of_this_request_is_not_found(cast: Cast, asked: Request, review: str) -> None:
+    told = signed_in(cast.rita).post(
+        f"/requests/{asked.number}/vote/", {"review": review, "verdict": "approve", "comment": "x"}
+    )
+    assert told.status_code == 404
+
+
+def test_the_requester_withdraws(cast: Cast, asked: Request) -> None:
+    client = signed_in(cast.dev)
+    assert b"Withdraw the request" in client.get(asked.get_absolute_url()).content
+    told = client.post(f"/requests/{asked.number}/withdraw/", follow=True)
+    assert b"is withdrawn" in told.content
+    assert b"Withdraw the request" not in told.content
+
+
+def test_comments_are_shown_to_everybody_who_may_see_the_request(cast: Cast, asked: Request) -> None:
+    signed_in(cast.rob).post(f"/requests/{asked.number}/comment/", {"text": "Which data?"})
+    for person in (cast.dev, cast.vera, cast.rita, cast.pat, cast.ada):
+        assert b"Which data?" in signed_in(person).get(asked.get_absolute_url()).content
+    assert signed_in(cast.dev).post(f"/requests/{asked.number}/comment/", {"text": ""}).status_code == 422
+
+
+@pytest.mark.parametrize("name", ["greta", "ned"])
+def test_strangers_get_the_same_answer_as_for_what_does_not_exist(cast: Cast, asked: Request, name: str) -> None:
+    client = signed_in(getattr(cast, name))
+    decision = decide(asked, cast.rita).decision
+    for path in (
+        f"/requests/{asked.number}/",
+        f"/requests/{asked.number}/?tab=evidence",
+        f"/decisions/{decision.pk}/",
+        f"/decisions/{decision.pk}/record.json",
+    ):
+        assert client.get(path).status_code == 404, path
+    for verb in ("vote", "comment", "withdraw"):
+        assert client.post(f"/requests/{asked.number}/{verb}/", {"text": "x", "review": "x"}).status_code == 404
+    assert asked.title.encode() not in client.get("/requests/").content
+    assert asked.title.encode() not in client.get("/requests/export.csv").getvalue()
+    assert asked.title.encode() not in client.get("/board/?show=decided").content
+
+
+def test_evidence_is_live_until_decided_and_frozen_afterwards(cast: Cast, asked: Request) -> None:
+    client = signed_in(cast.rita)
+    live = client.get(asked.get_absolute_url() + "?tab=evidence").content.decode()
+    assert "What is known now" in live and "1.00 in and 2.00 out" in live
+    decide(asked, cast.rita)
+    from usage.models import Price
+
+    Price.objects.update(input_per_million=9)
+    frozen = client.get(asked.get_absolute_url() + "?tab=evidence").content.decode()
+    assert "What the board saw" in frozen and "1.00 in and 2.00 out" in frozen
+
+
+def test_history_tells_every_verb(cast: Cast, asked: Request) -> None:
+    decide(asked, cast.rita)
+    text = signed_in(cast.ada).get(asked.get_absolute_url() + "?tab=history").content.decode()
+    for verb in ("request.submitted", "vote.cast", "request.approved"):
+        assert verb in text
+
+
+def test_the_list_is_filtered_by_its_address(cast: Cast, asked: Request) -> None:
+    second = request_access(environment=cast.environment("test"), route=route("other"), purpose="x", by=cast.olivia)
+    client = signed_in(cast.dev)
+
+    def titles(query: str) -> list[str]:
+        text = client.get(f"/requests/{query}").content.decode()
+        return [row.title for row in (asked, second) if f">{row.title}<" in text]
+
+    assert titles("") == [asked.title, second.title]
+    assert titles("?whose=mine") == [asked.title]
+    assert titles("?q=other") == [second.title]
+    assert titles("?q=R-1") == [asked.title]
+    assert titles("?state=refused") == []
+    assert titles("?tenant=acme&kind=access&sort=title&page=99&state=nonsense") == [asked.title, second.title]
+    assert titles("?q=%00&sort=%27&page=x") == [asked.title, second.title]
+
+
+def test_the_export_holds_the_rows_and_no_formula(cast: Cast, asked: Request) -> None:
+    lines = signed_in(cast.dev).get("/requests/export.csv").getvalue().decode("utf-8-sig").splitlines()
+    assert lines[0].startswith("number,title,kind")
+    assert lines[1].startswith("R-1,Support asks to use Echo Model in production,Access to a model,acme,")
+    assert "'=Answer" in lines[1]
+
+
+def test_the_board_shows_whose_turn_it_is_and_what_was_decided(cast: Cast, asked: Request) -> None:
+    client = signed_in(cast.rita)
+    assert asked.title in client.get("/board/").content.decode()
+    decide(asked, cast.rob)
+    assert "Nothing waits for your vote" in client.get("/board/").content.decode()
+    decided = client.get("/board/?show=decided").content.decode()
+    assert asked.title in decided and "Time to decision" in decided
+    assert "You have no seat" in signed_in(cast.dev).get("/board/").content.decode()
+
+
+def test_a_decision_can_be_checked_with_the_file_alone(cast: Cast, asked: Request) -> None:
+    import hashlib
+
+    decision = decide(asked, cast.rita).decision
+    client = signed_in(cast.dev)
+    page = client.get(f"/decisions/{decision.pk}/").content.decode()
+    assert "Verified just now" in page and decision.hash in page and "Because." in page
+    record = client.get(f"/decisions/{decision.pk}/record.json").content
+    assert hashlib.sha256(record).hexdigest() == decision.hash
+    assert json.loads(record)["request"]["number"] == asked.number
+
+
+def test_the_platform_team_changes_a_policy_and_the_auditor_reads_it(cast: Cast) -> None:
+    form = {"subject_kind": "access", "environment_kind": "production", "sentence": "Production needs two.",
+            "board_1": "risk", "quorum_1": "2"}  # fmt: skip
+    assert signed_in(cast.pat).post("/platform/policies/", form).status_code == 302
+    assert Policy.objects.get(environment_kind="production").stages == [{"board": "risk", "quorum": 2}]
+    assert b"Production needs two." in signed_in(cast.ada).get("/platform/policies/").content
+    assert signed_in(cast.ada).post("/platform/policies/", form).status_code == 403
+    assert signed_in(cast.olivia).get("/platform/policies/").status_code == 403
+    told = signed_in(cast.pat).post("/platform/policies/", form | {"quorum_1": "9"})
+    assert told.status_code == 422
+    assert b"9 approvals cannot be reached" in told.content
+
+
+def test_the_platform_team_seats_people(cast: Cast) -> None:
+    client = signed_in(cast.pat)
+    client.post("/platform/boards/", {"name": "Legal board", "slug": "legal"})
+    assert b"no active person called" in client.post("/platform/boards/legal/seat/", {"user": "?"}, follow=True).content
+    client.post("/platform/boards/legal/seat/", {"user": "VERA@example.test"})
+    legal = Board.objects.get(slug="legal")
+    assert [seat.user for seat in legal.seats.all()] == [cast.vera]
+    client.post("/platform/boards/legal/unseat/", {"user": "vera"})
+    assert not legal.seats.exists()
+    assert signed_in(cast.rita).post("/platform/boards/legal/seat/", {"user": "rita"}).status_code == 403
+    assert client.post("/platform/boards/moon/seat/", {"user": "rita"}).status_code == 404
+
+
+def test_home_shows_what_waits_and_what_one_asked(cast: Cast, asked: Request) -> None:
+    assert b"Waiting for your vote" in signed_in(cast.rita).get("/").content
+    home = signed_in(cast.dev).get("/").content.decode()
+    assert "Your requests" in home and asked.title in home and "Waiting for your vote" not in home
+
+
+def test_lists_ask_the_database_a_fixed_number_of_times(cast: Cast, django_assert_max_num_queries) -> None:  # type: ignore[no-untyped-def]
+    for number in range(12):
+        request_access(environment=cast.environment(), route=route(f"r{number}"), purpose="x", by=cast.dev)
+    for person, path in ((cast.dev, "/requests/"), (cast.rita, "/board/")):
+        client = signed_in(person)
+        client.get(path)
+        with django_assert_max_num_queries(14):
+            assert client.get(path).status_code == 200

@@ -1,0 +1,25 @@
+"""The real queue: what pages send to workers arrives in Postgres, where a test can read it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+from pgmq.install import install_pgmq_from_sql
+
+CONNINFO = settings.CELERY_BROKER_TRANSPORT_OPTIONS["conn_string"]
+
+
+@pytest.fixture(scope="session")
+def queue() -> Callable[[], list[Any]]:
+    """Messages that wait for a worker."""
+    with psycopg.connect(CONNINFO) as broker:
+        if broker.execute("SELECT to_regclass('pgmq.meta')").fetchone() == (None,):
+            install_pgmq_from_sql(conn=broker)
+
+    def waiting() -> list[Any]:
+        with psycopg.connect(CONNINFO) as broker:
+            return [message for (message,) in broker.execute("SELECT message FROM pgmq.q_celery ORDER BY msg_id")]
+
+    return waiting

@@ -1,0 +1,175 @@
+"""The audit is found by who, what, about what, where and when, by those who may search it; and verified on request."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import re
+from collections.abc import Callable
+from html import unescape
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+
+from audit import verifications
+from audit.models import Entry, Verification
+from audit.record import SYSTEM, record
+from tenants.keys import issue
+from tests.cast import Cast
+
+pytestmark = pytest.mark.django_db
+
+
+def found(client: Client, query: str = "") -> list[str]:
+    """The verbs that the list shows, newest first."""
+    content = client.get(f"/platform/audit/?{query}").content.decode()
+    return re.findall(r'data-label="Did"><code>([^<]+)</code>', content)
+
+
+@pytest.fixture
+def ada(cast: Cast, client: Client) -> Client:
+    client.force_login(cast.ada)
+    return client
+
+
+def test_it_works(cast: Cast, ada: Client) -> None:
+    issue(environment=cast.environment(), name="Nightly batch", by=cast.dev)
+    assert found(ada)[0] == "key.issued"
+    assert "Nightly batch" in ada.get("/platform/audit/").content.decode()
+
+
+def test_each_filter_finds_its_entries(cast: Cast, ada: Client) -> None:
+    key = issue(environment=cast.environment(), name="Nightly batch", by=cast.dev).key
+    today = dt.datetime.now(dt.UTC).date()
+    for query in ("who=dev", f"who={cast.dev.pk}", "who=Dev", "verb=key.issued", "verb=key.", "q=night+bat", "q=NIGHT",
+                  f"subject=apikey:{key.pk}", "subject=apikey", f"tenant=acme&verb=key.&since={today}&until={today}",
+                  f"q={key.pk}"):  # fmt: skip
+        assert found(ada, query) == ["key.issued"], query
+    for query in ("who=nobody", "verb=key.revoked", "tenant=globex&verb=key.issued", "q=nightly+daily",
+                  f"verb=key.&until={today - dt.timedelta(days=1)}", "subject=apikey:1", "q=zz"):  # fmt: skip
+        assert found(ada, query) == [], query
+
+
+@pytest.mark.parametrize("query", ["since=yesterday", "q=%00", "q=%27%3B--&who=%5C", "before=x", "q=!%26%7C%3A*()"])
+def test_a_search_that_cannot_be_read_is_no_error(ada: Client, query: str) -> None:
+    assert ada.get(f"/platform/audit/?{query}").status_code == 200
+
+
+def test_who_may_not_search_is_told_who_may(cast: Cast, client: Client) -> None:
+    for viewer in (cast.olivia, cast.fin, cast.ned):
+        client.force_login(viewer)
+        for address in ("/platform/audit/", "/platform/audit/export.csv", "/platform/audit/2026-01-01/1/",
+                        "/api/audit/entries/", "/api/audit/verifications/"):  # fmt: skip
+            assert client.get(address).status_code == 403, (viewer, address)
+        assert client.post("/platform/audit/verify/").status_code == 403
+        assert client.post("/api/audit/verifications/").status_code == 403
+    assert not Verification.objects.exists()
+
+
+def test_paging_goes_through_every_entry_once(ada: Client) -> None:
+    for number in range(110):
+        record(f"thing.done{number}", by=SYSTEM)
+    wanted = [entry.verb for entry in Entry.objects.order_by("-at", "-pk")]
+    seen, address = [], "/platform/audit/"
+    while address:
+        content = ada.get(address).content.decode()
+        seen += re.findall(r'data-label="Did"><code>([^<]+)</code>', content)
+        older = re.search(r'href="(\?[^"]*before=[^"]*)"[^>]*rel="next"', content)
+        address = "/platform/audit/" + unescape(older[1]) if older else ""
+    assert seen == wanted
+
+
+def test_an_entry_shows_its_place_in_the_chain(cast: Cast, ada: Client) -> None:
+    before, middle = record("thing.first", by=SYSTEM), record("thing.second", by=cast.dev, colour="red")
+    after = record("thing.third", by=SYSTEM)
+    content = ada.get(middle.get_absolute_url()).content.decode()
+    assert before.get_absolute_url() in content and after.get_absolute_url() in content
+    assert middle.hash in content and middle.previous_hash == before.hash and "&quot;red&quot;" in content
+    assert "Hash fits" in content
+
+
+def test_an_entry_that_was_changed_says_so(ada: Client) -> None:
+    entry = record("thing.done", by=SYSTEM)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("UPDATE audit_entry SET actor_label = 'Somebody' WHERE id = %s", [entry.pk])
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    assert "changed after it was written" in ada.get(entry.get_absolute_url()).content.decode()
+
+
+@pytest.mark.parametrize("path", ["2026-01-01/1/", "yesterday/1/", "2026-13-01/1/"])
+def test_an_entry_that_does_not_exist(ada: Client, path: str) -> None:
+    assert ada.get(f"/platform/audit/{path}").status_code == 404
+
+
+def test_the_export_holds_every_entry_and_no_formula(cast: Cast, ada: Client) -> None:
+    record("thing.done", by=SYSTEM, subject_kind="x", subject_id="1", subject_label="=cmd()")
+    text = b"".join(ada.get("/platform/audit/export.csv").streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    lines = list(csv.DictReader(io.StringIO(text)))
+    assert len(lines) == Entry.objects.count()
+    assert lines[0]["subject_label"] == "'=cmd()" and len(lines[0]["hash"]) == 64
+
+
+def test_entries_over_the_api(cast: Cast, ada: Client) -> None:
+    entry = record("thing.done", by=cast.dev, tenant="acme")
+    answer = ada.get("/api/audit/entries/?verb=thing.done&limit=1").json()
+    assert [row["hash"] for row in answer["results"]] == [entry.hash]
+    assert ada.get(f"/api/audit/entries/{entry.pk}/").json()["actor_label"] == "Dev"
+    assert ada.get("/api/audit/entries/?since=x").status_code == 422
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("queue")
+class TestVerifying:
+    """Committed, because a verification is watched from other connections while it runs."""
+
+    def start(self, client: Client) -> Verification:
+        response = client.post("/platform/audit/verify/")
+        made = Verification.objects.get()
+        assert response.status_code == 302 and str(made.pk) in response["Location"]
+        return made
+
+    def shown(self, client: Client, made: Verification) -> str:
+        return client.get(f"/platform/audit/verifications/{made.pk}/").content.decode()
+
+    def test_it_works(self, ada: Client, queue: Callable[[], list[Any]]) -> None:
+        made = self.start(ada)
+        assert queue()[-1]["headers"]["task"] == "audit.verify_all"
+        assert "Waiting for a worker" in self.shown(ada, made) and "every 1s" in self.shown(ada, made)
+        before = Entry.objects.count()
+        verifications.run(made.pk)
+        assert "The audit is intact" in self.shown(ada, made) and "every 1s" not in self.shown(ada, made)
+        made.refresh_from_db()
+        assert made.checked == made.total == before
+        assert found(ada)[0] == "audit.verified"
+
+    def test_what_was_changed_is_named_with_a_link(self, ada: Client) -> None:
+        with transaction.atomic():
+            entry = record("thing.done", by=SYSTEM)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            cursor.execute("UPDATE audit_entry SET verb = 'thing.dine' WHERE id = %s", [entry.pk])
+        made = self.start(ada)
+        verifications.run(made.pk)
+        shown = self.shown(ada, made)
+        assert "The audit is broken" in shown and f'href="{entry.get_absolute_url()}"' in shown
+
+    def test_a_second_press_leads_to_the_run_under_way(self, ada: Client) -> None:
+        made = self.start(ada)
+        assert str(made.pk) in ada.post("/platform/audit/verify/")["Location"]
+        assert Verification.objects.count() == 1
+
+    def test_cancelled_it_stops(self, ada: Client) -> None:
+        made = self.start(ada)
+        ada.post(f"/platform/audit/verifications/{made.pk}/cancel/")
+        assert verifications.run(made.pk) is None
+        assert "Cancelled" in self.shown(ada, made)
+
+    def test_a_run_that_a_dead_worker_left_is_taken_up_again(self, ada: Client) -> None:
+        made = self.start(ada)
+        Verification.objects.update(state="running", checked=3)
+        done = verifications.run(made.pk)
+        assert done is not None and done.state == "verified"

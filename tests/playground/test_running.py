@@ -1,0 +1,402 @@
+"""One prompt, several columns, one stream: what arrives, what is kept, and what is written into the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test import AsyncClient
+from django.utils import timezone
+
+from playground.models import Answer, Session, Turn
+from tests.playground.conftest import HTMX, Answered, Stage, Tab, form
+from usage.models import Call
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def ledger(expected: int) -> list[Call]:
+    """The calls once they have arrived; the gateway writes them within moments of their end."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and Call.objects.count() < expected:
+        time.sleep(0.05)
+    return list(Call.objects.order_by("route"))
+
+
+def test_it_works(stage: Stage) -> None:
+    stage.grant("says-hello-world")
+    answered = stage.run(stage.cast.dev, form("says-hello-world", prompt="Greet me"))
+
+    assert answered.status == 200
+    assert "hello world" in answered.html
+    session = Session.objects.get()
+    assert (session.owner, session.name, session.environment) == (
+        stage.cast.dev, "Greet me", stage.cast.environment(),
+    )  # fmt: skip
+    answer = Answer.objects.get()
+    assert (answer.state, answer.text, answer.finish_reason) == ("done", "hello world", "stop")
+    assert (answer.input_tokens, answer.output_tokens) == (11, 2)
+    assert answered.begun["url"] == session.get_absolute_url()
+    assert answered.events == ["pg-begun", "pg-ended"]
+
+
+def test_the_figures_are_those_of_the_ledger(stage: Stage) -> None:
+    stage.grant("says-hello-world")
+    answered = stage.run(stage.cast.dev, form("says-hello-world"))
+    [call] = ledger(1)
+    answer = Answer.objects.get()
+    assert answer.call_id == call.pk
+    assert (call.origin, call.user, call.environment) == ("playground", stage.cast.dev, stage.cast.environment())
+    assert (answer.cost, answer.input_tokens, answer.output_tokens) == (
+        call.cost, call.input_tokens, call.output_tokens,
+    )  # fmt: skip
+    assert answer.cost == (11 * 1 + 2 * 2) / 1_000_000 or str(answer.cost) == "0.000015000000"
+    assert "$0.000015" in answered.html
+    assert "11 in" in answered.html
+
+
+def test_four_columns_answer_at_the_same_time(stage: Stage) -> None:
+    slugs = [f"slow-{letter}-b-c-d-e-f-g-h-i-j" for letter in "wxyz"]
+    stage.grant(*slugs)
+    began = time.monotonic()
+    answered = stage.run(stage.cast.dev, form(*slugs))
+    assert time.monotonic() - began < 4 * 10 * stage.upstream.pause_s
+    assert Answer.objects.filter(state="done").count() == 4
+    for letter in "wxyz":
+        assert f"{letter} b c d e f g h i j" in answered.html
+
+
+def test_a_refused_column_says_why_with_its_way_out_and_leaves_the_other_alone(stage: Stage) -> None:
+    stage.grant("says-hello")
+    stage.publish("not-granted")
+    answered = stage.run(stage.cast.dev, form("says-hello", "not-granted"))
+    good, refused = Answer.objects.order_by("column")
+    assert (good.state, good.text) == ("done", "hello")
+    assert (refused.state, refused.error_code) == ("refused", "access_required")
+    assert "not-granted" in refused.error_message
+    assert refused.way_out == "/requests/new/access/not-granted/?environment=acme/support/development"
+    assert 'href="/requests/new/access/not-granted/?environment=acme/support/development"' in answered.html
+    assert "Request access" in answered.html
+    assert [call.route for call in ledger(1)] == ["says-hello"]
+
+
+def test_a_model_that_does_not_exist_is_refused_in_its_column(stage: Stage) -> None:
+    stage.grant("says-hello")
+    stage.run(stage.cast.dev, form("says-hello", "nonesuch"))
+    assert list(Answer.objects.order_by("column").values_list("state", flat=True)) == ["done", "refused"]
+
+
+def test_a_provider_that_drops_the_connection_leaves_what_had_arrived(stage: Stage) -> None:
+    stage.grant("breaks-one-two-three-four")
+    answered = stage.run(stage.cast.dev, form("breaks-one-two-three-four"))
+    answer = Answer.objects.get()
+    assert (answer.state, answer.text) == ("failed", "one two")
+    assert answer.error_message and answer.error_message in answered.html.replace("&#x27;", "'")
+    [call] = ledger(1)
+    assert call.outcome == "failed"
+
+
+def test_a_provider_that_is_away_fails_its_column_with_words(stage: Stage) -> None:
+    stage.grant("says-hello")
+    from catalog.models import Provider as ProviderRow
+
+    ProviderRow.objects.update(base_url="http://127.0.0.1:9/v1")
+    answered = stage.run(stage.cast.dev, form("says-hello"))
+    answer = Answer.objects.get()
+    assert answer.state == "failed"
+    assert answer.error_message
+    assert "data-running" not in answered.html.rpartition("pg-foot")[2]
+
+
+def test_when_the_browser_leaves_the_providers_call_is_cancelled_and_settled(stage: Stage) -> None:
+    stage.grant("endless-x")
+
+    async def leave(client: AsyncClient) -> None:
+        tab = Tab(client, form("endless-x"))
+        assert await tab.press() == 200
+        for _ in range(4):
+            await tab.read()
+        await tab.close()
+
+    stage.during(stage.cast.dev, leave)
+    answer = Answer.objects.get()
+    assert (answer.state, answer.text[:5]) == ("stopped", "on on")
+    [call] = ledger(1)
+    assert (call.outcome, call.pk) == ("cancelled", answer.call_id)
+    assert call.output_tokens > 0
+    deadline = time.monotonic() + 5
+    while not stage.upstream.abandoned and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert stage.upstream.abandoned == 1
+
+
+def test_stop_ends_one_column_or_all_and_keeps_what_was_said(stage: Stage) -> None:
+    stage.grant("endless-x", "endless-y")
+
+    async def stop(client: AsyncClient) -> Answered:
+        post = client.post
+        response = await post("/playground/run/", form("endless-x", "endless-y"), headers=HTMX)
+        parts: list[str] = []
+        async for part in response.streaming_content:
+            parts.append(part.decode())
+            if len(parts) == 6:
+                running = [pk async for pk in Answer.objects.order_by("column").values_list("pk", flat=True)]
+                session = await Session.objects.aget()
+                path = f"/playground/{session.pk}/stop/"
+                assert (await post(path, {"answer": str(running[0])}, headers=HTMX)).status_code == 204
+            if len(parts) == 16:
+                first, second = [answer async for answer in Answer.objects.order_by("column")]
+                assert (first.state, second.state) == ("stopped", "running")
+                assert (await post(path, headers=HTMX)).status_code == 204
+        return Answered(200, "".join(parts))
+
+    answered = stage.during(stage.cast.dev, stop)
+    assert answered.events == ["pg-begun", "pg-ended"]
+    assert set(Answer.objects.values_list("state", flat=True)) == {"stopped"}
+    assert all(answer.text and answer.output_tokens for answer in Answer.objects.all())
+    assert {call.outcome for call in ledger(2)} == {"cancelled"}
+
+
+def test_stop_reaches_an_answer_that_another_process_writes(stage: Stage) -> None:
+    stage.grant("endless-x")
+
+    async def stop(client: AsyncClient) -> Answered:
+        response = await client.post("/playground/run/", form("endless-x"), headers=HTMX)
+
+        async def ask_elsewhere() -> None:
+            await asyncio.sleep(0.3)
+            await Answer.objects.aupdate(stop_asked_at=timezone.now())
+
+        asking = asyncio.create_task(ask_elsewhere())
+        answered = await Answered.read(response)
+        await asking
+        return answered
+
+    began = time.monotonic()
+    stage.during(stage.cast.dev, stop)
+    assert Answer.objects.get().state == "stopped"
+    assert time.monotonic() - began < 5
+
+
+def test_text_is_kept_while_it_grows(stage: Stage) -> None:
+    stage.grant("endless-x")
+
+    async def look(client: AsyncClient) -> str:
+        tab = Tab(client, form("endless-x"))
+        await tab.press()
+        began = time.monotonic()
+        while time.monotonic() - began < 1.6:
+            await tab.read()
+        kept = await Answer.objects.aget()
+        await tab.close()
+        return f"{kept.state}: {kept.text}"
+
+    assert stage.during(stage.cast.dev, look).startswith("running: on on on")
+
+
+def test_no_database_connection_is_held_while_it_streams(stage: Stage) -> None:
+    stage.grant("slow-a-b-c-d-e-f-g-h-i-j-k-l")
+    states: list[int] = []
+
+    def busy() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND state = 'idle in transaction'"
+            )
+            return int(cursor.fetchone()[0])
+
+    async def watch(client: AsyncClient) -> None:
+        response = await client.post("/playground/run/", form("slow-a-b-c-d-e-f-g-h-i-j-k-l"), headers=HTMX)
+        async for _ in response.streaming_content:
+            states.append(await asyncio.get_running_loop().run_in_executor(None, busy))
+
+    stage.during(stage.cast.dev, watch)
+    assert len(states) > 5
+    assert set(states) == {0}
+
+
+def test_a_second_prompt_carries_what_was_said_in_its_own_column(stage: Stage) -> None:
+    stage.grant("says-blue", "says-red")
+    stage.run(stage.cast.dev, form("says-blue", "says-red", prompt="A colour?"))
+    session = Session.objects.get()
+    stage.run(stage.cast.dev, form("says-blue", "says-red", prompt="Why?", session=session.pk))
+    told = {body["model"]: body["messages"] for body in stage.upstream.bodies[2:]}
+    for colour in ("blue", "red"):
+        assert told[f"says-{colour}"] == [
+            {"role": "user", "content": "A colour?"},
+            {"role": "assistant", "content": colour},
+            {"role": "user", "content": "Why?"},
+        ]
+    assert [turn.position for turn in Turn.objects.all()] == [1, 2]
+
+
+def test_settings_go_to_the_provider_as_numbers_and_variables_are_filled(stage: Stage) -> None:
+    stage.grant("says-hi")
+    fields = {
+        "c1-system": "Answer in {{language}}.",
+        "c1-temperature": "0,5",
+        "c1-max_tokens": "20",
+        "c1-stop": "END\n",
+        "var-language": "Latin",
+    }
+    stage.run(stage.cast.dev, form("says-hi", prompt="Greet in {{language}}, not {{other}}.", **fields))
+    [body] = stage.upstream.bodies
+    assert (body["temperature"], body["max_tokens"], body["stop"]) == (0.5, 20, ["END"])
+    assert body["messages"] == [
+        {"role": "system", "content": "Answer in Latin."},
+        {"role": "user", "content": "Greet in Latin, not {{other}}."},
+    ]
+    turn = Turn.objects.get()
+    assert (turn.template, turn.variables) == ("Greet in {{language}}, not {{other}}.", {"language": "Latin"})
+
+
+def test_the_same_model_twice_with_other_settings(stage: Stage) -> None:
+    stage.grant("says-hi")
+    stage.run(stage.cast.dev, form("says-hi", "says-hi", **{"c1-temperature": "0", "c2-temperature": "1.5"}))
+    assert sorted(body["temperature"] for body in stage.upstream.bodies) == [0.0, 1.5]
+
+
+def test_regenerate_makes_another_attempt_of_one_column_and_keeps_the_first(stage: Stage) -> None:
+    stage.grant("says-one", "says-two")
+    stage.run(stage.cast.dev, form("says-one", "says-two", prompt="Count"))
+    session = Session.objects.get()
+    again = form("says-one", "says-two", prompt="ignored", session=session.pk, again="2", known="1")
+    answered = stage.run(stage.cast.dev, again)
+    assert answered.begun["isPrompt"] is False
+    assert Turn.objects.count() == 1
+    assert list(Answer.objects.values_list("column", "attempt", "state")) == [
+        (1, 1, "done"), (2, 1, "done"), (2, 2, "done"),
+    ]  # fmt: skip
+    assert stage.upstream.bodies[-1]["messages"] == [{"role": "user", "content": "Count"}]
+
+
+def test_the_same_press_twice_makes_one_turn(stage: Stage) -> None:
+    stage.grant("says-hi")
+    once = form("says-hi")
+    stage.run(stage.cast.dev, once)
+    assert stage.run(stage.cast.dev, once).status == 204
+    assert (Turn.objects.count(), Session.objects.count(), len(stage.upstream.bodies)) == (1, 1, 1)
+
+
+def test_a_session_that_answers_in_another_tab_says_so(stage: Stage) -> None:
+    stage.grant("endless-x", "says-hi")
+
+    async def two_tabs(client: AsyncClient) -> tuple[int, str]:
+        post = client.post
+        first = Tab(client, form("endless-x"))
+        await first.press()
+        await first.read()
+        session = await Session.objects.aget()
+        second = await post("/playground/run/", form("says-hi", session=session.pk), headers=HTMX)
+        await first.close()
+        return second.status_code, second.content.decode()
+
+    status, told = stage.during(stage.cast.dev, two_tabs)
+    assert status == 409
+    assert "another tab" in told
+    assert Turn.objects.count() == 1
+
+
+def test_a_tab_that_missed_a_turn_gets_it_with_its_own(stage: Stage) -> None:
+    stage.grant("says-hi")
+    stage.run(stage.cast.dev, form("says-hi", prompt="First"))
+    session = Session.objects.get()
+    stage.run(stage.cast.dev, form("says-hi", prompt="Second", session=session.pk, known="1"))
+    answered = stage.run(stage.cast.dev, form("says-hi", prompt="Third", session=session.pk, known="1"))
+    assert "Second" in answered.html and "Third" in answered.html
+    assert "First" not in answered.html
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ("", "Write a prompt first."),
+        (" \n\x00 ", "Write a prompt first."),
+        ("x" * 2_000_000, "The prompt has 2,000,000 characters; the playground takes 200,000."),
+    ],
+    ids=["empty", "nothing but blanks and null bytes", "2 MB"],
+)
+def test_a_prompt_that_cannot_be_sent_is_told_in_place(stage: Stage, prompt: str, told: str) -> None:
+    stage.grant("says-hi")
+    answered = stage.run(stage.cast.dev, form("says-hi", prompt=prompt))
+    assert answered.status == 422
+    assert 'hx-target="#prompt-error"' in answered.text
+    assert told in answered.text
+    assert not Session.objects.exists()
+
+
+def test_null_bytes_emoji_and_right_to_left_text_arrive(stage: Stage) -> None:
+    stage.grant("echo-x")
+    answered = stage.run(stage.cast.dev, form("echo-x", prompt="a\x00b 👋🏽 שלום\r\nnext"))
+    assert stage.upstream.bodies[0]["messages"][0]["content"] == "ab 👋🏽 שלום\nnext"
+    assert Answer.objects.get().text == "ab 👋🏽 שלום\nnext"
+    assert "👋🏽 שלום" in answered.html
+
+
+def test_html_and_script_of_an_answer_are_inert(stage: Stage) -> None:
+    stage.grant("strange-x")
+    answered = stage.run(stage.cast.dev, form("strange-x", prompt="<img src=x onerror=alert(2)></textarea>"))
+    assert "<script" not in answered.html
+    assert "<img" not in answered.html
+    assert "&lt;script&gt;" in answered.html
+    assert 'href="javascript' not in answered.html
+    assert "<strong>bold</strong>" in answered.html
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"c1-temperature": "hot"}, "Column 1: Temperature is not a number."),
+        ({"c1-temperature": "3"}, "Column 1: Temperature must lie between 0 and 2."),
+        ({"c1-max_tokens": "1.5"}, "Column 1: Longest answer must be a whole number."),
+        ({"c1-stop": "a\nb\nc\nd\ne"}, "Column 1: Stop at takes at most 4 texts, one a line."),
+        ({"c1-route": ""}, "Choose a model for column 1."),
+    ],
+)
+def test_settings_that_cannot_be_sent_are_told_at_their_column(stage: Stage, fields: dict[str, str], told: str) -> None:
+    stage.grant("says-hi")
+    answered = stage.run(stage.cast.dev, {**form("says-hi"), **fields})
+    assert answered.status == 422
+    assert 'hx-target="#column-error-1"' in answered.text
+    assert told in answered.text
+
+
+def test_a_viewer_cannot_run_and_a_stranger_learns_nothing(stage: Stage) -> None:
+    stage.grant("says-hi")
+    assert stage.run(stage.cast.vera, form("says-hi")).status == 403
+    assert stage.run(stage.cast.greta, form("says-hi")).status == 404
+    stage.run(stage.cast.dev, form("says-hi"))
+    session = Session.objects.get()
+    assert stage.run(stage.cast.olivia, form("says-hi", session=session.pk)).status == 404
+    assert Turn.objects.count() == 1
+
+
+def test_an_ended_session_is_told_with_401_so_that_one_signs_in_in_place(stage: Stage) -> None:
+    async def press() -> int:
+        response = await AsyncClient().post("/playground/run/", form("says-hi"), headers=HTMX)
+        return int(response.status_code)
+
+    assert asyncio.run(press()) == 401
+
+
+def test_an_answer_whose_writer_died_is_shown_as_interrupted(stage: Stage) -> None:
+    stage.grant("says-hi")
+    stage.run(stage.cast.dev, form("says-hi"))
+    long_ago = timezone.now() - timezone.timedelta(minutes=5)
+    Answer.objects.update(state="running", text="Half an ans", saved_at=long_ago)
+    session = Session.objects.get()
+
+    async def load(client: AsyncClient) -> str:
+        response = await client.get(f"/playground/{session.pk}/")
+        return str(response.content.decode())
+
+    page = stage.during(stage.cast.dev, load)
+    assert "Interrupted" in page
+    assert "Half an ans" in page
+    assert "Answering" not in page
+    again = form("says-hi", session=session.pk, again="1", known="1", token=str(uuid4()))
+    assert stage.run(stage.cast.dev, again).status == 200

@@ -1,0 +1,144 @@
+"""The demonstration: what it holds, that it is loaded once, and that nothing but the audit is left of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+from unittest import mock
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from django.db.models import Sum
+from django.test import Client, TestCase, override_settings
+
+from access.models import Grant
+from approvals.models import Decision, Policy, Request
+from approvals.submit import submit
+from approvals.voting import vote
+from audit.models import Entry
+from catalog.importing import local
+from portal.demonstration.calls import TRAFFIC
+from portal.demonstration.loading import is_loaded
+from portal.demonstration.people import PASSWORD
+from tenants.models import Membership, Tenant, User
+from tenants.roles import TENANT_ROLES
+from tenants.structure import create_tenant
+from usage.models import Call, Rollup
+from usage.price_import import write_prices
+
+ACCOUNTS = [
+    "platform-admin",
+    "security-board",
+    "legal-board",
+    "risk-board",
+    "tenant-owner",
+    "developer",
+    "viewer",
+    "finops",
+    "auditor",
+    "newcomer",
+]
+
+
+def demo(*flags: str) -> str:
+    said = StringIO()
+    call_command("demo", *flags, stdout=said)
+    return said.getvalue()
+
+
+class TheDemonstration(TestCase):
+    """Over the local model alone, with its last twenty days of calls; loaded once, every test undoes what it did."""
+
+    said = ""
+
+    @classmethod
+    def setUpTestData(cls) -> None:
+        _, offer = local.write()
+        write_prices([offer])
+        with mock.patch("portal.demonstration.calls.TRAFFIC", tuple(replace(t, days=20) for t in TRAFFIC)):
+            cls.said = demo()
+
+    def test_it_works(self) -> None:
+        assert "26 people, 3 tenants" in self.said
+        assert is_loaded()
+        assert set(Tenant.objects.values_list("slug", flat=True)) == {"retail-banking", "claims", "research"}
+        for tenant in Tenant.objects.all():
+            roles = Membership.objects.filter(tenant=tenant).values_list("role", flat=True)
+            assert set(roles) == set(TENANT_ROLES), tenant
+
+    def test_every_account_signs_in(self) -> None:
+        for username in ACCOUNTS:
+            client = Client()
+            client.post("/accounts/login/", {"login": username, "password": PASSWORD})
+            assert client.get("/").context["user"].username == username
+
+    def test_a_first_try_needs_no_approval(self) -> None:
+        held = Grant.objects.in_force().filter(
+            environment__project__slug="card-support", environment__kind="development"
+        )
+        assert set(held.values_list("route__slug", flat=True)) == {"smollm2", "smollm2-batch"}
+
+    def test_calls_are_marked_and_add_up(self) -> None:
+        assert not Call.objects.filter(is_demonstration=False).exists()
+        calls = Call.objects.aggregate(cost=Sum("cost"), tokens=Sum("output_tokens"))
+        assert calls["cost"] > 0
+        assert calls == Rollup.objects.aggregate(cost=Sum("cost"), tokens=Sum("output_tokens"))
+
+    def test_there_are_open_and_decided_requests(self) -> None:
+        assert {"in_review", "approved", "refused"} <= set(Request.objects.values_list("state", flat=True))
+        assert Decision.objects.count() == Request.objects.exclude(state="in_review").count()
+
+    def test_a_second_load_changes_nothing(self) -> None:
+        before = Entry.objects.count()
+        assert "already loaded" in demo()
+        assert Entry.objects.count() == before
+
+    def test_removal_leaves_no_trace_but_the_audit_and_what_every_installation_begins_with(self) -> None:
+        client = Client()
+        client.post("/accounts/login/", {"login": "developer", "password": PASSWORD})
+        demo("--remove")
+        left = {m._meta.label for m in apps.get_models() if m._default_manager.exists()}
+        left = {label for label in left if not label.startswith("catalog.")}
+        begins_with = {"auth.Permission", "contenttypes.ContentType", "approvals.Board", "approvals.Policy"}
+        assert left - begins_with == {"audit.Entry", "audit.DayHead", "usage.Price"}
+        assert client.get("/").status_code == 302  # the session ended with its person
+        assert Entry.objects.filter(verb="demonstration.removed").exists()
+
+    def test_it_can_begin_anew(self) -> None:
+        with mock.patch("portal.demonstration.calls.TRAFFIC", ()):
+            assert "loaded 26 people" in demo("--reset")
+        assert User.objects.filter(is_demonstration=True).count() == 26
+
+    def test_a_person_named_in_a_real_decision_stays_as_an_account_that_nobody_can_use(self) -> None:
+        real = User.objects.create_user("real.person")
+        request = submit(
+            subject_kind="onboarding",
+            subject_key="real-team",
+            title="A real team asks to become a tenant",
+            reason="We are real.",
+            facts={"slug": "real-team", "name": "Real team", "cost_centre": "", "project_slug": ""},
+            by=real,
+        )
+        board = User.objects.get(username="risk-board")
+        vote(review=request.reviews.get(), verdict="approve", comment="Welcome.", by=board)
+        assert "1 people kept" in demo("--remove")
+        board.refresh_from_db()
+        assert not board.is_active
+        assert not board.has_usable_password()
+        cast = Decision.objects.get(request=request).record["reviews"][0]["votes"][0]
+        assert cast["voter"]["username"] == "risk-board"
+
+
+def test_real_names_are_not_taken(db: None) -> None:
+    owner = User.objects.create_user("finops")
+    create_tenant(slug="claims", name="Our claims", owner=owner, by=owner)
+    with pytest.raises(CommandError, match="finops, claims"):
+        demo()
+
+
+@override_settings(DEMONSTRATION=False)
+def test_production_takes_none(db: None) -> None:
+    with pytest.raises(CommandError, match="not loaded in production"):
+        demo()
+    assert not Policy.objects.exists()

@@ -1,0 +1,199 @@
+"""The usage page adds up, compares with the period before and leads to the calls; nobody sees a stranger's cent."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from decimal import Decimal
+
+import pytest
+from django.db.models import Sum
+from django.test import Client
+from django.utils import timezone
+
+from tenants.models import User
+from tests.cast import Cast
+from tests.usage.ledger_lines import called
+from usage.asked import ask
+from usage.dimensions import DIMENSIONS
+from usage.figures import Figures, figures
+from usage.filters import Filters
+from usage.models import Call, PlatformRollup
+from usage.movers import movers
+from usage.period import Period, PeriodNotUnderstood, period_of
+from usage.scope import sight_of
+from usage.totals import Source
+
+pytestmark = pytest.mark.django_db
+TODAY = dt.date(2026, 11, 24)
+
+
+def told(viewer: User, query: str = "", by: str = "route") -> Figures:
+    from django.http import QueryDict
+
+    asked = ask(QueryDict(query), viewer, strict=True)
+    return figures(asked.sight, asked.filters, asked.period, DIMENSIONS[by], currency=asked.currency)
+
+
+def page(client: Client, viewer: User, address: str) -> str:
+    client.force_login(viewer)
+    response = client.get(address)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def rows(response: object) -> list[list[str]]:
+    text = b"".join(response.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    return list(csv.reader(io.StringIO(text)))
+
+
+def test_it_works(cast: Cast, client: Client) -> None:
+    called(cast.environment(), cost=Decimal("1.25"))
+    called(cast.environment(), cost=Decimal("0.75"), outcome="failed", status=502)
+    called(cast.environment(), cost=Decimal("4"), days_ago=40)
+    shown = page(client, cast.vera, "/usage/")
+    assert "$2.00" in shown and "less than the period before" in shown and "Errors" in shown
+    assert 'href="?route=echo&amp;by=project"' in shown
+
+
+def test_every_way_of_breaking_down_adds_up_to_the_same(cast: Cast) -> None:
+    for number in range(12):
+        environment = cast.environment(("development", "test", "production")[number % 3])
+        called(
+            environment,
+            days_ago=number % 5,
+            by=cast.dev if number % 2 else None,
+            route=f"route-{number % 4}",
+            provider=f"provider-{number % 2}",
+            cost=Decimal(number).scaleb(-9),
+        )
+    whole = Call.objects.aggregate(total=Sum("cost"))["total"]
+    for viewer in (cast.olivia, cast.fin):
+        for by in DIMENSIONS:
+            found = told(viewer, by=by)
+            assert sum(line.now.cost for line in found.lines) == found.now.cost == whole, (viewer, by)
+            assert sum(line.now.calls for line in found.lines) == 12
+            drawn = sum(sum(values) for _, values in found.series)
+            assert drawn == whole
+
+
+def test_over_all_tenants_the_platforms_totals_say_what_the_tenants_say(cast: Cast) -> None:
+    called(cast.environment(), cost=Decimal("1"))
+    called(cast.environment(of=cast.foreign_project), cost=Decimal("2"))
+    found = told(cast.fin, by="tenant")
+    assert [(line.name.label, line.now.cost) for line in found.lines] == [("Globex", 2), ("Acme", 1)]
+    assert {row.dimension for row in PlatformRollup.objects.all()} == {"tenant", "environment", "route", "provider"}
+    assert told(cast.fin, "tenant=globex").now.cost == 2
+    assert told(cast.fin, "environment=development").now.cost == 3
+
+
+def test_members_see_their_tenant_and_their_own_calls_elsewhere_only(cast: Cast) -> None:
+    called(cast.environment(), cost=Decimal("1"))
+    called(cast.environment(of=cast.foreign_project), cost=Decimal("2"))
+    called(cast.environment(of=cast.foreign_project), cost=Decimal("4"), by=cast.ned)
+    assert told(cast.vera).now.cost == 1
+    assert told(cast.greta).now.cost == 6
+    assert told(cast.ned).now.cost == 4
+    assert told(cast.fin).now.cost == 7
+    assert told(cast.vera, "tenant=globex").now.calls == 0
+    assert told(cast.vera, "project=globex/secret").now.calls == 0
+
+
+def test_only_my_calls(cast: Cast) -> None:
+    called(cast.environment(), by=cast.dev, cost=Decimal("1"))
+    called(cast.environment(), by=cast.olivia, cost=Decimal("2"))
+    assert told(cast.dev, "person=me").now.cost == 1
+    assert told(cast.dev, "person=olivia").now.cost == 2
+
+
+def test_calls_without_a_price_are_counted_and_named(cast: Cast, client: Client) -> None:
+    called(cast.environment(), cost=None, input_per_million=None, output_per_million=None)
+    found = told(cast.vera)
+    assert (found.now.unpriced, found.now.cost, found.measure) == (1, 0, "calls")
+    assert "1 calls had no price" in page(client, cast.vera, "/usage/")
+
+
+def test_currencies_are_never_added_up(cast: Cast, client: Client) -> None:
+    called(cast.environment(), cost=Decimal("1"))
+    called(cast.environment(), cost=Decimal("5"), currency="EUR")
+    assert told(cast.vera).now.cost == 1
+    assert told(cast.vera).other_currencies == {"EUR": Decimal(5)}
+    assert told(cast.vera, "currency=EUR").now.cost == 5
+    assert "€5.00 in EUR" in page(client, cast.vera, "/usage/")
+
+
+def test_what_changed_is_told_in_words_with_its_cause(cast: Cast) -> None:
+    called(cast.environment(), cost=Decimal("10"), days_ago=40)
+    called(cast.environment(), cost=Decimal("14.1"), days_ago=1)
+    called(cast.environment(of=cast.foreign_project), cost=Decimal("8"), days_ago=40)
+    period = Period("30d", timezone.now().date() - dt.timedelta(days=29), timezone.now().date())
+    sight = sight_of(cast.fin)
+    found = figures(sight, Filters(), period, DIMENSIONS["tenant"])
+    first, second = movers(Source(sight, Filters(), "USD"), found)
+    assert first.sentence.startswith("Globex spent nothing any more, after $8.00 in the 30 days before")
+    assert second.sentence == (
+        "Acme spends 41 % more than in the 30 days before: $14.10 after $10.00; mostly route echo in project Support."
+    )
+
+
+def test_a_person_without_calls_is_told_what_to_do(cast: Cast, client: Client) -> None:
+    assert "Nothing was called yet" in page(client, cast.ned, "/usage/")
+    assert "No calls fit" in page(client, cast.vera, "/usage/?route=nothing")
+
+
+def test_what_an_address_says_wrongly_is_left_out_and_said(cast: Cast, client: Client) -> None:
+    called(cast.environment())
+    for wrong, words in (
+        ("period=forever", "no period “forever”"),
+        ("since=2026-13-01", "“2026-13-01” is not a day"),
+        ("since=2026-02-01&until=2026-01-01", "ends before it begins"),
+        ("route=%00", "cannot be read"),
+        ("by=nonsense&measure=nonsense&sort=nonsense&currency=x", "By route"),
+    ):
+        assert words in page(client, cast.vera, f"/usage/?{wrong}"), wrong
+
+
+def test_the_breakdown_as_csv_holds_every_line_and_no_formula(cast: Cast, client: Client) -> None:
+    for number in range(30):
+        called(cast.environment(), route=f"route-{number:02}")
+    called(cast.environment(), route="=HYPERLINK(1)")
+    client.force_login(cast.vera)
+    head, *lines = rows(client.get("/usage/export.csv"))
+    assert head[:3] == ["Route", "calls", "errors"] and len(lines) == 31
+    assert "'=HYPERLINK(1)" in {line[0] for line in lines}
+    assert sum(Decimal(line[head.index("cost")]) for line in lines) == Decimal("0.009036") * 31
+
+
+def test_the_page_needs_few_queries(cast: Cast, client: Client, django_assert_max_num_queries: object) -> None:
+    for number in range(40):
+        called(cast.environment(), days_ago=number, route=f"route-{number % 9}", by=cast.dev, cost=Decimal(number))
+    for viewer, address in ((cast.vera, "/usage/"), (cast.fin, "/usage/?by=tenant"), (cast.fin, "/usage/?tenant=acme")):
+        client.force_login(viewer)
+        client.get(address)
+        with django_assert_max_num_queries(12):  # type: ignore[operator]
+            client.get(address)
+
+
+@pytest.mark.parametrize(
+    ("query", "since", "until"),
+    [
+        ({}, "2026-10-26", "2026-11-24"),
+        ({"period": "7d"}, "2026-11-18", "2026-11-24"),
+        ({"period": "month"}, "2026-11-01", "2026-11-24"),
+        ({"period": "last-month"}, "2026-10-01", "2026-10-31"),
+        ({"since": "2026-01-01", "until": "2026-01-01"}, "2026-01-01", "2026-01-01"),
+        ({"since": "2026-11-01"}, "2026-11-01", "2026-11-24"),
+        ({"until": "2026-11-01"}, "2026-11-01", "2026-11-01"),
+    ],
+)
+def test_periods(query: dict[str, str], since: str, until: str) -> None:
+    found = period_of(query, TODAY)
+    assert (found.since.isoformat(), found.until.isoformat()) == (since, until)
+    assert found.before.until == found.since - dt.timedelta(days=1) and found.before.length == found.length
+
+
+@pytest.mark.parametrize("query", [{"period": "8d"}, {"since": "x"}, {"since": "0001-01-01"}, {"since": "2020-01-01"}])
+def test_periods_that_are_refused(query: dict[str, str]) -> None:
+    with pytest.raises(PeriodNotUnderstood):
+        period_of(query, TODAY)

@@ -1,0 +1,158 @@
+"""What this room offers on the control-plane API: calls and figures, with the filters of the pages."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import serializers, viewsets
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import DefaultRouter
+
+from usage.asked import Asked, ask
+from usage.call_page import find_call
+from usage.calls_page import found
+from usage.dimensions import DIMENSIONS
+from usage.figures import figures
+from usage.latency import latency
+from usage.models import Call
+from usage.period import NAMED
+
+MOST_LINES = 1_000
+FILTERS = [
+    OpenApiParameter("period", str, enum=list(NAMED), description="30d unless told."),
+    OpenApiParameter("since", str, description="First UTC day, YYYY-MM-DD; instead of `period`."),
+    OpenApiParameter("until", str, description="Last UTC day, YYYY-MM-DD."),
+    OpenApiParameter("tenant", str, description="A tenant's slug."),
+    OpenApiParameter("project", str, description="`tenant/project`"),
+    OpenApiParameter("environment", str, description="A kind, or `tenant/project/kind`."),
+    OpenApiParameter("route", str),
+    OpenApiParameter("provider", str),
+    OpenApiParameter("key", str, description="A key's prefix."),
+    OpenApiParameter("person", str, description="A username, or `me`."),
+]
+OF_CALLS = [
+    OpenApiParameter("outcome", str, enum=[*Call.Outcome.values, "errors"]),
+    OpenApiParameter("origin", str, enum=Call.Origin.values),
+    OpenApiParameter("request", str, description="A request id."),
+]
+
+
+class CallPaging(CursorPagination):
+    """Newest first, by the moment a call began."""
+
+    page_size = 50
+    page_size_query_param = "limit"
+    max_page_size = 500
+    ordering = ("-started_at", "-id")
+
+
+class CallSerializer(serializers.ModelSerializer[Call]):
+    tenant: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    project: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    environment: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="kind", read_only=True)
+
+    class Meta:
+        model = Call
+        exclude = ["user"]
+
+
+class TotalsSerializer(serializers.Serializer[Any]):
+    cost = serializers.DecimalField(max_digits=24, decimal_places=12)
+    calls = serializers.IntegerField()
+    errors = serializers.IntegerField()  # type: ignore[assignment]  # fields leave the class
+    unpriced = serializers.IntegerField()
+    input_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    duration_ms = serializers.IntegerField()
+
+
+class LineSerializer(serializers.Serializer[Any]):
+    label = serializers.CharField(source="name.label")  # type: ignore[assignment]  # fields leave the class
+    value = serializers.CharField(source="name.value")
+    now = TotalsSerializer()
+    cost_before = serializers.DecimalField(max_digits=24, decimal_places=12, source="before.cost")
+    calls_before = serializers.IntegerField(source="before.calls")
+
+
+class DaySerializer(serializers.Serializer[Any]):
+    day = serializers.DateField()
+    totals = TotalsSerializer()
+
+
+class LatencySerializer(serializers.Serializer[Any]):
+    calls = serializers.IntegerField()
+    p50_ms = serializers.IntegerField(allow_null=True)
+    p95_ms = serializers.IntegerField(allow_null=True)
+    first_token_p50_ms = serializers.IntegerField(allow_null=True)
+    first_token_p95_ms = serializers.IntegerField(allow_null=True)
+
+
+class FiguresSerializer(serializers.Serializer[Any]):
+    since = serializers.DateField(source="period.since")
+    until = serializers.DateField(source="period.until")
+    by = serializers.CharField(source="dimension.slug")
+    currency = serializers.CharField()
+    now = TotalsSerializer()
+    before = TotalsSerializer()
+    days = DaySerializer(many=True)
+    lines = LineSerializer(many=True)
+    line_count = serializers.IntegerField(source="count")
+    other_currencies = serializers.DictField(child=serializers.DecimalField(max_digits=24, decimal_places=12))
+    latency = LatencySerializer(allow_null=True)
+
+
+@extend_schema_view(list=extend_schema(parameters=[*FILTERS, *OF_CALLS]))
+class CallViewSet(viewsets.ReadOnlyModelViewSet[Call]):
+    """Metered calls: of the tenants whose usage you may see, and your own."""
+
+    queryset = Call.objects.none()
+    serializer_class = CallSerializer
+    pagination_class = CallPaging
+    filter_backends: list[Any] = []
+    lookup_value_regex = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+    def get_queryset(self) -> QuerySet[Call]:
+        if getattr(self, "swagger_fake_view", False):
+            return Call.objects.none()
+        return found(_asked(self.request))
+
+    def get_object(self) -> Call:
+        return find_call(self.request.user, UUID(str(self.kwargs["pk"])))
+
+
+class FiguresViewSet(viewsets.ViewSet):
+    """Figures of usage: totals with those of the period before, by day, and broken down by a dimension."""
+
+    @extend_schema(
+        parameters=[
+            *FILTERS,
+            OpenApiParameter("by", str, enum=list(DIMENSIONS), description="route unless told."),
+            OpenApiParameter("currency", str),
+        ],
+        responses=FiguresSerializer,
+    )
+    def list(self, request: Request) -> Response:
+        asked = _asked(request)
+        told = figures(
+            asked.sight, asked.filters, asked.period, asked.dimension, currency=asked.currency, named=MOST_LINES
+        )
+        timed = latency(asked.sight, asked.filters, asked.period) if told.now.calls else None
+        days = [{"day": day, "totals": totals} for day, totals in told.days.items()]
+        told_of = {field.name: getattr(told, field.name) for field in fields(told)}
+        return Response(FiguresSerializer(told_of | {"days": days, "latency": timed}).data)
+
+
+def _asked(request: Request) -> Asked:
+    return ask(request.query_params, request.user, strict=True)  # type: ignore[arg-type]
+
+
+def register(router: DefaultRouter) -> None:
+    """Add this room's view sets to the API."""
+    router.register("usage/calls", CallViewSet, basename="call")
+    router.register("usage/figures", FiguresViewSet, basename="figures")

@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+
+
+class UsageConfig(AppConfig):
+    name = "usage"
+
+    def ready(self) -> None:
+        from catalog import figures
+        from tenants import sections
+        from usage import catalog_figures, contributions, tenant_figures
+
+        figures.register(catalog_figures)
+        sections.register(tenant_figures.CALLS)
+        sections.register(tenant_figures.SPEND)
+        contributions.register()

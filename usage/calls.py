@@ -1,0 +1,101 @@
+"""One call as it is handed to the ledger: a frozen record with the columns of `usage.models.Call`, needing no database.
+
+The gateway fills it at the end of a call, the journal carries it as JSON (`row`), `usage.ledger` writes it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+LARGEST_COUNT = 2_147_483_647  # what a PositiveIntegerField holds
+LONGEST_TEXT = {
+    "key_prefix": 40, "key_name": 80, "user_label": 150, "origin": 10, "route": 120, "model_slug": 160, "provider": 80,
+    "upstream_name": 200, "request_id": 64, "outcome": 12, "error_code": 60, "error_message": 500,
+    "finish_reason": 30, "usage_source": 10, "currency": 3,
+}  # fmt: skip
+COUNTS = (
+    "first_token_ms",
+    "duration_ms",
+    "input_tokens",
+    "output_tokens",
+    "cached_input_tokens",
+    "reasoning_tokens",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """A call that has ended. Times are UTC, durations milliseconds, prices per million tokens, `cost` in `currency`.
+
+    `cost` None says that no price was known. Tokens of the input include the cached ones, tokens of the output the
+    ones spent on reasoning.
+    """
+
+    id: uuid.UUID
+    tenant_id: uuid.UUID
+    project_id: uuid.UUID
+    environment_id: uuid.UUID
+    origin: str
+    route: str
+    model_slug: str
+    provider: str
+    upstream_name: str
+    request_id: str
+    outcome: str
+    status: int
+    started_at: dt.datetime
+    duration_ms: int
+    usage_source: str
+    key_prefix: str = ""
+    key_name: str = ""
+    user_id: uuid.UUID | None = None
+    user_label: str = ""
+    grant_id: uuid.UUID | None = None
+    decision_id: uuid.UUID | None = None
+    error_code: str = ""
+    error_message: str = ""
+    finish_reason: str = ""
+    is_streamed: bool = False
+    first_token_ms: int | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_input_tokens: int = 0
+    reasoning_tokens: int = 0
+    price_id: uuid.UUID | None = None
+    input_per_million: Decimal | None = None
+    output_per_million: Decimal | None = None
+    cached_input_per_million: Decimal | None = None
+    cost: Decimal | None = None
+    currency: str = "USD"
+    is_demonstration: bool = False
+
+    def row(self) -> dict[str, Any]:
+        """The columns as values that JSON can hold, texts cut to their columns and freed of what Postgres refuses."""
+        return {name: _stored(name, getattr(self, name)) for name in self.__slots__}
+
+
+def _stored(name: str, value: Any) -> Any:
+    match value:
+        case str():
+            return _text(value, LONGEST_TEXT[name])
+        case uuid.UUID():
+            return str(value)
+        case Decimal():
+            return format(value, "f")
+        case dt.datetime():
+            return value.isoformat()
+        case int() if name in COUNTS:
+            return min(max(value, 0), LARGEST_COUNT)
+        case _:
+            return value
+
+
+def _text(value: str, longest: int) -> str:
+    """Cut to `longest` characters; a null character or half a surrogate pair cannot be stored as text."""
+    if not value.isascii() or "\0" in value:
+        value = value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
+    return value[:longest]

@@ -1,0 +1,81 @@
+"""The list of calls, newest first: filtered, paged by place, exported, and kept up to date while somebody watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from tenants.models import User
+from ui.exporting import csv_response
+from ui.keyset import batches, page_of
+from usage.asked import Asked, ask, without_paging
+from usage.models import Call
+from usage.overview_page import chips
+from usage.period import NAMED
+
+COLUMNS = (
+    "id", "started_at", "tenant", "project", "environment", "route", "model_slug", "provider", "upstream_name",
+    "origin", "key_prefix", "key_name", "user_label", "outcome", "status", "error_code", "finish_reason",
+    "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens", "first_token_ms", "duration_ms",
+    "input_per_million", "output_per_million", "cached_input_per_million", "cost", "currency", "usage_source",
+    "request_id", "decision_id", "is_demonstration",
+)  # fmt: skip
+
+
+@require_GET
+def calls(request: HttpRequest) -> HttpResponse:
+    """`/usage/calls/`; with `live=1` the list asks for itself every two seconds."""
+    asked = ask(request.GET, _viewer(request))
+    page = page_of(found(asked), request.GET, moment="started_at")
+    is_live = request.GET.get("live") == "1" and not request.GET.get("before") and not request.GET.get("after")
+    context = {
+        "asked": asked,
+        "page": page,
+        "chips": chips(request.GET, asked),
+        "choices": {"periods": NAMED},
+        "one_tenant": not asked.sight.everything and len(asked.sight.tenants) == 1,
+        "outcomes": [("", "Any outcome"), *Call.Outcome.choices, ("errors", "Errors")],
+        "origins": [("", "Any origin"), *Call.Origin.choices],
+        "is_live": is_live,
+        "live_href": without_paging(request.GET, live=None if is_live else "1"),
+        "here": request.get_full_path(),
+    }
+    template = "usage/calls.html#rows" if request.headers.get("HX-Target", "").endswith("calls") else "usage/calls.html"
+    return render(request, template, context)
+
+
+@require_GET
+def export(request: HttpRequest) -> StreamingHttpResponse:
+    """Every call that fits, as CSV, read in batches of a short query each."""
+    asked = ask(request.GET, _viewer(request))
+    name = f"calls-{asked.period.since}-to-{asked.period.until}.csv"
+    return csv_response(name, [column.replace("_", " ") for column in COLUMNS], _rows(found(asked)))
+
+
+def found(asked: Asked) -> QuerySet[Call]:
+    """The calls that fit, with what a line of the list names."""
+    rows = asked.sight.calls().filter(started_at__gte=asked.period.start, started_at__lt=asked.period.end)
+    return asked.filters.apply(rows).select_related("tenant", "project", "environment")
+
+
+def _rows(rows: QuerySet[Call]) -> Iterator[list[Any]]:
+    for call in chain.from_iterable(batches(rows, moment="started_at")):
+        named = {
+            "tenant": call.tenant.slug,
+            "project": call.project.slug,
+            "environment": call.environment.kind,
+            "id": str(call.pk),
+        }
+        yield [named.get(column, getattr(call, column)) for column in COLUMNS]
+
+
+def _viewer(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise TypeError("usage is shown to people who are signed in")
+    return request.user

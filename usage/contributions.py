@@ -1,0 +1,105 @@
+"""What this room brings to the shell: the month's spend on the home page, a panel on a model's page, palette hits."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from catalog.models import Model
+from catalog.panels import Panel
+from catalog.panels import register as register_panel
+from refusals import Refusal
+from tenants.models import User
+from ui.charting import Chart, Series
+from ui.places import Card, Hit, register_card, register_hits
+from usage import totals
+from usage.call_page import find_call
+from usage.dimensions import DIMENSIONS
+from usage.figures import figures
+from usage.filters import Filters
+from usage.forecast import month_end
+from usage.period import Period
+from usage.scope import sight_of
+
+WEEKS_SHOWN = 5
+ACTIONS = (
+    ("See usage and cost", "usage:overview", "chart-bar"),
+    ("See my calls", "usage:calls", "list"),
+)
+
+
+def register() -> None:
+    """Called once the app is ready."""
+    register_card(Card("usage.spend", 40, "usage/home_card.html", _spend))
+    register_panel(Panel("usage.model", "usage", "usage/model_panel.html", _of_model))
+    register_hits("Usage", _hits, order=60)
+
+
+def _spend(request: HttpRequest) -> dict[str, Any] | None:
+    """This month's spend with its forecast; None for people whose tenants used nothing in five weeks."""
+    if not isinstance(request.user, User):
+        return None
+    today = timezone.now().date()
+    period = Period("custom", today - dt.timedelta(days=7 * WEEKS_SHOWN - 1), today)
+    sight = sight_of(request.user)
+    found = totals.by_day(totals.Source(sight, Filters()), period)
+    if not found:
+        return None
+    currency = max(found, key=lambda code: sum((t.calls for t in found[code].values()), 0))
+    spent = {day: told.cost for day, told in found[currency].items()}
+    month = today.replace(day=1)
+    return {
+        "spend_currency": currency,
+        "spend_points": [spent.get(day, Decimal(0)) for day in period.days[:-1]],  # today is not over
+        "spend_month": sum((cost for day, cost in spent.items() if day >= month), Decimal(0)),
+        "spend_calls": sum(told.calls for day, told in found[currency].items() if day >= month),
+        "spend_forecast": month_end(spent, today),
+        "spend_everybody": sight.everything,
+    }
+
+
+def _of_model(request: HttpRequest, model: Model) -> dict[str, Any] | None:
+    """The last thirty days of the model's busiest route, drawn; None when nobody in sight called it."""
+    if not isinstance(request.user, User):
+        return None
+    today = timezone.now().date()
+    period = Period("30d", today - dt.timedelta(days=29), today)
+    sight = sight_of(request.user)
+    drawn = []
+    for route in model.routes.all()[:3]:
+        told = figures(sight, Filters(route=route.slug), period, DIMENSIONS["day"], measure="calls")
+        if told.now.calls:
+            drawn.append(Series(route.slug, [told.days[day].calls for day in period.days]))
+    if not drawn:
+        return None
+    days = [day.isoformat() for day in period.days]
+    return {"usage_chart": Chart(kind="stacked", labels=days, series=drawn)}
+
+
+def _hits(request: HttpRequest, text: str) -> Iterable[Hit]:
+    if not isinstance(request.user, User):
+        return
+    for name, url_name, icon in ACTIONS:
+        if all(word in name.casefold() for word in text.casefold().split()):
+            yield Hit(name, reverse(url_name), icon)
+    if (key := _call_id(text)) is None:
+        return
+    try:
+        call = find_call(request.user, key)
+    except Refusal:
+        return
+    yield Hit(str(call), reverse("usage:call", args=[call.pk]), "receipt", "Call")
+
+
+def _call_id(text: str) -> UUID | None:
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        return None

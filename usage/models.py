@@ -1,0 +1,196 @@
+"""What was used and what it cost: effective-dated prices, the ledger of calls, and their pre-added totals."""
+
+from __future__ import annotations
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from audit.identifiers import uuid7
+from audit.protection import never_truncated
+from catalog.models import Deployment
+from tenants.models import Environment, Project, Tenant
+
+
+class Price(models.Model):
+    """Unit prices of a deployment from a moment on, per million tokens. A change is a new row."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="prices")
+    currency = models.CharField(max_length=3, default="USD")
+    input_per_million = models.DecimalField(max_digits=16, decimal_places=6)
+    output_per_million = models.DecimalField(max_digits=16, decimal_places=6)
+    cached_input_per_million = models.DecimalField(max_digits=16, decimal_places=6, null=True, blank=True)
+    valid_from = models.DateTimeField()
+    valid_until = models.DateTimeField(null=True, blank=True)
+    source = models.CharField(max_length=80)
+    set_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-valid_from"]
+        permissions = [("manage_prices", "Set prices")]
+        constraints = [
+            models.UniqueConstraint(fields=["deployment"], condition=Q(valid_until=None), name="one_price_in_force")
+        ]
+        indexes = [models.Index(fields=["deployment", "valid_from"])]
+
+    def __str__(self) -> str:
+        return f"{self.input_per_million} in, {self.output_per_million} out ({self.currency} per million)"
+
+
+class Call(models.Model):
+    """One metered use of the gateway. A row is written once, when the call has ended; its names are kept as text."""
+
+    class Outcome(models.TextChoices):
+        OK = "ok", "Answered"
+        CANCELLED = "cancelled", "Stopped by the caller"
+        FAILED = "failed", "Failed at the provider"
+        INTERRUPTED = "interrupted", "Interrupted on our side"
+
+    class Origin(models.TextChoices):
+        API = "api", "API"
+        PLAYGROUND = "playground", "Playground"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="calls")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+")
+    key_prefix = models.CharField(max_length=40, blank=True)
+    key_name = models.CharField(max_length=80, blank=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    user_label = models.CharField(max_length=150, blank=True)
+    origin = models.CharField(max_length=10, choices=Origin)
+    route = models.CharField(max_length=120)
+    model_slug = models.CharField(max_length=160)
+    provider = models.CharField(max_length=80)
+    upstream_name = models.CharField(max_length=200)
+    grant_id = models.UUIDField(null=True)
+    decision_id = models.UUIDField(null=True)
+    request_id = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=12, choices=Outcome)
+    status = models.PositiveSmallIntegerField(help_text="HTTP status the caller got")
+    error_code = models.CharField(max_length=60, blank=True)
+    error_message = models.CharField(max_length=500, blank=True)
+    finish_reason = models.CharField(max_length=30, blank=True)
+    is_streamed = models.BooleanField(default=False)
+    started_at = models.DateTimeField()
+    first_token_ms = models.PositiveIntegerField(null=True)
+    duration_ms = models.PositiveIntegerField()
+    input_tokens = models.PositiveIntegerField(default=0)
+    output_tokens = models.PositiveIntegerField(default=0)
+    cached_input_tokens = models.PositiveIntegerField(default=0)
+    reasoning_tokens = models.PositiveIntegerField(default=0)
+    usage_source = models.CharField(max_length=10, choices=[("provider", "Provider"), ("counted", "Counted")])
+    price_id = models.UUIDField(null=True)
+    input_per_million = models.DecimalField(max_digits=16, decimal_places=6, null=True)
+    output_per_million = models.DecimalField(max_digits=16, decimal_places=6, null=True)
+    cached_input_per_million = models.DecimalField(max_digits=16, decimal_places=6, null=True)
+    cost = models.DecimalField(max_digits=20, decimal_places=12, null=True, help_text="null: no price was known")
+    currency = models.CharField(max_length=3, default="USD")
+    is_demonstration = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["-started_at", "-id"]
+        indexes = [
+            models.Index(fields=["tenant", "-started_at", "-id"]),
+            models.Index(fields=["-started_at", "-id"]),
+            models.Index(fields=["user", "-started_at"]),
+            models.Index(fields=["request_id"]),
+            models.Index(fields=["route", "-started_at", "-id"]),
+            models.Index(fields=["key_prefix", "-started_at"], condition=~Q(key_prefix=""), name="call_of_key"),
+            models.Index(fields=["-started_at", "-id"], condition=~Q(outcome="ok"), name="call_not_answered"),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="never_changed", operation=pgtrigger.Update),
+            pgtrigger.Protect(
+                name="kept", operation=pgtrigger.Delete, condition=pgtrigger.Q(old__is_demonstration=False)
+            ),
+            never_truncated(),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.route} {self.started_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Rollup(models.Model):
+    """Totals of one UTC day for one combination of who and what; added to in the ledger's own transaction."""
+
+    day = models.DateField()
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+")
+    key_prefix = models.CharField(max_length=40, blank=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    route = models.CharField(max_length=120)
+    provider = models.CharField(max_length=80)
+    currency = models.CharField(max_length=3)
+    is_demonstration = models.BooleanField(default=False)
+    calls = models.PositiveBigIntegerField(default=0)
+    errors = models.PositiveBigIntegerField(default=0)
+    unpriced = models.PositiveBigIntegerField(default=0)
+    input_tokens = models.PositiveBigIntegerField(default=0)
+    output_tokens = models.PositiveBigIntegerField(default=0)
+    duration_ms = models.PositiveBigIntegerField(default=0)
+    cost = models.DecimalField(max_digits=24, decimal_places=12, default=0)
+
+    class Meta:
+        ordering = ["-day"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    "day", "tenant", "project", "environment", "key_prefix", "user", "route", "provider", "currency",
+                    "is_demonstration",
+                ],
+                nulls_distinct=False,
+                name="rollup_once",
+            )
+        ]  # fmt: skip
+        indexes = [
+            models.Index(fields=["tenant", "day"]),
+            models.Index(fields=["user", "day"]),
+            models.Index(fields=["route", "day"]),
+            models.Index(fields=["day"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.route}"
+
+
+class PlatformRollup(models.Model):
+    """Totals of one UTC day over all tenants, for one value of one dimension; added to in the ledger's transaction.
+
+    Each call counts once in every dimension, so any one of them adds up to the whole. `value` holds a key as text for
+    tenants, the kind for environments, the name for routes and providers.
+    """
+
+    class Dimension(models.TextChoices):
+        TENANT = "tenant", "Tenant"
+        ENVIRONMENT = "environment", "Environment"
+        ROUTE = "route", "Route"
+        PROVIDER = "provider", "Provider"
+
+    dimension = models.CharField(max_length=12, choices=Dimension)
+    day = models.DateField()
+    value = models.CharField(max_length=120)
+    currency = models.CharField(max_length=3)
+    is_demonstration = models.BooleanField(default=False)
+    calls = models.PositiveBigIntegerField(default=0)
+    errors = models.PositiveBigIntegerField(default=0)
+    unpriced = models.PositiveBigIntegerField(default=0)
+    input_tokens = models.PositiveBigIntegerField(default=0)
+    output_tokens = models.PositiveBigIntegerField(default=0)
+    duration_ms = models.PositiveBigIntegerField(default=0)
+    cost = models.DecimalField(max_digits=24, decimal_places=12, default=0)
+
+    class Meta:
+        ordering = ["-day"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dimension", "day", "value", "currency", "is_demonstration"], name="platform_rollup_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.dimension} {self.value}"

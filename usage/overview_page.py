@@ -1,0 +1,177 @@
+"""The usage page: headline figures, the chart, who moved, and the breakdown that leads down to the calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from tenants.models import User
+from ui.charting import Chart, Series, Unit
+from ui.exporting import csv_response
+from usage.asked import Asked, ask, without_paging
+from usage.dimensions import DIMENSIONS, Dimension
+from usage.figures import MEASURES, Figures, Line, figures
+from usage.latency import latency
+from usage.movers import movers
+from usage.period import NAMED
+from usage.totals import Source
+
+SHOWN = 25
+UNITS: dict[str, Unit] = {"cost": "money", "calls": "number", "tokens": "tokens"}
+SORTS = {
+    "name": lambda line: line.name.label.casefold(),
+    "calls": lambda line: line.now.calls,
+    "tokens": lambda line: line.now.tokens,
+    "errors": lambda line: line.now.error_share,
+    "time": lambda line: line.now.mean_ms or 0,
+    "cost": lambda line: line.now.cost,
+    "change": lambda line: line.now.cost - line.before.cost,
+}
+
+
+@dataclass(frozen=True)
+class ShownLine:
+    """A line of the breakdown with where its name (deeper) and its calls (the rows) lead."""
+
+    line: Line
+    deeper: str
+    calls: str
+
+
+@require_GET
+def overview(request: HttpRequest) -> HttpResponse:
+    """`/usage/`."""
+    asked = ask(request.GET, _viewer(request))
+    sort = request.GET.get("sort", "")
+    everything = request.GET.get("all") == "1"
+    told = _figures(asked, named=None if everything or sort else SHOWN)
+    lines = sorted_lines(told.lines, sort)
+    told_movers = movers(Source(asked.sight, asked.filters, told.currency), told)
+    calls = without_paging(request.GET, by=None, measure=None, sort=None, all=None)
+    context = {
+        "asked": asked,
+        "told": told,
+        "latency": latency(asked.sight, asked.filters, asked.period) if told.now.calls else None,
+        "movers": [(mover, _narrowed(request.GET, told, mover.value)) for mover in told_movers],
+        "changes": {name: told.change(name) for name in ("cost", "calls", "tokens", "error_share")},
+        "measure_label": MEASURES[told.measure],
+        "chart": _chart(told, request.GET),
+        "lines": [_shown(line, told, request.GET) for line in (lines if everything else lines[:SHOWN])],
+        "more": 0 if everything else max(0, told.count - SHOWN),
+        "sort": sort,
+        "choices": _choices(asked, told),
+        "chips": chips(request.GET, asked),
+        "calls_href": reverse("usage:calls") + calls,
+        "errors_href": reverse("usage:calls")
+        + without_paging(request.GET, by=None, measure=None, sort=None, all=None, outcome="errors"),
+    }
+    return render(request, "usage/overview.html", context)
+
+
+@require_GET
+def export(request: HttpRequest) -> StreamingHttpResponse:
+    """The breakdown as CSV, every line of it."""
+    asked = ask(request.GET, _viewer(request))
+    told = _figures(asked)
+    head = [
+        told.dimension.label, "calls", "errors", "calls without a price", "input tokens", "output tokens",
+        "mean duration ms", "cost", "cost of the period before", "currency", "first day", "last day",
+    ]  # fmt: skip
+    name = f"usage-by-{told.dimension.slug}-{told.period.since}-to-{told.period.until}.csv"
+    return csv_response(name, head, _rows(told))
+
+
+def sorted_lines(lines: list[Line], sort: str) -> list[Line]:
+    """The lines by a column (`cost`, descending `-cost`); as they are for none."""
+    key = SORTS.get(sort.removeprefix("-"))
+    return sorted(lines, key=key, reverse=sort.startswith("-")) if key else lines
+
+
+def chips(query: QueryDict, asked: Asked) -> list[tuple[str, str]]:
+    """Each filter in force in words, and the address without it."""
+    return [
+        (f"{name.replace('_', ' ').capitalize()}: {value}", without_paging(query, **{name: None}) or "?")
+        for name, value in asked.filters.in_force.items()
+    ]
+
+
+def _viewer(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise TypeError("usage is shown to people who are signed in")
+    return request.user
+
+
+def _figures(asked: Asked, named: int | None = None) -> Figures:
+    return figures(
+        asked.sight,
+        asked.filters,
+        asked.period,
+        asked.dimension,
+        measure=asked.measure,
+        currency=asked.currency,
+        named=named,
+    )
+
+
+def _chart(told: Figures, query: QueryDict) -> Chart:
+    days = [day.isoformat() for day in told.period.days]
+    calls = reverse("usage:calls")
+    return Chart(
+        kind="stacked",
+        labels=days,
+        series=[Series(name, values) for name, values in told.series],
+        unit=UNITS[told.measure],
+        hrefs=[
+            calls + without_paging(query, since=d, until=d, period=None, by=None, measure=None, sort=None) for d in days
+        ],
+    )
+
+
+def _narrowed(query: QueryDict, told: Figures, value: str) -> str:
+    """This page about `value` only, broken down further; empty where it cannot be filtered by."""
+    return without_paging(query, **{told.dimension.slug: value}, by=told.dimension.opens, sort=None) if value else ""
+
+
+def _shown(line: Line, told: Figures, query: QueryDict) -> ShownLine:
+    slug, value = told.dimension.slug, line.name.value
+    if slug == "day":
+        narrowed: dict[str, str | None] = {"since": value, "until": value, "period": None}
+    elif value:
+        narrowed = {slug: value}
+    else:
+        return ShownLine(line, "", "")
+    deeper = without_paging(query, **narrowed, by=told.dimension.opens, sort=None, all=None)
+    calls = without_paging(query, **narrowed, by=None, measure=None, sort=None, all=None)
+    return ShownLine(line, deeper, reverse("usage:calls") + calls)
+
+
+def _choices(asked: Asked, told: Figures) -> dict[str, Any]:
+    return {
+        "periods": NAMED,
+        "dimensions": [each for each in DIMENSIONS.values() if _is_offered(each, asked)],
+        "measures": MEASURES,
+        "is_mine": asked.filters.person == asked.sight.viewer.username,
+    }
+
+
+def _is_offered(dimension: Dimension, asked: Asked) -> bool:
+    """Tenants where there are several; over all tenants only what their totals hold, the rest inside one of them."""
+    if asked.sight.everything and not asked.filters.in_force:
+        return dimension.on_platform
+    several = asked.sight.everything or len(asked.sight.tenants) > 1
+    return dimension.slug != "tenant" or (several and not asked.filters.tenant)
+
+
+def _rows(told: Figures) -> Iterator[list[Any]]:
+    for line in told.lines:
+        now = line.now
+        yield [
+            line.name.label, now.calls, now.errors, now.unpriced, now.input_tokens, now.output_tokens, now.mean_ms,
+            now.cost, line.before.cost, told.currency, told.period.since, told.period.until,
+        ]  # fmt: skip

@@ -1,0 +1,117 @@
+"""Set what a deployment costs from a moment on, and keep the cheapest price on each model's row for lists."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from audit.record import record
+from catalog.models import Deployment, Model
+from refusals.errors import Conflict, Invalid
+from tenants.changes import announce
+from usage.models import Price
+
+
+class PriceIsNegative(Invalid):
+    code = "price_is_negative"
+
+
+class PriceStartsTooEarly(Conflict):
+    code = "price_starts_too_early"
+    title = "A price already begins at that time or later"
+
+
+def in_force(at: dt.datetime | None = None) -> QuerySet[Price]:
+    """The prices in force at a moment (now): at most one a deployment."""
+    at = at or timezone.now()
+    return Price.objects.filter(Q(valid_until=None) | Q(valid_until__gt=at), valid_from__lte=at)
+
+
+@transaction.atomic
+def set_price(
+    *,
+    deployment: Deployment,
+    input_per_million: Decimal,
+    output_per_million: Decimal,
+    cached_input_per_million: Decimal | None = None,
+    valid_from: dt.datetime | None = None,
+    source: str,
+    by: Any,
+) -> Price:
+    """Let `deployment` cost this, per million tokens, from `valid_from` (now) on; the price before it ends there.
+
+    Calls that have begun keep the price they began with. Setting the price that is already in force changes nothing.
+    Raises `PriceIsNegative` and `PriceStartsTooEarly`.
+    """
+    for field, amount in (
+        ("input_per_million", input_per_million),
+        ("output_per_million", output_per_million),
+        ("cached_input_per_million", cached_input_per_million),
+    ):
+        if amount is not None and not (amount.is_finite() and amount >= 0):
+            raise PriceIsNegative("A price is zero or more.", field=field)
+    Deployment.objects.select_for_update().get(pk=deployment.pk)
+    now = timezone.now()
+    begins = valid_from or now
+    last = Price.objects.filter(deployment=deployment, valid_until=None).first()
+    if last is not None:
+        if (last.input_per_million, last.output_per_million, last.cached_input_per_million, last.source) == (
+            input_per_million, output_per_million, cached_input_per_million, source
+        ) and last.valid_from <= begins:  # fmt: skip
+            return last
+        if last.valid_from >= begins:
+            raise PriceStartsTooEarly(
+                f"The last price of {deployment} begins at {last.valid_from:%Y-%m-%d %H:%M} UTC. Choose a later time.",
+                field="valid_from",
+            )
+        last.valid_until = begins
+        last.save(update_fields=["valid_until"])
+    price = Price.objects.create(
+        deployment=deployment,
+        input_per_million=input_per_million,
+        output_per_million=output_per_million,
+        cached_input_per_million=cached_input_per_million,
+        valid_from=begins,
+        source=source,
+    )
+    update_list_prices([deployment.version.model_id], at=now)
+    record(
+        "price.set",
+        by=by,
+        subject=price,
+        deployment=str(deployment),
+        input_per_million=str(input_per_million),
+        output_per_million=str(output_per_million),
+        cached_input_per_million=None if cached_input_per_million is None else str(cached_input_per_million),
+        currency=price.currency,
+        valid_from=begins.isoformat(),
+        source=source,
+    )
+    announce("price")
+    return price
+
+
+def update_list_prices(models: Iterable[Any], *, at: dt.datetime | None = None) -> None:
+    """Write the cheapest price in force onto the rows of `models` (keys); both figures come from one offer.
+
+    Called when a price is set, and by the clock for prices that begin later.
+    """
+    cheapest: dict[Any, Price] = {}
+    offers = in_force(at).filter(
+        deployment__version__model__in=models, deployment__is_enabled=True, deployment__gone_at=None
+    )
+    together = F("input_per_million") + F("output_per_million")
+    for offer in offers.select_related("deployment__version").order_by(together, "valid_from"):
+        cheapest.setdefault(offer.deployment.version.model_id, offer)
+    for model, offer in cheapest.items():
+        Model.objects.filter(pk=model).update(
+            input_price=offer.input_per_million,
+            output_price=offer.output_per_million,
+            price_currency=offer.currency,
+        )

@@ -1,0 +1,12 @@
+from django.urls import URLPattern, URLResolver, path
+
+from usage import call_page, calls_page, overview_page
+
+app_name = "usage"
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("usage/", overview_page.overview, name="overview"),
+    path("usage/export.csv", overview_page.export, name="export"),
+    path("usage/calls/", calls_page.calls, name="calls"),
+    path("usage/calls/export.csv", calls_page.export, name="calls-export"),
+    path("usage/calls/<uuid:pk>/", call_page.call, name="call"),
+]
