@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from django.db import transaction
 
@@ -87,7 +88,7 @@ def route_of(request: Request) -> Route:
 
 
 def _environment(request: Request) -> Environment:
-    return Environment.objects.select_related("tenant", "project").get(pk=request.environment_id)
+    return Environment.objects.select_related("tenant", "project").get(pk=cast(UUID, request.environment_id))
 
 
 def _lock(request: Request) -> None:

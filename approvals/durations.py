@@ -39,10 +39,13 @@ def typical(subject_kind: str, environment_kind: str = "") -> Typical | None:
     decided = _decided().filter(subject_kind=subject_kind)
     if environment_kind:
         decided = decided.filter(environment__kind=environment_kind)
-    took = sorted(closed - sent for sent, closed in decided.values_list("created_at", "closed_at")[:ENOUGH])
+    took = sorted(
+        row.closed_at - row.created_at for row in decided.only("created_at", "closed_at")[:ENOUGH] if row.closed_at
+    )
     if not took:
         return None
-    return Typical(statistics.median(took), took[min(len(took) - 1, int(len(took) * 0.8))], len(took))
+    middle = dt.timedelta(seconds=statistics.median(each.total_seconds() for each in took))
+    return Typical(middle, took[min(len(took) - 1, int(len(took) * 0.8))], len(took))
 
 
 def by_week(rows: QuerySet[Request], *, weeks: int = 12) -> list[Week]:
@@ -52,6 +55,8 @@ def by_week(rows: QuerySet[Request], *, weeks: int = 12) -> list[Week]:
     took: dict[dt.date, list[float]] = {first + dt.timedelta(weeks=n): [] for n in range(weeks)}
     decided = rows.filter(state__in=(State.APPROVED, State.REFUSED), closed_at__date__gte=first)
     for sent, closed in decided.values_list("created_at", "closed_at"):
+        if closed is None:
+            continue
         monday = closed.date() - dt.timedelta(days=closed.weekday())
         took[monday].append((closed - sent).total_seconds() / 3600)
     return [Week(monday, len(hours), statistics.median(hours) if hours else None) for monday, hours in took.items()]

@@ -59,7 +59,8 @@ def _tenants(size: Size) -> Iterator[str]:
         SELECT {key("tenant", "n")}, 'tenant-' || n, 'Tenant ' || n, 'CC-' || n, false, now()
           FROM generate_series(0, {size.tenants - 1}) n"""
     yield f"""
-        INSERT INTO tenants_user (id, password, is_superuser, username, first_name, last_name, email, is_staff, is_active,
+        INSERT INTO tenants_user (id, password, is_superuser, username, first_name, last_name, email, is_staff,
+            is_active,
                                   date_joined, display_name, time_zone, theme, is_demonstration)
         SELECT {key("user", "n")}, '!', false, 'person-' || n, '', '', '', false, true, now(), 'Person ' || n, 'UTC',
                'system', false FROM generate_series(0, {size.tenants * PEOPLE_PER_TENANT - 1}) n"""
@@ -149,7 +150,8 @@ def _calls(size: Size) -> Iterator[str]:
     # A few tenants and routes have most of the calls, as in life. `n` is kept in the columns, so that the draw is one.
     yield f"""
         CREATE TEMPORARY TABLE drawn ON COMMIT DROP AS
-        SELECT n, floor({size.tenants} * power(random(), 2))::int AS tenant, floor({ROUTES} * power(random(), 3))::int AS route,
+        SELECT n, floor({size.tenants} * power(random(), 2))::int AS tenant, floor({ROUTES} * power(random(),
+            3))::int AS route,
                floor(6 * random())::int AS environment, floor({PEOPLE_PER_TENANT} * random())::int AS person,
                now() - random() * interval '{DAYS} days' AS started_at, random() AS luck,
                floor(2000 * random())::int AS input, floor(800 * random())::int AS output
@@ -157,14 +159,18 @@ def _calls(size: Size) -> Iterator[str]:
     with _without_indexes("usage_call") as statements:
         yield from statements.dropped
         yield f"""
-            INSERT INTO usage_call (id, tenant_id, project_id, environment_id, key_prefix, key_name, user_id, user_label,
-                origin, route, model_slug, provider, upstream_name, request_id, outcome, status, error_code, error_message,
+            INSERT INTO usage_call (id, tenant_id, project_id, environment_id, key_prefix, key_name, user_id,
+                user_label,
+                origin, route, model_slug, provider, upstream_name, request_id, outcome, status, error_code,
+                    error_message,
                 finish_reason, is_streamed, started_at, first_token_ms, duration_ms, input_tokens, output_tokens,
-                cached_input_tokens, reasoning_tokens, usage_source, price_id, input_per_million, output_per_million, cost,
+                cached_input_tokens, reasoning_tokens, usage_source, price_id, input_per_million,
+                    output_per_million, cost,
                 currency, is_demonstration)
             SELECT {key("call", "n")}, {key("tenant", "tenant")}, {key("project", "tenant * 2 + environment / 3")},
                    {key("environment", "tenant * 6 + environment")},
-                   CASE WHEN luck < 0.7 THEN 'atrium_dev_' || lpad((tenant * 6 + environment)::text, 12, '0') ELSE '' END,
+                   CASE WHEN luck < 0.7 THEN 'atrium_dev_'
+                       || lpad((tenant * 6 + environment)::text, 12, '0') ELSE '' END,
                    CASE WHEN luck < 0.7 THEN 'Key ' || tenant * 6 + environment ELSE '' END,
                    CASE WHEN luck < 0.7 THEN NULL ELSE {key("user", f"tenant * {PEOPLE_PER_TENANT} + person")} END,
                    CASE WHEN luck < 0.7 THEN '' ELSE 'Person ' || tenant * {PEOPLE_PER_TENANT} + person END,
@@ -177,13 +183,15 @@ def _calls(size: Size) -> Iterator[str]:
                    (input * (route % 200) / 20.0 + output * (route % 200) / 5.0) / 1000000, 'USD', false
               FROM drawn ORDER BY started_at"""
         yield from statements.made
-    sums = """count(*), count(*) FILTER (WHERE outcome IN ('failed', 'interrupted')), count(*) FILTER (WHERE cost IS NULL),
+    sums = """count(*), count(*) FILTER (WHERE outcome IN ('failed', 'interrupted')),
+        count(*) FILTER (WHERE cost IS NULL),
               sum(input_tokens), sum(output_tokens), sum(duration_ms), coalesce(sum(cost), 0)"""
     columns = "calls, errors, unpriced, input_tokens, output_tokens, duration_ms, cost"
     group = "tenant_id, project_id, environment_id, key_prefix, user_id, route, provider, currency, is_demonstration"
     yield f"""
         INSERT INTO usage_rollup (day, {group}, {columns})
-        SELECT (started_at AT TIME ZONE 'UTC')::date AS day, {group}, {sums} FROM usage_call GROUP BY 1, {group} ORDER BY 1"""
+        SELECT (started_at AT TIME ZONE 'UTC')::date AS day, {group}, {sums} FROM usage_call GROUP BY 1, {group}
+            ORDER BY 1"""
     for dimension, value in (
         ("tenant", "c.tenant_id::text"), ("environment", "e.kind"), ("route", "route"),
         ("provider", "provider"),

@@ -90,7 +90,8 @@ def main() -> None:
             f"{path:<12}{connections:>6}{wsgi:>12.0f}{asgi:>12.0f}{asgi / wsgi:>8.2f}{wsgi_ms:>10.1f}{asgi_ms:>10.1f}"
         )
     print(
-        f"memory: WSGI {memory['wsgi']:.0f} MB, ASGI {memory['asgi']:.0f} MB, ratio {memory['asgi'] / memory['wsgi']:.2f}"
+        f"memory: WSGI {memory['wsgi']:.0f} MB, ASGI {memory['asgi']:.0f} MB, "
+        f"ratio {memory['asgi'] / memory['wsgi']:.2f}"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, status, viewsets
@@ -20,6 +20,7 @@ from catalog.authority import require_manager
 from catalog.missing import find_model
 from catalog.models import Deployment, ImportRun, Model, Provider, Route
 from refusals.errors import Missing
+from tenants.models import User
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 MOST_AT_ONCE = 200
@@ -68,7 +69,7 @@ class ModelViewSet(viewsets.GenericViewSet[Model]):
         limit = _limit(request)
         page = _offset(request) // limit + 1
         asked = filters.Asked(asked.text, asked.filters, asked.sort, page)
-        found = search.find(request.user, asked, page_size=limit)
+        found = search.find(cast(User, request.user), asked, page_size=limit)
         beyond = page > found.page.paginator.num_pages
         rows = [] if beyond else found.rows
         return Response(
@@ -88,7 +89,7 @@ class ModelViewSet(viewsets.GenericViewSet[Model]):
                     }
                     for facet in found.facets
                 ],
-                "results": self._written(rows),
+                "results": _written(rows),
             }
         )
 
@@ -115,7 +116,7 @@ class ModelViewSet(viewsets.GenericViewSet[Model]):
         facts = comparing.table(rows) if rows else []
         return Response(
             {
-                "models": self._written(rows),
+                "models": _written(rows),
                 "facts": [
                     {
                         "label": fact.label,
@@ -128,9 +129,10 @@ class ModelViewSet(viewsets.GenericViewSet[Model]):
             }
         )
 
-    def _written(self, rows: list[search.Row]) -> list[Any]:
-        standings = {row.model.pk: row.standing for row in rows}
-        return list(s.ModelSerializer([row.model for row in rows], many=True, context={"standings": standings}).data)
+
+def _written(rows: list[search.Row]) -> list[Any]:
+    standings = {row.model.pk: row.standing for row in rows}
+    return list(s.ModelSerializer([row.model for row in rows], many=True, context={"standings": standings}).data)
 
 
 def _limit(request: Request) -> int:

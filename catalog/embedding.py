@@ -1,6 +1,7 @@
 """Turn text into a vector whose direction is its meaning: wordllama, whose weights come with the installed package.
 
-Loaded on first use (some tens of milliseconds) and kept: 256 dimensions, normalised, so that cosine distance is meaningful.
+Loaded on first use (some tens of milliseconds) and kept: 256 dimensions, normalised, so that cosine distance is
+meaningful.
 """
 
 from __future__ import annotations

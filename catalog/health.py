@@ -29,7 +29,7 @@ def check_all() -> Checked:
 
 
 def check(provider: Provider) -> Checked:
-    """Check the deployments of one provider that serve routes. A provider that does not list its models by name is healthy."""
+    """Check the deployments of one provider that serve routes. One that does not list its models by name is healthy."""
     serving = Deployment.objects.filter(provider=provider, targets__isnull=False).distinct()
     now = timezone.now()
     try:

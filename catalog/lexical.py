@@ -1,14 +1,16 @@
 """Find models by words: PostgreSQL full text over weighted words, forgiving with names.
 
-Each word of the search counts by how rare it is. A name that has it (weight A) counts most, then a name that begins with it or
-is a slip away, then what the model is for (B), who offers it (D) and how it is described (C). A name that is covered
-whole by the search comes before one that has more to it: `gpt-4o` before `gpt-4o-mini`.
+Each word of the search counts by how rare it is. A name that has it (weight A) counts most, then a name that begins
+with it or is a slip away, then what the model is for (B), who offers it (D) and how it is described (C). A name that
+is covered whole by the search comes before one that has more to it: `gpt-4o` before `gpt-4o-mini`.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
@@ -127,7 +129,7 @@ _stems: dict[str, str] = {}
 
 
 def stems(words: list[str]) -> list[str]:
-    """The English stem of each word, as the index has it; an empty text for a stop word. Kept for the process's life."""
+    """The English stem of each word, as the index has it; an empty text for a stop word. Kept for good."""
     unknown = [word for word in words if word not in _stems]
     if unknown:
         if len(_stems) > 20_000:
@@ -215,9 +217,10 @@ def _coverage(shelf: Shelf, position: int, asked: set[str]) -> float:
     )
 
 
-def _scores(wanted: list[Wanted]) -> dict[object, float]:
+def _scores(wanted: list[Wanted]) -> dict[UUID, float]:
     """Score by key of the `MOST_FOUND` best models."""
-    terms, parameters = [], []
+    terms: list[str] = []
+    parameters: list[Any] = []
     for each in wanted:
         terms.append(
             "%s * GREATEST("

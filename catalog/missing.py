@@ -17,7 +17,7 @@ class NoSuchModel(Missing):
 
 
 def find_model(slug: str) -> Model:
-    """The model with `slug`, or the one that a route of that name leads to. Raises `NoSuchModel` with the nearest names."""
+    """The model with `slug`, or the one that a route of that name leads to. Raises `NoSuchModel` with near names."""
     rows = Model.objects.defer("embedding", "search_vector", "search_text")
     found = rows.filter(slug=slug).first()
     if found is None:

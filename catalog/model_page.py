@@ -37,7 +37,7 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
     tab = tab if tab in TABS else "overview"
     routes = list(found.routes.all())
     routes.sort(key=lambda route: (not route.is_enabled, len(route.slug), route.slug))
-    stands = standing.standing_of(request.user, [found])[found.pk]  # type: ignore[list-item,arg-type]
+    stands = standing.standing_of(request.user, [found])[found.pk]  # type: ignore[arg-type]
     may_manage = request.user.has_perm("catalog.manage_catalog")
     context = {
         "model": found,
@@ -72,7 +72,7 @@ def _deployments(request: HttpRequest, found: Model, routes: list[Route], stands
     serving = set(
         RouteTarget.objects.filter(route__model=found, route__is_enabled=True).values_list("deployment_id", flat=True)
     )
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "deployment": each,
             "price": next(iter(prices.get(each.pk, [])), None),

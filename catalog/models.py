@@ -86,8 +86,8 @@ class Model(models.Model):
     listed_at = models.DateTimeField(default=timezone.now)
     is_pinned = models.BooleanField(default=False, help_text="a start for newcomers; listed first")
     source = models.CharField(max_length=60, default=PLATFORM_TEAM, help_text="who put it into the catalog")
-    # Slugs of the providers that offer it, and the calls of the last 30 days (told by `usage`), kept here so that lists,
-    # facets and sorting need no join.
+    # Slugs of the providers that offer it, and the calls of the last 30 days (told by `usage`), kept here so that
+    # lists, facets and sorting need no join.
     provider_slugs = ArrayField(models.CharField(max_length=80), default=list, blank=True)
     recent_calls = models.PositiveIntegerField(default=0)
     # The cheapest effective price per million tokens, written by usage.prices when a price changes.

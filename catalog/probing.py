@@ -1,8 +1,9 @@
-"""Ask an endpoint which models it serves (`GET <base>/models`), and say clearly what is wrong when it does not answer so.
+"""Ask an endpoint which models it serves (`GET <base>/models`), and say clearly what is wrong when it does not
+answer so.
 
-Only platform people get here, yet the address is theirs to type: the scheme is http or https, no user name is in it, addresses
-of the link itself (where clouds keep their instances' secrets) are refused, a credential does not travel in clear over public
-networks, redirects are not followed, time and size are limited.
+Only platform people get here, yet the address is theirs to type: the scheme is http or https, no user name is in it,
+addresses of the link itself (where clouds keep their instances' secrets) are refused, a credential does not travel
+in clear over public networks, redirects are not followed, time and size are limited.
 """
 
 from __future__ import annotations

@@ -63,7 +63,8 @@ def connect_suggested(*, slug: str, by: Any) -> Provider:
 
 
 def connect(*, name: str, base_url: str, credential: str, by: Any, slug: str = "", region: str = "") -> Provider:
-    """Connect an OpenAI-compatible endpoint, after it has answered. `slug` names a provider that the catalog lists already.
+    """Connect an OpenAI-compatible endpoint, after it has answered. `slug` names a provider that the catalog lists
+    already.
 
     Raises the refusals of `catalog.probing`, and `NameIsTaken`.
     """

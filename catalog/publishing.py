@@ -1,4 +1,4 @@
-"""Publish what a connected provider serves: a deployment, the route that leads to it, its price; turn routes on and off."""
+"""Publish what a connected provider serves: a deployment, the route to it, its price; turn routes on and off."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Rate:
 
 
 def likely_model(provider: Provider, upstream: str) -> Model | None:
-    """The model of the catalog that a provider's name probably means: listed there already, else by the naming rules."""
+    """The model of the catalog that a provider's name probably means: already listed, else by the naming rules."""
     listed = (
         Deployment.objects.filter(provider=provider, upstream_name=upstream).select_related("version__model").first()
     )
@@ -61,7 +61,8 @@ def likely_model(provider: Provider, upstream: str) -> Model | None:
 
 @transaction.atomic
 def deploy(*, provider: Provider, upstream: str, model: Model | None, new_name: str = "", by: Any) -> Deployment:
-    """A deployment of `model` (or of a new model called `new_name`) at `provider`; the one that is there is taken as it is.
+    """A deployment of `model` (or of a new model called `new_name`) at `provider`; the one that is there is taken as
+    it is.
 
     Raises `NotConnected` and `Invalid`.
     """
@@ -97,7 +98,8 @@ def deploy(*, provider: Provider, upstream: str, model: Model | None, new_name: 
 
 @transaction.atomic
 def publish_route(*, model: Model, deployment: Deployment, slug: str, by: Any, rate: Rate | None = None) -> Route:
-    """Let `slug` lead to `deployment`, turned on; with `rate` its price is set. Publishing the same again changes nothing.
+    """Let `slug` lead to `deployment`, turned on; with `rate` its price is set. Publishing the same again changes
+    nothing.
 
     Raises `Invalid`, `NotConnected` and `RouteBelongsElsewhere`.
     """

@@ -1,7 +1,7 @@
 """Answer a question to the catalog: by words and by meaning, fused by reciprocal rank, filtered, counted, ordered.
 
-The one place lists, the API, the palette and the CSV export ask. The catalog is the same for everybody who is signed in; what
-differs by person is their standing, which the filter "granted to me" reads through `catalog.standing`.
+The one place lists, the API, the palette and the CSV export ask. The catalog is the same for everybody who is signed
+in; what differs by person is their standing, which the filter "granted to me" reads through `catalog.standing`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import connection
 
 from catalog.embedding import embed_query
@@ -11,11 +13,12 @@ MOST_FOUND = 100
 _LEAST = 0.15  # cosine similarity below which two texts have nothing to say to each other
 _KEEP = 0.55  # of the best similarity
 
-# The index looks at 40 neighbours unless told; the settings hold for this statement, and are made before the scan begins
-# because the planner evaluates a condition without columns first.
+# The index looks at 40 neighbours unless told; the settings hold for this statement, and are made before the scan
+# begins because the planner evaluates a condition without columns first.
 _NEAREST = """
 SELECT id, embedding <=> %(meaning)s::vector AS distance FROM catalog_model
-WHERE (SELECT set_config('hnsw.ef_search', '200', true) || set_config('hnsw.iterative_scan', 'strict_order', true)) <> ''
+WHERE (SELECT set_config('hnsw.ef_search', '200', true)
+            || set_config('hnsw.iterative_scan', 'strict_order', true)) <> ''
   {among}
 ORDER BY embedding <=> %(meaning)s::vector LIMIT %(most)s
 """
@@ -23,7 +26,7 @@ ORDER BY embedding <=> %(meaning)s::vector LIMIT %(most)s
 
 def find(shelf: Shelf, text: str, *, among: int | None = None) -> list[int]:
     """Positions on the shelf of the models nearest to `text`; with `among`, only of that mask."""
-    values = {"meaning": str(list(embed_query(text))), "most": MOST_FOUND}
+    values: dict[str, Any] = {"meaning": str(list(embed_query(text))), "most": MOST_FOUND}
     if among is not None:
         values["keys"] = [shelf.items[position].pk for position in shelf.members(among)]
     with connection.cursor() as cursor:

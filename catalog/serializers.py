@@ -26,9 +26,9 @@ class ModelSerializer(serializers.ModelSerializer[Model]):
     class Meta:
         model = Model
         fields = [
-            "slug", "name", "developer", "purpose", "kind", "licence", "capabilities", "modalities_in", "modalities_out",
-            "context_tokens", "max_output_tokens", "status", "deprecated_on", "released_on", "is_pinned", "input_price",
-            "output_price", "price_currency", "providers", "recent_calls", "standing",
+            "slug", "name", "developer", "purpose", "kind", "licence", "capabilities", "modalities_in",
+            "modalities_out", "context_tokens", "max_output_tokens", "status", "deprecated_on", "released_on",
+            "is_pinned", "input_price", "output_price", "price_currency", "providers", "recent_calls", "standing",
         ]  # fmt: skip
 
     def get_standing(self, model: Model) -> dict[str, Any]:
@@ -97,8 +97,8 @@ class ProviderSerializer(serializers.ModelSerializer[Provider]):
     class Meta:
         model = Provider
         fields = [
-            "slug", "name", "website", "dialect", "base_url", "region", "is_connected", "has_credential", "connected_at",
-            "tested_at", "test_result",
+            "slug", "name", "website", "dialect", "base_url", "region", "is_connected", "has_credential",
+            "connected_at", "tested_at", "test_result",
         ]  # fmt: skip
 
     def get_has_credential(self, provider: Provider) -> bool:
@@ -141,13 +141,13 @@ class ImportRunSerializer(serializers.ModelSerializer[ImportRun]):
 
 class FacetValueSerializer(serializers.Serializer[Any]):
     value = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a field of that name, not the base class's own label
     count = serializers.IntegerField()
 
 
 class FacetSerializer(serializers.Serializer[Any]):
     key = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     values = FacetValueSerializer(many=True)
 
 
@@ -163,7 +163,7 @@ class ModelPageSerializer(serializers.Serializer[Any]):
 
 
 class FactRowSerializer(serializers.Serializer[Any]):
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     differs = serializers.BooleanField()
     values = serializers.ListField(child=serializers.JSONField())
     best = serializers.ListField(child=serializers.BooleanField())

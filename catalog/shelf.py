@@ -1,8 +1,8 @@
 """The shelf: what lists need of every model, held in memory for one edition of the catalog.
 
-Facets are counted on bit masks, one bit a model: a count is one `&` and one population count, so every facet can be counted
-with all other filters applied, at any size the catalog will have, without asking the database. Each process builds its own
-shelf when it meets a new edition (about 150 ms at 10,000 models).
+Facets are counted on bit masks, one bit a model: a count is one `&` and one population count, so every facet can be
+counted with all other filters applied, at any size the catalog will have, without asking the database. Each process
+builds its own shelf when it meets a new edition (about 150 ms at 10,000 models).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where a person stands with a model: granted, asked for, to be asked for, or not to be had here.
 
-The catalog does not know grants: a floor above registers who answers (`register`). Until then everything that is served has to
-be requested.
+The catalog does not know grants: a floor above registers who answers (`register`). Until then everything that is
+served has to be requested.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Cut model names into the pieces people type, the same for names and for searches.
 
-`gpt-4o-mini` becomes `gpt`, `4o`, `mini`; `qwen2.5-coder-7b` also `qwen`, `2.5`; neighbours are joined as well (`gpt4o`), so
-that it does not matter where somebody puts a hyphen or a blank.
+`gpt-4o-mini` becomes `gpt`, `4o`, `mini`; `qwen2.5-coder-7b` also `qwen`, `2.5`; neighbours are joined as well
+(`gpt4o`), so that it does not matter where somebody puts a hyphen or a blank.
 """
 
 from __future__ import annotations

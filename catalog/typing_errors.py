@@ -1,7 +1,7 @@
 """Find the words that somebody may have meant: one slip in a word of four letters or more, two from eight on.
 
-Slips are a letter too many, too few, wrong, or two changed places (after Damerau). Candidates come from words with letters
-left out (the "symmetric delete" index), so a look-up touches a few entries instead of every word.
+Slips are a letter too many, too few, wrong, or two changed places (after Damerau). Candidates come from words with
+letters left out (the "symmetric delete" index), so a look-up touches a few entries instead of every word.
 """
 
 from __future__ import annotations

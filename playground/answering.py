@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from gateway.calls import Caller, CallSummary, open_call
 
+from gateway.calls import Caller, CallSummary, open_call
 from playground.asking import Planned
 from playground.columns import Column
 from playground.markdown import Growing

@@ -10,9 +10,9 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.html import escape
 from django.views.decorators.http import require_GET, require_POST
-from gateway.calls import Caller
 from structlog.contextvars import get_contextvars
 
+from gateway.calls import Caller
 from playground import running
 from playground.asking import AskedAlready, Plan, ask, ask_again
 from playground.blinding import letter

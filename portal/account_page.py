@@ -19,7 +19,7 @@ def _zones() -> list[tuple[str, str]]:
     return [("UTC", "UTC (the browser's own zone is used on screen)"), *((z, z.replace("_", " ")) for z in named)]
 
 
-class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+class AccountForm(forms.ModelForm):
     """What a person may say about themselves."""
 
     time_zone = forms.ChoiceField(
@@ -49,4 +49,4 @@ def account(request: HttpRequest) -> HttpResponse:
 
 def _own(request: HttpRequest) -> User:
     # A copy from the database: a refused form must not change the person that the rest of the page shows.
-    return User.objects.get(pk=request.user.pk)
+    return User.objects.get(username=request.user.get_username())

@@ -50,7 +50,7 @@ class SignInRequired(LoginRequiredMiddleware):
     keeps what was typed, and goes on (`static/js/session.js`).
     """
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseBase:
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseBase:  # type: ignore[override]  # 401 too
         if request.headers.get("HX-Request") or request.headers.get("X-Requested-With") == "XMLHttpRequest":
             response = HttpResponse("Your session has ended. Sign in and try again.", status=401)
             response["Cache-Control"] = "no-store"

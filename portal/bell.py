@@ -71,7 +71,7 @@ def switcher(request: HttpRequest) -> HttpResponse:
         "environments": rows[:MAX_CHOICES],
         "more": len(rows) > MAX_CHOICES,
         "text": text,
-        "chosen": (chosen(request) or {}).get("path"),
+        "chosen": (chosen(request) or {"path": None})["path"],
     }
     return render(request, template, context)
 

@@ -26,7 +26,7 @@ DATA_FOLDER = Path(env.str("ATRIUM_DATA", str(BASE_DIR / ".atrium"))).expanduser
 PORT = env.int("PORT", 8000)
 PUBLIC_URL = env.str("ATRIUM_PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 
-DEFAULT_SECRET_KEY = "atrium-demonstration-only-secret-not-for-production"
+DEFAULT_SECRET_KEY = "atrium-demonstration-only-secret-not-for-production"  # noqa: S105
 SECRET_KEY = env.str("SECRET_KEY", "") or addresses.local_secret(DATA_FOLDER) or DEFAULT_SECRET_KEY
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])

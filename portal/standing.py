@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, Exists, OuterRef, Q
@@ -18,10 +20,10 @@ class Standing:
         self.user = user
 
     @cached_property
-    def _row(self) -> dict[str, int | bool]:
+    def _row(self) -> Mapping[str, Any]:
         if not isinstance(self.user, User):
             return {"unread": 0, "seated": False, "member": False}
-        row: dict[str, int | bool] = (
+        return (
             User.objects.filter(pk=self.user.pk)
             .annotate(
                 unread=Count("notifications", filter=Q(notifications__read_at=None)),
@@ -31,7 +33,6 @@ class Standing:
             .values("unread", "seated", "member")
             .get()
         )
-        return row
 
     @property
     def unread(self) -> int:

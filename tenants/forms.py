@@ -38,7 +38,7 @@ class OnceForm(VerbForm):
 class PersonField(forms.CharField):
     """An existing, active person by user name or e-mail."""
 
-    def clean(self, value: Any) -> User | None:  # type: ignore[override]  # a person is what this text stands for
+    def clean(self, value: Any) -> User | None:  # a person is what this text stands for
         text = super().clean(value)
         if not text:
             return None

@@ -1,7 +1,7 @@
 """The cast of the tests: two tenants, people of every role, a route at a provider. Made with the real verbs.
 
-`acme` has Olivia (owner), Dev (developer) and Vera (viewer); `globex` has Greta (owner). Pat is of the platform team, Fin
-of FinOps, Ada an auditor, Rita and Rob sit on the risk board; Ned is new and belongs nowhere.
+`acme` has Olivia (owner), Dev (developer) and Vera (viewer); `globex` has Greta (owner). Pat is of the platform
+team, Fin of FinOps, Ada an auditor, Rita and Rob sit on the risk board; Ned is new and belongs nowhere.
 """
 
 from __future__ import annotations

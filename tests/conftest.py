@@ -1,10 +1,16 @@
 """Fixtures that every test may use."""
 
+from typing import Any
+
 import pgtrigger
 import pytest
+from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.cast import Cast
+
+# What migrations made of the code itself. A served Atrium keeps it in memory, as it never changes while one runs.
+KEPT_TABLES = {"django_content_type", "auth_permission"}
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +19,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with django_db_blocker.unblock():
         uris = [f"{m._meta.label}:{t.name}" for m, t in pgtrigger.registered() if t.name == "never_truncated"]
         pgtrigger.disable(*uris)
+    sql_flush = connection.ops.sql_flush
+
+    def keeping(style: Any, tables: list[str], **options: Any) -> list[str]:
+        return sql_flush(style, [table for table in tables if table not in KEPT_TABLES], **options)
+
+    connection.ops.sql_flush = keeping
 
 
 @pytest.fixture

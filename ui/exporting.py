@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from itertools import batched
-from typing import Any
+from typing import Any, cast
 
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
@@ -25,8 +25,8 @@ class CsvResponse(StreamingHttpResponse):
     """Streams under ASGI too, where Django would gather the whole of a list before it sends the first line."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        parts = iter(self.streaming_content)
-        while (part := await sync_to_async(next)(parts, None)) is not None:
+        parts = iter(cast(Iterator[bytes], self.streaming_content))
+        while (part := await sync_to_async(lambda: next(parts, None))()) is not None:
             yield part
 
 

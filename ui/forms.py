@@ -29,7 +29,7 @@ def control(field: BoundField, label: str = "") -> str:
     """
     widget = field.field.widget
     own = widget.attrs.get("class", "")
-    attrs = {"class": f"{control_class(widget)} {own}".strip()}
+    attrs: dict[str, str | bool] = {"class": f"{control_class(widget)} {own}".strip()}
     if isinstance(widget, widgets.Textarea) and widget.attrs.get("rows") == "10":  # Django's default
         attrs["rows"] = "4"
     if _letters(str(widget.attrs.get("placeholder", ""))) in {_letters(label), _letters(str(field.label))}:

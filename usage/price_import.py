@@ -1,7 +1,7 @@
 """Make the effective prices agree with those a catalog import read, in a few statements.
 
-A price of another source than an import (the platform team set it) stays as it is. A changed price ends today's and begins
-a new one; prices with a stated first day become history.
+A price of another source than an import (the platform team set it) stays as it is. A changed price ends today's and
+begins a new one; prices with a stated first day become history.
 """
 
 from __future__ import annotations

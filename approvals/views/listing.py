@@ -8,7 +8,6 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
-from ui.exporting import csv_response
 
 from approvals.listing import Asked, find
 from approvals.models import Request
@@ -18,6 +17,7 @@ from approvals.states import State
 from approvals.subjects import kind_of, kinds
 from approvals.viewer import viewer_of
 from tenants.models import Tenant, User
+from ui.exporting import csv_response
 
 PAGE_SIZE = 50
 MAX_TENANT_CHIPS = 12
@@ -28,7 +28,7 @@ def mine(request: HttpRequest) -> HttpResponse:
     """Requests that the person may see, by their filters."""
     viewer, asked = viewer_of(request), Asked.read(request.GET)
     page = Paginator(find(viewer, asked), PAGE_SIZE).get_page(request.GET.get("page"))
-    shown = {row.tenant_id for row in page}
+    shown = {row.tenant_id for row in page if row.tenant_id}
     tenants = Tenant.objects.filter(pk__in=shown).order_by("name")[:MAX_TENANT_CHIPS]
     context = {
         "asked": asked,

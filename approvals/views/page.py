@@ -39,7 +39,8 @@ def cast_vote(request: HttpRequest, number: int) -> HttpResponse:
     """Approve or refuse in the stage that is open."""
     viewer, form = viewer_of(request), VoteForm(request.POST)
     found = find_request(viewer, number)
-    review = found.reviews.select_related("board", "request").filter(pk=_uuid(request.POST.get("review"))).first()
+    key = _uuid(request.POST.get("review"))
+    review = found.reviews.select_related("board", "request").filter(pk=key).first() if key else None
     if review is None:
         raise Missing("There is no such review of this request.")
     if not form.is_valid():

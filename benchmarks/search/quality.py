@@ -1,9 +1,10 @@
 """How well search finds what people want: nDCG@10 of the hybrid beside words alone and meaning alone.
 
-`judged.json` holds the queries, each with what its asker wants in a sentence and the entries that satisfy it: 3 exactly that, 2
-good, 1 of some use. Judgements were made from names and facts of the imported catalog, before any ranking was looked at.
-Gain is 2^grade - 1, discount log2(rank + 1), the ideal ranking is the judged one (Järvelin and Kekäläinen, TOIS 2002).
-Run: `python -m benchmarks.search.quality` (`--worst` lists the queries the hybrid serves worst).
+`judged.json` holds the queries, each with what its asker wants in a sentence and the entries that satisfy it: 3
+exactly that, 2 good, 1 of some use. Judgements were made from names and facts of the imported catalog, before any
+ranking was looked at. Gain is 2^grade - 1, discount log2(rank + 1), the ideal ranking is the judged one (Järvelin
+and Kekäläinen, TOIS 2002). Run: `python -m benchmarks.search.quality` (`--worst` lists the queries the hybrid serves
+worst).
 """
 
 from __future__ import annotations
@@ -84,9 +85,8 @@ def report(measured: dict[str, list[tuple[dict[str, Any], float]]], *, worst: bo
         others = {name: {query["query"]: score for query, score in rows} for name, rows in measured.items()}
         for query, score in sorted(measured["hybrid"], key=lambda each: each[1])[:25]:
             text = query["query"]
-            print(
-                f"{score:.2f} words {others['words alone'][text]:.2f} meaning {others['meaning alone'][text]:.2f}  {text}"
-            )
+            words, meaning = others["words alone"][text], others["meaning alone"][text]
+            print(f"{score:.2f} words {words:.2f} meaning {meaning:.2f}  {text}")
 
 
 def main() -> None:

@@ -271,9 +271,11 @@ def local_model() -> ModelDraft:
         fields={
             "name": "SmolLM2 135M Instruct",
             "developer": "Hugging Face",
-            "purpose": "Very small chat model that runs on this installation: for trying things out and for tests, not for facts.",
-            "description": "SmolLM2 is a family of compact language models (135M, 360M and 1.7B parameters). The smallest one "
-            "follows simple instructions in English, rewrites and summarises short texts. It is often wrong about facts.",
+            "purpose": "Very small chat model that runs on this installation: "
+            "for trying things out and for tests, not for facts.",
+            "description": "SmolLM2 is a family of compact language models (135M, 360M and 1.7B parameters). "
+            "The smallest one follows simple instructions in English, rewrites and summarises short texts. "
+            "It is often wrong about facts.",
             "mode": "chat",
             "licence": "Apache-2.0",
             "capabilities": capabilities,
@@ -294,5 +296,6 @@ def local_model() -> ModelDraft:
             FactDraft("parameters", "135M", NAME_ITSELF),
             FactDraft("served by", "this installation's own model server", PLATFORM_TEAM),
         ],
-        related="local own on-premises data stays here private offline try test tiny small summarise rewrite free of contract",
+        related="local own on-premises data stays here private offline try test tiny small summarise rewrite "
+        "free of contract",
     )

@@ -1,7 +1,7 @@
 """Read what is known of models from the vendored model map, and decide what to believe where reports differ.
 
-The maker's own statement comes first. Without one, a number is the one most reports give (of equals the smaller: promising
-less is the safer error) and a capability is there when at least half of the reports name it.
+The maker's own statement comes first. Without one, a number is the one most reports give (of equals the smaller:
+promising less is the safer error) and a capability is there when at least half of the reports name it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Decide under which licence a model's weights are published, where its makers' model cards leave no doubt.
 
-Only families whose card states one licence for every size are listed; the others stay without one rather than with a guess.
-A model whose weights were never published has the licence `Proprietary`, by its maker.
+Only families whose card states one licence for every size are listed; the others stay without one rather than with a
+guess. A model whose weights were never published has the licence `Proprietary`, by its maker.
 """
 
 from __future__ import annotations

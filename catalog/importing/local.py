@@ -17,8 +17,8 @@ from catalog.models import PLATFORM_TEAM, Change, Deployment, Fact, Model, Model
 LOCAL_PROVIDER = "local"
 UPSTREAM = "SmolLM2-135M-Instruct"
 
-# Three names for one deployment. A route is what is granted, limited and billed: whoever may try the model in development has
-# not thereby been allowed to answer customers with it.
+# Three names for one deployment. A route is what is granted, limited and billed: whoever may try the model in
+# development has not thereby been allowed to answer customers with it.
 ROUTES = {
     "smollm2": "The local model, for trying things out.",
     "smollm2-batch": "The same local model for jobs that can wait, so that their use is granted and billed apart.",
@@ -27,7 +27,7 @@ ROUTES = {
 
 
 def write() -> tuple[Model, PricedOffer]:
-    """The local model with its routes (made when they are missing, otherwise left as they are) and its internal price."""
+    """The local model with its routes (made when missing, otherwise left as they are) and its internal price."""
     draft = local_model()
     provider, _ = Provider.objects.get_or_create(
         slug=LOCAL_PROVIDER,

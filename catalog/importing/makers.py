@@ -1,7 +1,7 @@
 """Decide who made a model: from the vendor written before its name, else from the family its name belongs to.
 
-A vendor table is a statement of fact (organisation names as used on model hubs); a family rule is only here when the family
-name is its maker's own. Anything else has no maker, and stays apart from what has one.
+A vendor table is a statement of fact (organisation names as used on model hubs); a family rule is only here when the
+family name is its maker's own. Anything else has no maker, and stays apart from what has one.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ VENDORS: dict[str, str] = {
     "sophosympatheia": "sophosympatheia", "speakleash": "SpeakLeash", "stepfun": "StepFun",
     "swiss-ai": "Swiss AI Initiative", "teknium": "Teknium", "tencent": "Tencent", "thedrummer": "TheDrummer",
     "thinkingmachines": "Thinking Machines Lab", "thudm": "Z.ai", "together": "Together AI",
-    "togethercomputer": "Together AI", "tngtech": "TNG", "typesafe": "TypeSafe", "ricursiveai": "Ricursive", "ricursive-ai": "Ricursive",
-    "nothingiisreal": "nothingiisreal", "undi95": "Undi95", "upstage": "Upstage",
+    "togethercomputer": "Together AI", "tngtech": "TNG", "typesafe": "TypeSafe", "ricursiveai": "Ricursive",
+    "ricursive-ai": "Ricursive", "nothingiisreal": "nothingiisreal", "undi95": "Undi95", "upstage": "Upstage",
     "utter-project": "UTTER", "voyage": "Voyage AI", "wizardlm": "WizardLM", "writer": "Writer", "x-ai": "xAI",
     "xai": "xAI", "xiaomi": "Xiaomi", "xiaomimimo": "Xiaomi", "z-ai": "Z.ai", "zai": "Z.ai", "zai-org": "Z.ai",
 }  # fmt: skip

@@ -1,9 +1,9 @@
 """Decide which model a provider's name means: the canonical name, its version, and what kind of offer it is.
 
 Providers write `global.anthropic.claude-sonnet-4-5-20250929-v1:0`, `anthropic/claude-sonnet-4.5:batch` and
-`claude-sonnet-4-5` for one model. The rules below take away what is the provider's (vendor, region, release date, number
-format of the weights, kind of offer) and keep what is the model's. They lean to splitting: a wrong split hides a price, a
-wrong merge tells a lie (`docs/decisions/0002-one-model-many-offers.md`).
+`claude-sonnet-4-5` for one model. The rules below take away what is the provider's (vendor, region, release date,
+number format of the weights, kind of offer) and keep what is the model's. They lean to splitting: a wrong split hides a
+price, a wrong merge tells a lie (`docs/decisions/0002-one-model-many-offers.md`).
 """
 
 from __future__ import annotations
@@ -121,9 +121,9 @@ def _take_vendor(provider: str, text: str) -> tuple[str, str]:
     if before and not maker and provider in makers.HUBS:
         maker = before[-1]
     dotted, dot, rest = text.partition(".")
-    if dot and not maker and (provider == "aws" or rest.startswith(("claude", "llama", "nova", "titan"))):
-        if found := makers.vendor(dotted):
-            text, maker = rest, found
+    may_be_dotted = dot and not maker and (provider == "aws" or rest.startswith(("claude", "llama", "nova", "titan")))
+    if may_be_dotted and (found := makers.vendor(dotted)):
+        text, maker = rest, found
     if provider == "aws":
         text = _BEDROCK_REVISION.sub("", re.sub(r"-v0:(\d)$", r"-v0.\1", text))
         if text.startswith("gpt-oss"):

@@ -1,7 +1,7 @@
 """Read what providers ask for their models from the installed package `genai-prices`, as of one moment.
 
-Of conditional prices the one in force is taken; of tiered ones the base. What is left out (tiers, batch rates, units other
-than text tokens) is kept beside it as notes, so that nothing published is lost.
+Of conditional prices the one in force is taken; of tiered ones the base. What is left out (tiers, batch rates, units
+other than text tokens) is kept beside it as notes, so that nothing published is lost.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def _notes(model: types.ModelInfo, price: types.ModelPrice, now: dt.datetime) ->
         notes["by_time_of_day"] = "The provider asks other prices at other hours (UTC); this is the one at import."
     if model.price_comments:
         notes["comment"] = model.price_comments
-    return json.loads(json.dumps(notes, sort_keys=True))  # type: ignore[no-any-return]
+    return json.loads(json.dumps(notes, sort_keys=True))
 
 
 def _written(value: Decimal | types.TieredPrices) -> Any:

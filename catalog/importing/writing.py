@@ -1,8 +1,8 @@
 """Make the catalog agree with the drafts, in few statements, and tell what changed.
 
 Only what an import brought may an import change: models, deployments and providers of the platform team are left alone,
-except that an import adds deployments to them. What is no longer listed is marked as gone, never deleted: grants, prices and
-calls point to it.
+except that an import adds deployments to them. What is no longer listed is marked as gone, never deleted: grants,
+prices and calls point to it.
 """
 
 from __future__ import annotations

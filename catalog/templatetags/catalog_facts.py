@@ -23,8 +23,10 @@ class Shape:
 @register.filter
 def fact_shape(value: Any) -> Shape:
     """The shape of a fact's value."""
-    if isinstance(value, bool) or value is None:
-        return Shape("text", {True: "yes", False: "no"}.get(value, "—"))  # type: ignore[call-overload]
+    if value is None:
+        return Shape("text", "—")
+    if isinstance(value, bool):
+        return Shape("text", "yes" if value else "no")
     if isinstance(value, int | float):
         return Shape("number", value)
     if isinstance(value, list):

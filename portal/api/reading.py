@@ -77,7 +77,7 @@ def parts() -> list[Part]:
 def _operation(path: str, method: str, facts: dict[str, Any], document: dict[str, Any]) -> Operation:
     body = _media(facts.get("requestBody", {}))
     answers = facts.get("responses", {})
-    good = next((answers[status] for status in sorted(answers) if status.startswith("2")), {})
+    good: dict[str, Any] = next((answers[status] for status in sorted(answers) if status.startswith("2")), {})
     text = facts.get("description", "").strip()
     title, _, rest = text.partition("\n")
     body_example = _example(body, document) if body else None
@@ -114,7 +114,7 @@ def _kind(schema: dict[str, Any]) -> str:
 
 def _media(holder: dict[str, Any]) -> dict[str, Any]:
     content = holder.get("content", {})
-    return dict(next(iter(content.values()), {}).get("schema", {}))
+    return dict(next(iter(content.values()), {"schema": {}}).get("schema", {}))
 
 
 def _example(schema: dict[str, Any], document: dict[str, Any], depth: int = 0) -> Any:

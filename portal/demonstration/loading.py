@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 
 from audit.record import Actor, record
@@ -37,7 +39,7 @@ def load() -> dict[str, int]:
     environments = teams.create(users, by=LOADER)
     requests.create(users, environments)
     written = calls.write(users, environments)
-    counts = {"people": len(users), "tenants": len(teams.TEAMS), "calls": written}
+    counts: dict[str, Any] = {"people": len(users), "tenants": len(teams.TEAMS), "calls": written}
     record("demonstration.loaded", by=LOADER, **counts)
     return counts
 

@@ -6,6 +6,9 @@ are not erased, for then the real record would be false: they stay as accounts t
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
@@ -25,7 +28,7 @@ def remove() -> dict[str, int]:
     """Remove everything and count it."""
     tenants = Tenant.objects.filter(is_demonstration=True)
     users = User.objects.filter(is_demonstration=True)
-    counts = {"calls": Call.objects.filter(is_demonstration=True).count(), "tenants": tenants.count()}
+    counts: dict[str, Any] = {"calls": Call.objects.filter(is_demonstration=True).count(), "tenants": tenants.count()}
     _end_sessions(set(users.values_list("pk", flat=True)))
     Call.objects.filter(is_demonstration=True)._raw_delete("default")
     Rollup.objects.filter(is_demonstration=True)._raw_delete("default")
@@ -43,7 +46,7 @@ def remove() -> dict[str, int]:
         user.set_unusable_password()
         user.is_active, user.is_demonstration = False, False
         user.save(update_fields=["password", "is_active", "is_demonstration"])
-        for rows in (user.appointments, user.seats, user.personal_tokens):  # type: ignore[attr-defined]
+        for rows in (user.appointments, user.seats, user.personal_tokens):
             rows.all().delete()
     counts["people"] = User.objects.filter(is_demonstration=True).count()
     counts["people_kept"] = len(kept)
@@ -55,8 +58,8 @@ def remove() -> dict[str, int]:
     return counts
 
 
-def _named_in_real_records(users: models.QuerySet[User]) -> set[object]:
-    kept: set[object] = set()
+def _named_in_real_records(users: models.QuerySet[User]) -> set[UUID]:
+    kept: set[UUID] = set()
     for rows, column in (
         (Call.objects.all(), "user"),
         (Rollup.objects.all(), "user"),

@@ -74,7 +74,7 @@ def found(inside: Inside, *, q: str = "", state: str = "", environment: str = ""
             | Q(created_by__username=word)
             | Q(environment__project__slug=word)
         )
-    return rows  # type: ignore[no-any-return]
+    return rows
 
 
 @require_http_methods(["GET", "POST"])

@@ -34,7 +34,16 @@ def tenant_list(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     if request.GET.get("format") == "csv":
         head = ("name", "slug", "cost centre", "my role", "members", "projects", "created at", "archived at")
         lines: Any = (
-            (t.name, t.slug, t.cost_centre, t.role or "", t.members, t.projects_count, t.created_at, t.archived_at)
+            (
+                t.name,
+                t.slug,
+                t.cost_centre,
+                vars(t)["role"] or "",
+                vars(t)["members"],
+                vars(t)["projects_count"],
+                t.created_at,
+                t.archived_at,
+            )
             for t in ordered
         )
         return csv_response("atrium-tenants.csv", head, lines)
@@ -42,7 +51,8 @@ def tenant_list(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     paginator.count = rows.count()  # without the columns that only the shown rows need
     page = paginator.get_page(request.GET.get("page"))
     for tenant in page.object_list:
-        tenant.role_name = TENANT_ROLES[tenant.role].name if tenant.role in TENANT_ROLES else ""
+        role = vars(tenant)["role"]  # an annotation of `finding.tenants`
+        vars(tenant)["role_name"] = TENANT_ROLES[role].name if role in TENANT_ROLES else ""
     context = {
         "page": page,
         "sort": sort,

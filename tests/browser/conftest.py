@@ -9,7 +9,6 @@ After the test, a console error, an uncaught exception or a request to a foreign
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -23,15 +22,18 @@ from tests.browser.chromium import Watch, chromium
 from tests.browser.server import serving
 from tests.cast import Cast
 
-# Playwright keeps an event loop in this thread; the ORM is used between its calls, never inside them.
-os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-
 PATIENCE_MS = 8000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    with chromium() as opened:
+    """A Chromium for the tests of this folder, gone before others run.
+
+    Playwright keeps an event loop in this thread, beside which no other can run. The ORM is used between its calls,
+    never inside them.
+    """
+    with pytest.MonkeyPatch.context() as patch, chromium() as opened:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         yield opened
 
 

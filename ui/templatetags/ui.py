@@ -98,7 +98,7 @@ def html_attrs(attrs: Any) -> SafeString:
 
     Cotton's own `{{ attrs }}` trusts values bound with `:name=`; this does not.
     """
-    excluded = getattr(attrs, "_exclude_from_str", set())
+    excluded: set[str] = getattr(attrs, "_exclude_from_str", set())
     parts = []
     for name, value in attrs.items():
         if name in excluded or value is False or value is None:

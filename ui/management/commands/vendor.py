@@ -1,7 +1,7 @@
 """`manage.py vendor`: rebuild `static/vendor/` from its pinned manifest, or check that nothing in it was changed."""
 
 import argparse
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -10,7 +10,7 @@ from ui.vendoring import VendoringError, changed_files, refresh
 
 class Command(BaseCommand):
     help = "Fetch the pinned style sheets, scripts and icons again (needs npm), or check them with --check."
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
