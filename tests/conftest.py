@@ -19,12 +19,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with django_db_blocker.unblock():
         uris = [f"{m._meta.label}:{t.name}" for m, t in pgtrigger.registered() if t.name == "never_truncated"]
         pgtrigger.disable(*uris)
-    sql_flush = connection.ops.sql_flush
+    operations = type(connection.ops)  # the class, as Playwright's loop makes Django open a connection of its own
+    sql_flush = operations.sql_flush
 
-    def keeping(style: Any, tables: list[str], **options: Any) -> list[str]:
-        return sql_flush(style, [table for table in tables if table not in KEPT_TABLES], **options)
+    def keeping(self: Any, style: Any, tables: list[str], **options: Any) -> list[str]:
+        return sql_flush(self, style, [table for table in tables if table not in KEPT_TABLES], **options)
 
-    connection.ops.sql_flush = keeping
+    operations.sql_flush = keeping  # type: ignore[assignment, method-assign]
 
 
 @pytest.fixture
