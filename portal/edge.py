@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -9,6 +10,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from structlog.contextvars import get_contextvars
 
+from portal.api import problems
+from portal.outage import DatabaseAway, is_outage
 from refusals import Refusal
 
 
@@ -32,13 +35,13 @@ class RefusalMiddleware:
 
 def refusal_response(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     """The page (or, for htmx, the toast) that tells about `refusal`, with its status."""
-    if getattr(request, "htmx", False):
+    if request.headers.get("HX-Request") or request.headers.get("X-Requested-With") == "XMLHttpRequest":
         toast = {"level": "danger", "title": refusal.title, "text": refusal.sentence, "path": refusal.way_out}
         response: HttpResponse = JsonResponse(toast, status=refusal.status)
         response["HX-Reswap"] = "none"
-        return response
-    template = {403: "403.html", 404: "404.html"}.get(refusal.status, "portal/refusal.html")
-    response = render(request, template, {"refusal": refusal, **trace()}, status=refusal.status)
+    else:
+        template = {403: "403.html", 404: "404.html", 503: "503.html"}.get(refusal.status, "portal/refusal.html")
+        response = render(request, template, {"refusal": refusal, **trace()}, status=refusal.status)
     if refusal.retry_after_s is not None:
         response["Retry-After"] = str(max(1, round(refusal.retry_after_s)))
     return response
@@ -53,6 +56,12 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Whatever broke, wherever: a database that is away is told as such, and the API is told in its own form."""
+    is_away = is_outage(sys.exc_info()[1])
+    if request.path.startswith("/api/"):
+        return problems.away() if is_away else problems.broken()
+    if is_away:
+        return refusal_response(request, DatabaseAway())
     return render(request, "500.html", trace(), status=500)
 
 

@@ -124,10 +124,14 @@ COTTON_ISOLATE_BY_DEFAULT = True  # a component sees its parameters, never the p
 # --- database, queue, cache -------------------------------------------------------------------------------------
 DATABASE_URL = env.str("DATABASE_URL", "") or addresses.database_url(DATA_FOLDER)
 DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
+DATABASES["default"]["ENGINE"] = "portal.database"
 DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 5,
     **DATABASES["default"].get("OPTIONS", {}),
-    "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", 12), "timeout": 10},
+    # Between its attempts the pool pauses longer and longer, up to `reconnect_timeout`; a database comes back sooner.
+    "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", 12), "reconnect_timeout": 2},
 }
+DATABASE_PATIENCE_S = env.float("DATABASE_PATIENCE_S", 6.0)  # how long the first requests wait while it is restarted
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

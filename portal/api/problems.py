@@ -13,11 +13,14 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 from structlog.contextvars import get_contextvars
 
+from portal.outage import DatabaseAway, is_outage
 from refusals import Refusal
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
     """The problem document for `error`, or None when it is a defect of ours (then 500)."""
+    if is_outage(error):
+        error = DatabaseAway()
     if isinstance(error, Refusal):
         return _problem(
             error.status, error.title, error.sentence, error.code, error.retry_after_s, way_out=error.way_out,
@@ -54,14 +57,8 @@ def _problem(
     retry_after_s: float | None = None,
     **more: Any,
 ) -> Response:
-    document = {
-        "type": f"urn:atrium:problem:{code}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "request_id": get_contextvars().get("request_id", ""),
-        **{name: value for name, value in more.items() if value not in ("", None)},
+    document = _document(status, title, detail, code) | {
+        name: value for name, value in more.items() if value not in ("", None)
     }
     response = Response(document, status=status, content_type="application/problem+json")
     if retry_after_s is not None:
@@ -69,12 +66,38 @@ def _problem(
     return response
 
 
+def _document(status: int, title: str, detail: str, code: str) -> dict[str, Any]:
+    return {
+        "type": f"urn:atrium:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": get_contextvars().get("request_id", ""),
+    }
+
+
 @login_not_required
 def not_found(request: Any, exception: Exception | None = None) -> JsonResponse:
     """The problem document for an address under `/api/` that does not exist."""
-    return JsonResponse(
-        {"type": "urn:atrium:problem:not_found", "title": "Not Found", "status": 404, "code": "not_found",
-         "detail": "There is no such address in the API. See /api/docs/."},
-        status=404,
-        content_type="application/problem+json",
-    )  # fmt: skip
+    return _plain(404, "Not Found", "There is no such address in the API. See /api/docs/.", "not_found")
+
+
+def away() -> JsonResponse:
+    """The problem document for a database that went away before the API's own edge was reached."""
+    told = DatabaseAway()
+    response = _plain(told.status, told.title, told.sentence, told.code)
+    response["Retry-After"] = str(round(told.retry_after_s or 0))
+    return response
+
+
+def broken() -> JsonResponse:
+    """The problem document for a defect of ours."""
+    detail = "The fault was recorded. If you ask for help, quote the request_id."
+    return _plain(500, "Something went wrong on our side", detail, "internal_error")
+
+
+def _plain(status: int, title: str, detail: str, code: str) -> JsonResponse:
+    """A problem document outside of the API's views."""
+    document = _document(status, title, detail, code)
+    return JsonResponse(document, status=status, content_type="application/problem+json")

@@ -1,0 +1,34 @@
+"""A database that is away: which errors mean it, and what people are told while it lasts."""
+
+from __future__ import annotations
+
+from django.db import InterfaceError, OperationalError
+
+from refusals import Refusal
+
+RETRY_AFTER_S = 5.0
+# PostgreSQL's classes of SQLSTATE: 08 connection exception, 57P01 to 57P05 the server stops or starts, 53300 is full.
+STATES = ("08", "57P", "53300")
+
+
+class DatabaseAway(Refusal):
+    """Nothing can be read or kept at the moment."""
+
+    code = "database_unreachable"
+    status = 503
+    title = "Atrium cannot reach its database"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nothing that was saved is lost, and calls through the gateway go on. "
+            "What you just sent may not have been carried out; look before you send it again.",
+            retry_after_s=RETRY_AFTER_S,
+        )
+
+
+def is_outage(error: BaseException | None) -> bool:
+    """Whether `error` says that the database is away, not that it refused a statement (a deadlock, a full disk)."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state is None or state.startswith(STATES)
