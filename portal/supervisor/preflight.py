@@ -90,12 +90,13 @@ def end_leftovers(folder: Path) -> list[int]:
         for facts in parts.values()
         if facts.get("pid") and facts.get("ticks") and journal.started_ticks(facts["pid"]) == facts["ticks"]
     ]
-    deadline = time.time() + 8
-    for number in (signal.SIGINT, signal.SIGKILL):
-        for pid, ticks in left:
-            if journal.started_ticks(pid) == ticks:
-                os.kill(pid, number)
-        while time.time() < deadline and any(journal.started_ticks(pid) == ticks for pid, ticks in left):
+    # SIGQUIT is Postgres' immediate end, which takes its own processes along: after SIGKILL they could outlive it.
+    for number, patience_s in ((signal.SIGINT, 6.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 2.0)):
+        living = [(pid, ticks) for pid, ticks in left if journal.started_ticks(pid) == ticks]
+        for pid, _ in living:
+            os.kill(pid, number)
+        deadline = time.time() + patience_s
+        while time.time() < deadline and any(journal.started_ticks(pid) == ticks for pid, ticks in living):
             time.sleep(0.05)
     return [pid for pid, _ in left]
 
