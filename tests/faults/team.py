@@ -1,4 +1,4 @@
-"""A team inside a running installation, made from outside: `atrium shell -v 0 -c "from tests.faults import team; …"`."""
+"""A team inside a running installation, made from outside with `atrium shell -c "from tests.faults import team; …"`."""
 
 from __future__ import annotations
 

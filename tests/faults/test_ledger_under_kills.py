@@ -8,6 +8,7 @@ import re
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import psutil
@@ -46,6 +47,14 @@ def whole_since(memory: Memory, before: set[str]) -> bool:
     return {name.rsplit("-", 2)[0] for name in set(memory.whole) - before} == set(CLIENTS)
 
 
+def kill(installation: Installation, part: str) -> None:
+    """`kill -9` of a part, or of the one process that serves inside it."""
+    pid = until(lambda: installation.pid(part.split()[-1]), within_s=10, what=f"{part} runs")
+    if part.startswith("a process"):
+        (pid,) = (child.pid for child in psutil.Process(pid).children())
+    os.kill(pid, signal.SIGKILL)
+
+
 def rows(installation: Installation) -> list[Any]:
     with psycopg.connect(addresses.database_url(installation.data_folder)) as connection:
         return connection.execute(ROWS).fetchall()
@@ -61,12 +70,8 @@ def test_no_call_is_missing_or_doubled_when_every_part_is_killed_under_load(
     with Load(f"http://127.0.0.1:{installation.port}", made.stdout.split()[-1], CLIENTS) as memory:
         until(lambda: whole_since(memory, set()), within_s=30, what="calls go through")
         for part in ("web", "worker", "models", "postgres", "a process of web"):
-            before = set(memory.whole)
-            killed = until(lambda name=part.split()[-1]: installation.pid(name), within_s=10, what=f"{part} runs")
-            if part.startswith("a process"):
-                (killed,) = (child.pid for child in psutil.Process(killed).children())
-            os.kill(killed, signal.SIGKILL)
-            until(lambda: whole_since(memory, before), within_s=30, what=f"calls go through after {part} was killed")
+            kill(installation, part)
+            until(partial(whole_since, memory, set(memory.whole)), within_s=30, what=f"calls go through without {part}")
     until(
         lambda: rows_are_all_there(installation, memory), within_s=20, what="the journals are carried into the ledger"
     )
