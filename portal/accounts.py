@@ -18,13 +18,25 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
+from requests import RequestException
 
+from refusals import Refusal
 from tenants.models import User
 
 
 class AccountAdapter(DefaultAccountAdapter):
     """Sign-up is open in the demonstration or where the operator opened it; elsewhere people are invited."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "username_password_mismatch": "This user name and password do not belong together.",
+        "email_password_mismatch": "This e-mail address and password do not belong together.",
+        "too_many_login_attempts": (
+            "There were too many failed tries. Wait five minutes and try again, or reset the password."
+        ),
+        "account_inactive": "This account is switched off. Ask the platform team.",
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return settings.DEMONSTRATION or settings.OPEN_SIGNUP
@@ -41,6 +53,25 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         full = data.get("name") or f"{data.get('first_name') or ''} {data.get('last_name') or ''}".strip()
         user.display_name = str(full or "")[:120]
         return user
+
+
+class SignInServiceAway(Refusal):
+    """An organisation's own sign-in service does not answer, or not as the protocol says."""
+
+    code = "sign_in_service_unreachable"
+    status = 502
+    title = "Your organisation's sign-in service does not answer"
+
+
+def refusal_of_sign_on(request: HttpRequest, error: Exception) -> Refusal | None:
+    """What to tell when allauth could not speak with a sign-in service; None for any other error."""
+    if not request.path.startswith("/accounts/oidc/") or not isinstance(error, RequestException | KeyError):
+        return None
+    return SignInServiceAway(
+        "Nothing is wrong with your account. Try again in a minute, or sign in another way; "
+        "if it lasts, tell the platform team.",
+        way_out=reverse("account_login"),
+    )
 
 
 class SignInRequired(LoginRequiredMiddleware):

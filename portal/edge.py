@@ -10,8 +10,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from structlog.contextvars import get_contextvars
 
+from portal.accounts import refusal_of_sign_on
 from portal.api import problems
-from portal.outage import DatabaseAway, is_outage
+from portal.database.trouble import DatabaseAway, is_outage, unkeepable
 from refusals import Refusal
 
 
@@ -30,7 +31,10 @@ class RefusalMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        return refusal_response(request, exception) if isinstance(exception, Refusal) else None
+        refusal = exception if isinstance(exception, Refusal) else None
+        if refusal is None:
+            refusal = refusal_of_sign_on(request, exception) or unkeepable(exception)
+        return refusal_response(request, refusal) if refusal is not None else None
 
 
 def refusal_response(request: HttpRequest, refusal: Refusal) -> HttpResponse:
@@ -40,7 +44,8 @@ def refusal_response(request: HttpRequest, refusal: Refusal) -> HttpResponse:
         response: HttpResponse = JsonResponse(toast, status=refusal.status)
         response["HX-Reswap"] = "none"
     else:
-        template = {403: "403.html", 404: "404.html", 503: "503.html"}.get(refusal.status, "portal/refusal.html")
+        usual = {403: "403.html", 404: "404.html"}.get(refusal.status, "portal/refusal.html")
+        template = "503.html" if isinstance(refusal, DatabaseAway) else usual
         response = render(request, template, {"refusal": refusal, **trace()}, status=refusal.status)
     if refusal.retry_after_s is not None:
         response["Retry-After"] = str(max(1, round(refusal.retry_after_s)))

@@ -172,13 +172,19 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none" if DEMONSTRATION else "mandatory"
 ACCOUNT_ADAPTER = "portal.accounts.AccountAdapter"
 SOCIALACCOUNT_ADAPTER = "portal.accounts.SocialAccountAdapter"
+# The operator chose these services: an address that one of them has verified belongs to whoever has it here.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 SOCIALACCOUNT_PROVIDERS = sign_on_providers(os.environ)
 # A form that redirects to another host is stopped by `form-action` below, a link is not. State and PKCE protect it.
 SOCIALACCOUNT_LOGIN_ON_GET = True
 CSRF_FAILURE_VIEW = "portal.accounts.csrf_failure"
 OPEN_SIGNUP = env.bool("ATRIUM_OPEN_SIGNUP", False)
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+# How many proxies stand before us: the address that tries are counted by is what they say, not their own.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", 1 if env.bool("BEHIND_PROXY", False) else 0)
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_ADAPTER = "portal.second_factor.SecondFactorAdapter"
+MFA_TOTP_ISSUER = "Atrium"
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEMONSTRATION
 AUTH_PASSWORD_VALIDATORS = [

@@ -7,4 +7,5 @@ import "./palette.js";
 import "./keys.js";
 import "./navigation.js";
 import "./session.js";
+import "./passkeys.js";
 import "./charts.js";

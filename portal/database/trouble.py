@@ -1,10 +1,15 @@
-"""A database that is away: which errors mean it, and what people are told while it lasts."""
+"""What the database itself answers instead of doing its work, put into words: it is away, or a value is none for it."""
 
 from __future__ import annotations
 
-from django.db import InterfaceError, OperationalError
+import logging
+
+from django.db import DataError, InterfaceError, OperationalError
 
 from refusals import Refusal
+from refusals.errors import Invalid
+
+log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 5.0
 # PostgreSQL's classes of SQLSTATE: 08 connection exception, 57P01 to 57P05 the server stops or starts, 53300 is full.
@@ -32,3 +37,14 @@ def is_outage(error: BaseException | None) -> bool:
         return False
     state = getattr(error.__cause__, "sqlstate", None)
     return state is None or state.startswith(STATES)
+
+
+def unkeepable(error: BaseException | None) -> Refusal | None:
+    """What to tell about a value that no text or number column takes (PostgreSQL's class 22); None for other errors.
+
+    A form should have refused it, so it is logged too.
+    """
+    if not isinstance(error, DataError):
+        return None
+    log.warning("A value that the database does not take came as far as the database.", exc_info=error)
+    return Invalid("Something you sent cannot be kept: a null byte, or a number far too large. Nothing was changed.")
