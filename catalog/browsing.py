@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from catalog import addresses, exporting, filters, search
+from ui.exporting import csv_response
 
 EXAMPLES = (
     "cheap model that reads PDF documents",
@@ -50,6 +51,4 @@ def model_list(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """`/catalog/export.csv`: everything that the list's address finds."""
     keys = search.keys(request.user, filters.read(request.GET))  # type: ignore[arg-type]
-    response = StreamingHttpResponse(exporting.rows(keys), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="atrium-models.csv"'
-    return response
+    return csv_response("atrium-models.csv", exporting.HEAD, exporting.rows(keys))

@@ -10,7 +10,7 @@ from typing import Any, cast
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # also of full width
 ROWS_AT_ONCE = 200
 
 
@@ -35,7 +35,8 @@ def cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(FORMULA_STARTS) else value
+        bare = value.lstrip(" \"'")  # some programs pass over blanks and quotes before they look
+        return f"'{value}" if bare.startswith(FORMULA_STARTS) else value
     return str(value.isoformat() if hasattr(value, "isoformat") else value)
 
 

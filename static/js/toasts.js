@@ -25,7 +25,11 @@ export function icon(name) {
 
 export function toast({ tone = "info", title = "", text = "", path = "" }) {
   tone = tones[tone] || tone;
+  const said = JSON.stringify([title, text]);
+  const standing = [...document.querySelectorAll("[data-toasts] [data-said]")].find((one) => one.dataset.said === said);
+  if (standing) return; // several requests that fail for one reason say it once
   const box = document.createElement("div");
+  box.dataset.said = said;
   box.className = `at-alert at-toast at-tone-${tone}`;
   box.dataset.toast = tone;
   const body = document.createElement("div");
