@@ -55,14 +55,14 @@ class Report:
 
     def lines(self) -> list[str]:
         """The report as text, one finding a line and the result at the end."""
-        counted = f"{self.entries:,} entries of {self.days:,} days"
+        counted = f"{_count(self.entries, 'entry', 'entries')} of {_count(self.days, 'day', 'days')}"
         if self.is_intact:
             return [
                 f"The audit is intact: {counted}.",
                 f"Receipt: {self.receipt or 'none, the audit is empty'}",
             ]
         return [finding.sentence for finding in self.findings] + [
-            f"The audit is BROKEN: {len(self.findings)} findings in {counted}."
+            f"The audit is BROKEN: {_count(len(self.findings), 'finding', 'findings')} in {counted}."
         ]
 
 
@@ -126,6 +126,10 @@ def verify(
             )
         )
     return report
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def parse_receipt(text: str) -> tuple[dt.date, int, str]:

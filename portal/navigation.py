@@ -57,20 +57,22 @@ PLACES: tuple[Place, ...] = (
 
 def places(request: HttpRequest, standing: Standing) -> list[ShownPlace]:
     """The places this person may go to, with the one that this page belongs to marked."""
-    shown = []
+    offered = []
     for place in PLACES:
         if not place.may(standing):
             continue
         try:
-            href = reverse(place.url_name)
+            offered.append((place, reverse(place.url_name)))
         except NoReverseMatch:
             continue
-        is_page = request.path == href
-        inside = href != "/" and request.path.startswith(href)
-        shown.append(
-            ShownPlace(place.name, place.icon, href, place.key, is_page or inside, is_page, place.count(standing))
+    holding = [href for _, href in offered if request.path == href or (href != "/" and request.path.startswith(href))]
+    current = max(holding, key=len, default="")  # /platform/audit/ belongs to Audit and not to Platform
+    return [
+        ShownPlace(
+            place.name, place.icon, href, place.key, href == current, request.path == href, place.count(standing)
         )
-    return shown
+        for place, href in offered
+    ]
 
 
 ACCOUNT_TABS = (

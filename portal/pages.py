@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal import accounts, bell, guide, health, home, palette
+from portal import accounts, bell, guide, health, home, palette, platform
 from portal.account_page import account
 
 urlpatterns = [
@@ -17,6 +17,7 @@ urlpatterns = [
     path("accounts/settings/", account, name="account"),
     path("accounts/demonstration/", accounts.demonstration, name="demonstration-sign-in"),
     path("accounts/signed-in/", accounts.signed_in, name="signed_in"),
+    path("platform/", platform.platform, name="platform"),
     path("about/ui/", guide.guide, name="ui-guide"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),

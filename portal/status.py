@@ -125,6 +125,7 @@ def _part(name: str, facts: dict[str, Any]) -> PartRow:
     runs = pid > 0 and journal.started_ticks(pid) == facts.get("ticks")
     ended_at = _moment(facts.get("last_end_at"))
     restarts = int(facts.get("restarts", 0))
+    times = "once" if restarts == 1 else f"{restarts} times"
     state, words, mend = State.GOOD, "answers", ""
     if not runs:
         state, words = State.BAD, f"ended ({facts.get('last_end') or 'unknown'}), will be started again"
@@ -132,10 +133,10 @@ def _part(name: str, facts: dict[str, Any]) -> PartRow:
     elif facts.get("state") != "running":
         state, words = State.WARNING, "is starting"
     elif restarts and ended_at and timezone.now() - ended_at < RESTARTED_LATELY:
-        state, words = State.WARNING, f"answers; started again {restarts} times, last after {facts.get('last_end')}"
+        state, words = State.WARNING, f"answers; started again {times}, last after {facts.get('last_end')}"
         mend = f"If it happens again, read its log: {facts.get('log')}"
     elif restarts:
-        words = f"answers; started again {restarts} times so far"
+        words = f"answers; started again {times} so far"
     return PartRow(
         name=name,
         state=state,

@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import DefaultRouter
 
 from portal.api import problems, reading
+from portal.platform import StatusView
 
 router = DefaultRouter(trailing_slash=True)
 router.include_format_suffixes = False
@@ -24,6 +25,7 @@ for room in (
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs/", reading.docs, name="api-docs"),
+    path("platform/status/", StatusView.as_view(), name="api-status"),
     path("", include(router.urls)),
     re_path(r"^.*$", problems.not_found, name="api-missing"),
 ]

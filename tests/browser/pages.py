@@ -36,6 +36,7 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("search", "/palette/?q=a", "developer"),
     NamedPage("palette", "/", "developer", ("[data-palette-open]",)),
     NamedPage("shortcuts", "/", "developer", (".at-foot [data-dialog='#shortcuts']",)),
+    NamedPage("platform", "/platform/", "platform-admin"),
     NamedPage("not-found", "/nothing-here/", "developer"),
     NamedPage("interface-guide", "/about/ui/", "developer"),
 )

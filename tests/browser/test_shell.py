@@ -54,7 +54,7 @@ def test_a_wrong_password_is_told_beside_the_form_and_what_was_typed_stays(cast,
     page.get_by_label("User name or e-mail").fill("ned")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("not correct")
+    expect(page.get_by_role("alert")).to_contain_text("do not belong together")
     expect(page.get_by_role("alert")).to_be_focused()
     expect(page.get_by_label("User name or e-mail")).to_have_value("ned")
     assert_accessible(page)

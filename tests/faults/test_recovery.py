@@ -63,7 +63,7 @@ def test_jobs_are_done_after_all_that(installation: Installation) -> None:
 def test_the_doctor_tells_what_had_to_be_started_again(installation: Installation) -> None:
     told = installation.run("doctor")
     assert told.returncode == 0, told.stdout
-    assert "started again 1 times, last after signal 9 (SIGKILL)" in told.stdout
+    assert "started again once, last after signal 9 (SIGKILL)" in told.stdout
 
 
 def test_a_second_instance_is_refused_while_it_runs(installation: Installation) -> None:

@@ -1,0 +1,68 @@
+"""The platform's first page tells what the doctor tells: which part died, how often, and what mends it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from portal.supervisor import journal
+from tests.cast import Cast
+
+
+@pytest.fixture
+def folder(tmp_path: Path, settings: Settings) -> Path:
+    """A data folder in which this process plays the supervisor, and a worker that was killed a minute ago."""
+    settings.DATA_FOLDER = tmp_path
+    settings.LOCAL_MODEL_URL = ""
+    me, ticks = os.getpid(), journal.started_ticks(os.getpid())
+    living = {"state": "running", "pid": me, "ticks": ticks, "started_at": time.time(), "restarts": 0, "log": "w.log"}
+    died = living | {"restarts": 3, "last_end": "signal 9 (SIGKILL)", "last_end_at": time.time() - 60}
+    parts = {"web": living, "worker": died}
+    journal.write(tmp_path, {"pid": me, "ticks": ticks, "started_at": time.time(), "parts": parts})
+    return tmp_path
+
+
+def test_it_works(cast: Cast, client: Client, folder: Path) -> None:
+    client.force_login(cast.pat)
+    page = client.get("/platform/")
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert "answers; started again 3 times, last after signal 9 (SIGKILL)" in text
+    assert "If it happens again, read its log: w.log" in text
+    assert "PostgreSQL" in text
+    for path in ("/platform/providers/", "/platform/policies/", "/platform/people/", "/platform/audit/"):
+        assert f'href="{path}"' in text
+
+
+def test_it_looks_again_by_itself(cast: Cast, client: Client, folder: Path) -> None:
+    client.force_login(cast.pat)
+    part = client.get("/platform/", headers={"HX-Request": "true"}).content.decode()
+    assert part.lstrip().startswith('<div id="status"')
+    assert 'hx-trigger="every 5s"' in part
+
+
+def test_programs_get_the_same(cast: Cast, client: Client, folder: Path) -> None:
+    client.force_login(cast.pat)
+    told = client.get("/api/platform/status/").json()
+    assert {part["name"]: part["restarts"] for part in told["parts"]} == {"web": 0, "worker": 3}
+    assert told["state"] == "bad", "no web server of this test answers"
+    assert "calls_running" in told["gateway"]
+
+
+def test_it_is_for_the_platform_team(cast: Cast, client: Client, folder: Path) -> None:
+    for person in (cast.dev, cast.olivia, cast.ned):
+        client.force_login(person)
+        assert client.get("/platform/").status_code == 403
+        assert client.get("/api/platform/status/").status_code == 403
+
+
+def test_one_place_of_the_navigation_is_the_current_one(cast: Cast, client: Client, folder: Path) -> None:
+    client.force_login(cast.pat)
+    for path, place in (("/platform/", "Platform"), ("/platform/providers/", "Platform"), ("/", "Home")):
+        places = client.get(path).context["shell"].places
+        assert [one.name for one in places if one.is_current] == [place]
