@@ -16,15 +16,18 @@ from portal.embedded.trouble import CannotStart
 TAG = "atrium_production"
 
 
-def refuse_unfit_production() -> None:
-    """Raise `CannotStart` with every finding, one a line, when this is production and unfit for it."""
+def refuse_unfit_production(*, has_tables: bool = True) -> None:
+    """Raise `CannotStart` with every finding, one a line, when this is production and unfit for it.
+
+    Without tables yet (`has_tables`) only the settings are looked at, so that nothing is made before they are right.
+    """
     if settings.MODE != "production":
         return
     from django.db import OperationalError
 
     findings = checks.run_checks(tags=[TAG], include_deployment_checks=True, databases=[])
     try:
-        findings += no_demonstration(None, databases=["default"])
+        findings += no_demonstration(None, databases=["default"]) if has_tables else []
     except OperationalError:
         if not findings:  # what the settings lack is told even where the database cannot be asked
             raise

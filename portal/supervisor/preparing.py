@@ -47,6 +47,7 @@ def main() -> int:
 def prepare() -> None:
     """All steps in order, one host at a time. Raises `CannotStart`."""
     from django.conf import settings
+    from django.contrib.auth import get_user_model
 
     from portal import checks
     from portal.accounts import offered_accounts
@@ -58,6 +59,7 @@ def prepare() -> None:
                 f"The database was written by a newer Atrium ({newer[0]} is unknown to this one). "
                 "Start that release or a newer one, or choose another ATRIUM_DATA."
             )
+        checks.refuse_unfit_production(has_tables=False)
         _step("tables", migrate)
         _step("queue", install_queue)
         _step("assets", collect_assets)
@@ -67,7 +69,8 @@ def prepare() -> None:
         if settings.DEMONSTRATION_DATA and nobody_was_here():
             _step("demonstration data", lambda: _command("demo"))
         checks.refuse_unfit_production()
-        facts = {"demonstration_accounts": [account.username for account in offered_accounts()]}
+        accounts = [account.username for account in offered_accounts()]
+        facts = {"demonstration_accounts": accounts, "has_people": get_user_model().objects.exists()}
         (settings.DATA_FOLDER / PREPARED).write_text(json.dumps(facts))
 
 

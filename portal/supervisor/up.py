@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from portal.supervisor import preflight
 from portal.supervisor.installation import Installation, installation
@@ -40,22 +41,26 @@ def greet(here: Installation, began: float) -> None:
     say(f"  everything answers after {time.time() - began:.1f} s")
     say("")
     say(f"Atrium is ready: {here.address}")
-    accounts = demonstration_accounts(here.data_folder) if here.is_demonstration else []
+    found = prepared(here.data_folder)
+    accounts = found.get("demonstration_accounts", []) if here.is_demonstration else []
     if accounts:
         say(f"Demonstration accounts (password of each: atrium-demo): {', '.join(accounts)}")
+    elif not found.get("has_people", True):
+        say("Nobody has an account yet. Make the first one, which may do everything: atrium createsuperuser")
     for variable, provider in OFFERS.items():
         if os.environ.get(variable):
+            team = "platform-admin" if "platform-admin" in accounts else "one of the platform team"
             say(
                 f"{variable} is set here. Nothing was stored; to offer the models of {provider}, connect it "
-                f"as platform-admin at {here.address}platform/providers/"
+                f"as {team} at {here.address}platform/providers/"
             )
     say("Ctrl-C stops everything.")
 
 
-def demonstration_accounts(data_folder: Path) -> list[str]:
-    """The accounts that the last preparation found, in the order in which they are offered."""
+def prepared(data_folder: Path) -> dict[str, Any]:
+    """What the last preparation found: the demonstration accounts, in their order, and whether there are people."""
     try:
-        accounts = json.loads((data_folder / PREPARED).read_text())["demonstration_accounts"]
-    except (FileNotFoundError, ValueError, KeyError):
-        return []
-    return list(accounts)
+        found = json.loads((data_folder / PREPARED).read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
