@@ -25,12 +25,20 @@ _variable = re.compile(rf"^{PREFIX}([A-Z0-9_]+?)_(SERVER_URL|CLIENT_ID|CLIENT_SE
 
 
 def providers(environment: Mapping[str, str]) -> dict[str, Any]:
-    """`SOCIALACCOUNT_PROVIDERS` for django-allauth. Raises `ImproperlyConfigured` naming what is missing."""
+    """`SOCIALACCOUNT_PROVIDERS` for django-allauth. Raises `ImproperlyConfigured` naming what is missing or double."""
     found: dict[str, dict[str, str]] = {}
     for variable, value in environment.items():
         if (match := _variable.match(variable)) and value:
             found.setdefault(match[1], {})[match[2]] = value
     apps = [_app(name, values) for name, values in sorted(found.items())]
+    by_client: dict[str, str] = {}
+    for app in apps:  # allauth tells them apart by it between the service's answer and the account that it leads to
+        other = by_client.setdefault(app["client_id"], app["provider_id"])
+        if other != app["provider_id"]:
+            raise ImproperlyConfigured(
+                f"Single sign-on “{other}” and “{app['provider_id']}” have the same CLIENT_ID. Register Atrium under "
+                "another one at one of the services."
+            )
     return {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": apps}} if apps else {}
 
 

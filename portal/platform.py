@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -53,6 +55,7 @@ def platform(request: HttpRequest) -> HttpResponse:
 class StatusView(APIView):
     """How the installation is: every part and every store, with what is wrong and how to mend it."""
 
+    @extend_schema(operation_id="platform_status", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         require_manager(request.user)
         return Response({**status.look().as_json(), "gateway": facts()})

@@ -11,11 +11,11 @@ from pathlib import Path
 import environ
 from django.utils.csp import CSP
 
-from portal import logs
+from portal import environment, logs
 from portal.embedded import addresses
 from portal.oidc import providers as sign_on_providers
 
-env = environ.Env()
+env = environment.Environment()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 MODE = env.str("ATRIUM_MODE", "demonstration")
@@ -122,7 +122,7 @@ COTTON_DIR = "cotton"
 COTTON_ISOLATE_BY_DEFAULT = True  # a component sees its parameters, never the page's variables
 
 # --- database, queue, cache -------------------------------------------------------------------------------------
-DATABASE_URL = env.str("DATABASE_URL", "") or addresses.database_url(DATA_FOLDER)
+DATABASE_URL = environment.database_url(env.str("DATABASE_URL", "")) or addresses.database_url(DATA_FOLDER)
 DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
 DATABASES["default"]["ENGINE"] = "portal.database"
 DATABASES["default"]["OPTIONS"] = {
@@ -272,11 +272,13 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
 }
 
-LOGGING = logs.logging_settings(env.str("LOG_LEVEL", "WARNING"), as_json=MODE == "production")
+LOGGING = logs.logging_settings(environment.log_level(env.str("LOG_LEVEL", "WARNING")), as_json=MODE == "production")
 
 # --- what Atrium itself decides by ---------------------------------------------------------------------------------
 LOCAL_MODEL_URL = env.str("ATRIUM_LOCAL_MODEL_URL", "") or addresses.local_model_url(DATA_FOLDER)
-CREDENTIAL_KEYS = env.list("ATRIUM_CREDENTIAL_KEYS", default=addresses.local_credential_keys(DATA_FOLDER))
+CREDENTIAL_KEYS = environment.credential_keys(
+    env.list("ATRIUM_CREDENTIAL_KEYS", default=addresses.local_credential_keys(DATA_FOLDER))
+)
 CURRENCY = "USD"
 JOURNAL_FOLDER = DATA_FOLDER / "journal"
 # The local model server writes its address down each time it starts; one given by the environment stays as it is.

@@ -55,6 +55,7 @@ def expected_trouble(error: Exception) -> str | None:
     """The line for trouble that is the world's and not a defect of ours, else None."""
     if "django" not in sys.modules:
         return None
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import CommandError
     from django.db import OperationalError, ProgrammingError
 
@@ -62,7 +63,7 @@ def expected_trouble(error: Exception) -> str | None:
 
     if isinstance(error, Refusal):
         return error.sentence
-    if isinstance(error, CommandError):
+    if isinstance(error, CommandError | ImproperlyConfigured):
         return str(error)
     if isinstance(error, OperationalError):
         return not_running()
@@ -92,7 +93,7 @@ def grammar() -> tuple[Parser, set[str]]:
     web.set_defaults(run=_later("portal.command.serving", "web"))
 
     worker = commands.add_parser("worker", help="a worker for the background jobs")
-    worker.add_argument("--concurrency", type=int, default=int(os.environ.get("ATRIUM_WORKER_CONCURRENCY", "2")))
+    worker.add_argument("--concurrency", type=int, help="how many jobs at once (ATRIUM_WORKER_CONCURRENCY, else 2)")
     worker.add_argument("--pool", choices=["threads", "prefork", "solo"], default="threads")
     worker.set_defaults(run=_later("portal.command.serving", "worker"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -19,7 +20,7 @@ def web(options: argparse.Namespace) -> None:
     from granian.constants import Interfaces
     from granian.log import LogLevels
 
-    from portal.supervisor.installation import installation
+    from portal.supervisor.installation import count, installation
 
     here = installation()
     _refuse_unfit_production()
@@ -31,7 +32,7 @@ def web(options: argparse.Namespace) -> None:
         address=here.host,
         port=here.port,
         interface=Interfaces.ASGI,
-        workers=_count("ATRIUM_WEB_WORKERS", 1),
+        workers=count("ATRIUM_WEB_WORKERS", 1),
         respawn_failed_workers=True,
         workers_kill_timeout=KEPT_STREAMS_S,
         websockets=False,
@@ -47,13 +48,21 @@ def load_application(target: str) -> Callable[..., Any]:
 
     die_with_parent()
     module, name = target.split(":")
-    application: Callable[..., Any] = getattr(import_module(module), name)
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        application: Callable[..., Any] = getattr(import_module(module), name)
+    except ImproperlyConfigured as error:
+        sys.exit(f"atrium: {error}")
     return application
 
 
 def worker(options: argparse.Namespace) -> None:
     """Celery's worker. Threads, because the jobs wait for the database; `--pool prefork` where they compute."""
-    os.environ.setdefault("DATABASE_POOL_SIZE", str(max(4, options.concurrency + 2)))
+    from portal.supervisor.installation import count
+
+    concurrency = options.concurrency or count("ATRIUM_WORKER_CONCURRENCY", 2)
+    os.environ.setdefault("DATABASE_POOL_SIZE", str(max(4, concurrency + 2)))
     os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they load every page; `make test` has run them
     _refuse_unfit_production()
     from portal.celery import app
@@ -61,7 +70,7 @@ def worker(options: argparse.Namespace) -> None:
     app.worker_main(
         [
             *("--quiet", "worker"),
-            *("--pool", options.pool, "--concurrency", str(options.concurrency)),
+            *("--pool", options.pool, "--concurrency", str(concurrency)),
             *("--loglevel", _log_level(), "--hostname", "atrium@%h"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ]
@@ -111,10 +120,3 @@ def _log_level() -> str:
     if level not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
         raise CannotStart(f"LOG_LEVEL is {level!r}; it must be DEBUG, INFO, WARNING, ERROR or CRITICAL.")
     return level
-
-
-def _count(variable: str, otherwise: int) -> int:
-    text = os.environ.get(variable) or str(otherwise)
-    if not text.isdecimal() or int(text) < 1:
-        raise CannotStart(f"{variable} is {text!r}; it must be a number from 1 up.")
-    return int(text)

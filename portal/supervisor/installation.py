@@ -52,3 +52,11 @@ def installation() -> Installation:
         embedded_database=not os.environ.get("DATABASE_URL"),
         local_model=not os.environ.get("ATRIUM_LOCAL_MODEL_URL") and os.environ.get("ATRIUM_LOCAL_MODEL") != "off",
     )
+
+
+def count(variable: str, otherwise: int) -> int:
+    """A whole number from 1 up out of the environment. Raises `CannotStart` for anything else."""
+    text = os.environ.get(variable) or str(otherwise)
+    if not text.isdecimal() or int(text) < 1:
+        raise CannotStart(f"{variable} is {text!r}; it must be a whole number from 1 up.")
+    return int(text)

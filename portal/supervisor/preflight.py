@@ -17,7 +17,7 @@ from typing import IO, Any
 from portal.embedded import postgres
 from portal.embedded.trouble import CannotStart
 from portal.supervisor import journal
-from portal.supervisor.installation import Installation
+from portal.supervisor.installation import Installation, count
 
 NEEDED_DISK_BYTES = 500_000_000
 
@@ -61,7 +61,7 @@ def take_lock(folder: Path) -> IO[str]:
 def refuse_full_disk(folder: Path) -> None:
     """Too little room would stop the database in the middle of something."""
     free = shutil.disk_usage(folder).free
-    needed = int(os.environ.get("ATRIUM_NEEDED_DISK_MB", NEEDED_DISK_BYTES // 1_000_000)) * 1_000_000
+    needed = count("ATRIUM_NEEDED_DISK_MB", NEEDED_DISK_BYTES // 1_000_000) * 1_000_000
     if free < needed:
         raise CannotStart(
             f"Only {free // 1_000_000} MB are free for {folder}; Atrium needs {needed // 1_000_000} MB. "
@@ -79,7 +79,7 @@ def refuse_busy_port(host: str, port: int) -> None:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise CannotStart(f"Port {port} is in use. Stop what uses it, or set PORT to a free one.") from error
-            raise CannotStart(f"Cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}.") from error
+            raise CannotStart(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from error
 
 
 def end_leftovers(folder: Path) -> list[int]:

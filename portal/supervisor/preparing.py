@@ -21,6 +21,7 @@ from portal.embedded.trouble import CannotStart
 from portal.supervisor.mortality import die_with_parent
 from portal.supervisor.up import PREPARED, say
 
+OLDEST_POSTGRES = 150000  # as `server_version_num` writes it
 ONE_AT_A_TIME = 0x41545249  # an advisory lock's number ("ATRI"): hosts that share a database prepare it in turn
 
 
@@ -29,17 +30,18 @@ def main() -> int:
     die_with_parent()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     import django
-
-    django.setup()
+    import psycopg
+    from django.core.exceptions import ImproperlyConfigured
     from django.db import OperationalError
 
     try:
+        django.setup()
         prepare()
-    except CannotStart as trouble:
-        print(trouble, file=sys.stderr)
+    except (CannotStart, ImproperlyConfigured) as trouble:
+        print(f"atrium: {trouble}", file=sys.stderr)
         return 1
-    except OperationalError as error:
-        print(f"The database cannot be used: {str(error).strip().splitlines()[-1]}", file=sys.stderr)
+    except (OperationalError, psycopg.OperationalError) as error:
+        print(f"atrium: The database cannot be used: {str(error).strip().splitlines()[0]}", file=sys.stderr)
         return 1
     return 0
 
@@ -52,7 +54,8 @@ def prepare() -> None:
     from portal import checks
     from portal.accounts import offered_accounts
 
-    with _alone():
+    with _alone() as connection:
+        refuse_unfit_database(connection)
         newer = unknown_migrations()
         if newer:
             raise CannotStart(
@@ -72,6 +75,25 @@ def prepare() -> None:
         accounts = [account.username for account in offered_accounts()]
         facts = {"demonstration_accounts": accounts, "has_people": get_user_model().objects.exists()}
         (settings.DATA_FOLDER / PREPARED).write_text(json.dumps(facts))
+
+
+def refuse_unfit_database(connection: Any) -> None:
+    """Raise `CannotStart` for a server that is too old, or lacks pgvector and does not let us add it."""
+    import psycopg
+
+    version = connection.info.server_version
+    if version < OLDEST_POSTGRES:
+        raise CannotStart(
+            f"The database is PostgreSQL {version // 10000}; Atrium needs {OLDEST_POSTGRES // 10000} or newer."
+        )
+    try:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise CannotStart("The database lacks pgvector. As its administrator: CREATE EXTENSION vector;") from error
+    except (psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFile) as error:
+        raise CannotStart(
+            "The database's server lacks pgvector. Install it there (github.com/pgvector/pgvector)."
+        ) from error
 
 
 def unknown_migrations() -> list[str]:

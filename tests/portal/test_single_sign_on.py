@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,3 +129,24 @@ def test_two_services_may_stand_side_by_side() -> None:
     }
     apps = oidc.providers(variables)["openid_connect"]["APPS"]
     assert [(app["provider_id"], app["name"]) for app in apps] == [("partners-eu", "Partners Eu"), ("staff", "Staff")]
+
+
+def test_two_services_with_one_client_id_are_refused() -> None:
+    variables = {
+        f"ATRIUM_OIDC_{name}_{part}": text
+        for name in ("STAFF", "PARTNERS")
+        for part, text in (("SERVER_URL", f"https://{name}.test"), ("CLIENT_ID", "atrium"), ("CLIENT_SECRET", "x"))
+    }
+    with pytest.raises(ImproperlyConfigured, match="“partners” and “staff” have the same CLIENT_ID"):
+        oidc.providers(variables)
+
+
+def test_somebody_without_an_address_is_asked_for_one(browser: httpx.Client) -> None:
+    asked = sign_on(browser, "nobody-special")
+    assert (asked.status_code, asked.url.path) == (200, "/accounts/3rdparty/signup/")
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', asked.text)
+    assert token is not None
+    sent = {"email": "special@example.test", "username": "special", "csrfmiddlewaretoken": token[1]}
+    landed = browser.post(asked.url, data=sent, headers={"referer": str(asked.url)})
+    assert landed.url.path == "/"
+    assert User.objects.get(username="special").email == "special@example.test"

@@ -1,0 +1,78 @@
+"""Reading the environment: a value that cannot be meant is refused by its variable's name, in one line.
+
+Values of addresses and keys are not repeated in the refusal: they may hold passwords.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+YES, NO = ("true", "on", "ok", "y", "yes", "1"), ("false", "off", "n", "no", "0", "")
+KINDS = {bool: "true or false", int: "a whole number", float: "a number"}
+
+
+class Environment(environ.Env):
+    """django-environ's reader, whose errors name the variable."""
+
+    def get_value(
+        self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False
+    ) -> Any:
+        given = os.environ.get(var)
+        if cast is bool and given is not None and given.strip().lower() not in (*YES, *NO):
+            raise ImproperlyConfigured(f"{var} is {given!r}; it must be {KINDS[bool]}.")
+        try:
+            return super().get_value(var, cast, default, parse_default)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{var} is {given!r}; it must be {KINDS.get(cast, 'something else')}."
+            ) from error
+
+    def email_url(self, var: str, default: Any = environ.Env.NOTSET, backend: Any = None) -> Any:
+        return self._address(super().email_url, var, default, "smtp://user:password@host:25 (smtp+tls:// with TLS)")
+
+    def cache_url(self, var: str, default: Any = environ.Env.NOTSET, backend: Any = None) -> Any:
+        return self._address(super().cache_url, var, default, "redis://host:6379/0")
+
+    @staticmethod
+    def _address(read: Any, var: str, default: Any, example: str) -> Any:
+        try:
+            return read(var, default)
+        except (ImproperlyConfigured, ValueError, KeyError) as error:
+            raise ImproperlyConfigured(f"{var} cannot be read. Write it as {example}.") from error
+
+
+def database_url(given: str) -> str:
+    """`given`, seen to be an address of Postgres. Raises `ImproperlyConfigured`."""
+    if given and not given.startswith(("postgresql://", "postgres://")):
+        raise ImproperlyConfigured(
+            "DATABASE_URL must begin with postgresql://; Atrium needs PostgreSQL 15 or newer with pgvector."
+        )
+    return given
+
+
+def log_level(given: str) -> str:
+    """The level in capitals. Raises `ImproperlyConfigured`."""
+    if given.upper() not in LEVELS:
+        raise ImproperlyConfigured(f"LOG_LEVEL is {given!r}; it must be one of {', '.join(LEVELS)}.")
+    return given.upper()
+
+
+def credential_keys(given: list[str]) -> list[str]:
+    """`given`, each seen to be a key (Fernet: 32 bytes in URL-safe base64). Raises `ImproperlyConfigured`."""
+    for key in given:
+        try:
+            is_key = len(base64.urlsafe_b64decode(key)) == 32
+        except (binascii.Error, ValueError):
+            is_key = False
+        if not is_key:
+            raise ImproperlyConfigured(
+                "ATRIUM_CREDENTIAL_KEYS holds something that is no key. Make one with: atrium credential-key"
+            )
+    return given

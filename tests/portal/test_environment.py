@@ -1,0 +1,75 @@
+"""A variable of the environment that cannot be meant is refused by its name, in one line, whatever is started."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.db import connection
+
+from portal.embedded.trouble import CannotStart
+from portal.supervisor.preparing import refuse_unfit_database
+from tests.installation import atrium
+
+UNFIT = {
+    "DATABASE_POOL_SIZE": ("many", "DATABASE_POOL_SIZE is 'many'; it must be a whole number."),
+    "GATEWAY_IDLE_TIMEOUT_S": ("long", "GATEWAY_IDLE_TIMEOUT_S is 'long'; it must be a number."),
+    "DEBUG": ("maybe", "DEBUG is 'maybe'; it must be true or false."),
+    "LOG_LEVEL": ("loud", "LOG_LEVEL is 'loud'; it must be one of DEBUG, INFO"),
+    "DATABASE_URL": ("mysql://me:s3cret@host/x", "DATABASE_URL must begin with postgresql://"),
+    "EMAIL_URL": ("pigeon://me:s3cret@host", "EMAIL_URL cannot be read. Write it as smtp://"),
+    "CACHE_URL": ("nothing", "CACHE_URL cannot be read. Write it as redis://"),
+    "ATRIUM_CREDENTIAL_KEYS": ("s3cret", "ATRIUM_CREDENTIAL_KEYS holds something that is no key."),
+    "ATRIUM_OIDC_STAFF_CLIENT_ID": ("atrium", "Single sign-on “staff” lacks ATRIUM_OIDC_STAFF_SERVER_URL"),
+}
+
+
+@pytest.mark.parametrize("variable", UNFIT)
+def test_a_command_refuses_it(tmp_path: Path, variable: str) -> None:
+    value, sentence = UNFIT[variable]
+    ended = atrium("doctor", data_folder=tmp_path, **{variable: value})
+    assert ended.returncode == 1
+    assert len(ended.stderr.strip().splitlines()) == 1, ended.stderr
+    assert ended.stderr.startswith(f"atrium: {sentence}")
+    assert "s3cret" not in ended.stderr
+
+
+def test_starting_everything_refuses_it(tmp_path: Path) -> None:
+    ended = atrium("up", data_folder=tmp_path / "atrium", DEBUG="maybe")
+    assert ended.returncode == 1
+    assert ended.stderr.strip() == "atrium: DEBUG is 'maybe'; it must be true or false."
+
+
+def test_a_server_that_does_not_answer_is_told_in_one_line(tmp_path: Path) -> None:
+    ended = atrium("up", data_folder=tmp_path / "atrium", DATABASE_URL="postgresql://me:s3cret@127.0.0.1:9/x")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("atrium: The database cannot be used: connection failed")
+    assert len(ended.stderr.strip().splitlines()) == 1, ended.stderr
+    assert "s3cret" not in ended.stderr
+
+
+def test_a_database_without_pgvector_says_what_its_administrator_has_to_do(db: None) -> None:
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as administrator:
+        administrator.execute("DROP DATABASE IF EXISTS atrium_bare")
+        administrator.execute("CREATE DATABASE atrium_bare")
+        administrator.execute("DROP ROLE IF EXISTS atrium_guest")
+        administrator.execute("CREATE ROLE atrium_guest")
+        try:
+            bare = connection.settings_dict | {"NAME": "atrium_bare"}
+            with psycopg.connect(
+                dbname=bare["NAME"],
+                user=bare["USER"],
+                host=bare["HOST"] or bare["OPTIONS"].get("host"),
+                autocommit=True,
+            ) as guest:
+                guest.execute("SET ROLE atrium_guest")
+                with pytest.raises(CannotStart, match="As its administrator: CREATE EXTENSION vector;"):
+                    refuse_unfit_database(guest)
+                guest.execute("RESET ROLE")
+                refuse_unfit_database(guest)
+                assert guest.execute("SELECT extname FROM pg_extension WHERE extname = 'vector'").fetchone()
+        finally:
+            administrator.execute("DROP DATABASE atrium_bare")
+            administrator.execute("DROP ROLE atrium_guest")
