@@ -10,10 +10,16 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from structlog.contextvars import get_contextvars
 
-from portal.accounts import refusal_of_sign_on
+from portal.accounts import SignInServiceAway, refusal_of_sign_on
 from portal.api import problems
 from portal.database.trouble import DatabaseAway, is_outage, unkeepable
 from refusals import Refusal
+
+# Refusals with a page of their own, without the shell, which needs a person who is signed in and a database.
+PAGES: dict[type[Refusal], str] = {
+    DatabaseAway: "503.html",
+    SignInServiceAway: "socialaccount/authentication_error.html",
+}
 
 
 class RefusalMiddleware:
@@ -44,8 +50,8 @@ def refusal_response(request: HttpRequest, refusal: Refusal) -> HttpResponse:
         response: HttpResponse = JsonResponse(toast, status=refusal.status)
         response["HX-Reswap"] = "none"
     else:
-        usual = {403: "403.html", 404: "404.html"}.get(refusal.status, "portal/refusal.html")
-        template = "503.html" if isinstance(refusal, DatabaseAway) else usual
+        by_status = {403: "403.html", 404: "404.html"}.get(refusal.status, "portal/refusal.html")
+        template = PAGES.get(type(refusal), by_status)
         response = render(request, template, {"refusal": refusal, **trace()}, status=refusal.status)
     if refusal.retry_after_s is not None:
         response["Retry-After"] = str(max(1, round(refusal.retry_after_s)))

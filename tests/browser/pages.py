@@ -22,6 +22,8 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("sign-in", "/accounts/login/"),
     NamedPage("sign-up", "/accounts/signup/"),
     NamedPage("password-reset", "/accounts/password/reset/"),
+    NamedPage("sign-on-cancelled", "/accounts/3rdparty/login/cancelled/"),
+    NamedPage("sign-on-failed", "/accounts/3rdparty/login/error/"),
     NamedPage("home-newcomer", "/", "newcomer"),
     NamedPage("home-developer", "/", "developer"),
     NamedPage("home-board", "/", "risk-board"),
