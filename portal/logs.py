@@ -30,7 +30,8 @@ def logging_settings(level: str, *, as_json: bool) -> dict[str, Any]:
     )
     # Its own traces show the values of variables, and those may be prompts, keys and passwords.
     readable = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else readable
+    as_lines = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    renderers: list[Any] = as_lines if as_json else [readable]
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -38,7 +39,7 @@ def logging_settings(level: str, *, as_json: bool) -> dict[str, Any]:
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "foreign_pre_chain": shared,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
             }
         },
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},

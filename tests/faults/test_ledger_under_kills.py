@@ -1,4 +1,4 @@
-"""Every part is killed in turn while calls stream: it comes back by itself, and no call is missing or there twice."""
+"""Parts are killed and the whole is stopped while calls stream: all comes back, no call is missing or there twice."""
 
 from __future__ import annotations
 
@@ -72,6 +72,11 @@ def test_no_call_is_missing_or_doubled_when_every_part_is_killed_under_load(
         for part in ("web", "worker", "models", "postgres", "a process of web"):
             kill(installation, part)
             until(partial(whole_since, memory, set(memory.whole)), within_s=30, what=f"calls go through without {part}")
+        everything = installation.processes()
+        assert installation.stop() < 10, "stopped in time, with streams under way"
+        assert not any(one.is_running() for one in everything)
+        installation.start()
+        until(partial(whole_since, memory, set(memory.whole)), within_s=30, what="calls go through after a restart")
     until(
         lambda: rows_are_all_there(installation, memory), within_s=20, what="the journals are carried into the ledger"
     )

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from portal import status
 from portal.supervisor import journal
 from tests.cast import Cast
 
@@ -66,3 +67,22 @@ def test_one_place_of_the_navigation_is_the_current_one(cast: Cast, client: Clie
     for path, place in (("/platform/", "Platform"), ("/platform/providers/", "Platform"), ("/", "Home")):
         places = client.get(path).context["shell"].places
         assert [one.name for one in places if one.is_current] == [place]
+
+
+def test_a_defect_of_ours_is_told_to_people_and_to_programs_in_their_own_form(
+    cast: Cast, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(status, "look", broken)
+    client = Client(raise_request_exception=False)
+    client.force_login(cast.pat)
+    page, problem = client.get("/platform/"), client.get("/api/platform/status/")
+    assert (page.status_code, problem.status_code) == (500, 500)
+    assert "Something went wrong on our side" in page.content.decode()
+    assert problem.headers["content-type"] == "application/problem+json"
+    told = problem.json()
+    assert (told["code"], told["status"]) == ("internal_error", 500)
+    assert told["request_id"]
+    assert "a defect" not in page.content.decode() + problem.content.decode()
