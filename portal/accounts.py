@@ -140,6 +140,12 @@ def _next(request: HttpRequest) -> str | None:
 
 
 @require_GET
+def session(request: HttpRequest) -> HttpResponse:
+    """204 as long as the session lasts; afterwards `SignInRequired` answers 401."""
+    return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
+
+
+@require_GET
 def signed_in(request: HttpRequest) -> HttpResponse:
     """Where a second tab lands after signing in again: it tells the first tab and can be closed."""
     return render(request, "account/signed_in.html")

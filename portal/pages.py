@@ -16,6 +16,7 @@ urlpatterns = [
     path("theme/", bell.theme, name="theme"),
     path("accounts/settings/", account, name="account"),
     path("accounts/demonstration/", accounts.demonstration, name="demonstration-sign-in"),
+    path("accounts/session/", accounts.session, name="session"),
     path("accounts/signed-in/", accounts.signed_in, name="signed_in"),
     path("platform/", platform.platform, name="platform"),
     path("about/ui/", guide.guide, name="ui-guide"),

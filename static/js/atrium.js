@@ -8,4 +8,5 @@ import "./keys.js";
 import "./navigation.js";
 import "./session.js";
 import "./passkeys.js";
+import "./submitting.js";
 import "./charts.js";

@@ -30,21 +30,3 @@ function focusErrors(root) {
 }
 focusErrors(document);
 document.addEventListener("htmx:after:swap", (event) => focusErrors(event.target));
-
-// A second press of a plain form's button must not send it twice.
-document.addEventListener("submit", (event) => {
-  const form = event.target;
-  if (event.defaultPrevented || form.method !== "post" || form.hasAttribute("hx-post")) return;
-  if (form.dataset.sent) {
-    event.preventDefault();
-    return;
-  }
-  form.dataset.sent = "1";
-  event.submitter?.setAttribute("aria-busy", "true");
-});
-addEventListener("pageshow", () => {
-  for (const form of document.querySelectorAll("form[data-sent]")) {
-    delete form.dataset.sent;
-    form.querySelector("[aria-busy]")?.removeAttribute("aria-busy");
-  }
-});

@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from playwright.sync_api import expect
 
-from tenants.models import Notification, User
+from tenants.models import ApiKey, Notification, User
 from tests.browser.axe import assert_accessible
 from tests.browser.pages import PAGES
 from tests.cast import PASSWORD
@@ -140,6 +140,31 @@ def test_an_ended_session_is_renewed_in_place_and_work_is_kept(cast, visit):
     expect(page.get_by_label("Name (optional)")).to_have_value("A name that nobody saved yet")
     page.get_by_role("button", name="Save settings").click()
     expect(page.get_by_text("Your settings are saved.")).to_be_visible()
+
+
+def test_a_form_sent_into_an_ended_session_keeps_what_was_typed(cast, visit):
+    page = visit("/accounts/settings/", cast.dev, expect={401})
+    page.get_by_label("Name (optional)").fill("A name that took long to find")
+    Session.objects.all().delete()
+    cache.clear()
+    page.get_by_role("button", name="Save settings").click()
+    dialog = page.get_by_role("dialog", name="Your session has ended")
+    dialog.get_by_label("Password").fill(PASSWORD)
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(dialog).to_be_hidden()
+    page.get_by_role("button", name="Save settings").click()
+    expect(page.get_by_text("Your settings are saved.")).to_be_visible()
+    cast.dev.refresh_from_db()
+    assert cast.dev.display_name == "A name that took long to find"
+
+
+def test_a_form_that_is_sent_twice_at_once_arrives_once(cast, visit):
+    page = visit("/tenants/acme/keys/issue/", cast.olivia)
+    page.locator("[name=name]").fill("Twice")
+    page.locator("[name=environment]").select_option(label="Support · Development")
+    page.get_by_role("button", name="Issue key").dblclick()
+    expect(page.locator("[data-shown-once]")).to_be_visible()
+    assert ApiKey.objects.filter(name="Twice").count() == 1
 
 
 def test_the_navigation_opens_and_closes_on_a_phone(cast, visit):
