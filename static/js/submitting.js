@@ -1,5 +1,7 @@
-// A form that the browser sends by itself (htmx sends the others): one press sends it once, and not into an ended session,
-// where what was typed would be lost on the way to the sign-in page.
+// A form that the browser sends by itself (htmx sends the others): one press sends it once, and not into an ended session
+// or a database that is away, where what was typed would be lost on the page that says so.
+import { toast } from "./toasts.js";
+
 const checked = new WeakSet();
 const LET_GO_MS = 8000; // an answer that is a download leaves the page where it is
 
@@ -22,6 +24,11 @@ document.addEventListener("submit", async (event) => {
   if (answer?.status === 401) {
     sending(form, submitter, false);
     document.dispatchEvent(new CustomEvent("session-over"));
+    return;
+  }
+  if (answer?.status === 503) {
+    sending(form, submitter, false);
+    toast({ tone: "bad", title: (await answer.json().catch(() => ({}))).title || "Atrium cannot serve at the moment", text: "Nothing was sent, and nothing you typed is lost. Press the button again in a moment." });
     return;
   }
   checked.add(form);
