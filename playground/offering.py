@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -58,13 +59,20 @@ def usable_environment(viewer: User, path: str) -> Environment:
     return find_environment(viewer, path, USE)
 
 
-def first_environment(environments: Sequence[Environment], preferred: str = "") -> Environment | None:
-    """The environment to begin in: the preferred one, else one where something is granted, development first."""
+def first_environment(
+    environments: Sequence[Environment], preferred: str = "", wanted: Sequence[str] = ()
+) -> Environment | None:
+    """The environment to begin in: the preferred one, else one that may use the most of `wanted` (names of routes) or,
+    after that, of anything; development first."""
     for environment in environments:
         if environment.path == preferred:
             return environment
-    granted = set(_in_force().filter(environment__in=environments).values_list("environment_id", flat=True))
-    ordered = sorted(environments, key=lambda e: (e.pk not in granted, e.kind != "development"))
+    granted: dict[UUID, set[str]] = defaultdict(set)
+    for key, route in _in_force().filter(environment__in=environments).values_list("environment_id", "route__slug"):
+        granted[key].add(route)
+    ordered = sorted(
+        environments, key=lambda e: (-len(granted[e.pk] & set(wanted)), not granted[e.pk], e.kind != "development")
+    )
     return ordered[0] if ordered else None
 
 

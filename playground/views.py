@@ -51,7 +51,8 @@ def new(request: HttpRequest) -> HttpResponse:
     source = find_readable(viewer, source_id) if source_id else None
     here = chosen(request)
     preferred = request.GET.get("environment", "") or (source.environment.path if source else "")
-    environment = first_environment(environments, preferred or (here["path"] if here else ""))
+    wanted = resolve_names(_named(request))
+    environment = first_environment(environments, preferred or (here["path"] if here else ""), wanted)
     if environment is None:
         return _begin_elsewhere(request, viewer)
     columns, prompt = _start(request, source, environment)
@@ -76,9 +77,14 @@ def _start(request: HttpRequest, source: Session | None, environment: Environmen
         return from_kept(source.columns), prompt or said
     if source is not None:  # a hidden one may be repeated without being shown
         return [Column(1)], prompt
-    wanted = [name.replace("\x00", "")[:120] for name in request.GET.getlist("m") if name.strip()][:MAX_COLUMNS]
+    wanted = _named(request)
     names = resolve_names(wanted) if wanted else usual_routes(environment, 2)
     return [Column(key, name) for key, name in enumerate(names or [""], start=1)], prompt
+
+
+def _named(request: HttpRequest) -> list[str]:
+    """The models that the address names."""
+    return [name.replace("\x00", "")[:120] for name in request.GET.getlist("m") if name.strip()][:MAX_COLUMNS]
 
 
 @require_GET

@@ -68,6 +68,15 @@ def test_the_catalog_opens_it_with_models_and_a_prompt(cast: Cast) -> None:
     assert "may not use this model in development yet" in text
 
 
+def test_it_opens_where_the_wanted_model_is_granted(cast: Cast) -> None:
+    grant(cast, "gpt-x")
+    grant(cast, "gpt-y", "test")
+    text = page(cast.dev, "/playground/?m=gpt-y")
+    assert '<option value="acme/support/test" selected>' in text
+    assert "may not use this model" not in text
+    assert '<option value="acme/support/development" selected>' in page(cast.dev, "/playground/?m=gpt-x&m=gpt-y")
+
+
 def test_more_than_four_models_open_as_four(cast: Cast) -> None:
     text = page(cast.dev, "/playground/?" + "&".join(f"m=model-{n}" for n in range(9)))
     assert text.count('class="pg-column"') == 4
