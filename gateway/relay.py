@@ -80,6 +80,7 @@ async def _open(target: Target, upstream: Upstream, meter: Meter, stop: Stop) ->
     """Send the request and return with a head that says 200."""
     body = _request(target, meter.admitted.body)
     headers = {"content-type": "application/json", "accept": "text/event-stream, application/json",
+               "x-client-request-id": str(meter.call_id),  # what the provider logs about the call can be found by it
                "accept-encoding": "identity", "user-agent": "atrium"}  # fmt: skip
     if target.credential:
         headers["authorization"] = f"Bearer {target.credential}"

@@ -40,12 +40,14 @@ async function ask() {
 function open() {
   if (!dialog || dialog.open || !document.body.dataset.palette) return;
   dialog.showModal();
+  input.setAttribute("aria-expanded", "true");
   input.value = "";
   ask();
   input.focus();
 }
 
 if (dialog) {
+  dialog.addEventListener("close", () => input.setAttribute("aria-expanded", "false"));
   document.addEventListener("at:palette", open);
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-palette-open]")) open();

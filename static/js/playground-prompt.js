@@ -95,7 +95,14 @@ function estimate() {
   output.textContent = `estimate: ${count} ${count === 1 ? "token" : "tokens"} · ${cost}`;
 }
 
+// What `dir="auto"` does, which takes Chromium seconds on a text of two million letters: the first letter decides.
+function direct() {
+  const first = prompt.value.slice(0, 2000).match(/\p{L}/u)?.[0] || "";
+  prompt.dir = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u.test(first) ? "rtl" : "ltr";
+}
+
 function changed() {
+  direct();
   grow();
   variables();
   clearTimeout(changed.pause);

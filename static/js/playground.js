@@ -123,7 +123,7 @@ if (root && form) {
   stopButton.addEventListener("click", stopAll);
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.isComposing || event.defaultPrevented || !running) return;
-    if (document.querySelector("dialog[open], .dropdown-menu.show, [role=combobox][aria-expanded=true]")) return;
+    if (document.querySelector("dialog[open], .dropdown-menu.show, [data-picker] [aria-expanded=true]")) return;
     stopAll();
   });
   function focusError() {

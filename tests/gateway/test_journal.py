@@ -77,7 +77,7 @@ def test_segments_follow_each_other_and_go_when_they_are_delivered(
     assert drain.run() == 60
     assert len(segments(journal.folder)) == 1, "what is in the ledger is not kept twice"
     journal.release()
-    assert adopt_orphans(tmp_path) == 1
+    assert adopt_orphans(tmp_path) >= 1  # closings of the last segment are delivered a second time, to no effect
     assert Call.objects.get(pk=long_one["id"]).outcome == "interrupted", "its opening went along to the last segment"
     assert Call.objects.count() == 61
 
@@ -274,7 +274,10 @@ def test_a_server_killed_in_the_middle_of_a_stream_leaves_its_account(
 def test_no_call_is_lost_or_doubled_when_servers_are_killed_under_load(
     killable: Killable, provider: Provider, route: Route, key: str
 ) -> None:
-    """Every call that reached the provider is in the ledger once; every answer that a client got whole is `ok`."""
+    """Every call that reached the provider is in the ledger once; every answer that a client got whole is `ok`.
+
+    A server may die between the opening of a call and its sending: that call is in the ledger as interrupted.
+    """
     dice = random.Random(5)
     answered: set[str] = set()
     is_over = threading.Event()
@@ -312,13 +315,15 @@ def test_no_call_is_lost_or_doubled_when_servers_are_killed_under_load(
     is_over.set()
     for each in clients:
         each.join()
-    reached = len(provider.exchanges)
+    # A set, as the provider may have had a call twice: a kept connection that breaks before any answer is tried anew.
+    reached = {each.headers["x-client-request-id"] for each in provider.exchanges}
     assert len(answered) > 20
-    # The provider may have had a call twice: a kept connection that breaks before any answer is tried anew.
     eventually(lambda: Call.objects.filter(pk__in=answered).count() == len(answered), within_s=15)
     eventually(lambda: not _lagging(places), within_s=15)
     assert set(map(str, Call.objects.filter(outcome="ok").values_list("id", flat=True))) >= answered
-    assert Call.objects.count() == reached
+    in_ledger = {str(pk): outcome for pk, outcome in Call.objects.values_list("id", "outcome")}
+    assert reached <= in_ledger.keys()
+    assert {in_ledger[never_sent] for never_sent in in_ledger.keys() - reached} <= {"interrupted"}
     assert_totals_are_the_sums_of_the_calls()
 
 
