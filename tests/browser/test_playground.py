@@ -161,7 +161,9 @@ def test_the_picker_finds_by_typing_and_keyboard(stage: Stage, visit: Visit) -> 
     expect(page.locator("#columns").get_by_role("option", name="locked-model")).to_contain_text("request needed")
     page.keyboard.type("oth")
     expect(page.locator("#columns").get_by_role("option")).to_have_count(1)
+    page.locator("#head-1").evaluate("head => head.setAttribute('data-before', '')")
     page.keyboard.press("Enter")
+    expect(page.locator("#head-1[data-before]")).to_have_count(0)  # the server has drawn the head of the model chosen
     expect(page.get_by_role("combobox", name="Model")).to_have_value("says-other")
     expect(page.locator("[name=c1-route]")).to_have_value("says-other")
     page.get_by_role("combobox", name="Model").click()
