@@ -15,6 +15,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from audit import verifications
+from audit.exporting import exported
 from audit.hashing import COLUMNS, entry_hash
 from audit.models import DayHead, Entry, Verification
 from audit.search import Asked, SearchNotUnderstood, asked_of, find, verbs
@@ -55,6 +56,7 @@ def search(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """The entries that fit as CSV, with their hashes, so that a file can be checked against the chain."""
     require_searcher(request.user)
+    exported(request, "audit")
     return csv_response("audit.csv", [*COLUMNS, "hash"], _rows(find(asked_of(request.GET))))
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import Exists, F, OuterRef
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 
 from catalog import lexical, search, shelf
-from catalog.models import Change, Model
+from catalog.models import Model, Route
 from ui.places import Card, Hit, register_card, register_hits
 
-_RECENT = dt.timedelta(days=30)
+_CARD = "Where to start, and new in the catalog"
 
 
 def register() -> None:
@@ -34,11 +33,17 @@ def hits(request: HttpRequest, text: str) -> Iterable[Hit]:
 
 
 def newest(request: HttpRequest) -> dict[str, Any] | None:
-    """Models that came or changed lately; for a fresh catalog where to start. None while it is empty."""
-    start = list(Model.objects.filter(is_pinned=True).values_list("pk", flat=True)[:2])
-    listed = Change.objects.filter(kind=Change.Kind.LISTED, at__gte=timezone.now() - _RECENT, model__is_pinned=False)
-    latest = listed.filter(model__status=Model.Status.AVAILABLE).order_by("-at", "-model__released_on", "-pk")
-    keys = list(dict.fromkeys([*start, *latest.values_list("model_id", flat=True)[:4]]))
+    """Where to start, and what was published or released last: served models first. None while the catalog is empty."""
+    models = Model.objects.filter(status=Model.Status.AVAILABLE)
+    served = Exists(Route.objects.filter(model=OuterRef("pk"), is_enabled=True))
+    start = models.filter(is_pinned=True).order_by("name").values_list("pk", flat=True)[:2]
+    latest = (
+        models.filter(is_pinned=False)
+        .annotate(is_served=served)
+        .order_by("-is_served", F("released_on").desc(nulls_last=True), "-listed_at", "name")
+        .values_list("pk", flat=True)[:4]
+    )
+    keys = [*start, *latest]
     if not keys:
         return None
-    return {"rows": search.rows_of(request.user, keys)}  # type: ignore[arg-type]
+    return {"rows": search.rows_of(request.user, keys), "title": _CARD}  # type: ignore[arg-type]

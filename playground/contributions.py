@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib.auth.signals import user_logged_in
 from django.http import HttpRequest
 from django.urls import reverse
 
 from playground.finding import containing, own
+from playground.offering import environments_for, first_environment
 from tenants.models import User
+from tenants.where import choose, chosen
 from ui.places import Card, Hit, register_card, register_hits
 
 MAX_ON_CARD = 5
 MAX_HITS = 5
+MAX_CONSIDERED = 200  # environments looked at for where to begin
 ACTION = "New playground session"
 
 
@@ -21,6 +25,16 @@ def register() -> None:
     """Called once the app is ready."""
     register_card(Card("playground.recent", 20, "playground/home_card.html", _recent))
     register_hits("Playground", _hits, order=40)
+    user_logged_in.connect(_begin_where_models_are, dispatch_uid="playground.begin_where_models_are")
+
+
+def _begin_where_models_are(sender: object, request: HttpRequest | None, user: User, **signal: object) -> None:
+    """Let a new session work where a first try needs nothing more; the person may choose otherwise at any time."""
+    if request is None or not hasattr(request, "session") or chosen(request) is not None:
+        return
+    first = first_environment(list(environments_for(user)[:MAX_CONSIDERED]))
+    if first is not None:
+        choose(request, user, first.path)
 
 
 def _recent(request: HttpRequest) -> dict[str, Any] | None:

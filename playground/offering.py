@@ -60,10 +60,10 @@ def usable_environment(viewer: User, path: str) -> Environment:
 
 
 def first_environment(
-    environments: Sequence[Environment], preferred: str = "", wanted: Sequence[str] = ()
+    environments: Sequence[Environment], preferred: str = "", wanted: Sequence[str] = (), usual: str = ""
 ) -> Environment | None:
-    """The environment to begin in: the preferred one, else one that may use the most of `wanted` (names of routes) or,
-    after that, of anything; development first."""
+    """The environment to begin in: the preferred one, else one that may use the most of `wanted` (names of routes);
+    among equals the usual one, then one that may use anything, development first."""
     for environment in environments:
         if environment.path == preferred:
             return environment
@@ -71,7 +71,14 @@ def first_environment(
     for key, route in _in_force().filter(environment__in=environments).values_list("environment_id", "route__slug"):
         granted[key].add(route)
     ordered = sorted(
-        environments, key=lambda e: (-len(granted[e.pk] & set(wanted)), not granted[e.pk], e.kind != "development")
+        environments,
+        key=lambda e: (
+            -len(granted[e.pk] & set(wanted)),
+            e.path != usual,
+            not granted[e.pk],
+            e.kind != "development",
+            -len(granted[e.pk]),
+        ),
     )
     return ordered[0] if ordered else None
 

@@ -52,7 +52,7 @@ def new(request: HttpRequest) -> HttpResponse:
     here = chosen(request)
     preferred = request.GET.get("environment", "") or (source.environment.path if source else "")
     wanted = resolve_names(_named(request))
-    environment = first_environment(environments, preferred or (here["path"] if here else ""), wanted)
+    environment = first_environment(environments, preferred, wanted, usual=here["path"] if here else "")
     if environment is None:
         return _begin_elsewhere(request, viewer)
     columns, prompt = _start(request, source, environment)
@@ -133,7 +133,7 @@ def _begin_elsewhere(request: HttpRequest, viewer: User) -> HttpResponse:
         "tenants": tenants,
         "wanted": request.GET.getlist("m")[:MAX_COLUMNS],
         "shared": readable(viewer).select_related("owner").order_by("-updated_at")[:10],
-        "tenants_path": _path("tenants:list"),
+        "bring_path": _path("access:new-tenant"),
         "catalog_path": _path("catalog:list"),
     }
     return render(request, "playground/begin.html", context)

@@ -5,5 +5,12 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        from portal import checks  # noqa: F401  (registers them)
+        from portal import (
+            checks,  # noqa: F401  (registers them)
+            sign_ins,
+        )
         from portal.celery import app  # noqa: F401  (so that `shared_task` finds its app in every process)
+        from portal.platform import register
+
+        register()
+        sign_ins.connect()

@@ -34,25 +34,26 @@ def _beginnings() -> list[tuple[str, str, str, str, str]]:
     """What a newcomer can do: title, sentence, verb, address, icon; only what exists."""
     offered = (
         (
-            "Try a model now",
-            "Ask a question and see the answer stream in, with its cost beside it. No request, no key.",
-            "Open the playground",
-            "playground:home",
-            "player-play",
+            "Bring your team",
+            "A tenant gives your team keys, budgets and access of its own. Describe the team, and the board decides.",
+            "Bring your team",
+            "access:new-tenant",
+            "users-group",
         ),
         (
             "Browse the catalog",
-            "Find models, tools and agents by what they are good for, and compare their prices.",
+            "Find models by what they are good for, compare prices, and see for each what you need to use it.",
             "Browse models",
             "catalog:list",
             "category",
         ),
         (
-            "Bring your team",
-            "A tenant gives your team keys, budgets and access of its own. Ask an owner to invite you, or begin one.",
-            "Bring your team",
-            "access:new-tenant",
-            "users-group",
+            "Try a model",
+            "The playground asks up to four models at once and shows what each answer cost. It opens with your first "
+            "team; an owner can also add you to theirs.",
+            "See how to get in",
+            "playground:home",
+            "player-play",
         ),
     )
     beginnings = []

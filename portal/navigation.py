@@ -48,7 +48,7 @@ PLACES: tuple[Place, ...] = (
     Place("Playground", "message-2-code", "playground:home", "p", everybody),
     Place("Requests", "git-pull-request", "approvals:mine", "r", everybody),
     Place("Usage", "chart-bar", "usage:overview", "u", everybody),
-    Place("Tenants", "users-group", "tenants:list", "t", everybody),
+    Place("My tenants", "users-group", "tenants:list", "t", everybody),
     Place("Board", "gavel", "approvals:board", "b", lambda s: s.sits_on_a_board),
     Place("Audit", "history", "audit:search", "a", lambda s: s.may("audit.search_entry")),
     Place("Platform", "adjustments", "platform", "l", lambda s: s.may("catalog.manage_catalog")),

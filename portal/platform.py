@@ -14,9 +14,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from catalog.authority import require_manager
+from catalog.authority import PERMISSION, require_manager
 from gateway.runtime import facts
 from portal import status
+from ui.places import Card, register_card
 
 # What the platform team works on: name, sentence, address, icon.
 PAGES = (
@@ -48,8 +49,18 @@ def platform(request: HttpRequest) -> HttpResponse:
         "gateway": facts(),
         "pages": [(name, sentence, reverse(url), icon) for name, sentence, url, icon in PAGES],
     }
-    template = "portal/platform.html#status" if request.headers.get("HX-Request") else "portal/platform.html"
-    return render(request, template, context)
+    part = "#health" if "health" in request.GET else "#status"
+    template = "portal/platform.html"
+    return render(request, template + part if request.headers.get("HX-Request") else template, context)
+
+
+def register() -> None:
+    """Put health on the platform team's home page; it is asked for beside the page, which does not wait for it."""
+    register_card(Card("portal.health", 5, "portal/health_card.html", _health))
+
+
+def _health(request: HttpRequest) -> dict[str, Any] | None:
+    return {"address": reverse("platform")} if request.user.has_perm(PERMISSION) else None
 
 
 class StatusView(APIView):

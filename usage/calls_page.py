@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from audit.exporting import exported
 from tenants.models import User
 from ui.exporting import csv_response
 from ui.keyset import batches, page_of
@@ -55,6 +56,7 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
     """Every call that fits, as CSV, read in batches of a short query each."""
     asked = ask(request.GET, _viewer(request))
     name = f"calls-{asked.period.since}-to-{asked.period.until}.csv"
+    exported(request, "calls")
     return csv_response(name, [column.replace("_", " ") for column in COLUMNS], _rows(found(asked)))
 
 

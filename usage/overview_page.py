@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from audit.exporting import exported
 from tenants.models import User
 from ui.charting import Chart, Series, Unit
 from ui.exporting import csv_response
@@ -84,6 +85,7 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
         "mean duration ms", "cost", "cost of the period before", "currency", "first day", "last day",
     ]  # fmt: skip
     name = f"usage-by-{told.dimension.slug}-{told.period.since}-to-{told.period.until}.csv"
+    exported(request, "usage")
     return csv_response(name, head, _rows(told))
 
 

@@ -18,6 +18,7 @@ from access.forms import RevokeForm
 from access.granting import RevokedAlready, revoke
 from access.models import Grant
 from approvals.viewer import viewer_of
+from audit.exporting import exported
 from refusals.errors import Missing
 from tenants.models import Environment, Tenant
 from tenants.scoping import find_tenant, may, require, visible
@@ -51,6 +52,7 @@ def grants(request: HttpRequest, slug: str) -> HttpResponse:
 def export(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     """The same rows as CSV."""
     tenant = find_tenant(viewer_of(request), slug)
+    exported(request, "grants", tenant=tenant.slug)
     head = (
         "model",
         "route",

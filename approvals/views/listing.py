@@ -16,6 +16,7 @@ from approvals.scoping import requests_for
 from approvals.states import State
 from approvals.subjects import kind_of, kinds
 from approvals.viewer import viewer_of
+from audit.exporting import exported
 from tenants.models import Tenant, User
 from ui.exporting import csv_response
 
@@ -46,6 +47,7 @@ def mine(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """The same rows, all of them, as CSV."""
     viewer, asked = viewer_of(request), Asked.read(request.GET)
+    exported(request, "requests")
     head = (
         "number",
         "title",

@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from audit.exporting import exported
 from refusals import Refusal
 from refusals.errors import Missing
 from tenants import keycode, once
@@ -42,6 +43,7 @@ def key_list(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
              k.expires_at)
             for k in rows
         )  # fmt: skip
+        exported(request, "keys", tenant=slug)
         return csv_response(f"{slug}-keys.csv", head, lines)
     environments = Environment.objects.filter(tenant=inside.tenant).select_related("project")
     return inside.show(

@@ -2,40 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from playwright.sync_api import expect
 
 from tenants.models import ApiKey, Notification, User
 from tests.browser.axe import assert_accessible
-from tests.browser.pages import PAGES
 from tests.cast import PASSWORD
-
-SHELL_PAGES = [
-    page
-    for page in PAGES
-    if page.path.startswith(("/accounts/", "/about", "/noti", "/where", "/palette", "/nothing")) or page.path == "/"
-]
-APPEARANCES = [
-    pytest.param({}, id="light"),
-    pytest.param({"dark": True}, id="dark"),
-    pytest.param({"width": 390}, id="phone"),
-]
-
-
-@pytest.mark.parametrize("look", APPEARANCES)
-def test_every_page_of_the_shell_is_accessible(cast, visit, look):
-    accounts = {"newcomer": cast.ned, "developer": cast.dev, "risk-board": cast.rita, "platform-admin": cast.pat}
-    Notification.objects.create(user=cast.dev, title="Your request was approved", body="You may go on.", path="/")
-    for named in SHELL_PAGES:
-        user = accounts[named.account] if named.account else None
-        page = visit(named.path, user, expect={404}, **look)
-        for selector in named.then:
-            page.locator(selector).first.click() if page.locator(selector).first.is_visible() else None
-        page.wait_for_load_state("networkidle")
-        assert_accessible(page)
-        page.context.close()
 
 
 def test_a_person_signs_in_and_out(cast, visit):
@@ -107,7 +80,7 @@ def test_the_chosen_theme_is_there_before_anything_is_painted(cast, visit):
 
 def test_a_person_chooses_where_to_work_and_sees_it_everywhere(cast, visit):
     page = visit("/", cast.dev)
-    page.get_by_role("button", name="Choose where to work").click()
+    page.get_by_role("button", name="Working in").click()
     page.get_by_role("dialog").get_by_role("button", name="Production of Support").click()
     expect(page.get_by_role("banner")).to_contain_text("Production")
     page.goto("/about/ui/")
