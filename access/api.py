@@ -1,7 +1,151 @@
-"""What this room offers on the control-plane API."""
+"""What this room offers on the control-plane API: asking for access and for a tenant, and the grants that follow."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
+
+from access.asking import request_access
+from access.granting import revoke
+from access.models import Grant
+from access.onboarding import bring_team
+from approvals.api import document_of
+from approvals.serializers import RequestDetailSerializer
+from catalog.models import Route
+from refusals.errors import Missing
+from tenants.api.reading import body_of, one_of, text_of, viewer_of
+from tenants.models import Environment
+from tenants.scoping import find_environment, find_tenant, require, visible
+
+MANAGE = "tenants.manage_tenant"
+SHOWN = ("active", "ended", "all")
+
+
+class GrantSerializer(serializers.ModelSerializer[Grant]):
+    tenant: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    route: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    environment = serializers.CharField(source="environment.path", read_only=True)
+    state = serializers.CharField(read_only=True)
+    request = serializers.IntegerField(source="decision.request.number", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Grant
+        fields = [
+            "id", "tenant", "environment", "route", "state", "purpose", "conditions", "decision", "request",
+            "granted_at", "expires_at", "revoked_at",
+        ]  # fmt: skip
+
+
+class RevokeSerializer(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=1000, help_text="People will ask.")
+
+
+class AccessSerializer(serializers.Serializer[Any]):
+    environment = serializers.CharField(max_length=200, help_text="`tenant/project/kind`")
+    route = serializers.CharField(max_length=200, help_text="The name that programs call.")
+    purpose = serializers.CharField(max_length=4000)
+    expected_calls_per_day = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=1, max_value=1_000_000_000
+    )
+
+
+class OnboardingSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=120)
+    slug = serializers.CharField(max_length=40)
+    purpose = serializers.CharField(max_length=4000)
+    cost_centre = serializers.CharField(max_length=40, required=False, default="", allow_blank=True)
+    project_name = serializers.CharField(max_length=120, required=False, default="", allow_blank=True)
+    project_slug = serializers.CharField(max_length=40, required=False, default="", allow_blank=True)
+
+
+@extend_schema_view(
+    list=extend_schema(
+        parameters=[
+            OpenApiParameter("tenant", str, description="A tenant's slug."),
+            OpenApiParameter("environment", str, description="`tenant/project/kind`"),
+            OpenApiParameter("route", str, description="A route's name."),
+            OpenApiParameter("kind", str, enum=Environment.Kind.values),
+            OpenApiParameter("show", str, enum=SHOWN, description="active unless told."),
+        ]
+    )
+)
+class GrantViewSet(viewsets.ReadOnlyModelViewSet[Grant]):
+    """Grants: which environment may call which route, until when, by which decision."""
+
+    queryset = Grant.objects.none()
+    serializer_class = GrantSerializer
+    filter_backends: list[Any] = []
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[Grant]:
+        viewer = viewer_of(self.request)
+        rows = visible(
+            viewer,
+            Grant.objects.select_related(
+                "tenant", "environment__tenant", "environment__project", "route__model", "decision__request"
+            ),
+        )
+        if self.action != "list":
+            return rows
+        ended = Q(revoked_at__isnull=False) | Q(expires_at__lte=timezone.now())
+        show = one_of(self.request, "show", SHOWN) or "active"
+        if show != "all":
+            rows = rows.filter(ended) if show == "ended" else rows.exclude(ended)
+        if slug := text_of(self.request, "tenant"):
+            rows = rows.filter(tenant=find_tenant(viewer, slug))
+        if path := text_of(self.request, "environment"):
+            rows = rows.filter(environment=find_environment(viewer, path))
+        if kind := one_of(self.request, "kind", Environment.Kind.values):
+            rows = rows.filter(environment__kind=kind)
+        if route := text_of(self.request, "route"):
+            rows = rows.filter(route__slug=route)
+        return rows
+
+    @extend_schema(request=RevokeSerializer, responses=GrantSerializer)
+    @action(detail=True, methods=["post"])
+    def revoke(self, request: Request, pk: Any) -> Response:
+        """End a grant at once."""
+        grant = self.get_object()
+        require(viewer_of(request), MANAGE, grant.tenant)
+        revoke(grant=grant, by=viewer_of(request), reason=body_of(request, RevokeSerializer)["reason"])
+        return Response(GrantSerializer(self.get_object()).data)
+
+
+class AccessRequestViewSet(viewsets.ViewSet):
+    """Ask that an environment may call a route; the policy's boards decide. Then read it under `/api/requests/`."""
+
+    @extend_schema(request=AccessSerializer, responses={201: RequestDetailSerializer})
+    def create(self, request: Request) -> Response:
+        """Ask for access to a route."""
+        given, viewer = body_of(request, AccessSerializer), viewer_of(request)
+        environment = find_environment(viewer, given.pop("environment"))
+        route = Route.objects.select_related("model").filter(slug=given["route"].replace("\x00", "")).first()
+        if route is None:
+            raise Missing(f"There is no route “{given['route']}”. `GET /api/routes/` lists them.", field="route")
+        made = request_access(**(given | {"environment": environment, "route": route}), by=viewer)
+        return Response(document_of(made.number, viewer), status=status.HTTP_201_CREATED)
+
+
+class OnboardingRequestViewSet(viewsets.ViewSet):
+    """Ask for a tenant of one's own; the policy's boards decide. Then read it under `/api/requests/`."""
+
+    @extend_schema(request=OnboardingSerializer, responses={201: RequestDetailSerializer})
+    def create(self, request: Request) -> Response:
+        """Ask for a tenant."""
+        made = bring_team(**body_of(request, OnboardingSerializer), by=viewer_of(request))
+        return Response(document_of(made.number, viewer_of(request)), status=status.HTTP_201_CREATED)
 
 
 def register(router: DefaultRouter) -> None:
     """Add this room's view sets to the API."""
+    router.register("grants", GrantViewSet, basename="grant")
+    router.register("access-requests", AccessRequestViewSet, basename="access-request")
+    router.register("onboarding-requests", OnboardingRequestViewSet, basename="onboarding-request")

@@ -1,7 +1,263 @@
-"""What this room offers on the control-plane API."""
+"""What this room offers on the control-plane API: requests with their verbs, decisions, boards and policies.
 
+What a request is about is asked for where that lives: `access` offers access and onboarding requests.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import mixins, status, viewsets
+from rest_framework import request as http
+from rest_framework.decorators import action
+from rest_framework.pagination import CursorPagination
+from rest_framework.permissions import BasePermission
+from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
+
+from approvals import serializers as s
+from approvals.boards import create_board, seat, unseat
+from approvals.commenting import comment
+from approvals.listing import SORTS, Asked, find, turn_of, with_reviews
+from approvals.models import Board, Decision, Policy, Request, Review
+from approvals.next_step import may_vote
+from approvals.policies import change_policy
+from approvals.scoping import decisions_for, find_request, requests_for
+from approvals.states import State
+from approvals.subjects import Evidence, kind_of, kinds
+from approvals.voting import vote
+from approvals.withdraw import withdraw
+from refusals.errors import Forbidden, Invalid, Missing
+from tenants.api.reading import body_of, flag_of, one_of, text_of, viewer_of
+from tenants.finding import person
+from tenants.models import User
+
+MANAGE = "approvals.manage_policies"
+NUMBER = "[0-9]{1,9}"
+
+
+class ByNumber(CursorPagination):
+    """The newest request first."""
+
+    page_size = 50
+    page_size_query_param = "limit"
+    max_page_size = 500
+    ordering = "-number"
+
+
+class ReadersRead(BasePermission):
+    """Who sees every request reads boards and policies; who may change policies changes them."""
+
+    def has_permission(self, request: http.Request, view: Any) -> bool:
+        manages = viewer_of(request).has_perm(MANAGE)
+        reads = request.method in ("GET", "HEAD", "OPTIONS") and viewer_of(request).has_perm("approvals.view_request")
+        if not (manages or reads):
+            raise Forbidden(
+                "This needs the permission “Change the policies of governance”. The platform team holds it.",
+                permission=MANAGE,
+            )
+        return True
+
+
+def document_of(number: int, viewer: User) -> Any:
+    """The request with `number` as the API tells it to `viewer`. Raises `Missing`."""
+    found = with_reviews(requests_for(viewer)).select_related("decision").filter(number=number).first()
+    if found is None:
+        raise Missing(f"There is no request R-{number}, or it is not yours to see.")
+    if hasattr(found, "decision"):
+        evidence = list(found.decision.record["evidence"])
+    else:
+        collected = kind_of(found.subject_kind).evidence(found)
+        evidence = [one.frozen() if isinstance(one, Evidence) else one for one in collected]
+    return s.RequestDetailSerializer(found, context={"viewer": viewer, "evidence": evidence}).data
+
+
+@extend_schema_view(
+    list=extend_schema(
+        parameters=[
+            OpenApiParameter("q", str, description="A number, or words of title, reason or requester."),
+            OpenApiParameter("state", str, enum=State.values),
+            OpenApiParameter("kind", str, description="A kind of subject: access, onboarding."),
+            OpenApiParameter("tenant", str, description="A tenant's slug."),
+            OpenApiParameter("board", str, description="A board's slug."),
+            OpenApiParameter("whose", str, enum=["mine"]),
+            OpenApiParameter("waiting_for_me", bool, description="True: those in which you may vote now."),
+        ]
+    )
+)
+class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
+    """Requests: your own, those of your tenants, and those that your boards review."""
+
+    queryset = Request.objects.none()
+    serializer_class = s.RequestSerializer
+    pagination_class = ByNumber
+    filter_backends: list[Any] = []
+    lookup_field = "number"
+    lookup_value_regex = NUMBER
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "viewer": self.request.user}
+
+    def get_queryset(self) -> QuerySet[Request]:
+        if getattr(self, "swagger_fake_view", False):
+            return Request.objects.none()
+        viewer = viewer_of(self.request)
+        one_of(self.request, "state", State.values)
+        one_of(self.request, "kind", [kind.slug for kind in kinds()])
+        one_of(self.request, "whose", ["mine"])
+        one_of(self.request, "sort", [*SORTS, *(f"-{name}" for name in SORTS)])
+        if flag_of(self.request, "waiting_for_me"):
+            return with_reviews(turn_of(viewer))
+        return find(viewer, Asked.read(self.request.query_params))
+
+    @extend_schema(responses=s.RequestDetailSerializer)
+    def retrieve(self, request: http.Request, number: str) -> Response:
+        """A request with its reviews, the conversation and the evidence."""
+        return self._answer(request, number)
+
+    @extend_schema(request=s.CastVoteSerializer, responses=s.RequestDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def vote(self, request: http.Request, number: str) -> Response:
+        """Approve or refuse in the stage that is open. A vote is final; nobody votes on their own request."""
+        given, viewer = body_of(request, s.CastVoteSerializer), viewer_of(request)
+        reviews = Review.objects.filter(request=find_request(viewer, int(number))).select_related("board", "request")
+        found = reviews.filter(pk=given["review"]).first() if "review" in given else _stage(reviews, viewer)
+        if found is None:
+            raise Missing("There is no such review of this request.")
+        vote(review=found, verdict=given["verdict"], comment=given["comment"], by=viewer)
+        return self._answer(request, number)
+
+    @extend_schema(request=s.CommentSerializer, responses=s.RequestDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def comment(self, request: http.Request, number: str) -> Response:
+        """Say something in the conversation."""
+        found = find_request(viewer_of(request), int(number))
+        comment(request=found, text=body_of(request, s.CommentSerializer)["text"], by=viewer_of(request))
+        return self._answer(request, number)
+
+    @extend_schema(request=None, responses=s.RequestDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request: http.Request, number: str) -> Response:
+        """Withdraw one's own request."""
+        withdraw(request=find_request(viewer_of(request), int(number)), by=viewer_of(request))
+        return self._answer(request, number)
+
+    def _answer(self, request: http.Request, number: str) -> Response:
+        return Response(document_of(int(number), viewer_of(request)))
+
+
+def _stage(reviews: QuerySet[Review], viewer: User) -> Review | None:
+    """The stage in which `viewer` may vote; else one that is open or was, whose refusal tells them why not."""
+    known = list(reviews.prefetch_related("votes", "board__seats"))
+    theirs = [review for review in known if may_vote(review, viewer)]
+    still = [review for review in known if review.outcome == Review.Outcome.OPEN]
+    return next(iter([*theirs, *still, *known]), None)
+
+
+class ByDecision(CursorPagination):
+    """The newest decision first."""
+
+    page_size = 50
+    page_size_query_param = "limit"
+    max_page_size = 500
+    ordering = ("-decided_at", "-id")
+
+
+@extend_schema_view(
+    list=extend_schema(
+        parameters=[
+            OpenApiParameter("outcome", str, enum=["approved", "refused"]),
+            OpenApiParameter("request", OpenApiTypes.INT, description="A request's number."),
+        ]
+    )
+)
+class DecisionViewSet(viewsets.ReadOnlyModelViewSet[Decision]):
+    """Decisions, frozen: what was decided, by whom, on what they saw, with the record's SHA-256."""
+
+    queryset = Decision.objects.none()
+    serializer_class = s.DecisionSerializer
+    pagination_class = ByDecision
+    filter_backends: list[Any] = []
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[Decision]:
+        rows = decisions_for(viewer_of(self.request)).select_related("request")
+        if outcome := one_of(self.request, "outcome", ["approved", "refused"]):
+            rows = rows.filter(outcome=outcome)
+        if number := text_of(self.request, "request"):
+            if not number.isdecimal() or len(number) > 9:
+                raise Invalid("“request” is a request's number.", field="request")
+            rows = rows.filter(request__number=int(number))
+        return rows
+
+
+class BoardViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Board]):
+    """Boards and who sits on them."""
+
+    queryset = Board.objects.prefetch_related("seats__user")
+    serializer_class = s.BoardSerializer
+    permission_classes = [ReadersRead]
+    filter_backends: list[Any] = []
+    lookup_field = "slug"
+
+    @extend_schema(request=s.NewBoardSerializer, responses={201: s.BoardSerializer})
+    def create(self, request: http.Request) -> Response:
+        """Create a board without members."""
+        made = create_board(**body_of(request, s.NewBoardSerializer), by=viewer_of(request))
+        return Response(s.BoardSerializer(made).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=s.SeatSerializer, responses=s.BoardSerializer)
+    @action(detail=True, methods=["post"])
+    def seat(self, request: http.Request, slug: str) -> Response:
+        """Seat a person."""
+        seat(board=self.get_object(), user=_person(request), by=viewer_of(request))
+        return Response(s.BoardSerializer(self.get_object()).data)
+
+    @extend_schema(request=s.SeatSerializer, responses=s.BoardSerializer)
+    @action(detail=True, methods=["post"])
+    def unseat(self, request: http.Request, slug: str) -> Response:
+        """Take a seat away; votes that were cast stay."""
+        unseat(board=self.get_object(), user=_person(request), by=viewer_of(request))
+        return Response(s.BoardSerializer(self.get_object()).data)
+
+
+def _person(request: http.Request) -> User:
+    named = body_of(request, s.SeatSerializer)["person"].replace("\x00", "")
+    found = person(named)
+    if found is None:
+        raise Invalid(f"There is no active person called “{named}”.", field="person")
+    return found
+
+
+@extend_schema_view(list=extend_schema(parameters=[OpenApiParameter("in_force", bool)]))
+class PolicyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Policy]):
+    """Policies: which boards decide on what. A change is a new version."""
+
+    queryset = Policy.objects.all()
+    serializer_class = s.PolicySerializer
+    permission_classes = [ReadersRead]
+    filter_backends: list[Any] = []
+    lookup_value_converter = "int"
+
+    def get_queryset(self) -> QuerySet[Policy]:
+        in_force = flag_of(self.request, "in_force")
+        return Policy.objects.all() if in_force is None else Policy.objects.filter(superseded_at__isnull=in_force)
+
+    @extend_schema(request=s.NewPolicySerializer, responses={201: s.PolicySerializer})
+    def create(self, request: http.Request) -> Response:
+        """Put a new version in force at once; requests under way keep theirs."""
+        given = body_of(request, s.NewPolicySerializer)
+        given["stages"] = [dict(stage) for stage in given["stages"]]
+        made = change_policy(**given, by=viewer_of(request))
+        return Response(s.PolicySerializer(made).data, status=status.HTTP_201_CREATED)
 
 
 def register(router: DefaultRouter) -> None:
     """Add this room's view sets to the API."""
+    router.register("requests", RequestViewSet, basename="request")
+    router.register("decisions", DecisionViewSet, basename="decision")
+    router.register("boards", BoardViewSet, basename="board")
+    router.register("policies", PolicyViewSet, basename="policy")

@@ -58,6 +58,7 @@ class SessionViewSet(viewsets.GenericViewSet[Session]):
     pagination_class = ByLastUse
     lookup_value_converter = "uuid"
     queryset = Session.objects.none()
+    claims_keys = ("runs",)  # a run is kept with its key by the turn itself
 
     def get_queryset(self) -> QuerySet[Session]:
         shared = self.request.query_params.get("shared") == "true"

@@ -7,12 +7,12 @@ from typing import cast
 from django.db.models import Case, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
-from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.context import THEMES
 from tenants.models import Environment, Notification, User
+from tenants.notifications import mark_read
 from tenants.scoping import visible
 from tenants.where import choose, chosen
 
@@ -45,7 +45,7 @@ def bell(request: HttpRequest) -> HttpResponse:
 def follow(request: HttpRequest, note_id: str) -> HttpResponse:
     """Open what a notification is about; it is read from then on."""
     note = get_object_or_404(Notification, pk=note_id, user=_viewer(request))
-    Notification.objects.filter(pk=note.pk, read_at=None).update(read_at=timezone.now())
+    mark_read(Notification.objects.filter(pk=note.pk))
     target = note.path if url_has_allowed_host_and_scheme(note.path, None) else "/notifications/"
     return HttpResponseRedirect(target or "/notifications/")
 
@@ -53,7 +53,7 @@ def follow(request: HttpRequest, note_id: str) -> HttpResponse:
 @require_POST
 def read_all(request: HttpRequest) -> HttpResponse:
     """Mark every notification as read."""
-    _viewer(request).notifications.filter(read_at=None).update(read_at=timezone.now())
+    mark_read(Notification.objects.filter(user=_viewer(request)))
     return back(request)
 
 

@@ -270,6 +270,17 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "EnvironmentKindEnum": "tenants.models.Environment.Kind",
+        "SaidKindEnum": ["asked", "comment", "vote"],
+        "ChangeKindEnum": "catalog.models.Change.Kind",
+        "RequestStateEnum": "approvals.states.State",
+        "VerificationStateEnum": "audit.models.Verification.State",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "portal.api.schema.tell_of_the_header",
+    ],
 }
 
 LOGGING = logs.logging_settings(environment.log_level(env.str("LOG_LEVEL", "WARNING")), as_json=MODE == "production")

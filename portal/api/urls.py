@@ -4,13 +4,16 @@ from importlib import import_module
 
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
-from rest_framework.routers import DefaultRouter
 
-from portal.api import problems, reading
+from portal.api import (
+    problems,
+    reading,
+    schema,  # noqa: F401  (registers how programs authenticate)
+)
+from portal.api.once import Router
 from portal.platform import StatusView
 
-router = DefaultRouter(trailing_slash=True)
-router.include_format_suffixes = False
+router = Router(trailing_slash=True)
 for room in (
     "tenants",
     "approvals",

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
+from audit.exporting import exported
 from refusals import Refusal
 from tenants import finding, structure
 from tenants.forms import TenantForm
@@ -46,6 +47,7 @@ def tenant_list(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
             )
             for t in ordered
         )
+        exported(request, "tenants")
         return csv_response("atrium-tenants.csv", head, lines)
     paginator = Paginator(ordered, PAGE_SIZE)
     paginator.count = rows.count()  # without the columns that only the shown rows need

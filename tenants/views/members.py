@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from audit.exporting import exported
 from refusals import Refusal
 from refusals.errors import Missing
 from tenants.delegation import MANAGE_MEMBERS, assignable, require_assignable
@@ -56,6 +57,7 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
             )
             for m in rows
         )
+        exported(request, "members", tenant=slug)
         return csv_response(f"{slug}-members.csv", head, lines)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     allowed = {r.slug for r in roles}

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from audit.exporting import exported
 from refusals.errors import Missing
 from tenants import finding
 from tenants.activation import activate, deactivate, left_without_owner
@@ -38,6 +39,7 @@ def people(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
              u.date_joined)
             for u in rows.iterator(chunk_size=1000)
         )  # fmt: skip
+        exported(request, "people")
         return csv_response("atrium-people.csv", head, lines)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     shown = [(u, [PLATFORM_ROLES[a.role].name for a in u.appointments.all() if a.role in PLATFORM_ROLES]) for u in page]

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
+from audit.exporting import exported
 from refusals import Refusal
 from tenants import structure
 from tenants.forms import ProjectForm
@@ -44,6 +45,7 @@ def projects(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
     if request.GET.get("format") == "csv":
         head = ("name", "slug", "purpose", "keys", "created at")
         lines = ((p.name, p.slug, p.purpose, p.keys, p.created_at) for p in rows)
+        exported(request, "projects", tenant=slug)
         return csv_response(f"{slug}-projects.csv", head, lines)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     return inside.show(request, "projects", status=422 if form.errors else 200, form=form, page=page, text=text)

@@ -9,12 +9,13 @@ SOURCE = (Path(__file__).parent / "vendor/axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
-def findings(page: Page) -> list[str]:
-    """What axe finds, one line for each element at fault; empty when all is well."""
+def findings(page: Page, rules: list[str] | None = None) -> list[str]:
+    """What axe finds (by `rules` alone, where given), one line for each element at fault; empty when all is well."""
     # Evaluated through the debugger, since the page's own security policy forbids a script from elsewhere.
     page.evaluate(SOURCE)
     result: dict[str, Any] = page.evaluate(
-        "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})", TAGS
+        "runOnly => axe.run(document, {runOnly, resultTypes: ['violations']})",
+        {"type": "rule", "values": rules} if rules else {"type": "tag", "values": TAGS},
     )
     return [
         f"{rule['id']} ({rule['impact']}): {' '.join(map(str, node['target']))} — "

@@ -1,0 +1,160 @@
+"""How requests, decisions, boards and policies look on the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from approvals.conversation import conversation
+from approvals.models import Board, Decision, Policy, Request, Review, Vote
+from approvals.next_step import next_step
+
+
+class BoardVoteSerializer(serializers.ModelSerializer[Vote]):
+    voter: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="username", read_only=True)
+
+    class Meta:
+        model = Vote
+        fields = ["voter", "verdict", "comment", "at"]
+
+
+class ReviewSerializer(serializers.ModelSerializer[Review]):
+    board: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    votes = BoardVoteSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Review
+        fields = ["id", "position", "board", "quorum", "outcome", "opened_at", "closed_at", "votes"]
+
+
+class RequestSerializer(serializers.ModelSerializer[Request]):
+    """`next_step` is for the caller: pass `viewer` in the context."""
+
+    tenant: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="slug", read_only=True, allow_null=True
+    )
+    environment = serializers.SerializerMethodField()
+    requester: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="username", read_only=True)
+    policy = serializers.CharField(source="policy.__str__", read_only=True)
+    reviews = ReviewSerializer(many=True, read_only=True)
+    next_step = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Request
+        fields = [
+            "number", "subject_kind", "title", "reason", "facts", "tenant", "environment", "requester", "policy",
+            "state", "next_step", "reviews", "is_demonstration", "created_at", "closed_at",
+        ]  # fmt: skip
+
+    def get_environment(self, row: Request) -> str | None:
+        return row.environment.path if row.environment else None
+
+    def get_next_step(self, row: Request) -> str:
+        return next_step(row, self.context["viewer"]).sentence
+
+
+class SaidSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=["asked", "comment", "vote"])
+    who = serializers.CharField(source="who.username")
+    at = serializers.DateTimeField()
+    text = serializers.CharField()
+    verdict = serializers.CharField()
+    board = serializers.CharField()
+
+
+class FactSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    value = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # fields leave the class
+    as_of = serializers.CharField(allow_blank=True)
+    path = serializers.CharField(allow_blank=True)
+
+
+class RequestDetailSerializer(RequestSerializer):
+    """One request with everything that was said; the evidence is passed in the context."""
+
+    conversation = serializers.SerializerMethodField()
+    evidence = serializers.SerializerMethodField()
+    decision = serializers.SerializerMethodField()
+
+    class Meta(RequestSerializer.Meta):
+        fields = [*RequestSerializer.Meta.fields, "conversation", "evidence", "decision"]
+
+    def get_conversation(self, row: Request) -> list[dict[str, Any]]:
+        return [dict(one) for one in SaidSerializer(conversation(row), many=True).data]
+
+    def get_evidence(self, row: Request) -> list[dict[str, str]]:
+        evidence: list[dict[str, str]] = self.context["evidence"]
+        return evidence
+
+    def get_decision(self, row: Request) -> str | None:
+        return str(row.decision.pk) if hasattr(row, "decision") else None
+
+
+class CastVoteSerializer(serializers.Serializer[Any]):
+    verdict = serializers.ChoiceField(choices=Vote.Verdict.choices)
+    comment = serializers.CharField(max_length=4000)
+    review = serializers.UUIDField(required=False, help_text="The stage; that which is open for you unless told.")
+
+
+class CommentSerializer(serializers.Serializer[Any]):
+    text = serializers.CharField(max_length=4000)
+
+
+class DecisionSerializer(serializers.ModelSerializer[Decision]):
+    request = serializers.IntegerField(source="request.number", read_only=True)
+
+    class Meta:
+        model = Decision
+        fields = ["id", "request", "outcome", "decided_at", "valid_until", "hash", "record"]
+
+
+class BoardSerializer(serializers.ModelSerializer[Board]):
+    members = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Board
+        fields = ["slug", "name", "purpose", "members"]
+
+    def get_members(self, row: Board) -> list[str]:
+        return [seat.user.username for seat in row.seats.all()]
+
+
+class NewBoardSerializer(serializers.Serializer[Any]):
+    slug = serializers.SlugField(max_length=40)
+    name = serializers.CharField(max_length=80)
+    purpose = serializers.CharField(max_length=300, required=False, default="", allow_blank=True)
+
+
+class SeatSerializer(serializers.Serializer[Any]):
+    person = serializers.CharField(max_length=254, help_text="User name or e-mail.")
+
+
+class StageSerializer(serializers.Serializer[Any]):
+    board = serializers.CharField(max_length=40)
+    quorum = serializers.IntegerField(min_value=1, max_value=99, default=1)
+
+
+class PolicySerializer(serializers.ModelSerializer[Policy]):
+    stages = StageSerializer(many=True)
+    in_force = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Policy
+        fields = [
+            "id", "subject_kind", "environment_kind", "version", "sentence", "stages", "validity_days",
+            "effective_from", "superseded_at", "in_force",
+        ]  # fmt: skip
+        read_only_fields = ["id", "version", "effective_from", "superseded_at"]
+
+    def get_in_force(self, row: Policy) -> bool:
+        return row.superseded_at is None
+
+
+class NewPolicySerializer(serializers.Serializer[Any]):
+    subject_kind = serializers.CharField(max_length=40)
+    environment_kind = serializers.CharField(max_length=12, required=False, default="", allow_blank=True)
+    sentence = serializers.CharField(max_length=300)
+    stages = StageSerializer(many=True)
+    validity_days = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1)

@@ -1,0 +1,18 @@
+"""What this room offers on the control-plane API: tenants and what is in them, keys, people, oneself."""
+
+from rest_framework.routers import DefaultRouter
+
+
+def register(router: DefaultRouter) -> None:
+    """Add this room's view sets to the API."""
+    from tenants.api import keys, people, structure  # view sets read models, which must be loaded first
+
+    router.register("me", people.MeViewSet, basename="me")
+    router.register("notifications", people.NotificationViewSet, basename="notification")
+    router.register("people", people.PersonViewSet, basename="person")
+    router.register("tenants", structure.TenantViewSet, basename="tenant")
+    router.register("projects", structure.ProjectViewSet, basename="project")
+    router.register("environments", structure.EnvironmentViewSet, basename="environment")
+    router.register("memberships", structure.MembershipViewSet, basename="membership")
+    router.register("keys", keys.KeyViewSet, basename="key")
+    router.register("tokens", keys.TokenViewSet, basename="token")

@@ -1,0 +1,101 @@
+"""Keys of environments and one's own tokens on the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tenants import keys, scoping, tokens
+from tenants.api import serializers as s
+from tenants.api.reading import body_of, one_of, text_of, viewer_of
+from tenants.api.structure import TENANT, WORDS, within
+from tenants.models import ApiKey, PersonalToken
+
+MANAGE_KEYS = "tenants.manage_keys"
+STATES = ("usable", "active", "expiring", "unused", "old", "revoked", "expired")
+
+
+@extend_schema_view(
+    list=extend_schema(
+        parameters=[
+            TENANT,
+            WORDS,
+            OpenApiParameter("environment", str, description="`tenant/project/kind`"),
+            OpenApiParameter("state", str, enum=STATES),
+        ]
+    )
+)
+class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[ApiKey]):
+    """Keys by their prefix; the secret is in the answer that issues one."""
+
+    queryset = ApiKey.objects.none()
+    serializer_class = s.KeySerializer
+    filter_backends: list[Any] = []
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[ApiKey]:
+        rows: Any = within(
+            self.request,
+            ApiKey.objects.select_related("tenant", "environment__project", "environment__tenant", "created_by"),
+        )
+        if state := one_of(self.request, "state", STATES):
+            rows = rows.in_state(state)
+        if path := text_of(self.request, "environment"):
+            rows = rows.filter(environment=scoping.find_environment(viewer_of(self.request), path))
+        for word in text_of(self.request, "q").split():
+            rows = rows.filter(Q(name__icontains=word) | Q(prefix__icontains=word[:40]))
+        found: QuerySet[ApiKey] = rows
+        return found
+
+    @extend_schema(request=s.NewKeySerializer, responses={201: s.IssuedKeySerializer})
+    def create(self, request: Request) -> Response:
+        """Issue a key. Its secret is in this answer and is not shown again."""
+        given = body_of(request, s.NewKeySerializer)
+        environment = scoping.find_environment(viewer_of(request), given.pop("environment"), MANAGE_KEYS)
+        issued = keys.issue(environment=environment, by=viewer_of(request), **given)
+        document = {**s.KeySerializer(issued.key).data, "secret": issued.secret}
+        return Response(document, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=s.ReasonSerializer, responses=s.KeySerializer)
+    @action(detail=True, methods=["post"])
+    def revoke(self, request: Request, pk: Any) -> Response:
+        """Revoke a key; a second time changes nothing."""
+        key = self.get_object()
+        scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
+        keys.revoke(key=key, by=viewer_of(request), reason=body_of(request, s.ReasonSerializer)["reason"])
+        return Response(s.KeySerializer(self.get_object()).data)
+
+
+class TokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[PersonalToken]):
+    """Your own tokens for this API."""
+
+    queryset = PersonalToken.objects.none()
+    serializer_class = s.TokenSerializer
+    filter_backends: list[Any] = []
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[PersonalToken]:
+        if getattr(self, "swagger_fake_view", False):
+            return PersonalToken.objects.none()
+        return PersonalToken.objects.filter(user=viewer_of(self.request))
+
+    @extend_schema(request=s.NewTokenSerializer, responses={201: s.IssuedTokenSerializer})
+    def create(self, request: Request) -> Response:
+        """Issue a token. Its secret is in this answer and is not shown again."""
+        token, secret = tokens.issue(
+            user=viewer_of(request), by=viewer_of(request), **body_of(request, s.NewTokenSerializer)
+        )
+        return Response({**s.TokenSerializer(token).data, "secret": secret}, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses=s.TokenSerializer)
+    @action(detail=True, methods=["post"])
+    def revoke(self, request: Request, pk: Any) -> Response:
+        """Revoke one of your tokens; a second time changes nothing."""
+        tokens.revoke(token=self.get_object(), by=viewer_of(request))
+        return Response(s.TokenSerializer(self.get_object()).data)

@@ -1,0 +1,159 @@
+"""How tenants, people and keys look on the API. Secrets appear in the one answer that issues them, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from tenants.models import ApiKey, Environment, Membership, Notification, PersonalToken, Project, Tenant, User
+
+
+def _slug(of: str = "slug", **options: Any) -> Any:
+    return serializers.SlugRelatedField(slug_field=of, read_only=True, **options)
+
+
+class TenantSerializer(serializers.ModelSerializer[Tenant]):
+    members = serializers.IntegerField(read_only=True)
+    projects = serializers.IntegerField(source="projects_count", read_only=True)
+    my_role = serializers.CharField(source="role", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Tenant
+        fields = [
+            "slug", "name", "cost_centre", "members", "projects", "my_role", "is_demonstration", "created_at",
+            "archived_at",
+        ]  # fmt: skip
+
+
+class NewTenantSerializer(serializers.Serializer[Any]):
+    slug = serializers.CharField(max_length=40)
+    name = serializers.CharField(max_length=120)
+    cost_centre = serializers.CharField(max_length=40, required=False, default="", allow_blank=True)
+    owner = serializers.CharField(max_length=254, help_text="User name or e-mail of who will answer for it.")
+
+
+class ChangedTenantSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=120, required=False)
+    cost_centre = serializers.CharField(max_length=40, required=False, allow_blank=True)
+
+
+class EnvironmentSerializer(serializers.ModelSerializer[Environment]):
+    tenant = _slug()
+    project = _slug()
+    path = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Environment
+        fields = ["id", "path", "tenant", "project", "kind", "created_at"]
+
+
+class ProjectSerializer(serializers.ModelSerializer[Project]):
+    tenant = _slug()
+    environments = EnvironmentSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Project
+        fields = ["id", "tenant", "slug", "name", "purpose", "environments", "created_at", "archived_at"]
+
+
+class NewProjectSerializer(serializers.Serializer[Any]):
+    tenant = serializers.CharField(max_length=40, help_text="A tenant's slug.")
+    slug = serializers.CharField(max_length=40)
+    name = serializers.CharField(max_length=120)
+    purpose = serializers.CharField(required=False, default="", allow_blank=True, max_length=4000)
+
+
+class MembershipSerializer(serializers.ModelSerializer[Membership]):
+    tenant = _slug()
+    user = _slug("username")
+    name = serializers.CharField(source="user.__str__", read_only=True)
+    created_by = _slug("username", allow_null=True)
+
+    class Meta:
+        model = Membership
+        fields = ["id", "tenant", "user", "name", "role", "created_at", "created_by"]
+
+
+class NewMembershipSerializer(serializers.Serializer[Any]):
+    tenant = serializers.CharField(max_length=40, help_text="A tenant's slug.")
+    person = serializers.CharField(max_length=254, help_text="User name or e-mail of somebody with an account.")
+    role = serializers.CharField(max_length=20)
+
+
+class RoleSerializer(serializers.Serializer[Any]):
+    role = serializers.CharField(max_length=20)
+
+
+class KeySerializer(serializers.ModelSerializer[ApiKey]):
+    tenant = _slug()
+    environment = serializers.CharField(source="environment.path", read_only=True)
+    created_by = _slug("username", allow_null=True)
+    state = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = ApiKey
+        fields = [
+            "id", "prefix", "name", "tenant", "environment", "state", "created_at", "created_by", "expires_at",
+            "last_used_at", "revoked_at",
+        ]  # fmt: skip
+
+
+class NewKeySerializer(serializers.Serializer[Any]):
+    environment = serializers.CharField(max_length=200, help_text="`tenant/project/kind`")
+    name = serializers.CharField(max_length=80)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class IssuedKeySerializer(KeySerializer):
+    secret = serializers.CharField(read_only=True, allow_null=True, help_text="Shown this once.")
+
+    class Meta(KeySerializer.Meta):
+        fields = [*KeySerializer.Meta.fields, "secret"]
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=1000, required=False, default="", allow_blank=True)
+
+
+class TokenSerializer(serializers.ModelSerializer[PersonalToken]):
+    state = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = PersonalToken
+        fields = ["id", "prefix", "name", "state", "created_at", "expires_at", "last_used_at", "revoked_at"]
+
+
+class NewTokenSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=80)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class IssuedTokenSerializer(TokenSerializer):
+    secret = serializers.CharField(read_only=True, allow_null=True, help_text="Shown this once.")
+
+    class Meta(TokenSerializer.Meta):
+        fields = [*TokenSerializer.Meta.fields, "secret"]
+
+
+class PersonSerializer(serializers.ModelSerializer[User]):
+    name = serializers.CharField(source="__str__", read_only=True)
+    roles: Any = serializers.SlugRelatedField(source="appointments", slug_field="role", many=True, read_only=True)
+
+    class Meta:
+        model = User
+        fields = ["id", "username", "name", "email", "roles", "is_active", "last_login", "date_joined"]
+
+
+class MeSerializer(PersonSerializer):
+    permissions = serializers.ListField(child=serializers.CharField(), read_only=True, help_text="Above tenants.")
+    memberships = MembershipSerializer(many=True, read_only=True)
+
+    class Meta(PersonSerializer.Meta):
+        fields = [*PersonSerializer.Meta.fields, "permissions", "memberships"]
+
+
+class NotificationSerializer(serializers.ModelSerializer[Notification]):
+    class Meta:
+        model = Notification
+        fields = ["id", "title", "body", "path", "created_at", "read_at"]

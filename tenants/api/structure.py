@@ -1,0 +1,203 @@
+"""Tenants, projects, environments and memberships on the API: the questions and verbs of the pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import mixins, status, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from refusals.errors import Conflict, Invalid, Missing
+from tenants import finding, scoping, structure
+from tenants.api import serializers as s
+from tenants.api.reading import body_of, flag_of, one_of, text_of, uuid_of, viewer_of
+from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT, require_assignable
+from tenants.memberships import add_member, remove_member
+from tenants.models import Environment, Membership, Project, Tenant, User
+from tenants.roles import TENANT_ROLES
+
+TENANT = OpenApiParameter("tenant", str, description="A tenant's slug.")
+WORDS = OpenApiParameter("q", str, description="Words to look for.")
+
+
+class MemberAlready(Conflict):
+    code = "member_already"
+    title = "A member already"
+
+
+def within(request: Request, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """`rows` that the caller may see, of the tenant in `?tenant=` where it is given. Raises `Missing`."""
+    found = scoping.visible(viewer_of(request), rows)
+    if slug := text_of(request, "tenant"):
+        found = found.filter(tenant=scoping.find_tenant(viewer_of(request), slug))
+    return found
+
+
+def person_called(text: str, field: str) -> User:
+    """The active person with this user name or e-mail. Raises `Invalid`."""
+    found = finding.person(text.replace("\x00", ""))
+    if found is None:
+        raise Invalid(f"There is no active person called “{text}”. Give the user name or e-mail.", field=field)
+    return found
+
+
+@extend_schema_view(
+    list=extend_schema(
+        parameters=[WORDS, OpenApiParameter("mine", bool), OpenApiParameter("archived", bool)],
+    )
+)
+class TenantViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Tenant]):
+    """Tenants: those you are a member of, all of them for people above tenants."""
+
+    queryset = Tenant.objects.none()
+    serializer_class = s.TenantSerializer
+    filter_backends: list[Any] = []
+    lookup_field = "slug"
+
+    def get_queryset(self) -> QuerySet[Tenant]:
+        viewer = viewer_of(self.request)
+        if self.action != "list":
+            return finding.with_counts(scoping.tenants_for(viewer), viewer)
+        mine, archived = flag_of(self.request, "mine"), flag_of(self.request, "archived")
+        rows = finding.tenants(viewer, text=text_of(self.request, "q"), mine=bool(mine), archived=bool(archived))
+        return finding.with_counts(rows, viewer)
+
+    @extend_schema(request=s.NewTenantSerializer, responses={201: s.TenantSerializer})
+    def create(self, request: Request) -> Response:
+        """Create a tenant at once. Everybody else asks for one: `POST /api/onboarding-requests/`."""
+        scoping.require_above(viewer_of(request), "tenants.add_tenant")
+        given = body_of(request, s.NewTenantSerializer)
+        given["owner"] = person_called(given["owner"], "owner")
+        made = structure.create_tenant(**given, by=viewer_of(request))
+        return Response(self._document(made), status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=s.ChangedTenantSerializer, responses=s.TenantSerializer)
+    def partial_update(self, request: Request, slug: str) -> Response:
+        """Give a tenant another name or cost centre."""
+        tenant = scoping.find_tenant(viewer_of(request), slug)
+        scoping.require(viewer_of(request), MANAGE_TENANT, tenant)
+        given = body_of(request, s.ChangedTenantSerializer)
+        now = {"name": tenant.name, "cost_centre": tenant.cost_centre}
+        return Response(self._document(structure.change_tenant(tenant=tenant, by=viewer_of(request), **(now | given))))
+
+    def _document(self, tenant: Tenant) -> Any:
+        rows = finding.with_counts(Tenant.objects.filter(pk=tenant.pk), viewer_of(self.request))
+        return s.TenantSerializer(rows.get()).data
+
+
+@extend_schema_view(list=extend_schema(parameters=[TENANT, WORDS]))
+class ProjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Project]):
+    """Projects with their environments."""
+
+    queryset = Project.objects.none()
+    serializer_class = s.ProjectSerializer
+    filter_backends: list[Any] = []
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[Project]:
+        rows = Project.objects.select_related("tenant").prefetch_related(
+            "environments__tenant", "environments__project"
+        )
+        found: QuerySet[Project] = within(self.request, rows)
+        for word in text_of(self.request, "q").split():
+            found = found.filter(Q(name__icontains=word) | Q(slug__icontains=word) | Q(purpose__icontains=word))
+        return found
+
+    @extend_schema(request=s.NewProjectSerializer, responses={201: s.ProjectSerializer})
+    def create(self, request: Request) -> Response:
+        """Create a project with development, test and production."""
+        given = body_of(request, s.NewProjectSerializer)
+        tenant = scoping.find_tenant(viewer_of(request), given.pop("tenant"))
+        scoping.require(viewer_of(request), MANAGE_TENANT, tenant)
+        made = structure.create_project(tenant=tenant, by=viewer_of(request), **given)
+        return Response(s.ProjectSerializer(made).data, status=status.HTTP_201_CREATED)
+
+
+@extend_schema_view(
+    list=extend_schema(
+        parameters=[
+            TENANT,
+            OpenApiParameter("project", str, description="A project's slug."),
+            OpenApiParameter("kind", str, enum=Environment.Kind.values),
+        ]
+    )
+)
+class EnvironmentViewSet(viewsets.ReadOnlyModelViewSet[Environment]):
+    """Environments: keys, grants and calls belong to one."""
+
+    queryset = Environment.objects.none()
+    serializer_class = s.EnvironmentSerializer
+    filter_backends: list[Any] = []
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[Environment]:
+        rows: QuerySet[Environment] = within(self.request, Environment.objects.select_related("tenant", "project"))
+        if project := text_of(self.request, "project"):
+            rows = rows.filter(project__slug=project)
+        if kind := one_of(self.request, "kind", Environment.Kind.values):
+            rows = rows.filter(kind=kind)
+        return rows
+
+
+@extend_schema_view(
+    list=extend_schema(parameters=[TENANT, WORDS, OpenApiParameter("role", str, enum=list(TENANT_ROLES))])
+)
+class MembershipViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Membership]):
+    """Who is in a tenant, as what."""
+
+    queryset = Membership.objects.none()
+    serializer_class = s.MembershipSerializer
+    filter_backends: list[Any] = []
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[Membership]:
+        rows = within(self.request, Membership.objects.select_related("tenant", "user", "created_by"))
+        for word in text_of(self.request, "q").split():
+            rows = rows.filter(Q(user__username__icontains=word) | Q(user__display_name__icontains=word))
+        if role := one_of(self.request, "role", TENANT_ROLES):
+            rows = rows.filter(role=role)
+        return rows
+
+    @extend_schema(request=s.NewMembershipSerializer, responses={201: s.MembershipSerializer})
+    def create(self, request: Request) -> Response:
+        """Put a person into a tenant."""
+        given, viewer = body_of(request, s.NewMembershipSerializer), viewer_of(request)
+        tenant = scoping.find_tenant(viewer, given["tenant"])
+        self._may_give(tenant, given["role"])
+        person = person_called(given["person"], "person")
+        present = Membership.objects.filter(tenant=tenant, user=person).first()
+        if present is not None:
+            raise MemberAlready(f"{person} is a member already, as {present.role}. Change the role instead.")
+        made = add_member(tenant=tenant, user=person, role=given["role"], by=viewer)
+        return Response(s.MembershipSerializer(made).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=s.RoleSerializer, responses=s.MembershipSerializer)
+    def partial_update(self, request: Request, pk: Any) -> Response:
+        """Give a member another role."""
+        found, role = self._find(pk), body_of(request, s.RoleSerializer)["role"]
+        self._may_give(found.tenant, found.role, role)
+        changed = add_member(tenant=found.tenant, user=found.user, role=role, by=viewer_of(request))
+        return Response(s.MembershipSerializer(changed).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: Any) -> Response:
+        """Take a member out of the tenant."""
+        found = self._find(pk)
+        self._may_give(found.tenant, found.role)
+        remove_member(membership=found, by=viewer_of(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _find(self, pk: Any) -> Membership:
+        rows = scoping.visible(viewer_of(self.request), Membership.objects.select_related("tenant", "user"))
+        found = rows.filter(pk=uuid_of(str(pk), "membership")).first()
+        if found is None:
+            raise Missing("There is no such membership, or it belongs to another tenant.")
+        return found
+
+    def _may_give(self, tenant: Tenant, *roles: str) -> None:
+        viewer = viewer_of(self.request)
+        scoping.require(viewer, MANAGE_MEMBERS, tenant)
+        require_assignable(scoping.held(viewer, tenant), tenant, *roles)
