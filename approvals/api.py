@@ -14,7 +14,7 @@ from rest_framework import mixins, status, viewsets
 from rest_framework import request as http
 from rest_framework.decorators import action
 from rest_framework.pagination import CursorPagination
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
@@ -122,8 +122,9 @@ class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
     @action(detail=True, methods=["post"])
     def vote(self, request: http.Request, number: str) -> Response:
         """Approve or refuse in the stage that is open. A vote is final; nobody votes on their own request."""
-        given, viewer = body_of(request, s.CastVoteSerializer), viewer_of(request)
+        viewer = viewer_of(request)
         reviews = Review.objects.filter(request=find_request(viewer, int(number))).select_related("board", "request")
+        given = body_of(request, s.CastVoteSerializer)
         found = reviews.filter(pk=given["review"]).first() if "review" in given else _stage(reviews, viewer)
         if found is None:
             raise Missing("There is no such review of this request.")
@@ -199,7 +200,7 @@ class BoardViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
 
     queryset = Board.objects.prefetch_related("seats__user")
     serializer_class = s.BoardSerializer
-    permission_classes = [ReadersRead]
+    permission_classes = [IsAuthenticated, ReadersRead]
     filter_backends: list[Any] = []
     lookup_field = "slug"
 
@@ -238,7 +239,7 @@ class PolicyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     queryset = Policy.objects.all()
     serializer_class = s.PolicySerializer
-    permission_classes = [ReadersRead]
+    permission_classes = [IsAuthenticated, ReadersRead]
     filter_backends: list[Any] = []
     lookup_value_converter = "int"
 

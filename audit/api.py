@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
@@ -61,7 +61,7 @@ class EntryViewSet(viewsets.ReadOnlyModelViewSet[Entry]):
 
     queryset = Entry.objects.all()
     serializer_class = EntrySerializer
-    permission_classes = [SearchersOnly]
+    permission_classes = [IsAuthenticated, SearchersOnly]
     filter_backends: list[Any] = []
 
     def get_queryset(self) -> QuerySet[Entry]:
@@ -75,7 +75,7 @@ class VerificationViewSet(
 
     queryset = Verification.objects.all()
     serializer_class = VerificationSerializer
-    permission_classes = [SearchersOnly]
+    permission_classes = [IsAuthenticated, SearchersOnly]
     filter_backends: list[Any] = []
 
     @extend_schema(request=None, responses={202: VerificationSerializer})

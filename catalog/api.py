@@ -9,7 +9,7 @@ from typing import Any, cast
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
@@ -159,7 +159,7 @@ class ProviderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
 
     queryset = Provider.objects.all()
     serializer_class = s.ProviderSerializer
-    permission_classes = [ManagersOnly]
+    permission_classes = [IsAuthenticated, ManagersOnly]
     lookup_field = "slug"
 
     @extend_schema(request=s.ConnectSerializer, responses={201: s.ProviderSerializer})
@@ -198,7 +198,7 @@ class RouteViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
 
     queryset = Route.objects.select_related("model").prefetch_related("targets")
     serializer_class = s.RouteSerializer
-    permission_classes = [ManagersChange]
+    permission_classes = [IsAuthenticated, ManagersChange]
     lookup_field = "slug"
     lookup_value_regex = NAME
     filterset_fields = {"is_enabled": ["exact"], "model__slug": ["exact"]}
@@ -253,7 +253,7 @@ class ImportRunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
 
     queryset = ImportRun.objects.all()
     serializer_class = s.ImportRunSerializer
-    permission_classes = [ManagersOnly]
+    permission_classes = [IsAuthenticated, ManagersOnly]
 
 
 def _valid(serializer: Any, request: Request) -> dict[str, Any]:

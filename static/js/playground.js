@@ -29,7 +29,9 @@ if (root && form) {
   };
 
   // One press makes one turn: the token in the form is renewed by the server with each accepted run.
+  const isRun = (event) => event.target === form; // and not of what keeps the settings, which stands inside
   form.addEventListener("htmx:config:request", (event) => {
+    if (!isRun(event)) return;
     const isPrompt = !event.detail.ctx.request.submitter?.name;
     if (running || runButton.hasAttribute("aria-busy") || (isPrompt && refuseTooLong())) {
       event.preventDefault();
@@ -38,10 +40,11 @@ if (root && form) {
     document.getElementById("prompt-error").textContent = "";
     runButton.setAttribute("aria-busy", "true");
   });
-  form.addEventListener("htmx:finally:request", () => {
-    if (!running) runButton.removeAttribute("aria-busy");
+  form.addEventListener("htmx:finally:request", (event) => {
+    if (isRun(event) && !running) runButton.removeAttribute("aria-busy");
   });
   form.addEventListener("htmx:after:request", (event) => {
+    if (!isRun(event)) return;
     const { ctx } = event.detail;
     const { status } = ctx.response;
     if (status === 422) requestAnimationFrame(focusError);

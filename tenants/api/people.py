@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -48,7 +48,7 @@ class PersonViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     queryset = User.objects.prefetch_related("appointments")
     serializer_class = s.PersonSerializer
-    permission_classes = [SeersOnly]
+    permission_classes = [IsAuthenticated, SeersOnly]
     filter_backends: list[Any] = []
     lookup_field = "username"
     lookup_value_regex = "[^/]+"

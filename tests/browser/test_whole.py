@@ -27,17 +27,15 @@ AS_A_TEAM = "retail-banking/card-support/development"
 ONE_BYTE = """
 from django.db import connection
 with connection.cursor() as cursor:
-    cursor.execute("SET session_replication_role = replica")
+    cursor.execute("ALTER TABLE audit_entry DISABLE TRIGGER USER")  # as somebody would who owns the database
     cursor.execute(
         "UPDATE audit_entry SET actor_label = overlay(actor_label placing 'X' from 1 for 1)"
-        " WHERE verb = 'key.issued' AND actor_label LIKE 'tenant-owner%%'"
-        " AND (day, sequence) = (SELECT day, sequence FROM audit_entry WHERE verb = 'key.issued'"
+        " WHERE (day, sequence) = (SELECT day, sequence FROM audit_entry WHERE verb = 'key.issued'"
         " ORDER BY day DESC, sequence DESC LIMIT 1) RETURNING day, sequence"
     )
     print("changed", *cursor.fetchone())
 """
-SETTLED = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
-    () => Promise.allSettled(document.getAnimations().map(one => one.finished)).then(() => done()))))"""
+SETTLED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
 SignIn = Callable[[str], Page]
 
 
@@ -226,8 +224,9 @@ def _the_auditor_finds_all_of_it(page: Page, number: int) -> None:
 def _one_changed_byte_is_found(whole: Installation) -> None:
     passed = whole.run("audit", "verify", timeout_s=120)
     assert passed.returncode == 0, passed.stdout + passed.stderr
-    changed = re.search(r"changed (\S+) (\d+)", whole.run("shell", "-c", ONE_BYTE).stdout)
-    assert changed is not None
+    done = whole.run("shell", "-c", ONE_BYTE)
+    changed = re.search(r"changed (\S+) (\d+)", done.stdout)
+    assert changed is not None, done.stdout + done.stderr
     failed = whole.run("audit", "verify", timeout_s=120)
     assert failed.returncode != 0
     assert changed[1] in failed.stdout + failed.stderr

@@ -1,0 +1,114 @@
+"""One thing of every kind, belonging to Acme and to its developer, so that every address can be asked for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from access.asking import request_access
+from access.models import Grant
+from approvals.models import Review
+from approvals.voting import vote
+from audit import verifications
+from audit.models import Entry
+from catalog.models import ImportRun
+from playground.asking import begin_session
+from playground.columns import from_api
+from playground.models import Answer, Turn
+from tenants import keys, tokens
+from tenants.models import Membership, Notification
+from tests.cast import Cast, route
+from tests.matrix.addresses import Address
+from tests.usage.ledger_lines import called
+
+HERE = "acme/support/development"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Values for the parameters of addresses: those of one address before those of its whole prefix."""
+
+    values: dict[str, str]
+
+    @classmethod
+    def set_up(cls, cast: Cast) -> Stage:
+        asked_route = route()
+        environment = cast.environment()
+        asked = request_access(environment=environment, route=asked_route, purpose="Try", by=cast.dev)
+        vote(review=Review.objects.get(request=asked), verdict="approve", comment="Fine", by=cast.rita)
+        open_one = request_access(environment=cast.environment("test"), route=asked_route, purpose="Try", by=cast.dev)
+        session = begin_session(
+            environment=environment, columns=from_api([{"route": "echo-model"}]), is_blind=False, by=cast.dev
+        )
+        turn = Turn.objects.create(session=session, position=1, prompt="Hello")
+        answer = Answer.objects.create(turn=turn, column=1, route="echo-model", state=Answer.State.DONE, text="Hello")
+        entry = Entry.objects.order_by("pk").first()
+        assert entry is not None
+        decision = asked.decision
+        member = Membership.objects.get(user=cast.vera)
+        values = {
+            "access:request route": "echo-model",
+            "access:revoke-grant grant_id": Grant.objects.get().pk,
+            "grant- pk": Grant.objects.get().pk,
+            "approvals: number": open_one.number,
+            "request- number": open_one.number,
+            "approvals: decision_id": decision.pk,
+            "decision- pk": decision.pk,
+            "approvals: slug": "risk",
+            "board- slug": "risk",
+            "policy- pk": asked.policy.pk,
+            "audit:entry day": entry.day,
+            "audit:entry sequence": entry.sequence,
+            "audit-entry- pk": entry.pk,
+            "audit: pk": verifications.start(by=cast.ada).pk,
+            "audit-verification- pk": verifications.start(by=cast.ada).pk,
+            "bell-follow note_id": Notification.objects.create(user=cast.dev, title="Look", path="/").pk,
+            "notification- pk": Notification.objects.create(user=cast.dev, title="Look").pk,
+            "catalog:model slug": "echo-model",
+            "catalog:switch-route slug": "echo-model",
+            "catalog: slug": "echo",
+            "provider- slug": "echo",
+            "model- slug": "echo-model",
+            "route- slug": "echo-model",
+            "deployment- pk": asked_route.targets.get().deployment_id,
+            "catalog-import- pk": ImportRun.objects.create().pk,
+            "playground: session_id": session.pk,
+            "playground:answer answer_id": answer.pk,
+            "playground-session- pk": session.pk,
+            "tenants: key_id": keys.issue(environment=environment, name="job", by=cast.olivia).key.pk,
+            "key- pk": keys.issue(environment=environment, name="other", by=cast.olivia).key.pk,
+            "tenants: token_id": tokens.issue(user=cast.dev, name="laptop", by=cast.dev)[0].pk,
+            "token- pk": tokens.issue(user=cast.dev, name="desk", by=cast.dev)[0].pk,
+            "tenants: membership_id": member.pk,
+            "membership- pk": member.pk,
+            "tenants: username": "ned",
+            "person- username": "ned",
+            "usage:call pk": (call := called(environment)).pk,
+            "call- pk": call.pk,
+            "project- pk": cast.project.pk,
+            "environment- pk": environment.pk,
+            " slug": "acme",
+        }
+        return cls({name: str(value) for name, value in values.items()})
+
+    def path_of(self, address: Address) -> str:
+        """The address with values in place of its parameters."""
+        given = {name: self._value(address.name, name) for name in address.parameters}
+        if "^" not in address.route:
+            return reverse(address.name, kwargs=given) if address.name != "" else "/"
+        path = address.route.replace("^", "").replace("$", "")
+        for name, value in given.items():
+            path = re.sub(rf"\(\?P<{name}>(?:[^()]|\([^()]*\))*\)", value, path)
+        return f"/{path}"
+
+    def _value(self, address: str, parameter: str) -> str:
+        fitting = [
+            (len(prefix), value)
+            for key, value in self.values.items()
+            for prefix, _, name in [key.rpartition(" ")]
+            if name == parameter and address.startswith(prefix)
+        ]
+        assert fitting, f"tests/matrix/stage.py has no value for {parameter} of {address}"
+        return max(fitting)[1]
