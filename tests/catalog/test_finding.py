@@ -1,0 +1,128 @@
+"""Finding a model: by name, by slip of the finger, by meaning, by facets that count right; and taking it along."""
+
+from __future__ import annotations
+
+import csv
+import io
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+
+from access.granting import grant
+from catalog import search
+from catalog.filters import SORTS, Asked, Filters
+from catalog.models import Model, Route
+from catalog.shelf import blended
+from tests.cast import Cast
+
+pytestmark = pytest.mark.django_db
+
+
+def slugs(client: Client, query: str) -> list[str]:
+    """The first page of what the list finds, by the API that answers as the page does."""
+    return [row["slug"] for row in client.get(f"/api/models/?{query}").json()["results"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("smollm2", "smollm2-135m-instruct"),
+        ("SmolLM2 135M Instruct", "smollm2-135m-instruct"),
+        ("smolm2", "smollm2-135m-instruct"),  # a slip of the finger
+        ("gpt-4o", "gpt-4o"),
+        ("claude sonet 4", "claude-sonnet-4"),
+    ],
+)
+def test_a_name_is_found_first_also_misspelt(dev: Client, text: str, wanted: str) -> None:
+    assert wanted in slugs(dev, f"q={text}")[:10]
+
+
+def test_a_meaning_is_found_without_its_words(dev: Client) -> None:
+    found = Model.objects.filter(slug__in=slugs(dev, "q=read text out loud")[:10])
+    assert any("audio" in (model.modalities_out or []) or "speech" in model.purpose.lower() for model in found)
+
+
+def test_every_facet_counts_what_choosing_it_would_leave(cast: Cast, dev: Client) -> None:
+    found = search.find(cast.dev, Asked(filters=Filters({"capability": ("tools",)})))
+    counted = 0
+    for facet in found.facets:
+        for choice in facet.first[:3]:
+            if choice.is_on:
+                continue
+            chosen = {"capability": ("tools",)}
+            chosen[facet.key] = (*chosen.get(facet.key, ()), choice.value)
+            left = search.find(cast.dev, Asked(filters=Filters(chosen))).page.paginator.count
+            assert left == choice.count, (facet.key, choice.value)
+            counted += 1
+    assert counted > 10
+
+
+def test_granted_to_me_is_of_the_person_who_asks(cast: Cast, dev: Client) -> None:
+    grant(environment=cast.environment(), route=Route.objects.get(slug="smollm2"), by=cast.pat)
+    assert slugs(dev, "granted=1") == ["smollm2-135m-instruct"]
+    stranger = Client()
+    stranger.force_login(cast.greta)
+    assert slugs(stranger, "granted=1") == []
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_pages_of_every_order_lose_and_double_nothing(dev: Client, sort: str) -> None:
+    address, seen = f"/api/models/?sort={sort}&limit=200", []
+    while address:
+        page = dev.get(address).json()
+        seen += [row["slug"] for row in page["results"]]
+        address = page["next"]
+    assert len(seen) == len(set(seen)) == Model.objects.count()
+
+
+def test_prices_are_in_order(dev: Client) -> None:
+    rows = dev.get("/api/models/?sort=price&limit=200").json()["results"]
+    prices = [
+        blended(Decimal(row["input_price"]), Decimal(row["output_price"]))
+        for row in rows
+        if row["input_price"] is not None and row["output_price"] is not None
+    ]
+    assert len(prices) > 100 and prices == sorted(prices, key=lambda price: price or 0)
+
+
+def test_an_address_can_be_shared_and_its_list_taken_along(cast: Cast, dev: Client) -> None:
+    query = "q=vision&capability=tools&sort=price"
+    page = dev.get(f"/catalog/?{query}").content.decode()
+    assert 'value="vision"' in page and "capability=tools" in page
+    text = b"".join(dev.get(f"/catalog/export.csv?{query}").streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    lines = list(csv.DictReader(io.StringIO(text)))
+    found = search.find(cast.dev, Asked("vision", Filters({"capability": ("tools",)}), "price"))
+    assert len(lines) == found.page.paginator.count
+    assert [line["slug"] for line in lines[:5]] == [row.model.slug for row in found.rows[:5]]
+
+
+def test_a_cell_that_begins_like_a_formula_does_not_leave_as_one(dev: Client) -> None:
+    Model.objects.filter(slug="gpt-4o").update(purpose="=HYPERLINK(1)")
+    text = b"".join(dev.get("/catalog/export.csv").streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    [line] = [line for line in csv.DictReader(io.StringIO(text)) if line["slug"] == "gpt-4o"]
+    assert line["purpose"] == "'=HYPERLINK(1)"
+
+
+def test_nothing_found_offers_a_way_on(dev: Client) -> None:
+    page = dev.get("/catalog/?q=zzzzqqqq").content.decode()
+    assert "zzzzqqqq" in page and 'href="/catalog/"' in page
+
+
+def test_five_are_compared_the_sixth_is_said_and_so_is_an_unknown_one(dev: Client) -> None:
+    six = slugs(dev, "sort=name&limit=6")
+    page = dev.get("/catalog/compare/?" + "&".join(f"m={slug}" for slug in [*six, "no-such-model"])).content.decode()
+    assert all(f"/catalog/models/{slug}/" in page for slug in six[:5])
+    assert "no-such-model" in page
+    assert len(dev.get("/api/models/compare/?" + "&".join(f"m={slug}" for slug in six)).json()["models"]) == 5
+
+
+def test_a_model_page_tells_facts_with_source_and_what_to_do_next(dev: Client) -> None:
+    page = dev.get("/catalog/models/smollm2-135m-instruct/").content.decode()
+    assert "/requests/new/access/smollm2" in page
+    for tab in ("deployments", "pricing", "access", "usage", "changes"):
+        assert dev.get(f"/catalog/models/smollm2-135m-instruct/?tab={tab}").status_code == 200
+    priced = dev.get("/catalog/models/gpt-4o/").content.decode()
+    assert "genai-prices" in priced
+    missing = dev.get("/catalog/models/gpt-4oo/")
+    assert missing.status_code == 404 and "gpt-4o" in missing.content.decode()

@@ -1,0 +1,130 @@
+"""Connecting an endpoint: tested before anything is kept, the credential encrypted and never shown again."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from audit.models import Entry
+from catalog.models import Provider, Route
+from catalog.providers import credential_of
+from tests.cast import Cast
+
+pytestmark = pytest.mark.django_db
+CREDENTIAL = "sk-a-secret-of-the-cluster"
+
+
+class Endpoint:
+    """An OpenAI-compatible endpoint with one model, which wants `CREDENTIAL`."""
+
+    def __init__(self) -> None:
+        self.body: Any = {"object": "list", "data": [{"id": "cluster-7b", "object": "model"}]}
+        endpoint = self
+
+        class Answering(BaseHTTPRequestHandler):
+            def log_message(self, *args: Any) -> None:
+                """Quiet."""
+
+            def do_GET(self) -> None:
+                is_known = self.headers.get("Authorization") == f"Bearer {CREDENTIAL}"
+                body = endpoint.body if isinstance(endpoint.body, bytes) else json.dumps(endpoint.body).encode()
+                self.send_response(200 if is_known else 401)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    running = Endpoint()
+    threading.Thread(target=running.server.serve_forever, daemon=True).start()
+    yield running
+    running.server.shutdown()
+    running.server.server_close()
+
+
+def connect(pat: Client, endpoint: Endpoint, **more: str) -> Any:
+    given = {"name": "Research cluster", "base_url": endpoint.url, "credential": CREDENTIAL, **more}
+    return pat.post("/platform/providers/connect/", given)
+
+
+def test_an_endpoint_is_tested_connected_and_its_model_published(pat: Client, dev: Client, endpoint: Endpoint) -> None:
+    assert connect(pat, endpoint).status_code == 302
+    provider = Provider.objects.get(slug="research-cluster")
+    page = pat.get("/platform/providers/research-cluster/?models=1").content.decode()
+    assert "cluster-7b" in page
+    answer = pat.post(
+        "/platform/providers/research-cluster/publish/",
+        {
+            "upstream": "cluster-7b",
+            "new_name": "Cluster 7B",
+            "slug": "cluster",
+            "input_per_million": "0.10",
+            "output_per_million": "0.20",
+        },
+    )
+    assert answer.status_code == 302
+    assert Route.objects.get(slug="cluster").targets.get().deployment.provider == provider
+    assert "cluster" in dev.get("/api/models/?q=cluster 7b").content.decode()
+
+
+def test_the_credential_is_encrypted_and_shown_to_nobody(pat: Client, endpoint: Endpoint) -> None:
+    connect(pat, endpoint)
+    provider = Provider.objects.get(slug="research-cluster")
+    assert CREDENTIAL.encode() not in bytes(provider.credential or b"") and credential_of(provider) == CREDENTIAL
+    for path in ("/platform/providers/", "/platform/providers/research-cluster/", "/api/providers/research-cluster/"):
+        assert CREDENTIAL not in pat.get(path).content.decode()
+    assert CREDENTIAL not in json.dumps(list(Entry.objects.values_list("facts", flat=True)))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"credential": "sk-wrong"}, "credential"),
+        ({"base_url": "http://127.0.0.1:9/v1"}, "answer"),
+        ({"base_url": "http://169.254.169.254/v1"}, "169.254"),
+        ({"base_url": "ftp://example.test"}, "http"),
+        ({"base_url": "http://no-such-host.invalid/v1"}, "no host"),
+    ],
+    ids=lambda value: next(iter(value.values())) if isinstance(value, dict) else "",
+)
+def test_what_does_not_answer_is_not_kept_and_the_form_says_why(
+    pat: Client, endpoint: Endpoint, given: dict[str, str], said: str
+) -> None:
+    answer = connect(pat, endpoint, **given)
+    assert answer.status_code == 422
+    assert said in answer.content.decode()
+    assert 'value="Research cluster"' in answer.content.decode()
+    assert not Provider.objects.filter(slug="research-cluster").exists()
+
+
+@pytest.mark.parametrize("body", [b"<html>", {"error": "no"}, b"\xff\xfe", []], ids=str)
+def test_an_answer_of_another_kind_is_told(pat: Client, endpoint: Endpoint, body: Any) -> None:
+    endpoint.body = body
+    assert connect(pat, endpoint).status_code == 422
+    assert not Provider.objects.filter(slug="research-cluster").exists()
+
+
+def test_a_new_credential_replaces_the_old_one_only_if_it_works(pat: Client, endpoint: Endpoint) -> None:
+    connect(pat, endpoint)
+    address = "/platform/providers/research-cluster/credential/"
+    assert pat.post(address, {"credential": "sk-wrong"}).status_code == 422
+    assert credential_of(Provider.objects.get(slug="research-cluster")) == CREDENTIAL
+    assert pat.post(address, {"credential": CREDENTIAL}).status_code == 302
+
+
+def test_disconnecting_switches_its_routes_off(cast: Cast, pat: Client, endpoint: Endpoint) -> None:
+    connect(pat, endpoint)
+    pat.post("/platform/providers/research-cluster/disconnect/")
+    provider = Provider.objects.get(slug="research-cluster")
+    assert not provider.credential
+    assert Entry.objects.filter(verb="provider.disconnected").exists()
