@@ -1,0 +1,17 @@
+"""`make bench`: every benchmark, one after the other, each in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+ALL = ("benchmarks.search.quality", "benchmarks.whole", "benchmarks.serving", "benchmarks.pages")
+
+
+def main() -> int:
+    wanted = sys.argv[1:] or ALL
+    return max(subprocess.run([sys.executable, "-m", name], check=False).returncode for name in wanted)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
