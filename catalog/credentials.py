@@ -30,7 +30,7 @@ def rotated(token: bytes) -> bytes:
 
 
 def _keys() -> MultiFernet:
-    keys = list(settings.CREDENTIAL_KEYS) or [_derived(settings.SECRET_KEY)]
+    keys: list[bytes | str] = [*settings.CREDENTIAL_KEYS] or [_derived(settings.SECRET_KEY)]
     return MultiFernet([Fernet(key) for key in keys])
 
 

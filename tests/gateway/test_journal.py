@@ -267,7 +267,8 @@ def test_a_server_killed_in_the_middle_of_a_stream_leaves_its_account(
     killable.start()
     call = kept(within_s=10).get()
     assert (call.outcome, call.usage_source, call.route) == ("interrupted", "counted", "echo-model")
-    assert words * 0.4 < call.output_tokens <= words + 5, "at most a second of it is missing"
+    # More than the client read is what lay between the two when the server was killed.
+    assert words * 0.4 < call.output_tokens < words * 1.3 + 20, "at most a second of it is missing"
     assert call.cost is not None and call.cost > 0 and call.first_token_ms is not None
 
 
