@@ -4,8 +4,10 @@ from celery import shared_task
 
 from approvals.expiring import expire_overdue
 
+SCHEDULE = {"approvals.expire_requests": 3600}
+
 
 @shared_task(name="approvals.expire_requests")
 def expire_requests() -> int:
-    """Expire what is open for too long; beat calls it every day."""
+    """Expire what is open for too long; beat asks every hour."""
     return expire_overdue()

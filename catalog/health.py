@@ -36,10 +36,12 @@ def check(provider: Provider) -> Checked:
         answer = probing.list_models(providers.base_url_of(provider), providers.credential_of(provider))
     except Refusal as refusal:
         count = serving.count()
+        Provider.objects.filter(pk=provider.pk).update(tested_at=now, test_result=refusal.sentence[:300])
         Deployment.objects.filter(pk__in=serving.values("pk")).update(
             health=Deployment.Health.FAILING, checked_at=now, check_result=refusal.sentence[:300]
         )
         return Checked(failing=count)
+    Provider.objects.filter(pk=provider.pk).update(tested_at=now, test_result=answer.sentence)
     listed = set(answer.models)
     told = Checked()
     for deployment in serving:

@@ -50,6 +50,11 @@ class Answer:
     models: list[str]
     took_ms: int
 
+    @property
+    def sentence(self) -> str:
+        """What it said, in words."""
+        return f"answered with {len(self.models)} models"
+
 
 def normalise(base_url: str) -> str:
     """The address without its last slash. Raises `AddressNotAllowed`."""

@@ -81,7 +81,7 @@ def connect(*, name: str, base_url: str, credential: str, by: Any, slug: str = "
         provider.region = region.strip()[:60] or provider.region
         provider.credential = encrypt(credential) if credential else None
         provider.connected_at = provider.tested_at = timezone.now()
-        provider.test_result = _told(answer)
+        provider.test_result = answer.sentence
         provider.save()
         record("provider.connected", by=by, subject=provider, base_url=base_url, models=len(answer.models))
         announce("provider")
@@ -95,7 +95,7 @@ def test(*, provider: Provider, by: Any) -> probing.Answer:
     except Invalid as refusal:
         _note(provider, refusal.sentence, by)
         raise
-    _note(provider, _told(answer), by)
+    _note(provider, answer.sentence, by)
     return answer
 
 
@@ -106,7 +106,7 @@ def replace_credential(*, provider: Provider, credential: str, by: Any) -> Provi
     with transaction.atomic():
         locked = Provider.objects.select_for_update().get(pk=provider.pk)
         locked.credential = encrypt(credential) if credential else None
-        locked.tested_at, locked.test_result = timezone.now(), _told(answer)
+        locked.tested_at, locked.test_result = timezone.now(), answer.sentence
         locked.save(update_fields=["credential", "tested_at", "test_result"])
         record("provider.credential_replaced", by=by, subject=locked)
         announce("provider")
@@ -162,10 +162,6 @@ def _clean(credential: str) -> str:
     if not (credential.isascii() and credential.isprintable()) and credential:
         raise Invalid("A credential has printable ASCII signs only. Was something else copied?", field="credential")
     return credential
-
-
-def _told(answer: probing.Answer) -> str:
-    return f"answered with {len(answer.models)} models"
 
 
 def _note(provider: Provider, result: str, by: Any) -> None:

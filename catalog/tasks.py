@@ -9,6 +9,7 @@ from catalog import health, popularity
 from catalog.importing.run import import_catalog as run_import
 
 SCHEDULE = {"catalog.check_deployments": 300, "catalog.refresh_popularity": 3600}
+AT_START = ("catalog.check_deployments", "catalog.refresh_popularity")
 
 
 @shared_task(name="catalog.import_catalog")

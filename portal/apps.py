@@ -7,6 +7,7 @@ class PortalConfig(AppConfig):
     def ready(self) -> None:
         from portal import (
             checks,  # noqa: F401  (registers them)
+            jobs,
             sign_ins,
         )
         from portal.celery import app  # noqa: F401  (so that `shared_task` finds its app in every process)
@@ -14,3 +15,4 @@ class PortalConfig(AppConfig):
 
         register()
         sign_ins.connect()
+        jobs.connect()

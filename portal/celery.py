@@ -1,14 +1,17 @@
 """The background jobs: Celery over the queue in Postgres (or the broker in `CELERY_BROKER_URL`), and beat's schedule.
 
 A room that has something to do at certain times says so beside the task, in a `SCHEDULE` in its `tasks.py`:
-`{"audit.seal_past_days": 3600}` (a task's name and every how many seconds, or a `crontab`). Here they are gathered.
+`{"audit.seal_past_days": 3600}` (a task's name and every how many seconds, or a `crontab`). What must not wait for its
+first turn after a start stands in `AT_START` beside it (names of tasks). Here they are gathered.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 from celery import Celery
@@ -32,16 +35,25 @@ def _gather_schedule(sender: Celery, **_: Any) -> None:
 
 def schedule() -> dict[str, dict[str, Any]]:
     """What beat sends, by the name of the task."""
-    from django.apps import apps
-
     found: dict[str, dict[str, Any]] = {}
-    for config in apps.get_app_configs():
-        if not find_spec(f"{config.name}.tasks"):
-            continue
-        wanted: dict[str, float | crontab] = getattr(import_module(f"{config.name}.tasks"), "SCHEDULE", {})
+    for module in _task_modules():
+        wanted: dict[str, float | crontab] = getattr(module, "SCHEDULE", {})
         for task, when in wanted.items():
             found[task] = {"task": task, "schedule": when}
     return found
+
+
+def at_start() -> list[str]:
+    """The tasks that beat sends once when it begins."""
+    return [task for module in _task_modules() for task in getattr(module, "AT_START", ())]
+
+
+def _task_modules() -> Iterator[ModuleType]:
+    from django.apps import apps
+
+    for config in apps.get_app_configs():
+        if find_spec(f"{config.name}.tasks"):
+            yield import_module(f"{config.name}.tasks")
 
 
 @worker_ready.connect
@@ -51,6 +63,8 @@ def _worker_begins(**_: Any) -> None:
 
 @beat_init.connect
 def _beat_begins(**_: Any) -> None:
+    for task in at_start():
+        app.send_task(task)
     _announce("beat")
 
 

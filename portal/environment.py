@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+from dataclasses import dataclass
 from typing import Any
 
 import environ
@@ -15,11 +16,31 @@ from django.core.exceptions import ImproperlyConfigured
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 YES, NO = ("true", "on", "ok", "y", "yes", "1"), ("false", "off", "n", "no", "0", "")
+SECRET = ("SECRET", "KEY", "PASSWORD", "TOKEN", "URL")  # in the name of a variable: its value is not shown
+OPEN = ("ATRIUM_PUBLIC_URL", "ATRIUM_LOCAL_MODEL_URL")
 KINDS = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
+@dataclass(frozen=True)
+class Setting:
+    """A variable as it was read: `value` for eyes (secrets and addresses are not repeated), where it is from."""
+
+    name: str
+    value: str
+    source: str
+
+
 class Environment(environ.Env):
-    """django-environ's reader, whose errors name the variable."""
+    """django-environ's reader, whose errors name the variable, and which remembers what was read."""
+
+    def __init__(self, **scheme: Any) -> None:
+        super().__init__(**scheme)
+        self._read: dict[str, Setting] = {}
+
+    @property
+    def settings(self) -> list[Setting]:
+        """Every variable that was asked for, by name."""
+        return sorted(self._read.values(), key=lambda setting: setting.name)
 
     def get_value(
         self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False
@@ -28,7 +49,9 @@ class Environment(environ.Env):
         if cast is bool and given is not None and given.strip().lower() not in (*YES, *NO):
             raise ImproperlyConfigured(f"{var} is {given!r}; it must be {KINDS[bool]}.")
         try:
-            return super().get_value(var, cast, default, parse_default)
+            value = super().get_value(var, cast, default, parse_default)
+            self._read[var] = Setting(var, _shown(var, value), "default" if given is None else "environment")
+            return value
         except ValueError as error:
             raise ImproperlyConfigured(
                 f"{var} is {given!r}; it must be {KINDS.get(cast, 'something else')}."
@@ -46,6 +69,15 @@ class Environment(environ.Env):
             return read(var, default)
         except (ImproperlyConfigured, ValueError, KeyError) as error:
             raise ImproperlyConfigured(f"{var} cannot be read. Write it as {example}.") from error
+
+
+def _shown(name: str, value: Any) -> str:
+    """`value` for the platform's page of settings."""
+    if value in ("", None, []):
+        return ""
+    if any(part in name for part in SECRET) and name not in OPEN:
+        return "set"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def database_url(given: str) -> str:

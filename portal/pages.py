@@ -19,6 +19,7 @@ urlpatterns = [
     path("accounts/session/", accounts.session, name="session"),
     path("accounts/signed-in/", accounts.signed_in, name="signed_in"),
     path("platform/", platform.platform, name="platform"),
+    path("platform/settings/", platform.settings_page, name="platform-settings"),
     path("about/ui/", guide.guide, name="ui-guide"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),

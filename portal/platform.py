@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -15,8 +16,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from catalog.authority import PERMISSION, require_manager
+from catalog.models import Deployment
 from gateway.runtime import facts
-from portal import status
+from portal import jobs, status
+from portal.settings import env
 from ui.places import Card, register_card
 
 # What the platform team works on: name, sentence, address, icon.
@@ -26,6 +29,7 @@ PAGES = (
     ("Boards", "Who sits on which board.", "approvals:boards", "gavel"),
     ("People", "Accounts and who runs the platform.", "tenants:people", "users-group"),
     ("Audit", "Who did what.", "audit:search", "history"),
+    ("Settings", "What this installation was told, and by what.", "platform-settings", "settings"),
 )
 CODES = {status.State.GOOD: "ok", status.State.WARNING: "degraded", status.State.BAD: "down"}
 WORDS = {
@@ -47,11 +51,32 @@ def platform(request: HttpRequest) -> HttpResponse:
         "parts": [(part, CODES[part.state]) for part in seen.parts],
         "findings": [(finding, CODES[finding.state]) for finding in seen.findings],
         "gateway": facts(),
+        "jobs": jobs.jobs() if seen.has_database else [],
+        "deployments": _deployments() if seen.has_database else [],
         "pages": [(name, sentence, reverse(url), icon) for name, sentence, url, icon in PAGES],
     }
     part = "#health" if "health" in request.GET else "#status"
     template = "portal/platform.html"
     return render(request, template + part if request.headers.get("HX-Request") else template, context)
+
+
+@require_GET
+def settings_page(request: HttpRequest) -> HttpResponse:
+    """`/platform/settings/`: every variable of the environment that was read, its value and where that is from."""
+    require_manager(request.user)
+    return render(request, "portal/settings.html", {"read": env.settings})
+
+
+def _deployments() -> list[Deployment]:
+    """What serves enabled routes, by provider."""
+    serving = (
+        Deployment.objects.filter(targets__route__is_enabled=True)
+        .select_related("provider")
+        .prefetch_related("targets__route__model")
+        .distinct()
+        .order_by("provider__name", "upstream_name")
+    )
+    return list(serving)
 
 
 def register() -> None:
@@ -69,4 +94,15 @@ class StatusView(APIView):
     @extend_schema(operation_id="platform_status", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         require_manager(request.user)
-        return Response({**status.look().as_json(), "gateway": facts()})
+        seen = status.look()
+        held = [asdict(job) for job in jobs.jobs()] if seen.has_database else []
+        return Response({**seen.as_json(), "gateway": facts(), "jobs": held})
+
+
+class SettingsView(APIView):
+    """Every variable of the environment that was read, its value (secrets are not told) and where that is from."""
+
+    @extend_schema(operation_id="platform_settings", responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        require_manager(request.user)
+        return Response({"results": [asdict(setting) for setting in env.settings]})

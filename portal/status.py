@@ -19,14 +19,19 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
-from portal import pulse
+from catalog.models import Deployment
+from portal import jobs, pulse
 from portal.supervisor import journal
+from usage.models import Call, PlatformRollup
 
 LITTLE_DISK_BYTES = 1_000_000_000
 PULSE_IS_LATE_S = 4 * pulse.EVERY_S
 RESTARTED_LATELY = dt.timedelta(hours=1)
+TROUBLE = (Call.Outcome.FAILED, Call.Outcome.INTERRUPTED)
+MANY_FAILED, FAILED_SHARE = 5, 0.1  # failed calls of an hour: at least so many, and more than this share
 
 
 class State(StrEnum):
@@ -79,6 +84,11 @@ class Status:
         return next((state for state in (State.BAD, State.WARNING) if state in states), State.GOOD)
 
     @property
+    def has_database(self) -> bool:
+        """Whether the database answered."""
+        return any(finding.name == "database" and finding.state != State.BAD for finding in self.findings)
+
+    @property
     def memory_bytes(self) -> int:
         return sum(part.memory_bytes or 0 for part in self.parts)
 
@@ -113,7 +123,7 @@ def findings() -> Iterator[Finding]:
     database = _database()
     yield database
     if database.state != State.BAD:
-        for look_at in (_migrations, _queue, _pulse):
+        for look_at in (_migrations, _queue, _pulse, _job_runs, _deployments, _calls, _unpriced):
             yield _guarded(look_at)
     yield _local_model()
     yield _web()
@@ -230,6 +240,45 @@ def _pulse() -> Finding:
         mend = "Look at the logs of worker and beat."
         return Finding("jobs", State.BAD, f"the last job arrived {age:.0f} s ago", mend)
     return Finding("jobs", State.GOOD, f"beat, queue and worker are at work; the last job arrived {age:.0f} s ago")
+
+
+def _job_runs() -> Finding:
+    failed = [job for job in jobs.jobs() if job.failed]
+    if not failed:
+        return Finding("last runs", State.GOOD, "no job's last run failed")
+    words = "; ".join(f"{job.name} failed: {job.last.error}" for job in failed if job.last)
+    return Finding("last runs", State.WARNING, words, "The whole failure is in the worker's log.")
+
+
+def _deployments() -> Finding:
+    serving = Deployment.objects.filter(targets__route__is_enabled=True).distinct()
+    failing = serving.filter(health=Deployment.Health.FAILING).select_related("provider")
+    count = serving.count()
+    if not count:
+        return Finding("deployments", State.WARNING, "no route is served", "Connect a provider and publish a model.")
+    if not failing:
+        return Finding("deployments", State.GOOD, f"{count} behind routes, none fails")
+    words = "; ".join(f"{each} fails: {each.check_result or 'no answer'}" for each in failing[:5])
+    return Finding("deployments", State.WARNING, words, "Look at the provider's page under Providers.")
+
+
+def _calls() -> Finding:
+    lately = Call.objects.filter(started_at__gt=timezone.now() - dt.timedelta(hours=1))
+    told = lately.aggregate(calls=Count("pk"), bad=Count("pk", filter=Q(outcome__in=TROUBLE)))
+    words = f"{told['calls']} in the last hour, {told['bad']} of them failed or were interrupted"
+    if told["bad"] >= MANY_FAILED and told["bad"] > told["calls"] * FAILED_SHARE:
+        mend = "See which under Usage, Calls: filter by outcome, then open one."
+        return Finding("calls", State.WARNING, words, mend)
+    return Finding("calls", State.GOOD, words)
+
+
+def _unpriced() -> Finding:
+    month = PlatformRollup.objects.filter(dimension="route", day__gt=timezone.now().date() - dt.timedelta(days=30))
+    rows = month.filter(unpriced__gt=0).order_by().values_list("value").annotate(Sum("unpriced"))
+    if not rows:
+        return Finding("prices", State.GOOD, "every call of the last 30 days had one")
+    words = "calls of the last 30 days without a price: " + ", ".join(f"{n} to {route}" for route, n in rows)
+    return Finding("prices", State.WARNING, words, "Publish the route's model again with its price.")
 
 
 def _local_model() -> Finding:

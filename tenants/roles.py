@@ -76,6 +76,7 @@ PLATFORM_ROLES: dict[str, Role] = dict(
             "tenants.manage_tenant",
             "tenants.manage_members",
             "tenants.view_usage",
+            "tenants.view_tenant_audit",
             "catalog.manage_catalog",
             "usage.manage_prices",
             "approvals.manage_policies",

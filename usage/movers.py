@@ -16,6 +16,7 @@ from usage.totals import Source
 
 NOTABLE_SHARE = Decimal("0.02")  # of everything spent in both periods together: below, nobody needs to know
 NOTABLE_CHANGE = Decimal("0.10")
+MANIFOLD = Decimal(2)
 CAUSE_SHARE = Decimal("0.5")  # a cause explains at least half of the change
 MOST = 3
 TELLING = ("tenant", "project", "route", "person", "provider")
@@ -58,9 +59,15 @@ def _sentence(line: Line, told: Figures, cause: str) -> str:
     elif not line.now.cost:
         said = f"{line.name.label} spent nothing any more, after {before} in {span}"
     else:
-        word = "more" if fraction > 0 else "less"
-        said = f"{line.name.label} spends {abs(fraction) * 100:.0f} % {word} than in {span}: {now} after {before}"
+        said = f"{line.name.label} spends {_compared(fraction)} in {span}: {now} after {before}"
     return f"{said}; mostly {cause}." if cause else f"{said}."
+
+
+def _compared(fraction: Decimal) -> str:
+    """`fraction` in words: in per cent up to threefold, beyond that in times, because nobody reads "11,719 %"."""
+    if fraction >= MANIFOLD:
+        return f"{fraction + 1:.0f} times as much as"
+    return f"{abs(fraction) * 100:.0f} % {'more' if fraction > 0 else 'less'} than"
 
 
 def _causes(source: Source, told: Figures, moved: list[Line]) -> dict[Any, str]:

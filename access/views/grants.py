@@ -21,7 +21,8 @@ from approvals.viewer import viewer_of
 from audit.exporting import exported
 from refusals.errors import Missing
 from tenants.models import Environment, Tenant
-from tenants.scoping import find_tenant, may, require, visible
+from tenants.scoping import find_tenant, require, visible
+from tenants.views.entering import enter
 from ui.exporting import csv_response
 
 MANAGE = "tenants.manage_tenant"
@@ -32,20 +33,19 @@ SHOWN = ("active", "ended", "all")
 @require_GET
 def grants(request: HttpRequest, slug: str) -> HttpResponse:
     """`/tenants/<slug>/grants/?show=active|ended|all&kind=production&q=…`."""
-    viewer = viewer_of(request)
-    tenant = find_tenant(viewer, slug)
+    inside = enter(request, slug)
+    tenant = inside.tenant
     page = Paginator(_found(request, tenant), PAGE_SIZE).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
-        "tenant": tenant,
         "page": page,
         "show": _show(request),
         "kind": request.GET.get("kind", ""),
         "kinds": Environment.Kind.choices,
         "text": _text(request),
-        "may_revoke": may(viewer, MANAGE, tenant),
+        "may_revoke": inside.may(MANAGE),
         "any": page.paginator.count or tenant.grants.exists(),
     }
-    return render(request, "access/grants.html", context)
+    return render(request, "access/grants.html", inside.framed("grants") | context)
 
 
 @require_GET

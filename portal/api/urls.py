@@ -11,7 +11,7 @@ from portal.api import (
     schema,  # noqa: F401  (registers how programs authenticate)
 )
 from portal.api.once import Router
-from portal.platform import StatusView
+from portal.platform import SettingsView, StatusView
 
 router = Router(trailing_slash=True)
 for room in (
@@ -29,6 +29,7 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs/", reading.docs, name="api-docs"),
     path("platform/status/", StatusView.as_view(), name="api-status"),
+    path("platform/settings/", SettingsView.as_view(), name="api-settings"),
     path("", include(router.urls)),
     re_path(r"^.*$", problems.not_found, name="api-missing"),
 ]

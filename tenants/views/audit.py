@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
+from audit.exporting import exported
 from audit.models import Entry
 from tenants.views.entering import enter, text_of
 from ui import keyset
@@ -25,8 +28,17 @@ def audit(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRespon
     for word in text.split():
         rows = rows.filter(Q(actor_label__icontains=word) | Q(subject_label__icontains=word) | Q(verb__icontains=word))
     if request.GET.get("format") == "csv":
+        exported(request, "audit", tenant=slug)
         lines = (
-            (e.at, e.actor_label, e.verb, e.subject_kind, e.subject_label, str(e.facts), e.request_id)
+            (
+                e.at,
+                e.actor_label,
+                e.verb,
+                e.subject_kind,
+                e.subject_label,
+                json.dumps(e.facts, ensure_ascii=False),
+                e.request_id,
+            )
             for batch in keyset.batches(rows, moment="at")
             for e in batch
         )

@@ -73,11 +73,14 @@ class Inside:
             shown.append(Tab(key, name, icon, href if own else f"{href}?tenant={self.tenant.slug}"))
         return shown
 
+    def framed(self, tab: str) -> dict[str, Any]:
+        """What `templates/tenants/frame.html` needs to show its tabs with `tab` marked."""
+        may = {permission.partition(".")[2]: True for permission in self.held}
+        return {"tenant": self.tenant, "tabs": self.tabs, "tab": tab, "may": may}
+
     def show(self, request: HttpRequest, template: str, /, *, status: int = 200, **context: Any) -> HttpResponse:
         """The page `templates/tenants/<template>.html` with the tabs around it."""
-        may = {permission.partition(".")[2]: True for permission in self.held}
-        frame = {"tenant": self.tenant, "tabs": self.tabs, "tab": template, "may": may}
-        return render(request, f"tenants/{template}.html", frame | context, status=status)
+        return render(request, f"tenants/{template}.html", self.framed(template) | context, status=status)
 
 
 def viewer_of(request: HttpRequest) -> User:

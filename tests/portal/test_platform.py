@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from pytest_django import Settings
 
+from catalog.models import Deployment
 from portal import status
+from portal.celery import app, at_start, schedule
 from portal.supervisor import journal
 from tests.cast import Cast
+from tests.usage.ledger_lines import called
 
 
 @pytest.fixture
@@ -86,3 +91,46 @@ def test_a_defect_of_ours_is_told_to_people_and_to_programs_in_their_own_form(
     assert (told["code"], told["status"]) == ("internal_error", 500)
     assert told["request_id"]
     assert "a defect" not in page.content.decode() + problem.content.decode()
+
+
+def test_a_job_that_failed_is_told_with_its_reason(cast: Cast, client: Client, folder: Path) -> None:
+    client.force_login(cast.pat)
+    with mock.patch("catalog.popularity.refresh", side_effect=ValueError("no such figure\nsecond line")):
+        app.tasks["catalog.refresh_popularity"].apply()
+    app.tasks["portal.pulse"].apply()
+    told = {job["name"]: job for job in client.get("/api/platform/status/").json()["jobs"]}
+    assert told["catalog.refresh_popularity"]["last"]["error"] == "ValueError: no such figure"
+    assert told["catalog.refresh_popularity"]["every"] == "every hour"
+    assert told["portal.pulse"]["last"]["error"] == ""
+    assert told["catalog.import_catalog"]["every"] == "when asked"
+    assert told["catalog.import_catalog"]["last"] is None
+    text = client.get("/platform/").content.decode()
+    assert "catalog.refresh_popularity failed: ValueError: no such figure" in text
+    app.tasks["catalog.refresh_popularity"].apply()
+    assert "catalog.refresh_popularity failed" not in client.get("/platform/").content.decode()
+
+
+def test_what_begins_with_beat_is_sent_at_once() -> None:
+    assert at_start() == ["catalog.check_deployments", "catalog.refresh_popularity"]
+    assert set(at_start()) <= set(schedule())
+    assert "approvals.expire_requests" in schedule()
+
+
+def test_a_deployment_that_fails_and_calls_without_a_price_are_told(cast: Cast, client: Client, folder: Path) -> None:
+    client.force_login(cast.pat)
+    Deployment.objects.filter(targets__route__slug="echo").update(health="failing", check_result="It answered 503.")
+    called(cast.environment(), cost=None)
+    text = client.get("/platform/").content.decode()
+    assert "fails: It answered 503." in text
+    assert "calls of the last 30 days without a price: 1 to echo" in text
+
+
+def test_settings_are_told_without_secrets(cast: Cast, client: Client) -> None:
+    client.force_login(cast.pat)
+    told = {each["name"]: each for each in client.get("/api/platform/settings/").json()["results"]}
+    assert told["GATEWAY_IDLE_TIMEOUT_S"]["value"] == "60.0"
+    assert told["SECRET_KEY"]["value"] in ("", "set")
+    page = client.get("/platform/settings/").content.decode()
+    assert "GATEWAY_IDLE_TIMEOUT_S" in page
+    assert settings.SECRET_KEY not in page
+    assert settings.DATABASE_URL not in page

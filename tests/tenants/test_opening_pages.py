@@ -28,7 +28,7 @@ PAGES = {
     "tenants:roles": {"olivia": 200, "dev": 200, "vera": 200, "pat": 200, "fin": 200, "ada": 200},
     "tenants:issue-key": {"olivia": 200, "dev": 200, "vera": 403, "pat": 403, "fin": 403, "ada": 403},
     "tenants:settings": {"olivia": 200, "dev": 403, "vera": 403, "pat": 200, "fin": 403, "ada": 403},
-    "tenants:audit": {"olivia": 200, "dev": 403, "vera": 403, "pat": 403, "fin": 403, "ada": 200},
+    "tenants:audit": {"olivia": 200, "dev": 403, "vera": 403, "pat": 200, "fin": 403, "ada": 200},
 }
 
 

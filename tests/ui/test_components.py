@@ -179,3 +179,21 @@ def test_an_empty_list_teaches():
         '<c-slot name="actions"><c-button>Issue a key</c-button></c-slot></c-empty>'
     )
     assert text(html) == "No keys yet A key calls models. Issue a key"
+
+
+def test_no_bound_attribute_holds_an_expression():
+    """Cotton takes a bound attribute for a variable or a literal; a comparison would silently be nothing."""
+    wrong = [
+        f"{path.relative_to(ROOT)}: {found}"
+        for path in (ROOT / "templates").rglob("*.html")
+        for found in re.findall(
+            r"""<c-[^>]*?(:[a-z_]+="[^"{]*(?: == | != | > | < | and | or | not )[^"]*")""", path.read_text()
+        )
+    ]
+    assert not wrong
+
+
+def test_the_tab_that_is_shown_is_marked():
+    html = render('<c-tabs><c-tab href="/a" on="{% if tab == \'a\' %}yes{% endif %}">A</c-tab>'
+                  '<c-tab href="/b" on="{% if tab == \'b\' %}yes{% endif %}">B</c-tab></c-tabs>', tab="b")  # fmt: skip
+    assert re.findall(r'href="([^"]+)" aria-current="page"', html) == ["/b"]

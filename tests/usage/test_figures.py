@@ -137,6 +137,15 @@ def test_what_changed_is_told_in_words_with_its_cause(cast: Cast) -> None:
     )
 
 
+def test_what_grew_many_times_over_is_told_in_times(cast: Cast) -> None:
+    called(cast.environment(), cost=Decimal("0.10"), days_ago=40)
+    called(cast.environment(), cost=Decimal("11.82"), days_ago=1)
+    period = Period("30d", timezone.now().date() - dt.timedelta(days=29), timezone.now().date())
+    sight = sight_of(cast.fin)
+    (mover,) = movers(Source(sight, Filters(), "USD"), figures(sight, Filters(), period, DIMENSIONS["tenant"]))
+    assert mover.sentence.startswith("Acme spends 118 times as much as in the 30 days before: $11.82 after $0.10")
+
+
 def test_a_person_without_calls_is_told_what_to_do(cast: Cast, client: Client) -> None:
     assert "Nothing was called yet" in page(client, cast.ned, "/usage/")
     assert "No calls fit" in page(client, cast.vera, "/usage/?route=nothing")
