@@ -17,6 +17,7 @@ SYMBOLS = {
     "INR": "₹",
 }
 SIGNIFICANT_BELOW_ONE = 3
+MANIFOLD = 2  # a fraction from which growth is told in times, because nobody reads "11,719 %"
 NARROW_SPACE = "\u202f"
 
 Number = int | float | Decimal | str | None
@@ -112,6 +113,28 @@ def duration_ms(value: Number) -> str:
     """The same of milliseconds."""
     number = as_decimal(value)
     return NOTHING if number is None else duration(number / 1000)
+
+
+def growth(fraction: Number) -> str:
+    """How a figure compares, to be followed by what with: "12 % more than", "118 times" (from threefold on)."""
+    number = as_decimal(fraction)
+    if number is None:
+        return NOTHING
+    if number >= MANIFOLD:
+        return f"{number + 1:.0f} times"
+    if not number:
+        return "the same as"
+    return f"{percent(abs(number))} {'more' if number > 0 else 'less'} than"
+
+
+def signed_growth(fraction: Number) -> str:
+    """The same for a table: `+12 %`, `−4 %`, `×118`."""
+    number = as_decimal(fraction)
+    if number is None:
+        return NOTHING
+    if number >= MANIFOLD:
+        return f"×{number + 1:.0f}"
+    return f"{'+' if number > 0 else '−' if number < 0 else ''}{percent(abs(number))}"
 
 
 def percent(fraction: Number) -> str:

@@ -9,14 +9,13 @@ from typing import Any
 
 from django.db.models import Q, Sum
 
-from ui.formatting import money
+from ui.formatting import MANIFOLD, growth, money
 from usage.figures import Figures, Line
 from usage.period import Period
 from usage.totals import Source
 
 NOTABLE_SHARE = Decimal("0.02")  # of everything spent in both periods together: below, nobody needs to know
 NOTABLE_CHANGE = Decimal("0.10")
-MANIFOLD = Decimal(2)
 CAUSE_SHARE = Decimal("0.5")  # a cause explains at least half of the change
 MOST = 3
 TELLING = ("tenant", "project", "route", "person", "provider")
@@ -64,10 +63,7 @@ def _sentence(line: Line, told: Figures, cause: str) -> str:
 
 
 def _compared(fraction: Decimal) -> str:
-    """`fraction` in words: in per cent up to threefold, beyond that in times, because nobody reads "11,719 %"."""
-    if fraction >= MANIFOLD:
-        return f"{fraction + 1:.0f} times as much as"
-    return f"{abs(fraction) * 100:.0f} % {'more' if fraction > 0 else 'less'} than"
+    return f"{growth(fraction)} as much as" if fraction >= MANIFOLD else growth(fraction)
 
 
 def _causes(source: Source, told: Figures, moved: list[Line]) -> dict[Any, str]:

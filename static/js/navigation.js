@@ -48,3 +48,6 @@ if (offline) {
   addEventListener("offline", tell);
   tell();
 }
+
+// On a phone the bar of tabs is wider than the page: the one that is shown must not begin out of sight.
+document.querySelector(".at-tab[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });

@@ -16,7 +16,7 @@ from catalog.models import Deployment
 from portal import status
 from portal.celery import app, at_start, schedule
 from portal.supervisor import journal
-from tests.cast import Cast
+from tests.cast import Cast, route
 from tests.usage.ledger_lines import called
 
 
@@ -118,7 +118,7 @@ def test_what_begins_with_beat_is_sent_at_once() -> None:
 
 def test_a_deployment_that_fails_and_calls_without_a_price_are_told(cast: Cast, client: Client, folder: Path) -> None:
     client.force_login(cast.pat)
-    Deployment.objects.filter(targets__route__slug="echo").update(health="failing", check_result="It answered 503.")
+    Deployment.objects.filter(targets__route=route()).update(health="failing", check_result="It answered 503.")
     called(cast.environment(), cost=None)
     text = client.get("/platform/").content.decode()
     assert "fails: It answered 503." in text

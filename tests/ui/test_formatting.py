@@ -11,9 +11,11 @@ from ui.formatting import (
     duration_ms,
     exact_count,
     exact_money,
+    growth,
     money,
     percent,
     relative_time,
+    signed_growth,
     tokens,
 )
 
@@ -144,3 +146,22 @@ def test_a_moment_is_read_from_what_there_is():
     assert as_moment(NOW.date()) == NOW.replace(hour=0)
     assert as_moment("yesterday") is None
     assert as_moment(None) is None
+
+
+@pytest.mark.parametrize(
+    ("fraction", "words", "figure"),
+    [
+        (None, "—", "—"),
+        ("0", "the same as", "0\u202f%"),
+        ("0.124", "12\u202f% more than", "+12\u202f%"),
+        ("-0.05", "5\u202f% less than", "−5\u202f%"),
+        ("1.99", "199\u202f% more than", "+199\u202f%"),
+        ("2", "3 times", "×3"),
+        ("117.19", "118 times", "×118"),
+    ],
+)
+def test_growth_is_told_in_per_cent_and_from_threefold_on_in_times(
+    fraction: str | None, words: str, figure: str
+) -> None:
+    assert growth(fraction) == words
+    assert signed_growth(fraction) == figure
