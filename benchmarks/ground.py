@@ -48,5 +48,5 @@ def cookie_of(username: str) -> str:
 
     user = User.objects.filter(username=username).first() or User.objects.create_user(username)
     client = Client()
-    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(user, backend="tenants.backends.AccountBackend")
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"

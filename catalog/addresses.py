@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.urls import reverse
@@ -36,22 +38,28 @@ class FacetLinks:
 
 def toggled(query: QueryDict, name: str, value: str) -> str:
     """The list's address with `value` of `name` taken away where it is, else added; back on the first page."""
-    changed = query.copy()
-    values = changed.getlist(name)
-    changed.setlist(name, [each for each in values if each != value] if value in values else [*values, value])
-    changed.pop("page", None)
-    return address(changed)
+    pairs = _pairs(query)
+    rest = [pair for pair in pairs if pair[0] != "page" and pair != (name, value)]
+    return _address(rest if (name, value) in pairs else [*rest, (name, value)])
 
 
 def address(query: QueryDict) -> str:
     """The list's address with `query`, without empty parameters."""
-    clean = QueryDict(mutable=True)
-    for name, values in query.lists():
-        kept = [value for value in values if value]
-        if kept:
-            clean.setlist(name, kept)
-    text = clean.urlencode()
-    return reverse("catalog:list") + (f"?{text}" if text else "")
+    return _address(_pairs(query))
+
+
+def _pairs(query: QueryDict) -> list[tuple[str, str]]:
+    return [(name, value) for name, values in query.lists() for value in values if value]
+
+
+def _address(pairs: list[tuple[str, str]]) -> str:
+    return f"{_path()}?{urlencode(pairs)}" if pairs else _path()
+
+
+@cache
+def _path() -> str:
+    """Where the list is: asked some two hundred times for one page, so it is looked up once."""
+    return reverse("catalog:list")
 
 
 def links(query: QueryDict, counted: list[Facet]) -> list[FacetLinks]:

@@ -203,6 +203,14 @@ def find(shelf: Shelf, text: str) -> list[int]:
     return [position for score, position in best if score >= least]
 
 
+def named(shelf: Shelf, text: str, position: int) -> float:
+    """How much of the search stands in the name of the model at `position`: 0 nothing, 1 every word that tells."""
+    wanted = read(shelf, text)
+    pieces = set(tokens.pieces(shelf.items[position].name))
+    said = sum(each.weight for each in wanted if each.word in pieces or not pieces.isdisjoint(each.near))
+    return said / sum(each.weight for each in wanted) if wanted else 0.0
+
+
 def _name_tokens(text: str, wanted: list[Wanted]) -> set[str]:
     return {*tokens.of_name(text), *(each for one in wanted for each in one.near[:1])}
 

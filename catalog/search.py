@@ -24,8 +24,8 @@ PAGE_SIZE = 25
 
 # Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009); constants by `benchmarks/search/`.
 _RANK_CONSTANT = 20
-_BY_WORDS, _BY_MEANING = 1.0, 0.55
-_NO_LONGER_CURRENT = 0.8
+_BY_MEANING = (0.55, 0.05)  # beside 1 for words: where the search names nothing, and where it is a name
+_NO_LONGER_CURRENT = (0.8, 1.0)  # the same two: who names a retired model wants it
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,17 @@ def rank(held: Shelf, text: str) -> list[int]:
     """Every model that `text` finds, the best first."""
     words = lexical.find(held, text)
     meaning = semantic.find(held, _spelled(held, text))
-    fused = fuse((_BY_WORDS, words), (_BY_MEANING, meaning))
+    named = lexical.named(held, text, words[0]) if words else 0.0
+    fused = fuse((1.0, words), (_between(_BY_MEANING, named), meaning))
     score = {position: 1 / (place + _RANK_CONSTANT) for place, position in enumerate(fused)}
     for position in fused:
         if not held.items[position].is_current:
-            score[position] *= _NO_LONGER_CURRENT
+            score[position] *= _between(_NO_LONGER_CURRENT, named)
     return sorted(fused, key=lambda position: -score[position])
+
+
+def _between(ends: tuple[float, float], share: float) -> float:
+    return ends[0] + (ends[1] - ends[0]) * share
 
 
 def _spelled(held: Shelf, text: str) -> str:

@@ -6,12 +6,11 @@ from functools import cached_property
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
 from portal.accounts import DemonstrationAccount, offered_accounts
 from portal.navigation import ShownPlace, account_tabs, places
-from portal.standing import Standing
+from portal.standing import Standing, standing_of
 from tenants.where import Where, chosen
 
 THEMES = (("system", "Like the system", "device-desktop"), ("light", "Light", "sun"), ("dark", "Dark", "moon"))
@@ -27,7 +26,7 @@ class Shell:
 
     @cached_property
     def standing(self) -> Standing:
-        return Standing(getattr(self.request, "user", AnonymousUser()))
+        return standing_of(self.request)
 
     @cached_property
     def places(self) -> list[ShownPlace]:

@@ -9,14 +9,14 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
-from portal.standing import Standing
+from portal.standing import standing_of
 from ui.places import cards
 
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
     """Cards in their order; a person without a tenant sees how to begin above them."""
-    standing = Standing(request.user)
+    standing = standing_of(request)
     shown: list[tuple[SafeString, bool]] = []
     for card in cards():
         context = card.context(request)

@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_GET
 
 from portal.navigation import places
-from portal.standing import Standing
+from portal.standing import standing_of
 from tenants.models import User
 from tenants.scoping import tenants_for
 from ui.places import Hit, hit_providers, register_hits
@@ -49,7 +49,7 @@ def matches(text: str, *words: str) -> bool:
 
 
 def _pages(request: HttpRequest, text: str) -> Iterable[Hit]:
-    for place in places(request, Standing(request.user)):
+    for place in places(request, standing_of(request)):
         if matches(text, place.name):
             yield Hit(place.name, place.href, place.icon)
 

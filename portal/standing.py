@@ -8,9 +8,19 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, Exists, OuterRef, Q
+from django.http import HttpRequest
 
 from approvals.models import Seat
 from tenants.models import Membership, User
+
+
+def standing_of(request: HttpRequest) -> Standing:
+    """The standing of who sent `request`, asked once for all that is shown to them."""
+    known: Standing | None = getattr(request, "atrium_standing", None)
+    if known is None:
+        known = Standing(getattr(request, "user", AnonymousUser()))
+        request.atrium_standing = known  # type: ignore[attr-defined]
+    return known
 
 
 class Standing:

@@ -54,7 +54,7 @@ def cast(transactional_db: None) -> Cast:
 def session_cookie(user: User, address: str) -> dict[str, str]:
     """A session of `user`, as if signed in."""
     client = Client()
-    client.force_login(user, "allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(user, "tenants.backends.AccountBackend")
     return {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": address}
 
 

@@ -10,7 +10,7 @@ from tenants import keys
 from tenants.models import User
 from tests.cast import Cast
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "tenants.backends.AccountBackend"
 
 
 def signed_in(user: User) -> Client:
