@@ -62,18 +62,22 @@ def main() -> int:
         assert model is not None
         taken: dict[str, list[float]] = {}
         queries: dict[str, int] = {}
-        in_sql: dict[str, list[float]] = {}
-        for _ in range(ROUNDS):
-            for name, path, who in PAGES:
-                address = path.format(model=model.get_absolute_url()).replace("tenant-7", owner)
-                with CaptureQueriesContext(connection) as seen:
-                    began = time.perf_counter()
-                    answer = clients[who].get(address)
-                    took = (time.perf_counter() - began) * 1000
-                assert answer.status_code == 200, (address, answer.status_code)
-                taken.setdefault(name, []).append(took)
-                queries[name] = len(seen)
-                in_sql.setdefault(name, []).append(sum(float(each["time"]) for each in seen) * 1000)
+        in_sql: dict[str, float] = {}
+        addresses = {
+            name: (path.format(model=model.get_absolute_url()).replace("tenant-7", owner), clients[who])
+            for name, path, who in PAGES
+        }
+        for number in range(ROUNDS + 2):
+            for name, (address, client) in addresses.items():
+                if number < 2:  # counted beside the timing, which counting would lengthen
+                    with CaptureQueriesContext(connection) as seen:
+                        answer = client.get(address)
+                    assert answer.status_code == 200, (address, answer.status_code)
+                    queries[name], in_sql[name] = len(seen), sum(float(each["time"]) for each in seen) * 1000
+                    continue
+                began = time.perf_counter()
+                client.get(address)
+                taken.setdefault(name, []).append((time.perf_counter() - began) * 1000)
     reference = statistics.median(taken[REFERENCE[0]])
     missed = 0
     print(f"{'page':<18}{'p50 ms':>8}{'ratio':>8}{'queries':>9}{'SQL ms':>8}")
@@ -81,9 +85,8 @@ def main() -> int:
         median = statistics.median(times)
         is_over = median > BOUND_MS or queries[name] > BOUND_QUERIES
         missed += is_over
-        in_database = statistics.median(in_sql[name])
         mark = "  over" if is_over else ""
-        print(f"{name:<18}{median:>8.1f}{median / reference:>8.2f}{queries[name]:>9}{in_database:>8.1f}{mark}")
+        print(f"{name:<18}{median:>8.1f}{median / reference:>8.2f}{queries[name]:>9}{in_sql[name]:>8.1f}{mark}")
     print(f"reference: {REFERENCE[0]}; bounds: {BOUND_MS} ms and {BOUND_QUERIES} queries; {missed} over")
     return 0
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef
 from django.http import HttpRequest
 from django.urls import reverse
 
 from catalog import lexical, search, shelf
-from catalog.models import Model, Route
 from ui.places import Card, Hit, register_card, register_hits
 
 _CARD = "Where to start, and new in the catalog"
@@ -34,16 +33,11 @@ def hits(request: HttpRequest, text: str) -> Iterable[Hit]:
 
 def newest(request: HttpRequest) -> dict[str, Any] | None:
     """Where to start, and what was published or released last: served models first. None while the catalog is empty."""
-    models = Model.objects.filter(status=Model.Status.AVAILABLE)
-    served = Exists(Route.objects.filter(model=OuterRef("pk"), is_enabled=True))
-    start = models.filter(is_pinned=True).order_by("name").values_list("pk", flat=True)[:2]
-    latest = (
-        models.filter(is_pinned=False)
-        .annotate(is_served=served)
-        .order_by("-is_served", F("released_on").desc(nulls_last=True), "-listed_at", "name")
-        .values_list("pk", flat=True)[:4]
-    )
-    keys = [*start, *latest]
+    held = shelf.present()
+    first = [position for position in held.order("") if held.items[position].is_pinned][:2]
+    latest = (position for position in held.order("begin") if held.items[position].is_current)
+    shown = [*first, *islice((position for position in latest if position not in first), 4)]
+    keys = [held.items[position].pk for position in shown]
     if not keys:
         return None
     return {"rows": search.rows_of(request.user, keys), "title": _CARD}  # type: ignore[arg-type]

@@ -230,22 +230,21 @@ def _scores(wanted: list[Wanted]) -> dict[UUID, float]:
     terms: list[str] = []
     parameters: list[Any] = []
     for each in wanted:
-        terms.append(
-            "%s * GREATEST("
-            "CASE WHEN search_vector @@ %s::tsquery THEN %s ELSE 0 END,"
-            "CASE WHEN search_vector @@ %s::tsquery THEN %s ELSE 0 END,"
-            "CASE WHEN search_vector @@ %s::tsquery THEN %s ELSE 0 END,"
-            "CASE WHEN search_vector @@ %s::tsquery THEN %s ELSE 0 END,"
-            "CASE WHEN search_vector @@ %s::tsquery THEN %s ELSE 0 END)"
+        looked_for = sorted(
+            (
+                (_EXACT, each.in_names()),
+                (_NEAR, each.near_names()),
+                (_PURPOSE, each.in_text("B")),
+                (_OFFERED, f"{tokens.quoted(each.word)}:D"),
+                (_DESCRIBED, each.in_text("C")),
+            ),
+            reverse=True,
         )
-        parameters += [
-            each.weight,
-            *(each.in_names(), _EXACT),
-            *(each.near_names(), _NEAR),
-            *(each.in_text("B"), _PURPOSE),
-            *(f"{tokens.quoted(each.word)}:D", _OFFERED),
-            *(each.in_text("C"), _DESCRIBED),
-        ]
+        cases = "WHEN search_vector @@ %s::tsquery THEN %s " * len(looked_for)  # the heaviest first: one is enough
+        terms.append(f"%s * CASE {cases}ELSE 0 END")
+        parameters.append(each.weight)
+        for weight, query in looked_for:
+            parameters += [query, weight]
     any_of = " | ".join(
         f"({each.near_names()} | {each.in_names()} | {each.in_text('BC')} | {tokens.quoted(each.word)}:D)"
         for each in wanted

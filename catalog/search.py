@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from django.core.paginator import Page, Paginator
@@ -138,24 +137,8 @@ def _by_text(held: Shelf, asked: Asked, granted: int) -> tuple[list[int], int]:
 
 def _ordered(held: Shelf, sort: str, ranked: list[int], mask: int) -> list[int]:
     if ranked and sort in ("", "relevance"):
-        return [position for position in ranked if mask >> position & 1]
-    members = held.members(mask)
-    items = held.items
-    match sort:
-        case "price" | "-price":
-            sign = -1 if sort == "-price" else 1
-            members.sort(key=lambda p: (items[p].price is None, sign * (items[p].price or Decimal(0)), items[p].name))
-        case "-context":
-            members.sort(key=lambda p: (-(items[p].context or 0), items[p].name))
-        case "newest":
-            members.sort(key=lambda p: (-items[p].born, items[p].name))
-        case "used":
-            members.sort(key=lambda p: (-items[p].calls, items[p].name))
-        case "name":
-            members.sort(key=lambda p: items[p].name.lower())
-        case _:
-            members.sort(key=lambda p: (not items[p].is_pinned, not items[p].is_current, items[p].name.lower()))
-    return members
+        return held.among(ranked, mask)
+    return held.among(held.order(sort), mask)
 
 
 def _switched(held: Shelf, filters: Filters, granted: int, among: int, switch: str) -> int:

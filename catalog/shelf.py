@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -65,6 +66,7 @@ class Shelf:
     items: list[Item] = field(default_factory=list)
     masks: dict[str, dict[str, int]] = field(default_factory=dict)  # facet → value → models
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    _orders: dict[str, list[int]] = field(default_factory=dict)
 
     @cached_property
     def everything(self) -> int:
@@ -93,12 +95,41 @@ class Shelf:
 
     def members(self, mask: int) -> list[int]:
         """The positions in `mask`, ascending."""
-        found = []
-        while mask:
-            lowest = mask & -mask
-            found.append(lowest.bit_length() - 1)
-            mask ^= lowest
-        return found
+        return self.among(range(len(self.items)), mask)
+
+    def among(self, positions: Iterable[int], mask: int) -> list[int]:
+        """Those of `positions` that are in `mask`, in their order."""
+        if mask == self.everything:
+            return list(positions)
+        bits = f"{mask:b}"[::-1]
+        size = len(bits)
+        return [position for position in positions if position < size and bits[position] == "1"]
+
+    def order(self, sort: str) -> list[int]:
+        """Every position in the order that `sort` names; worked out once for the edition."""
+        if sort not in self._orders:
+            self._orders[sort] = sorted(range(len(self.items)), key=self._by(sort))
+        return self._orders[sort]
+
+    def _by(self, sort: str) -> Callable[[int], Any]:
+        items = self.items
+        match sort:
+            case "price" | "-price":
+                sign = -1 if sort == "-price" else 1
+                return lambda p: (items[p].price is None, sign * (items[p].price or Decimal(0)), items[p].name)
+            case "-context":
+                return lambda p: (-(items[p].context or 0), items[p].name)
+            case "newest":
+                return lambda p: (-items[p].born, items[p].name)
+            case "used":
+                return lambda p: (-items[p].calls, items[p].name)
+            case "name":
+                return lambda p: items[p].name.lower()
+            case "begin":
+                served = self.masks.get("served", {}).get("yes", 0)
+                return lambda p: (not served >> p & 1, -items[p].born, items[p].name)
+            case _:
+                return lambda p: (not items[p].is_pinned, not items[p].is_current, items[p].name.lower())
 
 
 _building = threading.Lock()

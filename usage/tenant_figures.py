@@ -6,7 +6,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import Q, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from tenants.models import Tenant
@@ -16,20 +17,24 @@ from usage.models import Rollup
 
 def calls(tenant: Tenant) -> dict[UUID, int | Decimal]:
     """Calls this month by environment."""
-    return _sums(tenant, "calls")
+    return {environment: row[0] for environment, row in _month(tenant).items()}
 
 
 def spend(tenant: Tenant) -> dict[UUID, int | Decimal]:
     """Cost this month by environment, in the portal's currency."""
-    return _sums(tenant, "cost")
+    return {environment: row[1] for environment, row in _month(tenant).items()}
 
 
-def _sums(tenant: Tenant, column: str) -> dict[UUID, int | Decimal]:
-    first = timezone.now().date().replace(day=1)
-    rows = Rollup.objects.filter(tenant=tenant, day__gte=first)
-    if column == "cost":
-        rows = rows.filter(currency=settings.CURRENCY)
-    return dict(rows.order_by().values_list("environment").annotate(Sum(column)))
+def _month(tenant: Tenant) -> dict[UUID, tuple[int, Decimal]]:
+    """Calls and cost of the month by environment; asked once for the object that one page holds."""
+    kept: dict[UUID, tuple[int, Decimal]] | None = tenant.__dict__.get("_month_of_usage")
+    if kept is None:
+        first = timezone.now().date().replace(day=1)
+        cost = Coalesce(Sum("cost", filter=Q(currency=settings.CURRENCY)), Decimal(0))
+        rows = Rollup.objects.filter(tenant=tenant, day__gte=first).order_by().values_list("environment")
+        kept = {key: (count, paid) for key, count, paid in rows.annotate(Sum("calls"), paid=cost)}
+        tenant.__dict__["_month_of_usage"] = kept
+    return kept
 
 
 def calls_page(path: str) -> str:
