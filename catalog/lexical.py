@@ -88,6 +88,7 @@ STOP_WORDS = frozenset(
 )
 MOST_WORDS = 10
 MOST_FOUND = 400
+MOST_KEPT = 1000
 _EXACT, _NEAR, _PURPOSE, _OFFERED, _DESCRIBED = 1.0, 0.55, 0.6, 0.45, 0.25
 _COVERAGE = 1.2
 _KEEP = 0.3  # of the best score: what is weaker than that was found by a side word
@@ -100,6 +101,7 @@ class Vocabulary:
     edition: int
     names: Words
     counts: dict[str, int] = field(default_factory=dict)
+    read: dict[str, list[Wanted]] = field(default_factory=dict)  # searches, as they were understood
 
 
 _held: list[Vocabulary] = []
@@ -166,10 +168,16 @@ class Wanted:
 def read(shelf: Shelf, text: str) -> list[Wanted]:
     """The words of a search that tell something, with their spellings put right and their weight."""
     words = vocabulary(shelf)
+    if text in words.read:  # one search asks several times: to find, to tell what was corrected, to weigh
+        return words.read[text]
     cut = tokens.pieces(text)
     telling = [piece for piece in cut if piece not in STOP_WORDS] or cut
     once = list(dict.fromkeys(telling))[:MOST_WORDS]
-    return [_wanted(shelf, words, piece, stem) for piece, stem in zip(once, stems(once), strict=True)]
+    wanted = [_wanted(shelf, words, piece, stem) for piece, stem in zip(once, stems(once), strict=True)]
+    if len(words.read) >= MOST_KEPT:
+        words.read.clear()
+    words.read[text] = wanted
+    return wanted
 
 
 def _wanted(shelf: Shelf, words: Vocabulary, piece: str, stemmed: str) -> Wanted:

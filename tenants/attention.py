@@ -19,8 +19,8 @@ class Concern:
     href: str
 
 
-def concerns(tenant: Tenant) -> list[Concern]:
-    """What needs attention in `tenant`, the most urgent first; two queries."""
+def concerns(tenant: Tenant, *, owners: int | None = None) -> list[Concern]:
+    """What needs attention in `tenant`, the most urgent first. `owners`: the active ones, where they are counted."""
     now = timezone.now()
     usable = Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=now))
     keys = ApiKey.objects.filter(tenant=tenant).aggregate(
@@ -56,7 +56,8 @@ def concerns(tenant: Tenant) -> list[Concern]:
                 f"{address}?state=unused",
             )
         )
-    owners = Membership.objects.filter(tenant=tenant, role="owner", user__is_active=True).count()
+    if owners is None:
+        owners = Membership.objects.filter(tenant=tenant, role="owner", user__is_active=True).count()
     if owners < 2:
         sentence = "Only one person is an owner. Make a second one, so that somebody can act when they are away."
         if not owners:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Model, QuerySet
-from guardian.core import ObjectPermissionChecker
+from guardian.models import GroupObjectPermission, UserObjectPermission
 from guardian.shortcuts import get_objects_for_user
 
 from refusals.errors import Forbidden, Missing
@@ -69,7 +69,11 @@ def held(viewer: User, tenant: Tenant) -> frozenset[str]:
     """Every permission that `viewer` holds in `tenant`, by membership or above tenants, asked at once for a page."""
     if not viewer.is_authenticated or not viewer.is_active:
         return frozenset()
-    in_tenant = {f"tenants.{codename}" for codename in ObjectPermissionChecker(viewer).get_perms(tenant)}
+    here = {"permission__content_type__app_label": "tenants", "permission__content_type__model": "tenant",
+            "object_pk": str(tenant.pk)}  # fmt: skip
+    own = UserObjectPermission.objects.filter(user=viewer, **here).values_list("permission__codename")
+    of_groups = GroupObjectPermission.objects.filter(group__user=viewer, **here).values_list("permission__codename")
+    in_tenant = {f"tenants.{codename}" for (codename,) in own.union(of_groups)}
     return frozenset(in_tenant | viewer.get_all_permissions())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.utils import timezone
@@ -15,6 +16,8 @@ from usage.figures import MEASURES
 from usage.filters import Filters, filters_of
 from usage.period import Period, period_of
 from usage.scope import Sight, sight_of
+
+PAGING = ("before", "after", "page")
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,7 @@ def _default_dimension(sight: Sight, filters: Filters) -> Dimension:
 
 def without_paging(query: QueryDict, **changes: str | None) -> str:
     """`query` as the end of an address (`?…`), with `changes`; None takes a parameter away."""
-    changed = query.copy()
-    for name in ("before", "after", "page"):
-        changed.pop(name, None)
-    for name, value in changes.items():
-        changed.pop(name, None)
-        if value:
-            changed[name] = value
-    return f"?{changed.urlencode()}" if changed else ""
+    kept = [(name, value) for name, values in query.lists() if name not in PAGING and name not in changes
+            for value in values]  # fmt: skip
+    pairs = [*kept, *((name, value) for name, value in changes.items() if value)]
+    return f"?{urlencode(pairs)}" if pairs else ""

@@ -44,13 +44,14 @@ def overview(request: HttpRequest, slug: str) -> HttpResponse:
     tenant = inside.tenant
     members = list(tenant.memberships.select_related("user").order_by("created_at")[: PEOPLE_SHOWN + 1])
     shown = [(m.user, TENANT_ROLES[m.role].name) for m in members[:PEOPLE_SHOWN] if m.role in TENANT_ROLES]
+    owners = sum(m.role == "owner" and m.user.is_active for m in members) if len(members) <= PEOPLE_SHOWN else None
     rows = grid(inside)
     return inside.show(
         request,
         "overview",
         rows=rows,
         kinds=Environment.Kind.labels,
-        concerns=concerns(tenant),
+        concerns=concerns(tenant, owners=owners),
         people=shown,
         more_people=len(members) > PEOPLE_SHOWN,
         next_steps=next_steps(inside, rows, len(members)),
