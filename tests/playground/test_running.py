@@ -33,9 +33,7 @@ def test_it_works(stage: Stage) -> None:
     assert answered.status == 200
     assert "hello world" in answered.html
     session = Session.objects.get()
-    assert (session.owner, session.name, session.environment) == (
-        stage.cast.dev, "Greet me", stage.cast.environment(),
-    )  # fmt: skip
+    assert (session.owner, session.name, session.environment) == (stage.cast.dev, "Greet me", stage.cast.environment())
     answer = Answer.objects.get()
     assert (answer.state, answer.text, answer.finish_reason) == ("done", "hello world", "stop")
     assert (answer.input_tokens, answer.output_tokens) == (11, 2)
