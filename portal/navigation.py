@@ -87,6 +87,7 @@ ACCOUNT_TABS = (
     ("Second factor", "shield-lock", "mfa_index"),
     ("Single sign-on", "building", "socialaccount_connections"),
     ("Sessions", "devices", "usersessions_list"),
+    ("API tokens", "key", "tenants:tokens"),
 )
 
 
