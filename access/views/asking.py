@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -16,7 +18,7 @@ from approvals.models import Request
 from approvals.states import OPEN_STATES
 from approvals.submit import OpenRequestExists
 from approvals.viewer import viewer_of
-from catalog.models import Route
+from catalog.models import Model, Route
 from refusals.errors import Conflict, Invalid, Missing
 from tenants.models import Environment, User
 from tenants.scoping import visible
@@ -28,7 +30,7 @@ def ask(request: HttpRequest, route: str) -> HttpResponse:
     viewer = viewer_of(request)
     wanted = Route.objects.select_related("model").filter(slug=route, is_enabled=True).first()
     if wanted is None:
-        raise Missing(f"There is no route “{route}”. Look for it in the catalog.", way_out="/catalog/")
+        return _not_served(request, route)
     environments = _environments(viewer)
     if not environments:
         return render(request, "access/no_tenant.html", {"route": wanted})
@@ -59,6 +61,16 @@ def ask(request: HttpRequest, route: str) -> HttpResponse:
         "kind": ACCESS,
     }
     return render(request, "access/ask.html", context, status=status)
+
+
+def _not_served(request: HttpRequest, route: str) -> HttpResponse:
+    """To the model that is meant by `route`, with why it cannot be asked for. Raises `Missing` where there is none."""
+    model = Model.objects.filter(Q(routes__slug=route) | Q(slug=route)).first()
+    if model is None:
+        query = urlencode({"q": route})
+        raise Missing(f"There is no route “{route}”. Look for it in the catalog.", way_out=f"/catalog/?{query}")
+    messages.info(request, f"{model} is listed but not served here, so there is nothing to ask access to yet.")
+    return redirect(model)
 
 
 def _environments(viewer: User) -> list[Environment]:

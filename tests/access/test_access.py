@@ -63,10 +63,12 @@ def test_a_person_without_a_tenant_is_told_the_way_in(cast: Cast) -> None:
     assert "Access belongs to a team" in signed_in(cast.vera).get(URL).content.decode()
 
 
-def test_a_route_that_is_not_there_or_off_is_not_found(cast: Cast) -> None:
-    route()
+def test_a_route_that_is_off_leads_to_its_model_and_one_that_is_not_there_is_not_found(cast: Cast) -> None:
+    made = route()
     Route.objects.update(is_enabled=False)
-    assert signed_in(cast.dev).get(URL).status_code == 404
+    shown = signed_in(cast.dev).get(URL, follow=True)
+    assert shown.redirect_chain == [(made.model.get_absolute_url(), 302)]
+    assert "is listed but not served here" in shown.content.decode()
     assert signed_in(cast.dev).get("/requests/new/access/with/slashes/").status_code == 404
     with pytest.raises(RouteDisabled):
         request_access(environment=cast.environment(), route=Route.objects.get(), purpose="x", by=cast.dev)
