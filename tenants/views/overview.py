@@ -64,15 +64,13 @@ def grid(inside: Inside) -> list[tuple[Project, list[Cell]]]:
     tenant = inside.tenant
     columns = [(figure, figure.of(tenant)) for figure in sections.figures(inside.held)]
     order = list(Environment.Kind.values)
-    rows: dict[Project, list[Cell]] = {p: [] for p in Project.objects.filter(tenant=tenant, archived_at=None)}
-    for environment in Environment.objects.filter(tenant=tenant).select_related("project"):
+    rows: dict[Project, list[Cell]] = {}
+    found = Environment.objects.filter(tenant=tenant, project__archived_at=None).select_related("project")
+    for environment in found.order_by("project__name", "project"):  # no project is without environments
         environment.tenant = tenant
-        if environment.project in rows:
-            path = environment.path
-            shown = [
-                Shown(f.name, f.icon, f.kind, amounts.get(environment.pk, 0), f.page(path)) for f, amounts in columns
-            ]
-            rows[environment.project].append(Cell(environment, shown))
+        path = environment.path
+        shown = [Shown(f.name, f.icon, f.kind, amounts.get(environment.pk, 0), f.page(path)) for f, amounts in columns]
+        rows.setdefault(environment.project, []).append(Cell(environment, shown))
     for cells in rows.values():
         cells.sort(key=lambda cell: order.index(cell.environment.kind))
     return list(rows.items())
