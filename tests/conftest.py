@@ -4,13 +4,15 @@ from typing import Any
 
 import pgtrigger
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
+from psycopg.errors import DeadlockDetected
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.cast import Cast
 
 # What migrations made of the code itself. A served Atrium keeps it in memory, as it never changes while one runs.
 KEPT_TABLES = {"django_content_type", "auth_permission"}
+TRIES = 5
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +28,20 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         return sql_flush(self, style, [table for table in tables if table not in KEPT_TABLES], **options)
 
     operations.sql_flush = keeping  # type: ignore[assignment, method-assign]
+    flush = operations.execute_sql_flush
+
+    def again_after_a_deadlock(self: Any, statements: list[str]) -> None:
+        """A gateway of a test may read several tables at this moment, in another order than they are emptied in."""
+        for attempt in range(TRIES):
+            try:
+                flush(self, statements)
+            except OperationalError as error:
+                if attempt == TRIES - 1 or not isinstance(error.__cause__, DeadlockDetected):
+                    raise
+            else:
+                return
+
+    operations.execute_sql_flush = again_after_a_deadlock  # type: ignore[assignment, method-assign]
 
 
 @pytest.fixture
