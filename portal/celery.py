@@ -63,9 +63,9 @@ def _worker_begins(**_: Any) -> None:
 
 @beat_init.connect
 def _beat_begins(**_: Any) -> None:
+    _announce("beat")  # first: a queue that is away for a moment must not look like a beat that never began
     for task in at_start():
         app.send_task(task)
-    _announce("beat")
 
 
 def _announce(name: str) -> None:

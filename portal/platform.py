@@ -51,13 +51,16 @@ def platform(request: HttpRequest) -> HttpResponse:
         "parts": [(part, CODES[part.state]) for part in seen.parts],
         "findings": [(finding, CODES[finding.state]) for finding in seen.findings],
         "gateway": facts(),
+    }
+    template, is_part = "portal/platform.html", "HX-Request" in request.headers
+    if is_part and "health" in request.GET:
+        return render(request, f"{template}#health", context)
+    context |= {
         "jobs": jobs.jobs() if seen.has_database else [],
         "deployments": _deployments() if seen.has_database else [],
         "pages": [(name, sentence, reverse(url), icon) for name, sentence, url, icon in PAGES],
     }
-    part = "#health" if "health" in request.GET else "#status"
-    template = "portal/platform.html"
-    return render(request, template + part if request.headers.get("HX-Request") else template, context)
+    return render(request, f"{template}#status" if is_part else template, context)
 
 
 @require_GET

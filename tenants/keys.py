@@ -14,8 +14,6 @@ from tenants import secrets
 from tenants.changes import announce
 from tenants.models import ApiKey, Environment, User
 
-KIND = {"development": "dev", "test": "test", "production": "prod"}
-
 
 class ExpiryInThePast(Invalid):
     code = "expiry_in_the_past"
@@ -33,7 +31,7 @@ def issue(*, environment: Environment, name: str, by: Any, expires_at: dt.dateti
     """Issue a key for `environment`. Raises `ExpiryInThePast`. Who may is asked before, by `scoping.require`."""
     if expires_at is not None and expires_at <= timezone.now():
         raise ExpiryInThePast("The key would already have expired. Choose a later date.", field="expires_at")
-    made = secrets.make(KIND[environment.kind])
+    made = secrets.make(environment.short_kind)
     key = ApiKey.objects.create(
         tenant=environment.tenant,
         environment=environment,

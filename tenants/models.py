@@ -82,6 +82,9 @@ class Project(models.Model):
         return self.name
 
 
+SHORT_KINDS = {"development": "dev", "test": "test", "production": "prod"}
+
+
 class Environment(models.Model):
     """Development, test or production of a project; keys and grants attach here."""
 
@@ -107,6 +110,11 @@ class Environment(models.Model):
     def path(self) -> str:
         """`tenant/project/kind`, the name used on the command line and in the audit."""
         return f"{self.tenant.slug}/{self.project.slug}/{self.kind}"
+
+    @property
+    def short_kind(self) -> str:
+        """`dev`, `test` or `prod`: in the prefix of a key, and where there is little room."""
+        return SHORT_KINDS[self.kind]
 
 
 class Membership(models.Model):

@@ -73,13 +73,6 @@ def tint(name: Any) -> int:
 
 
 @register.filter
-def magnitude(value: Any) -> Any:
-    """The figure without its sign."""
-    number = formatting.as_decimal(value)
-    return abs(number) if number is not None else value
-
-
-@register.filter
 def unlocalized(value: Any) -> str:
     """A number as HTML attributes want it: `1234.5`, zero for nothing."""
     return f"{formatting.as_decimal(value) or 0:f}"
