@@ -6,13 +6,16 @@ import sys
 from collections.abc import Callable
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from structlog.contextvars import get_contextvars
 
 from portal.accounts import SignInServiceAway, refusal_of_sign_on
 from portal.api import problems
-from portal.database.trouble import DatabaseAway, is_outage, unkeepable
+from portal.database.patience import at_most
+from portal.database.trouble import DatabaseAway, DatabaseTooSlow, is_outage, refused_by_database
 from refusals import Refusal
 
 # Refusals with a page of their own, without the shell, which needs a person who is signed in and a database.
@@ -20,6 +23,19 @@ PAGES: dict[type[Refusal], str] = {
     DatabaseAway: "503.html",
     SignInServiceAway: "socialaccount/authentication_error.html",
 }
+
+
+class PatienceMiddleware:
+    """A page's statements may take `DATABASE_STATEMENT_S` each; what it streams afterwards has no limit."""
+
+    sync_capable, async_capable = True, False
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with at_most(settings.DATABASE_STATEMENT_S):
+            return self.get_response(request)
 
 
 class RefusalMiddleware:
@@ -39,7 +55,9 @@ class RefusalMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         refusal = exception if isinstance(exception, Refusal) else None
         if refusal is None:
-            refusal = refusal_of_sign_on(request, exception) or unkeepable(exception)
+            refusal = refusal_of_sign_on(request, exception) or refused_by_database(exception)
+        if isinstance(refusal, DatabaseTooSlow):
+            close_old_connections()  # its connection was closed under it, and the page that tells about it needs one
         return refusal_response(request, refusal) if refusal is not None else None
 
 

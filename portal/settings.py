@@ -12,6 +12,7 @@ import environ
 from django.utils.csp import CSP
 
 from portal import environment, logs
+from portal.database import patience
 from portal.embedded import addresses
 from portal.oidc import providers as sign_on_providers
 
@@ -68,6 +69,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "portal.edge.PatienceMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -129,9 +131,16 @@ DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 5,
     **DATABASES["default"].get("OPTIONS", {}),
     # Between its attempts the pool pauses longer and longer, up to `reconnect_timeout`; a database comes back sooner.
-    "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", 12), "reconnect_timeout": 2},
+    "pool": {
+        "min_size": 0,
+        "max_size": env.int("DATABASE_POOL_SIZE", 12),
+        "reconnect_timeout": 2,
+        "connection_class": patience.PatientConnection,
+        "check": patience.check,
+    },
 }
 DATABASE_PATIENCE_S = env.float("DATABASE_PATIENCE_S", 6.0)  # how long the first requests wait while it is restarted
+DATABASE_STATEMENT_S = env.float("DATABASE_STATEMENT_S", 15.0)  # how long one statement of a page may take
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

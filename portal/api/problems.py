@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 from structlog.contextvars import get_contextvars
 
-from portal.database.trouble import DatabaseAway, is_outage, unkeepable
+from portal.database.trouble import DatabaseAway, is_outage, refused_by_database
 from refusals import Refusal
 
 
@@ -21,7 +21,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     """The problem document for `error`, or None when it is a defect of ours (then 500)."""
     if is_outage(error):
         error = DatabaseAway()
-    error = unkeepable(error) or error
+    error = refused_by_database(error) or error
     if isinstance(error, Refusal):
         return _problem(
             error.status, error.title, error.sentence, error.code, error.retry_after_s, way_out=error.way_out,

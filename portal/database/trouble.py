@@ -39,11 +39,29 @@ def is_outage(error: BaseException | None) -> bool:
     return state is None or state.startswith(STATES)
 
 
-def unkeepable(error: BaseException | None) -> Refusal | None:
-    """What to tell about a value that no text or number column takes (PostgreSQL's class 22); None for other errors.
+class DatabaseTooSlow(Refusal):
+    """A statement took longer than a page may wait, and was taken back."""
 
-    A form should have refused it, so it is logged too.
+    code = "database_too_slow"
+    status = 503
+    title = "This took too long"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nothing was changed. Try again in a moment; where you asked for a long period or many rows, ask for less.",
+            retry_after_s=RETRY_AFTER_S,
+        )
+
+
+def refused_by_database(error: BaseException | None) -> Refusal | None:
+    """What to tell about a statement that was taken back for its length (SQLSTATE 57014), or about a value that no text
+    or number column takes (class 22); None for other errors.
+
+    A form should have refused such a value, and no statement should take so long, so both are logged too.
     """
+    if isinstance(error, OperationalError) and getattr(error.__cause__, "sqlstate", None) == "57014":
+        log.warning("A statement took longer than a page may wait.", exc_info=error)
+        return DatabaseTooSlow()
     if not isinstance(error, DataError):
         return None
     log.warning("A value that the database does not take came as far as the database.", exc_info=error)

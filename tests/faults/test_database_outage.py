@@ -10,9 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from tenants.keys import issue
+from tenants.models import User
 from tests.browser.server import serving
 from tests.cast import PASSWORD, Cast
 from tests.faults.link import Link
@@ -36,7 +37,8 @@ def link() -> Iterator[Link]:
 def address(team: Cast, link: Link, tmp_path: Path) -> Iterator[str]:
     """A served Atrium whose wire to the database can be cut."""
     database = link.url(str(connection.settings_dict["NAME"]))
-    with serving("", tmp_path / "log", DATABASE_URL=database, DATABASE_PATIENCE_S="2.5") as served:
+    patience = {"DATABASE_PATIENCE_S": "2.5", "DATABASE_STATEMENT_S": "4"}
+    with serving("", tmp_path / "log", DATABASE_URL=database, **patience) as served:
         yield served
 
 
@@ -77,6 +79,32 @@ def test_a_restart_of_a_second_is_waited_for(link: Link, dev: httpx.Client) -> N
     link.cut()
     threading.Timer(1.5, link.mend).start()
     assert dev.get("/catalog/").status_code == 200
+
+
+def test_a_database_that_says_nothing_is_told_like_one_that_is_away(link: Link, dev: httpx.Client) -> None:
+    link.hang()
+    began = time.monotonic()
+    assert dev.get("/catalog/").status_code == 503
+    assert time.monotonic() - began < 15, "the first of them has waited, but not for ever"
+    began = time.monotonic()
+    for path in PAGES:
+        assert dev.get(path).status_code == 503, path
+    assert time.monotonic() - began < 15
+    link.mend()
+    until(lambda: dev.get("/").status_code == 200, within_s=12, what="pages are served again")
+
+
+def test_a_page_that_waits_for_a_lock_is_ended_and_told_so(link: Link, dev: httpx.Client, team: Cast) -> None:
+    def rename() -> httpx.Response:
+        form = {"display_name": "Devika", "time_zone": "UTC", "theme": "system"}
+        return dev.post("/accounts/settings/", data=form | {"csrfmiddlewaretoken": dev.cookies["csrftoken"]})
+
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=team.dev.pk)
+        told = rename()
+    assert told.status_code == 503
+    assert "This took too long" in told.text and "Nothing was changed" in told.text
+    assert rename().status_code == 302
 
 
 def test_programs_are_told_in_their_own_form(link: Link, dev: httpx.Client) -> None:

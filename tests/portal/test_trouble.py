@@ -12,7 +12,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 from psycopg_pool import PoolTimeout
 
 from portal import logs
-from portal.database.trouble import is_outage, unkeepable
+from portal.database.trouble import is_outage, refused_by_database
 
 
 def raised(kind: type[DatabaseError], cause: Exception) -> DatabaseError:
@@ -53,9 +53,15 @@ def test_a_database_that_refuses_a_statement_is_there(error: Exception | None) -
 
 
 def test_a_value_that_no_column_takes_is_the_senders_to_mend() -> None:
-    refusal = unkeepable(DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes"))
+    refusal = refused_by_database(DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes"))
     assert refusal is not None and refusal.status == 422
-    assert unkeepable(OperationalError("x")) is None
+    assert refused_by_database(OperationalError("x")) is None
+
+
+def test_a_statement_that_took_too_long_changed_nothing_and_can_be_sent_again() -> None:
+    refusal = refused_by_database(raised(OperationalError, psycopg.errors.QueryCanceled()))
+    assert refusal is not None and refusal.status == 503
+    assert "Nothing was changed" in refusal.sentence
 
 
 @pytest.mark.parametrize("as_json", [False, True])
