@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
+from usage.spans import ORIGIN, SPANS
+
 ROUTES = 60
 PEOPLE_PER_TENANT = 3
 DAYS = 180
@@ -196,10 +198,14 @@ def _calls(size: Size) -> Iterator[str]:
         ("tenant", "c.tenant_id::text"), ("environment", "e.kind"), ("route", "route"),
         ("provider", "provider"),
     ):  # fmt: skip
-        yield f"""
-            INSERT INTO usage_platformrollup (dimension, day, value, currency, is_demonstration, {columns})
-            SELECT '{dimension}', (started_at AT TIME ZONE 'UTC')::date, {value}, currency, is_demonstration, {sums}
-              FROM usage_call c JOIN tenants_environment e ON e.id = c.environment_id GROUP BY 2, 3, 4, 5 ORDER BY 2"""
+        for span in SPANS:
+            day = "(started_at AT TIME ZONE 'UTC')::date"
+            yield f"""
+            INSERT INTO usage_platformrollup (dimension, span, day, value, currency, is_demonstration, {columns})
+            SELECT '{dimension}', {span}, {day} - ({day} - DATE '{ORIGIN}') % {span}, {value}, currency,
+                   is_demonstration, {sums}
+              FROM usage_call c JOIN tenants_environment e ON e.id = c.environment_id
+             GROUP BY 3, 4, 5, 6 ORDER BY 3"""
 
 
 @dataclass(frozen=True)

@@ -273,7 +273,9 @@ def _calls() -> Finding:
 
 
 def _unpriced() -> Finding:
-    month = PlatformRollup.objects.filter(dimension="route", day__gt=timezone.now().date() - dt.timedelta(days=30))
+    month = PlatformRollup.objects.daily().filter(
+        dimension="route", day__gt=timezone.now().date() - dt.timedelta(days=30)
+    )
     rows = month.filter(unpriced__gt=0).order_by().values_list("value").annotate(Sum("unpriced"))
     if not rows:
         return Finding("prices", State.GOOD, "every call of the last 30 days had one")

@@ -75,5 +75,5 @@ def volume(viewer: User, model: Model) -> Volume | None:
 
 def recent_calls() -> dict[str, int]:
     """Calls of the last 30 days by route, of everybody: what lists sort by, without telling whose they are."""
-    rows = PlatformRollup.objects.filter(dimension="route", day__gte=timezone.now().date() - _RECENT).order_by()
+    rows = PlatformRollup.objects.daily().filter(dimension="route", day__gte=timezone.now().date() - _RECENT).order_by()
     return dict(rows.values_list("value").annotate(total=Sum("calls")))

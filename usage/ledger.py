@@ -1,5 +1,5 @@
-"""Write calls into the ledger: each exactly once, and in the same statement added to the day's totals, of the
-tenant (`Rollup`) and of the platform (`PlatformRollup`).
+"""Write calls into the ledger: each exactly once, and in the same statement added to the day's totals of the tenant
+(`Rollup`) and to those of the platform (`PlatformRollup`), by day and by longer spans.
 
 A second delivery of a call changes nothing, so whoever is unsure whether a batch arrived may simply send it again.
 """
@@ -13,6 +13,7 @@ import orjson
 from django.db import connection, transaction
 
 from usage.calls import CallRecord
+from usage.spans import ORIGIN, SPANS
 
 # With the day it identifies a line of totals (the constraint `rollup_once`).
 _GROUP = "tenant_id, project_id, environment_id, key_prefix, user_id, route, provider, currency, is_demonstration"
@@ -46,17 +47,19 @@ WITH inserted AS (
            duration_ms = held.duration_ms + excluded.duration_ms,
            cost = held.cost + excluded.cost
 ), platform_totals AS (
-    SELECT d.dimension, day, d.value, currency, is_demonstration, {_SUMS}
+    SELECT d.dimension, s.span, day - (day - DATE '{ORIGIN}') %% s.span AS day, d.value, currency, is_demonstration,
+           {_SUMS}
       FROM totals JOIN tenants_environment e ON e.id = totals.environment_id
            CROSS JOIN LATERAL (VALUES ('tenant', totals.tenant_id::text),
                ('environment', e.kind), ('route', route), ('provider', provider)) AS d(dimension, value)
-     GROUP BY 1, 2, 3, 4, 5
+           CROSS JOIN unnest(ARRAY[{", ".join(map(str, SPANS))}]) AS s(span)
+     GROUP BY 1, 2, 3, 4, 5, 6
 ), added_to_platform AS (
     INSERT INTO usage_platformrollup AS held
-           (dimension, day, value, currency, is_demonstration,
+           (dimension, span, day, value, currency, is_demonstration,
             calls, errors, unpriced, input_tokens, output_tokens, duration_ms, cost)
-    SELECT * FROM platform_totals ORDER BY 1, 2, 3, 4, 5
-    ON CONFLICT (dimension, day, value, currency, is_demonstration) DO UPDATE SET
+    SELECT * FROM platform_totals ORDER BY 1, 2, 3, 4, 5, 6
+    ON CONFLICT (dimension, span, day, value, currency, is_demonstration) DO UPDATE SET
            calls = held.calls + excluded.calls,
            errors = held.errors + excluded.errors,
            unpriced = held.unpriced + excluded.unpriced,

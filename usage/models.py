@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pgtrigger
 from django.conf import settings
 from django.db import models
@@ -12,6 +14,7 @@ from audit.identifiers import uuid7
 from audit.protection import never_truncated
 from catalog.models import Deployment
 from tenants.models import Environment, Project, Tenant
+from usage.spans import spans_covering
 
 
 class Price(models.Model):
@@ -158,11 +161,27 @@ class Rollup(models.Model):
         return f"{self.day} {self.route}"
 
 
-class PlatformRollup(models.Model):
-    """Totals of one UTC day over all tenants, for one value of one dimension; added to in the ledger's transaction.
+class PlatformRollupQuerySet(models.QuerySet["PlatformRollup"]):
+    """Totals of all tenants, read in days or in as few rows as cover a period."""
 
-    Each call counts once in every dimension, so any one of them adds up to the whole. `value` holds a key as text for
-    tenants, the kind for environments, the name for routes and providers.
+    def daily(self) -> PlatformRollupQuerySet:
+        """The totals of single days."""
+        return self.filter(span=1)
+
+    def covering(self, since: dt.date, until: dt.date) -> PlatformRollupQuerySet:
+        """The totals that add up to the days from `since` to `until`, both included: whole spans where one fits."""
+        wanted = Q(pk__in=[])
+        for span, first, last in spans_covering(since, until):
+            wanted |= Q(span=span, day__range=(first, last))
+        return self.filter(wanted)
+
+
+class PlatformRollup(models.Model):
+    """Totals over all tenants of a span of UTC days that begins on `day`, for one value of one dimension; added to in
+    the ledger's transaction.
+
+    Each call counts once in every dimension and every span (`usage.spans`), so the rows of any one of both add up to
+    the whole. `value` holds a key as text for tenants, the kind for environments, the name for routes and providers.
     """
 
     class Dimension(models.TextChoices):
@@ -172,6 +191,7 @@ class PlatformRollup(models.Model):
         PROVIDER = "provider", "Provider"
 
     dimension = models.CharField(max_length=12, choices=Dimension)
+    span = models.PositiveSmallIntegerField(default=1, help_text="Days; one of `usage.spans.SPANS`.")
     day = models.DateField()
     value = models.CharField(max_length=120)
     currency = models.CharField(max_length=3)
@@ -184,11 +204,14 @@ class PlatformRollup(models.Model):
     duration_ms = models.PositiveBigIntegerField(default=0)
     cost = models.DecimalField(max_digits=24, decimal_places=12, default=0)
 
+    objects = PlatformRollupQuerySet.as_manager()
+
     class Meta:
         ordering = ["-day"]
         constraints = [
             models.UniqueConstraint(
-                fields=["dimension", "day", "value", "currency", "is_demonstration"], name="platform_rollup_once"
+                fields=["dimension", "span", "day", "value", "currency", "is_demonstration"],
+                name="platform_rollup_once",
             )
         ]
 

@@ -72,19 +72,22 @@ class Source:
         name, value = next(iter(filters.items())) if len(filters) == 1 else ("", "")
         return (name, value) if name in ("route", "provider", "environment") else None
 
-    def rows(self, period: Period, dimension: Dimension | None) -> tuple[QuerySet[Any], str]:
-        """The totals of `period` and the column that holds the values of `dimension`."""
+    def rows(self, period: Period, dimension: Dimension | None, *, by_day: bool = False) -> tuple[QuerySet[Any], str]:
+        """The totals of `period` and the column that holds the values of `dimension`; `by_day`: a row is one day."""
         slug = "" if dimension is None or dimension.slug == "day" else dimension.slug
         field = "value" if slug else "day"
         if self.is_whole and (dimension is None or dimension.on_platform):
-            rows: QuerySet[Any] = PlatformRollup.objects.filter(dimension=slug or "environment").order_by()
+            held = PlatformRollup.objects.filter(dimension=slug or "environment")
+            by_day = by_day or not slug
+            rows: QuerySet[Any] = held.daily() if by_day else held.covering(period.since, period.until)
         elif self.sight.everything and not slug and (one := self._one_filter()):
-            rows = PlatformRollup.objects.filter(dimension=one[0], value=one[1]).order_by()
+            rows, by_day = PlatformRollup.objects.daily().filter(dimension=one[0], value=one[1]), True
         else:
-            rows = self.filters.apply(self.sight.rollups())
+            rows, by_day = self.filters.apply(self.sight.rollups()), True
             field = dimension.field if dimension else "day"
-        rows = rows.filter(day__range=(period.since, period.until))
-        return (rows.filter(currency=self.currency) if self.currency else rows), field
+        if by_day:
+            rows = rows.filter(day__range=(period.since, period.until))
+        return (rows.filter(currency=self.currency) if self.currency else rows).order_by(), field
 
 
 def by_day(source: Source, period: Period) -> dict[str, dict[dt.date, Totals]]:
@@ -157,7 +160,7 @@ def by_day_and_value(
     source: Source, period: Period, dimension: Dimension, values: Collection[Any], measure: str
 ) -> dict[Any, dict[dt.date, Decimal]]:
     """One figure (`cost`, `calls` or `tokens`) of each of `values` on each day."""
-    rows, field = source.rows(period, dimension)
+    rows, field = source.rows(period, dimension, by_day=True)
     present = [value for value in values if value is not None]
     wanted = Q(**{f"{field}__in": present})
     if len(present) < len(values):

@@ -88,6 +88,21 @@ def test_over_all_tenants_the_platforms_totals_say_what_the_tenants_say(cast: Ca
     assert told(cast.fin, "environment=development").now.cost == 3
 
 
+@pytest.mark.parametrize("length", [1, 6, 30, 90, 200])
+def test_over_long_periods_the_spans_add_up_to_the_days(cast: Cast, length: int) -> None:
+    today = timezone.now().date()
+    for days_ago in range(0, 2 * length + 5, max(1, length // 6)):
+        called(cast.environment(), cost=Decimal(1), days_ago=days_ago)
+    since = today - dt.timedelta(days=length - 1)
+    spent = Call.objects.filter(started_at__date__gte=since).count()
+    before = Call.objects.filter(
+        started_at__date__lt=since, started_at__date__gte=since - dt.timedelta(days=length)
+    ).count()
+    (line,) = told(cast.fin, f"since={since}&until={today}", by="tenant").lines
+    assert (line.now.cost, line.now.calls) == (spent, spent)
+    assert (line.before.cost, line.before.calls) == (before, before)
+
+
 def test_members_see_their_tenant_and_their_own_calls_elsewhere_only(cast: Cast) -> None:
     called(cast.environment(), cost=Decimal("1"))
     called(cast.environment(of=cast.foreign_project), cost=Decimal("2"))
