@@ -7,6 +7,7 @@ class PortalConfig(AppConfig):
     def ready(self) -> None:
         from portal import (
             checks,  # noqa: F401  (registers them)
+            holding,
             jobs,
             sign_ins,
         )
@@ -16,3 +17,4 @@ class PortalConfig(AppConfig):
         register()
         sign_ins.connect()
         jobs.connect()
+        holding.connect()

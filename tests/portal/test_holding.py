@@ -1,0 +1,71 @@
+"""A job that a worker has is not handed to another one, and comes back when the worker is gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from queue import Empty
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import psycopg.conninfo
+import pytest
+from celery.signals import task_postrun, task_received
+from django.conf import settings
+from django.db import connection
+from kombu import Connection
+from pgmq.install import install_pgmq_from_sql
+
+from portal import holding
+
+VISIBLE_AFTER_S = 2
+PLACE = ("host", "port", "user", "password", "dbname")
+
+
+@pytest.fixture
+def queue(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A queue of the real transport whose messages come back soon."""
+    address = connection.get_connection_params()
+    conninfo = psycopg.conninfo.make_conninfo(**{name: address[name] for name in PLACE if name in address})
+    with psycopg.connect(conninfo) as broker:
+        install_pgmq_from_sql(conn=broker)
+    options = {
+        "conn_string": conninfo,
+        "init_extension": False,
+        "visibility_timeout": VISIBLE_AFTER_S,
+        "wait_time_seconds": 0,
+    }
+    monkeypatch.setitem(settings.CELERY_BROKER_TRANSPORT_OPTIONS, "visibility_timeout", VISIBLE_AFTER_S)
+    with Connection("pgmq://localhost", transport_options=options) as broker:
+        made = broker.SimpleQueue("holding_test")
+        yield made
+        made.close()
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA pgmq CASCADE")
+
+
+def received(queue: Any) -> Any:
+    """A message as a worker receives it."""
+    queue.put({"job": 1})
+    message = queue.get(block=True, timeout=5)
+    task_received.send(sender=None, request=SimpleNamespace(id="job-1", message=message))
+    return message
+
+
+def test_it_works(queue: Any) -> None:
+    received(queue)
+    until = time.monotonic() + 2 * VISIBLE_AFTER_S
+    while time.monotonic() < until:
+        holding.hold()
+        time.sleep(VISIBLE_AFTER_S / 4)
+    with pytest.raises(Empty):
+        queue.get(block=False)
+    task_postrun.send(sender=None, task_id="job-1")
+
+
+def test_what_nobody_holds_any_more_comes_back(queue: Any) -> None:
+    received(queue)
+    task_postrun.send(sender=None, task_id="job-1")
+    holding.hold()
+    assert queue.get(block=True, timeout=3 * VISIBLE_AFTER_S).payload == {"job": 1}
