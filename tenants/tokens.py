@@ -14,6 +14,8 @@ from tenants import secrets
 from tenants.keys import ExpiryInThePast
 from tenants.models import PersonalToken, User
 
+USE_IS_KEPT_EVERY = dt.timedelta(minutes=1)
+
 
 @transaction.atomic
 def issue(*, user: User, name: str, by: Any, expires_at: dt.datetime | None = None) -> tuple[PersonalToken, str]:
@@ -50,4 +52,14 @@ def recognise(text: str) -> PersonalToken | None:
         return None
     if token.expires_at is not None and token.expires_at <= timezone.now():
         return None
-    return token if hmac.compare_digest(token.secret_hash, secrets.keyed_hash(text)) else None
+    if not hmac.compare_digest(token.secret_hash, secrets.keyed_hash(text)):
+        return None
+    _note_use(token)
+    return token
+
+
+def _note_use(token: PersonalToken) -> None:
+    """Keep when it was last used, to the minute: a program that asks often must not write as often."""
+    now = timezone.now()
+    if token.last_used_at is None or now - token.last_used_at > USE_IS_KEPT_EVERY:
+        PersonalToken.objects.filter(pk=token.pk).update(last_used_at=now)
