@@ -8,24 +8,21 @@ in clear over public networks, redirects are not followed, time and size are lim
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
+from catalog.egress import AddressNotAllowed, address_of, refuse_peer
 from refusals.errors import Invalid
 
 CONNECT_S, READ_S = 5.0, 10.0
 MOST_BYTES = 5 * 1024 * 1024
 MOST_MODELS = 5000
-
-
-class AddressNotAllowed(Invalid):
-    code = "address_not_allowed"
 
 
 class ProviderUnreachable(Invalid):
@@ -84,10 +81,9 @@ def check_address(base_url: str, *, has_credential: bool) -> None:
         found = {info[4][0] for info in socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError) as error:
         raise ProviderUnreachable(f"There is no host “{host}”. Check the address.", field="base_url") from error
-    addresses = [ipaddress.ip_address(str(each).partition("%")[0]) for each in found]
-    if any(each.is_link_local or each.is_multicast or each.is_unspecified for each in addresses):
-        raise AddressNotAllowed("Addresses of the link itself (169.254.…, fe80::…) are not called.", field="base_url")
-    if has_credential and parts.scheme == "http" and any(each.is_global for each in addresses):
+    for each in found:
+        refuse_peer(str(each))
+    if has_credential and parts.scheme == "http" and any(address_of(str(each)).is_global for each in found):
         raise AddressNotAllowed("Use https://: over http the credential could be read on its way.", field="base_url")
 
 
@@ -110,7 +106,9 @@ def list_models(base_url: str, credential: str) -> Answer:
             httpx.Client(
                 timeout=httpx.Timeout(READ_S, connect=CONNECT_S), follow_redirects=False, trust_env=False
             ) as client,
-            client.stream("GET", address, headers=headers_for(base_url, credential)) as response,
+            client.stream(
+                "GET", address, headers=headers_for(base_url, credential), extensions={"trace": _look_at_peer}
+            ) as response,
         ):
             body = _read(response)
             took_ms = round(response.elapsed.total_seconds() * 1000) if response.is_closed else 0
@@ -126,6 +124,12 @@ def list_models(base_url: str, credential: str) -> Answer:
         ) from error
     _refuse_status(response, address, has_credential=bool(credential))
     return Answer(_names(body, address), took_ms)
+
+
+def _look_at_peer(event: str, facts: Mapping[str, Any]) -> None:
+    """Called by httpx as it goes on: the name may lead elsewhere than when it was checked, and nothing is sent yet."""
+    if event == "connection.connect_tcp.complete":
+        refuse_peer(facts["return_value"].get_extra_info("server_addr")[0])
 
 
 def _read(response: httpx.Response) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from django.test import Client
 
 from audit.models import Entry
+from catalog import egress, probing
 from catalog.models import Provider, Route
 from catalog.providers import credential_of
 from tests.cast import Cast
@@ -25,6 +27,7 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.body: Any = {"object": "list", "data": [{"id": "cluster-7b", "object": "model"}]}
+        self.heard: list[str] = []
         endpoint = self
 
         class Answering(BaseHTTPRequestHandler):
@@ -32,6 +35,7 @@ class Endpoint:
                 """Quiet."""
 
             def do_GET(self) -> None:
+                endpoint.heard.append(self.path)
                 is_known = self.headers.get("Authorization") == f"Bearer {CREDENTIAL}"
                 body = endpoint.body if isinstance(endpoint.body, bytes) else json.dumps(endpoint.body).encode()
                 self.send_response(200 if is_known else 401)
@@ -92,6 +96,10 @@ def test_the_credential_is_encrypted_and_shown_to_nobody(pat: Client, endpoint: 
         ({"credential": "sk-wrong"}, "credential"),
         ({"base_url": "http://127.0.0.1:9/v1"}, "answer"),
         ({"base_url": "http://169.254.169.254/v1"}, "169.254"),
+        ({"base_url": "http://[::ffff:169.254.169.254]/v1"}, "metadata services"),
+        ({"base_url": "http://[64:ff9b::a9fe:a9fe]/v1"}, "metadata services"),
+        ({"base_url": "http://[fd00:ec2::254]/v1"}, "metadata services"),
+        ({"base_url": "http://100.100.100.200/v1"}, "metadata services"),
         ({"base_url": "ftp://example.test"}, "http"),
         ({"base_url": "http://no-such-host.invalid/v1"}, "no host"),
     ],
@@ -128,3 +136,13 @@ def test_disconnecting_switches_its_routes_off(cast: Cast, pat: Client, endpoint
     provider = Provider.objects.get(slug="research-cluster")
     assert not provider.credential
     assert Entry.objects.filter(verb="provider.disconnected").exists()
+
+
+def test_a_name_that_leads_elsewhere_after_it_was_checked_is_sent_nothing(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(egress, "_METADATA", frozenset({ipaddress.ip_address("127.0.0.1")}))
+    monkeypatch.setattr(probing, "check_address", lambda *_, **__: None)  # as it was when the name still led there
+    with pytest.raises(egress.AddressNotAllowed):
+        probing.list_models(endpoint.url, CREDENTIAL)
+    assert not endpoint.heard
