@@ -6,16 +6,18 @@ The thin edition asks for what a tenant cannot be without; a wizard that asks mo
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.urls import reverse
 
 from approvals.models import Decision, Request
 from approvals.subjects import Evidence, SubjectKind
-from approvals.submit import submit
+from approvals.submit import OpenRequestExists, submit
 from refusals.errors import Invalid
 from tenants.models import Membership, Tenant, User, slug_form
-from tenants.structure import SlugTaken, create_project, create_tenant, reserve_slug
+from tenants.structure import RESERVED_SLUGS, SlugTaken, create_project, create_tenant, reserve_slug
 
 KIND = "onboarding"
 
@@ -43,10 +45,9 @@ def bring_team(
             _check_slug(value, field)
     if bool(project_name) != bool(project_slug):
         raise Invalid("A first project needs a name and a short name, or leave both empty.", field="project_name")
-    if Tenant.objects.filter(slug=slug).exists():
+    if slug in RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists():
         raise SlugTaken(f"“{slug}” is already taken. Choose another short name.", field="slug")
-    return submit(
-        subject_kind=KIND,
+    return _submitted(
         subject_key=slug,
         title=f"{name} asks to become a tenant",
         reason=purpose,
@@ -59,6 +60,16 @@ def bring_team(
         },
         by=by,
     )
+
+
+def _submitted(*, by: User, **asked: Any) -> Request:
+    """Hand the question in. Somebody else's open request for the same name is not shown: only one's own is followed."""
+    try:
+        return submit(subject_kind=KIND, by=by, **asked)
+    except OpenRequestExists as earlier:
+        if Request.objects.filter(number=earlier.facts["number"], requester=by).exists():
+            raise
+        raise SlugTaken("Somebody has asked for this short name already. Choose another.", field="slug") from None
 
 
 def _check_slug(value: str, field: str) -> None:
@@ -95,7 +106,7 @@ def _create(request: Request, decision: Decision, by: Any) -> None:
 def _evidence(request: Request) -> list[Evidence]:
     facts, requester = request.facts, request.requester
     elsewhere = Membership.objects.filter(user=requester).select_related("tenant")
-    alike = Tenant.objects.filter(name__iexact=facts["name"]).exclude(slug=facts["slug"])
+    alike = Tenant.objects.filter(name__iexact=facts["name"]).exclude(slug=facts["slug"]).count()
     project = f"{facts['project_name']} ({facts['project_slug']})" if facts["project_slug"] else "none yet"
     return [
         Evidence("Name", f"{facts['name']} ({facts['slug']})", "Requester"),
@@ -103,7 +114,13 @@ def _evidence(request: Request) -> list[Evidence]:
         Evidence("First project", project, "Requester"),
         Evidence("Future owner", str(requester), "Requester"),
         Evidence("Their other tenants", ", ".join(f"{m.tenant} ({m.role})" for m in elsewhere) or "none", "Tenants"),
-        Evidence("Tenants of the same name", ", ".join(t.slug for t in alike) or "none", "Tenants"),
+        # Counted, not named: the requester reads this too. Whoever may see other tenants finds them behind the path.
+        Evidence(
+            "Tenants of the same name",
+            str(alike or "none"),
+            "Tenants",
+            path=f"{reverse('tenants:list')}?{urlencode({'q': facts['name']})}" if alike else "",
+        ),
     ]
 
 

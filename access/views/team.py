@@ -24,12 +24,8 @@ def new(request: HttpRequest) -> HttpResponse:
         try:
             sent = bring_team(by=viewer, **form.cleaned_data)
         except OpenRequestExists as earlier:
-            # Somebody else's request for the same name must not be shown: only one's own is followed.
-            mine = Request.objects.filter(number=earlier.facts["number"], requester=viewer).first()
-            if mine is not None:
-                messages.info(request, earlier.sentence)
-                return redirect(mine)
-            form.add_error("slug", "Somebody has asked for this short name already. Choose another.")
+            messages.info(request, earlier.sentence)
+            return redirect(earlier.way_out)
         except Invalid as wrong:
             field = {"reason": "purpose"}.get(wrong.field, wrong.field)
             form.add_error(field if field in form.fields else None, wrong.sentence)

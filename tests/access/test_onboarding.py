@@ -48,6 +48,7 @@ def test_it_works(cast: Cast) -> None:
         ({"slug": "Treasury"}, "lower-case letters"),
         ({"slug": "trеasury"}, "lower-case letters"),  # a Cyrillic letter that looks like an e
         ({"slug": "acme"}, "already taken"),
+        ({"slug": "new"}, "already taken"),
         ({"purpose": " "}, "Say what it is for"),
         ({"project_slug": ""}, "needs a name and a short name"),
         ({"name": ""}, "This field is required"),
