@@ -15,6 +15,7 @@ from allauth.socialaccount.models import SocialLogin
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.core.validators import RegexValidator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 from django.shortcuts import get_object_or_404, render
@@ -24,6 +25,13 @@ from requests import RequestException
 
 from refusals import Refusal
 from tenants.models import User
+
+# What looks like an e-mail address as a user name could be taken for the person who has that address.
+username_validators = [
+    RegexValidator(
+        r"^[\w.+-]+\Z", "Use letters, digits and . + - _ in a user name; your e-mail address has its own field."
+    )
+]
 
 
 class AccountAdapter(DefaultAccountAdapter):

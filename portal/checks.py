@@ -1,7 +1,7 @@
 """What a production installation must not have: each finding says why and how to mend it, and nothing starts with one.
 
-Django's own check framework holds them (`atrium check --deploy` shows them all); `refuse_unfit_production` is what the
-web server, the worker and `atrium up` ask before they start.
+Django's own check framework holds them (`atrium check --deploy` shows them all); `refuse_unfit_production` is what
+every part asks before it starts, and what the ASGI and WSGI entries ask, whatever server loads them.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from portal.embedded.trouble import CannotStart
 TAG = "atrium_production"
 
 
-def refuse_unfit_production(*, has_tables: bool = True) -> None:
+def refuse_unfit_production(*, has_tables: bool = True, database_may_be_away: bool = False) -> None:
     """Raise `CannotStart` with every finding, one a line, when this is production and unfit for it.
 
-    Without tables yet (`has_tables`) only the settings are looked at, so that nothing is made before they are right.
+    Without tables yet (`has_tables`) only the settings are looked at, so that nothing is made before they are right. A
+    server's process that is started again while the database is away (`database_may_be_away`) has been asked before.
     """
     if settings.MODE != "production":
         return
@@ -29,7 +30,9 @@ def refuse_unfit_production(*, has_tables: bool = True) -> None:
     try:
         findings += no_demonstration(None, databases=["default"]) if has_tables else []
     except OperationalError:
-        if not findings:  # what the settings lack is told even where the database cannot be asked
+        if (
+            not findings and not database_may_be_away
+        ):  # what the settings lack is told even where the database cannot be asked
             raise
     if findings:
         raise CannotStart("\n".join(f"Not fit for production: {finding.msg} {finding.hint}" for finding in findings))

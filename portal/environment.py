@@ -14,6 +14,7 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+MODES = ("demonstration", "development", "production")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 YES, NO = ("true", "on", "ok", "y", "yes", "1"), ("false", "off", "n", "no", "0", "")
 SECRET = ("SECRET", "KEY", "PASSWORD", "TOKEN", "URL")  # in the name of a variable: its value is not shown
@@ -78,6 +79,14 @@ def _shown(name: str, value: Any) -> str:
     if any(part in name for part in SECRET) and name not in OPEN:
         return "set"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def mode(given: str) -> str:
+    """`given`, seen to be a mode: a mistyped one would be neither safe nor a demonstration. Raises
+    `ImproperlyConfigured`."""
+    if given not in MODES:
+        raise ImproperlyConfigured(f"ATRIUM_MODE is {given!r}; it must be one of {', '.join(MODES)}.")
+    return given
 
 
 def database_url(given: str) -> str:

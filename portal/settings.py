@@ -19,7 +19,7 @@ from portal.oidc import providers as sign_on_providers
 env = environment.Environment()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-MODE = env.str("ATRIUM_MODE", "demonstration")
+MODE = environment.mode(env.str("ATRIUM_MODE", "demonstration"))
 DEMONSTRATION = MODE in ("demonstration", "development")
 DEMONSTRATION_DATA = DEMONSTRATION and env.bool("ATRIUM_DEMONSTRATION_DATA", True)
 DEBUG = env.bool("DEBUG", MODE == "development")
@@ -179,6 +179,7 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none" if DEMONSTRATION else "mandatory"
+ACCOUNT_USERNAME_VALIDATORS = "portal.accounts.username_validators"
 ACCOUNT_ADAPTER = "portal.accounts.AccountAdapter"
 SOCIALACCOUNT_ADAPTER = "portal.accounts.SocialAccountAdapter"
 # The operator chose these services: an address that one of them has verified belongs to whoever has it here.

@@ -43,11 +43,16 @@ def people(*, text: str = "", role: str = "", active: bool | None = None) -> Que
 
 
 def person(text: str) -> User | None:
-    """The active person with this user name or e-mail, exactly but for case; None where nobody or more than one is."""
-    text = text.strip()
+    """The active person with this user name or e-mail, exactly but for case; None where nobody or more than one is.
+
+    What has an `@` is an e-mail address and never a user name, so that nobody is found by calling themselves like
+    somebody else's address.
+    """
+    text = text.replace("\x00", "").strip()
     if not text:
         return None
-    found = list(User.objects.filter(Q(username__iexact=text) | Q(email__iexact=text), is_active=True)[:3])
+    named = Q(email__iexact=text) if "@" in text else Q(username__iexact=text)
+    found = list(User.objects.filter(named, is_active=True)[:3])
     exact = [user for user in found if user.username == text]
     return exact[0] if exact else found[0] if len(found) == 1 else None
 

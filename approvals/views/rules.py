@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Q
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -19,6 +18,7 @@ from approvals.policies import change_policy
 from approvals.subjects import kind_of
 from approvals.viewer import viewer_of
 from refusals.errors import Forbidden, Invalid, Missing
+from tenants.finding import person as find_person
 from tenants.models import User
 
 MANAGE = "approvals.manage_policies"
@@ -75,7 +75,7 @@ def take_seat(request: HttpRequest, slug: str) -> HttpResponse:
     _require_manager(viewer)
     board, form = _board(slug), SeatForm(request.POST)
     named = form.data.get("user", "").replace("\x00", "").strip()
-    person = User.objects.filter(Q(username=named) | Q(email__iexact=named), is_active=True).first() if named else None
+    person = find_person(named)
     if person is None:
         messages.error(request, f"There is no active person called “{named}”. Give their username or e-mail address.")
     else:

@@ -81,6 +81,7 @@ def beat(options: argparse.Namespace) -> None:
     """Celery's clock. Exactly one of these runs in an installation."""
     os.environ.setdefault("DATABASE_POOL_SIZE", "2")
     os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
+    _refuse_unfit_production()
     from django.conf import settings
 
     from portal.celery import app

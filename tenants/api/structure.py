@@ -38,7 +38,7 @@ def within(request: Request, rows: QuerySet[Any]) -> QuerySet[Any]:
 
 def person_called(text: str, field: str) -> User:
     """The active person with this user name or e-mail. Raises `Invalid`."""
-    found = finding.person(text.replace("\x00", ""))
+    found = finding.person(text)
     if found is None:
         raise Invalid(f"There is no active person called “{text}”. Give the user name or e-mail.", field=field)
     return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,10 +85,25 @@ def test_a_demonstration_is_not_held_to_it(settings: Settings, db: None) -> None
     checks.refuse_unfit_production()
 
 
-@pytest.mark.parametrize("part", ["web", "worker"])
+@pytest.mark.parametrize("part", ["web", "worker", "beat"])
 def test_no_part_starts_unfit(tmp_path: Path, part: str) -> None:
     ended = atrium(part, data_folder=tmp_path / "atrium", timeout_s=30, ATRIUM_MODE="production", DEBUG="true")
     assert ended.returncode == 1
     assert "Not fit for production: DEBUG is on" in ended.stderr
     assert "SECRET_KEY" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("entry", ["portal.asgi", "portal.wsgi"])
+def test_no_server_loads_an_unfit_application(tmp_path: Path, entry: str) -> None:
+    unfit = os.environ | {"ATRIUM_MODE": "production", "ATRIUM_DATA": str(tmp_path), "SECRET_KEY": ""}
+    ended = subprocess.run([sys.executable, "-c", f"import {entry}"], env=unfit, capture_output=True, text=True)
+    assert ended.returncode != 0
+    assert "SECRET_KEY is the default one" in ended.stderr
+
+
+def test_a_mistyped_mode_is_neither_and_refused(tmp_path: Path) -> None:
+    mistyped = os.environ | {"ATRIUM_MODE": "prod", "ATRIUM_DATA": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", "import portal.asgi"], env=mistyped, capture_output=True, text=True)
+    assert ended.returncode != 0
+    assert "ATRIUM_MODE is 'prod'; it must be one of demonstration, development, production" in ended.stderr
