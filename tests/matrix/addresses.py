@@ -15,6 +15,7 @@ class Address:
     name: str
     route: str
     parameters: tuple[str, ...]
+    methods: tuple[str, ...] = ()  # what the API's view sets answer; empty for pages, which are asked
 
 
 def live() -> list[Address]:
@@ -30,4 +31,5 @@ def _walk(resolver: URLResolver, prefix: str, namespace: str) -> Iterator[Addres
             yield from _walk(pattern, route, inner)
         elif isinstance(pattern, URLPattern) and not route.endswith(r"\.(?P<format>[a-z0-9]+)/?$"):
             name = f"{namespace}{pattern.name}" if pattern.name else route
-            yield Address(name, route, tuple(pattern.pattern.regex.groupindex))
+            methods = tuple(method.upper() for method in getattr(pattern.callback, "actions", None) or ())
+            yield Address(name, route, tuple(pattern.pattern.regex.groupindex), methods)

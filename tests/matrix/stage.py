@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from uuid import UUID, uuid4
 
 from django.urls import reverse
 
@@ -30,6 +31,7 @@ HERE = "acme/support/development"
 class Stage:
     """Values for the parameters of addresses: those of one address before those of its whole prefix."""
 
+    cast: Cast
     values: dict[str, str]
 
     @classmethod
@@ -91,17 +93,17 @@ class Stage:
             "environment- pk": environment.pk,
             " slug": "acme",
         }
-        return cls({name: str(value) for name, value in values.items()})
+        return cls(cast, {name: str(value) for name, value in values.items()})
 
     def path_of(self, address: Address) -> str:
         """The address with values in place of its parameters."""
+        return _filled(address, {name: self._value(address.name, name) for name in address.parameters})
+
+    def missing_path_of(self, address: Address) -> str:
+        """The address of something of the same kind that does not exist: the last of its parameters leads nowhere."""
         given = {name: self._value(address.name, name) for name in address.parameters}
-        if "^" not in address.route:
-            return reverse(address.name, kwargs=given) if address.name != "" else "/"
-        path = address.route.replace("^", "").replace("$", "")
-        for name, value in given.items():
-            path = re.sub(rf"\(\?P<{name}>(?:[^()]|\([^()]*\))*\)", value, path)
-        return f"/{path}"
+        last = next(reversed(given))
+        return _filled(address, given | {last: _nothing_like(given[last])})
 
     def _value(self, address: str, parameter: str) -> str:
         fitting = [
@@ -112,3 +114,21 @@ class Stage:
         ]
         assert fitting, f"tests/matrix/stage.py has no value for {parameter} of {address}"
         return max(fitting)[1]
+
+
+def _filled(address: Address, given: dict[str, str]) -> str:
+    if "^" not in address.route:
+        return reverse(address.name, kwargs=given) if address.name != "" else "/"
+    path = address.route.replace("^", "").replace("$", "")
+    for name, value in given.items():
+        path = re.sub(rf"\(\?P<{name}>(?:[^()]|\([^()]*\))*\)", value, path)
+    return f"/{path}"
+
+
+def _nothing_like(value: str) -> str:
+    """A value of the same form that nothing has."""
+    try:
+        UUID(value)
+    except ValueError:
+        return "987654" if value.isdigit() else "2001-02-03" if value.startswith("20") else "no-such-thing"
+    return str(uuid4())

@@ -1,12 +1,17 @@
-"""Who may what: every address of the product as everybody, against the table in `who_may.txt`.
+"""Who may what: every address of the product by every method it answers, as everybody, against `who_may.txt`.
 
-A line is an address, the method and the status for each of the people. Verbs are sent an empty body: 422 means that
-the person may and the body was wanting, 403 and 404 that they may not. Nothing that is done stays.
+A line is an address, a method and the status for each of the people. Verbs are sent what `bodies.py` holds for them,
+else an empty body: 422 then means that the person may and the body was wanting, 403 and 404 that they may not. Nothing
+that is done stays.
 """
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -14,52 +19,103 @@ from django.test import Client
 
 from tests.cast import Cast
 from tests.matrix.addresses import Address, live
+from tests.matrix.bodies import BODIES
 from tests.matrix.stage import Stage
 
 TABLE = Path(__file__).parent / "who_may.txt"
 PEOPLE = ("nobody", "ned", "vera", "dev", "olivia", "greta", "rita", "fin", "ada", "pat")
+OF_PAGES = ("GET", "POST")
 # Not asked here: what streams, reaches out to a provider, or answers for every path.
 ELSEWHERE = {"playground:run", "playground-session-runs", "playground-session-again", "api-missing", "api-schema"}
 ELSEWHERE |= {"provider-test", "provider-models", "catalog:test-provider"}
+UUID_FORM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+NUMBER = re.compile(r"\bR-\d+")
+ONCE = re.compile(r'(csrfmiddlewaretoken" value="|X-CSRFToken[^:]*: ?(?:"|&quot;))[^"&]+')
 
 
-def told() -> dict[str, tuple[str, list[str]]]:
-    """The table: by name the method and the statuses in the order of `PEOPLE`."""
+def told() -> dict[tuple[str, str], list[str]]:
+    """The table: by name and method the statuses in the order of `PEOPLE`."""
     rows = [line.split() for line in TABLE.read_text().splitlines() if line and not line.startswith("#")]
-    return {name: (method, statuses) for name, method, *statuses in rows}
+    assert len({(name, method) for name, method, *_ in rows}) == len(rows), "a row is there twice"
+    return {(name, method): statuses for name, method, *statuses in rows}
 
 
 def asked() -> list[Address]:
     return [address for address in live() if address.name not in ELSEWHERE]
 
 
-def test_the_table_names_every_address_and_no_other() -> None:
-    assert sorted(told()) == sorted({address.name for address in asked()})
+def answered(stage: Stage) -> Iterator[tuple[str, str]]:
+    """Every address with every method it answers. What a page answers is asked of it: 405 means that it does not."""
+    client = client_of(stage.cast, "pat")
+    for address in asked():
+        for method in sorted({*address.methods} - {"HEAD"}) or OF_PAGES:
+            if address.methods or send(client, method, stage.path_of(address)).status_code != 405:
+                yield address.name, method
+
+
+@pytest.mark.django_db
+def test_the_table_names_every_address_with_its_methods_and_no_other(cast: Cast) -> None:
+    there = set(answered(Stage.set_up(cast)))
+    assert not sorted(there - told().keys()), "without a row"
+    assert not sorted(told().keys() - there), "rows of nothing"
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("person", PEOPLE)
 def test_everybody_may_what_the_table_says(cast: Cast, person: str) -> None:
-    stage, table = Stage.set_up(cast), told()
-    client = Client(raise_request_exception=False)
-    if person != "nobody":
-        client.force_login(getattr(cast, person))
-    place = PEOPLE.index(person)
+    stage, addresses = Stage.set_up(cast), {address.name: address for address in asked()}
+    client, place = client_of(cast, person), PEOPLE.index(person)
     wrong = []
-    for address in asked():
-        method, statuses = table.get(address.name, ("GET", ["?"] * len(PEOPLE)))
-        seen = str(_status(client, method, stage.path_of(address)))
+    for (name, method), statuses in told().items():
+        path = stage.path_of(addresses[name])
+        seen = str(send(client, method, path, BODIES.get((name, method))).status_code)
         if seen != statuses[place]:
-            wrong.append(
-                f"{method} {stage.path_of(address)} ({address.name}): {seen}, the table says {statuses[place]}"
-            )
+            wrong.append(f"{method} {path} ({name}): {seen}, the table says {statuses[place]}")
     assert not wrong, "\n".join(wrong)
 
 
-def _status(client: Client, method: str, path: str) -> int:
+@pytest.mark.django_db
+def test_what_is_foreign_is_answered_word_for_word_like_what_is_missing(cast: Cast) -> None:
+    stage, addresses = Stage.set_up(cast), {address.name: address for address in asked()}
+    greta, compared, wrong = client_of(cast, "greta"), 0, []
+    for (name, method), statuses in told().items():
+        address = addresses[name]
+        if statuses[PEOPLE.index("greta")] != "404" or not address.parameters:
+            continue
+        compared += 1
+        foreign, missing = stage.path_of(address), stage.missing_path_of(address)
+        seen = [_plain(send(greta, method, path), path) for path in (foreign, missing)]
+        if seen[0] != seen[1]:
+            wrong.append(f"{method} {foreign} ({name}): {seen[0]}\n{method} {missing}: {seen[1]}")
+    assert compared > 40
+    assert not wrong, "\n\n".join(wrong)
+
+
+def client_of(cast: Cast, person: str) -> Client:
+    client = Client(raise_request_exception=False)
+    if person != "nobody":
+        client.force_login(getattr(cast, person))
+    return client
+
+
+def send(client: Client, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """The answer; nothing that was done stays. The API is sent JSON, a page its form."""
     with transaction.atomic():
-        answer = client.get(path) if method == "GET" else client.post(path, {}, "application/json")
+        if body and not path.startswith("/api/"):
+            answer: Any = client.post(path, body)
+        else:
+            answer = client.generic(
+                method, path, b"" if method == "GET" else json.dumps(body or {}), "application/json"
+            )
         if answer.streaming:
             list(answer.streaming_content)  # type: ignore[attr-defined]
         transaction.set_rollback(True)
-    return answer.status_code
+    return answer
+
+
+def _plain(answer: Any, path: str) -> tuple[int, str]:
+    """Status and body without what differs from asking to asking: the names asked for, identifiers, one-time tokens."""
+    text = NUMBER.sub("…", UUID_FORM.sub("…", ONCE.sub("…", answer.content.decode())))
+    for part in sorted({path, *path.split("/")} - {""}, key=len, reverse=True):
+        text = re.sub(rf"(?<![\w-]){re.escape(part)}(?![\w-])", "…", text)
+    return answer.status_code, text

@@ -1,0 +1,31 @@
+"""What is sent to verbs that look at the body before they ask who may: enough for them to be carried out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+HERE = "acme/support/development"
+_NEXT = {"slug": "next", "name": "Next"}
+
+BODIES: dict[tuple[str, str], dict[str, Any]] = {
+    ("tenant-list", "POST"): {**_NEXT, "owner": "ned"},
+    ("project-list", "POST"): {**_NEXT, "tenant": "acme"},
+    ("membership-list", "POST"): {"tenant": "acme", "person": "ned", "role": "viewer"},
+    ("membership-detail", "PATCH"): {"role": "developer"},
+    ("key-list", "POST"): {"environment": HERE, "name": "Next"},
+    ("token-list", "POST"): {"name": "Next"},
+    ("request-comment", "POST"): {"text": "Why?"},
+    ("request-vote", "POST"): {"board": "risk", "verdict": "approve", "comment": "Fine"},
+    ("access-request-list", "POST"): {
+        "environment": "acme/support/production", "route": "echo-model", "purpose": "Answer"
+    },
+    ("onboarding-request-list", "POST"): {**_NEXT, "purpose": "Answer"},
+    ("playground-session-list", "POST"): {"environment": HERE, "columns": [{"route": "echo-model"}]},
+    ("playground:rename", "POST"): {"name": "Next"},
+    ("approvals:comment", "POST"): {"text": "Why?"},
+    ("tenants:change-role", "POST"): {"role": "developer"},
+    ("tenants:issue-key", "POST"): {"environment": HERE, "name": "Next"},
+    ("tenants:projects", "POST"): _NEXT,
+    ("tenants:members", "POST"): {"person": "ned", "role": "viewer"},
+    ("tenants:settings", "POST"): {"name": "Next", "cost_centre": "CC-2"},
+}  # fmt: skip
