@@ -16,7 +16,7 @@ from approvals.states import OPEN_STATES
 from catalog import panels
 from catalog.models import Model
 from tenants import sections
-from tenants.models import Tenant, User
+from tenants.models import Environment, Tenant, User
 from tenants.scoping import visible
 
 MAX_SHOWN = 20
@@ -25,6 +25,7 @@ MAX_SHOWN = 20
 def register() -> None:
     """Called once the app is ready."""
     panels.register(panels.Panel("access.grants", "access", "access/model_panel.html", _of_model))
+    sections.register_routes(_callable)
     sections.register(sections.Figure("grants", "Grants", "circle-check", _of_tenant, _page, order=10))
 
 
@@ -42,6 +43,11 @@ def _of_model(request: HttpRequest, model: Model) -> dict[str, Any] | None:
 def _of_tenant(tenant: Tenant) -> dict[UUID, int | Decimal]:
     rows = Grant.objects.in_force().filter(tenant=tenant).order_by()
     return dict(rows.values_list("environment").annotate(Count("pk")))
+
+
+def _callable(environment: Environment) -> list[str]:
+    grants = Grant.objects.in_force().filter(environment=environment, route__is_enabled=True)
+    return list(grants.order_by("route__slug").values_list("route__slug", flat=True).distinct())
 
 
 def _page(path: str) -> str:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-ANY_ROUTE = "smollm2"
-
 
 @dataclass(frozen=True)
 class Piece:
@@ -28,8 +26,8 @@ def env_file(secret: str) -> str:
     return f"OPENAI_BASE_URL={base_url()}\nOPENAI_API_KEY={secret}\n"
 
 
-def pieces(route: str = ANY_ROUTE) -> list[Piece]:
-    """How to call; none of them holds the secret, so that code can be kept."""
+def pieces(route: str) -> list[Piece]:
+    """How to call `route`; none of them holds the secret, so that code can be kept."""
     curl = f"""curl {base_url()}/chat/completions \\
   -H "Authorization: Bearer $OPENAI_API_KEY" \\
   -H "Content-Type: application/json" \\

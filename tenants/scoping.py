@@ -6,8 +6,6 @@ Views, API, exports and search ask here and nowhere else. A row outside the answ
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import Model, QuerySet
 from guardian.models import GroupObjectPermission, UserObjectPermission
 from guardian.shortcuts import get_objects_for_user
@@ -116,11 +114,3 @@ def words(permission: str) -> str:
     """What a permission allows, as people read it."""
     codename = permission.partition(".")[2]
     return str(dict(Tenant._meta.permissions).get(codename, codename.replace("_", " ")))
-
-
-def visible_or_missing(viewer: User, rows: QuerySet[Any], **lookup: Any) -> Any:
-    """The one row of `rows` that matches and that `viewer` may see, else `Missing`."""
-    found = visible(viewer, rows).filter(**lookup).first()
-    if found is None:
-        raise Missing("There is no such thing, or it belongs to another tenant.")
-    return found

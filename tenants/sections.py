@@ -1,4 +1,5 @@
-"""What rooms above say about a tenant's environments: figures for the cells of the overview's grid.
+"""What rooms above say about a tenant's environments: figures for the cells of the overview's grid, and which routes a
+new key may call.
 
 A room registers a `Figure` in its `apps.py`; the overview asks all of them, each once for the whole tenant. What a
 figure tells needs the permission it names, so nobody sees a number whose rows they may not open.
@@ -14,7 +15,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from tenants.models import ApiKey, Tenant
+from tenants.models import ApiKey, Environment, Tenant
 
 Kind = Literal["count", "money"]
 
@@ -35,6 +36,19 @@ class Figure:
     kind: Kind = "count"
     permission: str = "tenants.view_tenant"
     order: int = 50
+
+
+_routes: list[Callable[[Environment], list[str]]] = []
+
+
+def register_routes(of: Callable[[Environment], list[str]]) -> None:
+    """`of(environment)` names the routes that its keys may call."""
+    _routes.append(of)
+
+
+def routes_of(environment: Environment) -> list[str]:
+    """The routes that keys of `environment` may call now."""
+    return [route for of in _routes for route in of(environment)]
 
 
 _figures: dict[str, Figure] = {}

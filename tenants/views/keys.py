@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from audit.exporting import exported
 from refusals import Refusal
 from refusals.errors import Missing
-from tenants import keycode, once
+from tenants import keycode, once, sections
 from tenants import keys as verbs
 from tenants.forms import KeyForm
 from tenants.models import ApiKey, Environment
@@ -110,6 +110,7 @@ def _issued(request: HttpRequest, inside: Inside, form: KeyForm) -> HttpResponse
         issued = verbs.issue(
             environment=wanted["environment"], name=wanted["name"], expires_at=wanted["expires_at"], by=inside.viewer
         )
+    routes = sections.routes_of(issued.key.environment)
     return inside.show(
         request,
         "issued_key",
@@ -117,7 +118,7 @@ def _issued(request: HttpRequest, inside: Inside, form: KeyForm) -> HttpResponse
         key=issued.key,
         secret=issued.secret,
         env_file=keycode.env_file(issued.secret),
-        pieces=keycode.pieces(),
+        pieces=keycode.pieces(routes[0]) if routes else [],
         base_url=keycode.base_url(),
     )
 
