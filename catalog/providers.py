@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit.record import record
 from catalog import probing
-from catalog.credentials import decrypt, encrypt
+from catalog.credentials import decrypt, encrypt, rotated
 from catalog.models import Provider, RouteTarget
 from refusals.errors import Conflict, Invalid
 from tenants.changes import announce
@@ -141,6 +141,17 @@ def base_url_of(provider: Provider) -> str:
     if not provider.is_connected:
         raise NotConnected(f"{provider.name} is not connected.")
     return provider.base_url
+
+
+@transaction.atomic
+def rotate_credentials(*, by: Any) -> int:
+    """Encrypt every credential again with the newest of `ATRIUM_CREDENTIAL_KEYS`; how many. Then older ones may go."""
+    providers = list(Provider.objects.select_for_update().exclude(credential=None))
+    for provider in providers:
+        provider.credential = rotated(bytes(provider.credential or b""))
+        provider.save(update_fields=["credential"])
+    record("credentials.rotated", by=by, count=len(providers))
+    return len(providers)
 
 
 def credential_of(provider: Provider) -> str:

@@ -37,6 +37,19 @@ def issue_token(options: argparse.Namespace) -> None:
         print(secret)
 
 
+def rotate_credentials(options: argparse.Namespace) -> None:
+    """Encrypt what is kept of providers with the newest key."""
+    from cryptography.fernet import InvalidToken
+
+    from catalog.providers import rotate_credentials as rotate
+
+    try:
+        count = rotate(by=_actor(None))
+    except InvalidToken as error:
+        raise CannotStart("A credential fits none of ATRIUM_CREDENTIAL_KEYS. Add the key it was kept with.") from error
+    print(f"{count} credentials are kept under the newest key; older ones can be taken out of ATRIUM_CREDENTIAL_KEYS.")
+
+
 def _environment(path: str) -> Environment:
     from tenants.models import Environment
 

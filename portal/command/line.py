@@ -123,6 +123,9 @@ def grammar() -> tuple[Parser, set[str]]:
     verify.add_argument("--json", action="store_true", help="answer in JSON")
     verify.set_defaults(run=_verify_audit)
 
+    rotate = commands.add_parser("credential-rotate", help="encrypt the providers' credentials with the newest key")
+    rotate.set_defaults(run=_later("portal.command.issuing", "rotate_credentials"))
+
     secret = commands.add_parser("credential-key", help="make a key for ATRIUM_CREDENTIAL_KEYS and print it")
     secret.set_defaults(run=_make_credential_key)
     return parser, set(commands.choices)

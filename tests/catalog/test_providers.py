@@ -10,12 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.test import Client
 
 from audit.models import Entry
+from audit.record import SYSTEM
 from catalog import egress, probing
 from catalog.models import Provider, Route
-from catalog.providers import credential_of
+from catalog.providers import credential_of, rotate_credentials
 from tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
@@ -146,3 +148,16 @@ def test_a_name_that_leads_elsewhere_after_it_was_checked_is_sent_nothing(
     with pytest.raises(egress.AddressNotAllowed):
         probing.list_models(endpoint.url, CREDENTIAL)
     assert not endpoint.heard
+
+
+def test_credentials_can_be_kept_under_a_newer_key_and_the_old_one_taken_out(
+    pat: Client, endpoint: Endpoint, settings: Any
+) -> None:
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    settings.CREDENTIAL_KEYS = [old]
+    connect(pat, endpoint)
+    settings.CREDENTIAL_KEYS = [new, old]
+    assert rotate_credentials(by=SYSTEM) == 1
+    settings.CREDENTIAL_KEYS = [new]
+    assert credential_of(Provider.objects.get(slug="research-cluster")) == CREDENTIAL
+    assert Entry.objects.filter(verb="credentials.rotated").exists()
