@@ -8,7 +8,6 @@ from django import forms
 
 from approvals.models import Board, Vote
 from approvals.subjects import kinds
-from approvals.submit import MAX_REASON
 from tenants.models import Environment
 
 MAX_STAGES = 4
@@ -95,12 +94,3 @@ class BoardForm(forms.Form):
     name = forms.CharField(label="Name", max_length=80)
     slug = forms.SlugField(label="Short name", max_length=40, help_text="Lower-case letters, digits and hyphens.")
     purpose = forms.CharField(label="What it looks after", max_length=300, required=False)
-
-
-REASON = forms.CharField(
-    label="What is it for?",
-    max_length=MAX_REASON,
-    widget=forms.Textarea(attrs={"rows": 4}),
-    help_text="Who uses it for what, and with which data. The people who decide read this first.",
-    error_messages={"required": "Say what it is for: the people who decide read this first."},
-)

@@ -9,11 +9,6 @@ from collections.abc import Mapping
 _variable = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]{0,39})\s*\}\}")
 
 
-def names_in(*texts: str) -> list[str]:
-    """The names of the variables in order of their first occurrence."""
-    return list(dict.fromkeys(name for text in texts for name in _variable.findall(text)))
-
-
 def filled(text: str, values: Mapping[str, str]) -> str:
     """`text` with every variable that has a value replaced; one without stays as it is written.
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from usage import totals
-from usage.dimensions import DIMENSIONS, Dimension, Name, names
+from usage.dimensions import Dimension, Name, names
 from usage.filters import Filters
 from usage.period import Period
 from usage.scope import Sight
@@ -154,8 +154,3 @@ def _series(
     drawn = [(line.name.label, [found.get(line.key, {}).get(day, Decimal(0)) for day in period.days]) for line in top]
     rest = [total - sum(figures[n] for _, figures in drawn) for n, total in enumerate(whole)]
     return [*drawn, ("Others", rest)] if any(rest) else drawn
-
-
-def dimension_called(slug: str, default: str) -> Dimension:
-    """The dimension called `slug`, or the default for an unknown one."""
-    return DIMENSIONS.get(slug) or DIMENSIONS[default]

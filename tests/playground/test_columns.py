@@ -7,7 +7,7 @@ from django.http import QueryDict
 
 from playground.columns import Column, UnacceptableColumns, added, from_api, from_form, next_key, removed
 from playground.parameters import BY_NAME, UnacceptableParameter
-from playground.variables import filled, names_in
+from playground.variables import filled
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_the_api_refuses_a_parameter_it_does_not_know() -> None:
         from_api([{"route": "a", "parameters": {"best_of": 3}}])
 
 
-def test_variables_are_found_once_in_their_order() -> None:
-    assert names_in("{{b}} {{ a }} {{b}}", "{{c}}") == ["b", "a", "c"]
-    assert names_in("{{}} {{1a}} {a} {{a b}} {{ünïcode}}") == []
+def test_what_is_no_variable_stays_as_it_is_written() -> None:
+    text = "{{}} {{1a}} {a} {{a b}} {{ünïcode}}"
+    assert filled(text, {"": "x", "1a": "x", "a": "x", "a b": "x", "ünïcode": "x"}) == text
 
 
 def test_a_variable_without_a_value_stays_and_a_value_is_not_searched_again() -> None:
