@@ -6,6 +6,7 @@ meaningful.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,13 +19,39 @@ _loading = threading.Lock()
 _loaded: list[Any] = []
 
 
+class _Weights:
+    """The rows of the weights' file, read from it as they are asked for and widened then.
+
+    The library keeps all of them widened, 33 MB of which a search touches a few kilobytes. The form is safetensors: the
+    length of a JSON head (64 bits, little-endian), the head, then one array of 16-bit floats.
+    """
+
+    def __init__(self, file: Path) -> None:
+        import numpy
+
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            ((_, told),) = ((name, each) for name, each in json.loads(opened.read(length)).items() if name[:2] != "__")
+        if told["dtype"] != "F16":
+            raise ValueError(f"{file} holds {told['dtype']}, not the 16-bit floats that are expected")
+        self.shape: tuple[int, ...] = tuple(told["shape"])
+        offset = 8 + length + told["data_offsets"][0]
+        self._rows = numpy.memmap(file, dtype=numpy.float16, mode="r", offset=offset, shape=self.shape)
+
+    def __getitem__(self, wanted: Any) -> Any:
+        return self._rows[wanted].astype("float32")
+
+
 def _model() -> Any:
     with _loading:
         if not _loaded:
             import wordllama
 
             folder = Path(wordllama.__file__).parent
-            _loaded.append(wordllama.WordLlama.load(cache_dir=folder, disable_download=True, dim=EMBEDDING_DIMENSIONS))
+            model = wordllama.WordLlama.load(cache_dir=folder, disable_download=True, dim=EMBEDDING_DIMENSIONS)
+            (file,) = (folder / "weights").glob(f"*_{EMBEDDING_DIMENSIONS}.safetensors")
+            model.embedding = _Weights(file)
+            _loaded.append(model)
         return _loaded[0]
 
 

@@ -61,7 +61,13 @@ def beat(here: Installation) -> Part:
 
 def environment(here: Installation) -> dict[str, str]:
     """What every part of ours is told: the same installation, wherever it looks for it."""
-    return {**os.environ, "ATRIUM_DATA": str(here.data_folder), "PORT": str(here.port), "PYTHONUNBUFFERED": "1"}
+    return {
+        "MALLOC_ARENA_MAX": "2",  # glibc keeps a heap for each of many threads, most of them empty
+        **os.environ,
+        "ATRIUM_DATA": str(here.data_folder),
+        "PORT": str(here.port),
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def reserve_model_port(data_folder: Path) -> int:
