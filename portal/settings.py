@@ -151,7 +151,7 @@ if env.str("CACHE_URL", ""):
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or "pgmq://localhost"  # where it is says `conn_string` below
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {
-        "conn_string": addresses.key_value_conninfo(DATABASE_URL),
+        "conn_string": addresses.pgmq_conninfo(DATABASE_URL),
         "init_extension": False,
         "visibility_timeout": 60,
     }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+_SPECIAL, _ESCAPED = r"([\\'])", r"\\\1"  # libpq, "Connection Strings": both are written with a backslash before
 SOCKET_NAME = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 100  # bytes; the kernels' limits are 107 (Linux) and 103 (macOS)
 SHORT_FOLDER = Path("/tmp")  # noqa: S108  (the folder made in it is closed; $TMPDIR may differ between processes)
@@ -42,11 +44,24 @@ def database_url(data_folder: Path) -> str:
 
 
 def key_value_conninfo(url: str) -> str:
-    """`url` (any libpq address) in libpq's key=value form, as kombu's pgmq transport wants it."""
+    """`url` (any libpq address) in libpq's key=value form."""
     import psycopg.conninfo  # here, so that the command line does not pay for it
 
     parts: dict[str, Any] = dict(psycopg.conninfo.conninfo_to_dict(url))
     return psycopg.conninfo.make_conninfo(**parts)
+
+
+def pgmq_conninfo(url: str) -> str:
+    """The same for kombu's pgmq transport, each value quoted once more.
+
+    The library takes the form apart and joins the bare values again, which a blank or a quote in a path or password
+    would break.
+    """
+    import psycopg.conninfo
+
+    parts = psycopg.conninfo.conninfo_to_dict(url)
+    quoted = {name: f"'{re.sub(_SPECIAL, _ESCAPED, str(value))}'" for name, value in parts.items()}
+    return psycopg.conninfo.make_conninfo(**quoted)
 
 
 def local_model_url(data_folder: Path) -> str:

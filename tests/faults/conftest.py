@@ -17,7 +17,7 @@ def installation() -> Iterator[Installation]:
     """A running `atrium up` in a folder of its own; whatever happens, nothing of it is left afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="atrium-faults-"))  # short: pytest's own is too long to list in a failure
     folder.chmod(0o711)
-    running = Installation(folder / "atrium", ATRIUM_DEMONSTRATION_DATA="off")
+    running = Installation(folder / "my atrium's", ATRIUM_DEMONSTRATION_DATA="off")
     try:
         running.start()
         yield running
