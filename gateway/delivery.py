@@ -16,7 +16,7 @@ from pathlib import Path
 import orjson
 from django.db import DataError, IntegrityError
 
-from gateway.journal import Journal, Position, Row, lines, segments
+from gateway.journal import Journal, Position, Row, clear, lines, segments
 from usage.ledger import write_rows
 from usage.pricing import cost
 
@@ -44,15 +44,15 @@ class Drain:
             except BaseException:
                 self._journal.unwritten += kept
                 raise
+        current = self._journal.current  # asked before reading: nothing is added any more to the segments before it
         for segment in segments(self._journal.folder):
-            if segment.name < self._position.segment:
-                continue
-            if segment.name > self._position.segment:
+            if segment.name > current:
+                break
+            if segment.name != self._position.segment:
                 self._position = Position(segment.name, 0)
-            is_current = self._journal.is_current(segment)  # asked before reading: nothing is added afterwards
             while self._batch(segment):
                 pass
-            if not is_current:
+            if segment.name < current:
                 segment.unlink()
         return self.delivered - before
 
@@ -111,9 +111,7 @@ def _adopt(folder: Path, root: Path) -> int:
         rows = ends_of(folder)
         for start in range(0, len(rows), BATCH):
             deliver(rows[start : start + BATCH], root)
-        for file in [*segments(folder), folder / "lock"]:
-            file.unlink(missing_ok=True)
-        folder.rmdir()
+        clear(folder)
     except FileNotFoundError:
         return 0  # another process adopted it while we waited for our turn
     finally:

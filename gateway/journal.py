@@ -4,7 +4,8 @@ anybody waits for a database.
 A line is appended by one `os.write`, so it is in the kernel's hands when the call goes on and survives `kill -9` of
 the process. The folder `<journal>/<name>/` holds `lock`, locked as long as its process lives, and numbered segments.
 A segment that is full is followed by a new one that repeats the openings of the calls still running, so a segment
-whose closings are in the ledger is no longer needed by anybody.
+whose closings are in the ledger is no longer needed by anybody. A new one is written under a name that nobody reads
+and appears under its own when it is whole, so a disk that fills up in between leaves the old one in force.
 
 Lines are JSON: `{"open": row}`, `{"progress": {"id": …, changed columns}}`, `{"close": row}`, each row in the form of
 `usage.calls.CallRecord.row`. An opening is already the row of an interrupted call.
@@ -12,6 +13,7 @@ Lines are JSON: `{"open": row}`, `{"progress": {"id": …, changed columns}}`, `
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -56,7 +58,11 @@ class Journal:
         self._running: dict[str, Row] = {}
         self._number, self._file, self._size = 0, -1, 0
         self._is_torn = False
-        self._next_segment()
+        try:
+            self._next_segment()
+        except OSError:
+            self.release()  # else this process would keep its own empty folder from being cleared away
+            raise
 
     @property
     def running(self) -> int:
@@ -96,21 +102,27 @@ class Journal:
 
     def release(self) -> None:
         """Let go of the files; what is still in them is adopted by whoever looks next."""
+        self._write_again()
         for descriptor in (self._file, self._lock):
             if descriptor >= 0:
                 os.close(descriptor)
         self._file = self._lock = -1
 
-    def remove(self) -> None:
-        """Let go of the files and delete them: everything in them was delivered."""
-        for file in [*segments(self.folder), self.folder / "lock"]:
-            file.unlink(missing_ok=True)
-        self.folder.rmdir()
-        self.release()
+    def remove(self, delivered: int) -> bool:
+        """Delete the files and let go of them, if the ledger has every end (`delivered` of them) and no call runs.
 
-    def is_current(self, segment: Path) -> bool:
-        """Whether lines may still be added to `segment`."""
-        return segment.name >= _segment_name(self._number)
+        False says that something is still owed; then the files stay for whoever looks next.
+        """
+        if self._running or self.unwritten or delivered < self.closings:
+            return False
+        clear(self.folder)
+        self.release()
+        return True
+
+    @property
+    def current(self) -> str:
+        """The name of the segment that lines are added to; those before it are complete, there are none after it."""
+        return _segment_name(self._number)
 
     def _append(self, opening: bytes, row: Row) -> None:
         line = opening + orjson.dumps(row) + b"}\n"
@@ -119,25 +131,45 @@ class Journal:
         written = os.write(self._file, line)
         if written < len(line):  # a full disk takes a part; the next line must not be glued to it
             self._is_torn = True
-            raise OSError(28, "no space left on device")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._is_torn = False
         self._size += written
         if self._size > SEGMENT_BYTES:
             try:
                 self._next_segment()
-            except OSError as error:  # this line is written; go on in the same segment and try again with the next
+            except OSError as error:  # this line is written; go on in the same segment until as much again is in it
+                self._size = 0
                 log.error("A new segment of the journal cannot be begun: %s", error)
 
     def _next_segment(self) -> None:
-        flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
-        following = os.open(self.folder / _segment_name(self._number + 1), flags, 0o600)
-        repeated = b"".join(b'{"open":' + orjson.dumps(row) + b"}\n" for row in self._running.values())
-        if repeated and os.write(following, repeated) < len(repeated):
+        name = _segment_name(self._number + 1)
+        unfinished = self.folder / f".{name}.part"
+        flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+        following = os.open(unfinished, flags, 0o600)
+        try:
+            # An end that could not be written goes along as an opening: it says how the call ended all the same.
+            repeated = [*self._running.values(), *self.unwritten]
+            content = b"".join(b'{"open":' + orjson.dumps(row) + b"}\n" for row in repeated)
+            if content and os.write(following, content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            unfinished.rename(self.folder / name)
+        except BaseException:
             os.close(following)
-            raise OSError(28, "no space left on device")
+            unfinished.unlink(missing_ok=True)
+            raise
         if self._file >= 0:
             os.close(self._file)
         self._number, self._file, self._size = self._number + 1, following, 0
+
+    def _write_again(self) -> None:
+        """A last attempt at the ends that could not be written, before they are gone with this process."""
+        if self._file >= 0 and self.unwritten:
+            kept, self.unwritten = self.unwritten, []
+            try:
+                for row in kept:
+                    self._append(b'{"close":', row)
+            except OSError as error:
+                log.error("The journal cannot be written, %s calls stay without their end: %s", len(kept), error)
 
 
 class Position(NamedTuple):
@@ -150,6 +182,15 @@ class Position(NamedTuple):
 def segments(folder: Path) -> list[Path]:
     """The segments of a journal in the order in which they were written."""
     return sorted(folder.glob("*.jsonl"))
+
+
+def clear(folder: Path) -> None:
+    """Delete a journal, its lock last. Raises `FileNotFoundError` when somebody else has done it."""
+    for file in folder.iterdir():
+        if file.name != "lock":
+            file.unlink(missing_ok=True)
+    (folder / "lock").unlink(missing_ok=True)
+    folder.rmdir()
 
 
 def lines(segment: Path, offset: int, at_most: int) -> Iterator[tuple[Row, int]]:

@@ -134,7 +134,8 @@ class Runtime:
             self.abandon()
             try:
                 await self._in_thread(self._deliver, False, True)
-                self.journal.remove()
+                if not self.journal.remove(self.drain.delivered):
+                    log.warning("Calls stay in the journal for the next process.")
             except (DatabaseError, OSError) as error:
                 log.warning("Calls stay in the journal for the next process: %s", error)
             finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import random
@@ -160,6 +161,115 @@ def test_a_disk_that_is_full_stops_new_calls_and_loses_no_end(cast: Cast, tmp_pa
     assert Call.objects.get().outcome == "ok"
     os.close(journal._file)
     journal._file = descriptor
+
+
+class FullDisk:
+    """A disk on which nothing more can be begun: what is written into an empty file fails, or goes in part."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, takes: int) -> None:
+        self._write, self._takes, self.is_full, self.refused = os.write, takes, True, 0
+        monkeypatch.setattr(os, "write", self)
+
+    def __call__(self, descriptor: int, content: bytes) -> int:
+        if not self.is_full or os.fstat(descriptor).st_size:
+            return self._write(descriptor, content)
+        self.refused += 1
+        if self._takes:
+            return self._write(descriptor, content[: self._takes])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def keep_busy(journal: Journal, cast: Cast, calls: int) -> None:
+    for _ in range(calls):
+        short = opening(cast)
+        journal.opened(short)
+        journal.closed(short | {"outcome": "ok"})
+
+
+@pytest.mark.parametrize("takes", [0, 30])
+def test_calls_are_kept_when_a_new_segment_cannot_be_begun(
+    cast: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takes: int
+) -> None:
+    monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 5000)
+    journal = Journal(tmp_path)
+    drain = Drain(journal)
+    journal.opened(long_one := opening(cast))
+    disk = FullDisk(monkeypatch, takes=takes)
+    descriptors = open_files()
+    keep_busy(journal, cast, 20)
+    assert disk.refused > 0 and open_files() == descriptors
+    assert drain.run() == 20
+    keep_busy(journal, cast, 20)
+    assert drain.run() == 20, "what comes after the failure is carried too"
+    disk.is_full = False
+    keep_busy(journal, cast, 20)
+    assert drain.run() == 20 and journal.current > "00000001.jsonl"
+    journal.closed(long_one | {"outcome": "ok"})
+    assert drain.run() == 1
+    assert [file.name for file in segments(journal.folder)] == [journal.current]
+    assert journal.remove(drain.delivered) and list(tmp_path.iterdir()) == []
+    assert Call.objects.filter(outcome="ok").count() == 61
+
+
+def test_a_segment_that_appears_before_it_is_in_force_is_not_read_yet(cast: Cast, tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    drain = Drain(journal)
+    keep_busy(journal, cast, 1)
+    (journal.folder / "00000002.jsonl").touch()
+    assert drain.run() == 1
+    keep_busy(journal, cast, 1)
+    assert drain.run() == 1
+
+
+def test_a_journal_with_something_undelivered_is_not_removed(cast: Cast, tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    drain = Drain(journal)
+    journal.opened(running := opening(cast))
+    assert not journal.remove(drain.delivered), "a call runs"
+    journal.closed(running | {"outcome": "ok"})
+    assert not journal.remove(drain.delivered), "its end is not in the ledger"
+    journal.release()
+    assert adopt_orphans(tmp_path) == 1 and Call.objects.get().outcome == "ok"
+
+
+def test_an_end_that_could_not_be_written_outlives_the_process(
+    cast: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 5000)
+    journal = Journal(tmp_path)
+    first, second = opening(cast), opening(cast)
+    journal.opened(first)
+    journal.opened(second)
+    descriptor, journal._file = journal._file, os.open("/dev/full", os.O_WRONLY)
+    journal.closed(first | {"outcome": "ok"})
+    os.close(journal._file)
+    journal._file = descriptor
+    keep_busy(journal, cast, 20)
+    for segment in segments(journal.folder)[:-1]:
+        segment.unlink()
+    assert {row["id"]: row["outcome"] for row in ends_of(journal.folder)}[first["id"]] == "ok", "killed now"
+    journal.release()
+    assert b'"close"' in b"".join(
+        line for line in segments(journal.folder)[-1].read_bytes().splitlines() if first["id"].encode() in line
+    )
+    adopt_orphans(tmp_path)
+    outcomes = {str(call.pk): call.outcome for call in Call.objects.all()}
+    assert (outcomes[first["id"]], outcomes[second["id"]]) == ("ok", "interrupted")
+
+
+def test_what_a_process_left_that_was_killed_while_it_began_a_segment_is_cleared_away(
+    cast: Cast, tmp_path: Path
+) -> None:
+    journal = Journal(tmp_path)
+    keep_busy(journal, cast, 1)
+    (journal.folder / ".00000002.jsonl.part").write_bytes(b'{"open":')
+    journal.release()
+    assert adopt_orphans(tmp_path) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_two_processes_that_adopt_at_once_count_each_call_once(transactional_db: None, tmp_path: Path) -> None:
