@@ -9,8 +9,9 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import batched
 from pathlib import Path
 
 import orjson
@@ -108,22 +109,25 @@ def _adopt(folder: Path, root: Path) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return 0  # its process lives
-        rows = ends_of(folder)
-        for start in range(0, len(rows), BATCH):
-            deliver(rows[start : start + BATCH], root)
+        found = 0
+        for rows in batched(ends_of(folder), BATCH):
+            deliver(rows, root)
+            found += len(rows)
         clear(folder)
     except FileNotFoundError:
         return 0  # another process adopted it while we waited for our turn
     finally:
         os.close(lock)
-    if rows:
-        log.warning("Took over %s calls from the journal of a process that has ended.", len(rows))
-    return len(rows)
+    if found:
+        log.warning("Took over %s calls from the journal of a process that has ended.", found)
+    return found
 
 
-def ends_of(folder: Path) -> list[Row]:
-    """How each call of a dead process ended; those without an end as interrupted, with what was known of them."""
-    closed: dict[str, Row] = {}
+def ends_of(folder: Path) -> Iterator[Row]:
+    """How each call of a dead process ended; those without an end as interrupted, with what was known of them.
+
+    A journal can be as long as a database was away, so only the calls that run at the point reached are held.
+    """
     running: dict[str, Row] = {}
     for segment in segments(folder):
         for line, _ in lines(segment, 0, 1 << 60):
@@ -133,9 +137,9 @@ def ends_of(folder: Path) -> list[Row]:
                 case {"progress": row} if row["id"] in running:
                     running[row["id"]] |= row
                 case {"close": row}:
-                    closed[row["id"]] = row
-    interrupted = (priced(row) for id, row in running.items() if id not in closed)
-    return [*closed.values(), *interrupted]
+                    running.pop(row["id"], None)
+                    yield row
+    yield from map(priced, running.values())
 
 
 class _RowPrices:

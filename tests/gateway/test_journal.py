@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -270,6 +271,21 @@ def test_what_a_process_left_that_was_killed_while_it_began_a_segment_is_cleared
     journal.release()
     assert adopt_orphans(tmp_path) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_long_journal_of_a_dead_process_is_taken_over_in_little_memory(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    rows = 30_000
+    for number in range(rows):
+        journal.opened({"id": str(number), "input_per_million": None})
+        if number % 10_000:
+            journal.closed({"id": str(number), "error_message": "x" * 400})
+    journal.release()
+    tracemalloc.start()
+    seen = sum(1 for _ in ends_of(journal.folder))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert seen == rows and most < 1_000_000, f"{most:,} bytes for {rows} calls"
 
 
 def test_two_processes_that_adopt_at_once_count_each_call_once(transactional_db: None, tmp_path: Path) -> None:
