@@ -12,7 +12,7 @@ import asyncio
 import datetime as dt
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 from uuid import UUID
 
@@ -61,15 +61,15 @@ class OpenCall:
     async def aclose(self) -> None:
         """Break off the provider's call if it is under way, and settle. May be called from any task, at any time."""
         self._call.stop()
-        if self._chunks is None:
-            self._call.settle()
-            return
         try:
-            await self._chunks.aclose()
+            if self._chunks is not None:
+                await self._chunks.aclose()
         except RuntimeError:  # another task reads it at this moment; it notices the stop and settles
-            async with asyncio.timeout(SETTLE_WITHIN_S):
-                await self._call.ended.wait()
-        self._call.settle()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SETTLE_WITHIN_S):
+                    await self._call.ended.wait()
+        finally:
+            self._call.settle()
 
 
 async def open_call(caller: Caller, body: dict[str, Any], *, request_id: str) -> OpenCall:

@@ -48,6 +48,8 @@ class Call:
 
         When the reader stops reading, is cancelled or calls `stop`, the provider's call is broken off.
         """
+        if self.summary is not None:  # closed before it was read
+            return
         self._runtime.call_began(self)
         try:
             async with aclosing(relay(self._runtime.upstream, self.meter, self._stop)) as answer:

@@ -79,6 +79,9 @@ class Runtime:
         telemetry.began(call.admitted.caller.origin)
 
     def call_ended(self, call: Call, summary: CallSummary) -> None:
+        """Only what began can end: a call that was closed before it was read was never under way."""
+        if call not in self.running:
+            return
         self.running.discard(call)
         telemetry.ended(call.admitted.caller.origin, call.admitted.route.slug, summary)
         self._wake.set()
