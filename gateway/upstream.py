@@ -91,7 +91,7 @@ class Exchange(asyncio.Protocol):
         self._parser: httptools.HttpResponseParser | None = None
         self._body: deque[bytes] = deque()
         self._held = self._received = 0
-        self._has_head = self._is_complete = self._ends_with_connection = self._is_paused = False
+        self._has_head = self._is_complete = self._ends_with_connection = self._is_paused = self._may_stay = False
         self._error: UpstreamError | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -123,8 +123,9 @@ class Exchange(asyncio.Protocol):
             self._error = Dropped("the connection was closed in the middle of the answer")
         self._notify()
 
-    def on_status(self, status: bytes) -> None:
-        pass
+    def on_message_begin(self) -> None:
+        if self._is_complete:  # llhttp gives up and the connection is broken: whatever follows is no answer of ours
+            raise ValueError("more than one answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
@@ -144,13 +145,14 @@ class Exchange(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if self._has_head:
-            self._is_complete = True
+            assert self._parser is not None  # noqa: S101
+            self._is_complete, self._may_stay = True, self._parser.should_keep_alive()  # later llhttp has forgotten it
 
     # --- what the gateway calls ----------------------------------------------------------------------------------
     @property
     def is_reusable(self) -> bool:
-        alive = self._transport is not None and not self._transport.is_closing()
-        return alive and self._is_complete and self._parser is not None and self._parser.should_keep_alive()
+        """Whether another request may go over it: the answer is complete, and the end of the connection is heard."""
+        return self.is_open and self._is_complete and self._may_stay and not self._is_paused
 
     @property
     def has_answered(self) -> bool:
@@ -166,7 +168,7 @@ class Exchange(asyncio.Protocol):
         self.status, self.headers = 0, {}
         self._body.clear()
         self._held = self._received = 0
-        self._has_head = self._is_complete = self._ends_with_connection = self._is_paused = False
+        self._has_head = self._is_complete = self._ends_with_connection = self._is_paused = self._may_stay = False
         self._error = None
         self._parser = httptools.HttpResponseParser(self)
         if self._transport is None:
@@ -195,6 +197,10 @@ class Exchange(asyncio.Protocol):
             if size > largest:
                 raise TooLarge(f"the answer is larger than {largest} bytes")
         return b"".join(pieces)
+
+    def rest(self) -> None:
+        """Wait for the next request; anything that comes before it breaks the connection."""
+        self._parser, self.idle_since = None, time.monotonic()
 
     def abort(self) -> None:
         """Break the connection at once; the provider sees it and can stop working."""
@@ -265,7 +271,7 @@ class Upstream:
         origin = parsed(url)[0]
         kept = self._idle[origin]
         if exchange.is_reusable and len(kept) < KEEP_IDLE_MOST:
-            exchange.idle_since = time.monotonic()
+            exchange.rest()
             kept.append(exchange)
         else:
             exchange.abort()

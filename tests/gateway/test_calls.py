@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,10 @@ import pytest
 from pytest_django import Settings
 
 from catalog.models import Route
+from gateway import calls, telemetry
 from gateway.admission import AccessRequired, ModelNotFound
 from gateway.calls import Caller, OpenCall, open_call, routes_for
+from gateway.upstream import HIGH_WATER
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO, kept
 from tests.gateway.provider import WORDS, Exchange, Provider, chunk
@@ -166,6 +170,72 @@ def test_a_call_that_is_closed_before_it_is_read_reaches_no_provider(person: Cal
     assert provider.exchanges == []
 
 
+def calls_running() -> float:
+    """As `/metrics` tells it."""
+    told = re.search(rb'^atrium_calls_running{origin="playground"} (.+)$', telemetry.exposition(), re.MULTILINE)
+    return float(told[1]) if told else 0.0
+
+
+def test_a_call_that_was_never_read_was_never_running(person: Caller, provider: Provider) -> None:
+    async def ask() -> float:
+        await text_of(await open_call(person, ASKED, request_id="r"))  # so that there is a figure
+        before = calls_running()
+        call = await open_call(person, ASKED, request_id="r")
+        await call.aclose()
+        assert calls_running() == before
+        assert await text_of(call) == ""
+        begun = await open_call(person, ASKED, request_id="r")
+        begun.__aiter__()
+        await begun.aclose()
+        return calls_running() - before
+
+    assert in_a_loop(ask) == 0
+    assert len(provider.exchanges) == 1
+
+
+def test_closing_settles_even_when_the_reader_does_not_notice_in_time(
+    person: Caller, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "SETTLE_WITHIN_S", 0)
+    provider.behaves(_two_words_then_silence)
+
+    async def ask() -> OpenCall:
+        call = await open_call(person, ASKED, request_id="r")
+        reading = asyncio.create_task(text_of(call))
+        await asyncio.sleep(0.2)
+        await call.aclose()
+        assert call.summary is not None and call.summary.outcome == "cancelled"
+        await reading
+        return call
+
+    in_a_loop(ask)
+    assert kept().get().outcome == "cancelled"
+
+
+def test_what_a_left_call_held_back_does_not_hold_up_the_next(person: Caller, provider: Provider) -> None:
+    async def more_than_is_held_at_once(exchange: Exchange) -> None:
+        first, long_one = (b"data: %s\n\n" % json.dumps(chunk(text)).encode() for text in ("Well", "x" * HIGH_WATER))
+        await exchange.head(kind="text/event-stream")
+        await exchange.piece(first)
+        await asyncio.sleep(0.1)
+        exchange.writer.write(f"{len(long_one):x}\r\n".encode() + long_one + b"\r\n0\r\n\r\n")
+        await exchange.writer.drain()
+
+    provider.behaves(more_than_is_held_at_once)
+
+    async def ask() -> str:
+        call = await open_call(person, ASKED, request_id="r")
+        async for _ in call:
+            await asyncio.sleep(0.5)  # all of it comes meanwhile
+            break
+        await call.aclose()
+        provider.behaviours.clear()
+        async with asyncio.timeout(5):
+            return await text_of(await open_call(person, ASKED, request_id="r"))
+
+    assert in_a_loop(ask) == "".join(WORDS)
+
+
 def test_four_calls_run_at_once(person: Caller, provider: Provider) -> None:
     everybody = asyncio.Barrier(4)
 
@@ -179,8 +249,8 @@ def test_four_calls_run_at_once(person: Caller, provider: Provider) -> None:
     provider.behaves(waits_for_the_others)
 
     async def ask() -> list[str]:
-        calls = [await open_call(person, ASKED, request_id="r") for _ in range(4)]
-        return list(await asyncio.gather(*map(text_of, calls)))
+        opened = [await open_call(person, ASKED, request_id="r") for _ in range(4)]
+        return list(await asyncio.gather(*map(text_of, opened)))
 
     assert in_a_loop(ask) == ["all here"] * 4
 

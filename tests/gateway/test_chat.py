@@ -90,3 +90,9 @@ def test_a_large_prompt_in_any_script_arrives_whole(client: httpx.Client, provid
     answer = client.post("/v1/chat/completions", json={"model": "echo-model", "messages": [{"content": text}]})
     assert answer.status_code == 200
     assert provider.exchanges[0].body["messages"][0]["content"] == text
+
+
+def test_calls_one_after_the_other_share_a_connection(client: httpx.Client, provider: Provider) -> None:
+    for stream in (False, True, False, True, True):
+        client.post("/v1/chat/completions", json={"model": "echo-model", "messages": HELLO, "stream": stream})
+    assert (len(provider.exchanges), provider.accepted) == (5, 1)

@@ -288,3 +288,25 @@ def test_a_connection_that_the_provider_closed_meanwhile_is_replaced(client: htt
         for writer in list(provider._connections):
             provider._loop.call_soon_threadsafe(writer.close)
     assert set(kept(3).values_list("outcome", flat=True)) == {"ok"}
+
+
+def test_what_comes_after_an_answer_is_nobodys(client: httpx.Client, provider: Provider) -> None:
+    async def says_it_twice(exchange: Exchange) -> None:
+        answer = b'{"choices": [{"message": {"content": "mine"}}]}'
+        once = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(answer), answer)
+        exchange.writer.write(once + once.replace(b"mine", b"evil"))
+        await exchange.writer.drain()
+
+    async def says_more_later(exchange: Exchange) -> None:
+        await exchange.whole(200, b'{"choices": [{"message": {"content": "mine"}}]}')
+        await asyncio.sleep(0.1)
+        exchange.writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")
+        await exchange.writer.drain()
+
+    for behaviour in (says_it_twice, says_more_later):
+        provider.behaves(behaviour)
+        for _ in range(2):
+            answer = client.post("/v1/chat/completions", json=ASKED)
+            assert answer.json()["choices"][0]["message"]["content"] == "mine"
+            time.sleep(0.3)
+    assert provider.accepted == 4
