@@ -17,8 +17,10 @@ from uuid import UUID
 
 from django.conf import settings
 
+from audit.identifiers import uuid7
 from gateway import counting
 from gateway.admission import Admitted
+from gateway.failures import ProviderFailure
 from gateway.journal import Journal
 from gateway.snapshot import Target, UnitPrice
 from usage.calls import LARGEST_COUNT, CallRecord
@@ -88,8 +90,17 @@ class Meter:
             self._progress()
 
     def was_refused(self) -> None:
-        """The target that it was sent to did not take it, so nothing was used there."""
+        """No connection, or an answer that says no: nothing was used at the target that it was sent to."""
         self._was_taken = False
+
+    def goes_elsewhere(self, failure: ProviderFailure) -> None:
+        """The target failed and another is tried. If it had the prompt it may bill it: that is a row of its own."""
+        if self._was_taken:
+            record = self._record("failed", failure.status, failure.code, failure.sentence)
+            self._journal.closed(dataclasses.replace(record, id=uuid7()).row())
+        self._usage, self.finish_reason, self._first_token_ms = None, "", None
+        self._pieces = []
+        self._kept = self._beyond = self._chunks = 0
 
     def saw(self, chunk: Mapping[str, Any]) -> None:
         """A parsed chunk (or the whole answer) went by."""

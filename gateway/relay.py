@@ -49,7 +49,7 @@ async def relay(upstream: Upstream, meter: Meter, stop: Stop) -> AsyncGenerator[
         except failures.ProviderFailure as failure:
             if has_begun or target is targets[-1] or not failure.may_try_elsewhere:
                 raise
-            meter.was_refused()
+            meter.goes_elsewhere(failure)
 
 
 async def _from(target: Target, upstream: Upstream, meter: Meter, stop: Stop) -> AsyncGenerator[Event]:
@@ -88,9 +88,8 @@ async def _open(target: Target, upstream: Upstream, meter: Meter, stop: Stop) ->
     while True:
         meter.sends_to(target)
         try:
-            return await _attempt(target, upstream, headers, body, stop)
+            return await _attempt(target, upstream, meter, headers, body, stop)
         except failures.ProviderFailure as failure:
-            meter.was_refused()
             # The local model server is being restarted, or still loads: it will be there in a moment.
             may_wait = isinstance(failure, failures.ProviderUnreachable) or failure.status == 503
             if not may_wait or time.monotonic() >= patient_until:
@@ -99,7 +98,7 @@ async def _open(target: Target, upstream: Upstream, meter: Meter, stop: Stop) ->
 
 
 async def _attempt(
-    target: Target, upstream: Upstream, headers: dict[str, str], body: bytes, stop: Stop
+    target: Target, upstream: Upstream, meter: Meter, headers: dict[str, str], body: bytes, stop: Stop
 ) -> tuple[Exchange, str]:
     url = address_of(target)
     try:
@@ -107,6 +106,7 @@ async def _attempt(
             raise ConnectFailed("it has not started yet")
         exchange = await upstream.post(url, headers, body, stop)
     except ConnectFailed as error:
+        meter.was_refused()
         raise failures.ProviderUnreachable(
             f"{target.provider_name} cannot be reached ({error}). Please try again later."
         ) from error
@@ -120,6 +120,7 @@ async def _attempt(
         raise failures.ProviderMalformed(f"{target.provider_name} sent more than an answer can be.") from error
     if exchange.status == 200:
         return exchange, url
+    meter.was_refused()
     try:
         said = await exchange.whole(LARGEST_ERROR, upstream.timeouts.idle_s, stop)
     except (Dropped, TooSlow, TooLarge):

@@ -143,13 +143,8 @@ def test_an_error_in_the_middle_ends_the_stream_and_what_was_used_is_charged(
     assert call.cost == (call.input_tokens * Decimal(1) + call.output_tokens * Decimal(2)) / 1_000_000
 
 
-def test_a_provider_that_never_ends_is_given_up(
-    client: httpx.Client, provider: Provider, settings: Any, front: Any
-) -> None:
-    from gateway import runtime
-
-    for held in runtime._runtimes.values():
-        held.upstream.timeouts = held.upstream.timeouts._replace(idle_s=0.3, first_byte_s=0.3)
+def test_a_provider_that_never_ends_is_given_up(client: httpx.Client, provider: Provider) -> None:
+    hurry(idle_s=0.3, first_byte_s=0.3)
     provider.behaves(streams(chunk("Well"), then="silence"))
     text, error = failed_stream(client)
     assert (text, error["code"]) == ("Well", "provider_timeout")
@@ -287,7 +282,86 @@ def test_a_connection_that_the_provider_closed_meanwhile_is_replaced(client: htt
         assert client.post("/v1/chat/completions", json=ASKED).status_code == 200
         for writer in list(provider._connections):
             provider._loop.call_soon_threadsafe(writer.close)
+        eventually(lambda: not provider._connections)
     assert set(kept(3).values_list("outcome", flat=True)) == {"ok"}
+    assert provider.accepted == 3
+
+
+def test_a_kept_connection_that_ends_without_an_answer_is_told_and_nothing_is_sent_twice(
+    client: httpx.Client, provider: Provider
+) -> None:
+    client.post("/v1/chat/completions", json=ASKED)
+
+    async def reads_and_breaks_off(exchange: Exchange) -> None:
+        exchange.writer.transport.abort()
+
+    provider.behaves(reads_and_breaks_off)
+    answer = client.post("/v1/chat/completions", json=ASKED)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "provider_dropped")
+    assert len(provider.exchanges) == 2
+    last = kept(2).last()
+    assert last is not None and last.input_tokens > 0, "the provider had the prompt and may bill it"
+
+
+async def keeps_silent(exchange: Exchange) -> None:
+    await asyncio.sleep(30)
+
+
+async def breaks_off(exchange: Exchange) -> None:
+    exchange.writer.transport.abort()
+
+
+def hurry(**timeouts: float) -> None:
+    """Shorten what the served gateway waits for."""
+    from gateway import runtime
+
+    for held in runtime._runtimes.values():
+        held.upstream.timeouts = held.upstream.timeouts._replace(**timeouts)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "is_charged"),
+    [
+        (keeps_silent, 504, True),
+        (breaks_off, 502, True),
+        (answers(200, b"<html>"), 502, True),
+        (answers(503, b"{}"), 503, False),
+        (answers(400, b"{}"), 400, False),
+    ],
+)
+def test_a_prompt_that_the_provider_had_is_charged_and_one_it_refused_is_not(
+    client: httpx.Client, provider: Provider, behaviour: Behaviour, status: int, is_charged: bool
+) -> None:
+    hurry(first_byte_s=0.3)
+    provider.behaves(behaviour)
+    assert client.post("/v1/chat/completions", json=ASKED).status_code == status
+    call = kept().get()
+    assert (call.outcome, call.input_tokens > 0, bool(call.cost)) == ("failed", is_charged, is_charged)
+
+
+def test_what_a_first_deployment_may_bill_has_a_row_of_its_own(
+    client: httpx.Client, provider: Provider, route: Route
+) -> None:
+    second_target(route, provider, first_url=provider.url)
+    eventually(lambda: _deployments(route) == 2)
+    hurry(first_byte_s=0.3)
+    provider.behaves(keeps_silent, model="echo-model")
+    answer = client.post("/v1/chat/completions", json=ASKED, headers={"x-request-id": "mine"})
+    assert answer.headers["x-atrium-deployment"] == "other/other-name"
+    rows = {call.provider: call for call in kept(2)}
+    lost, served = rows["echo"], rows["other"]
+    assert (lost.outcome, lost.error_code, lost.usage_source) == ("failed", "provider_timeout", "counted")
+    assert lost.input_tokens > 0 and lost.output_tokens == 0 and lost.cost
+    assert (served.outcome, served.input_tokens, served.usage_source) == ("ok", 11, "provider")
+    assert lost.request_id == served.request_id == "mine"
+    assert answer.headers["x-atrium-call-id"] == str(served.id)
+
+
+def _deployments(route: Route) -> int:
+    from gateway import runtime
+
+    held = runtime.current_snapshot()
+    return len(held.routes[route.slug].targets) if held else 0
 
 
 def test_what_comes_after_an_answer_is_nobodys(client: httpx.Client, provider: Provider) -> None:
