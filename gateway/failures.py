@@ -43,6 +43,14 @@ class ProviderSilent(ProviderFailure):
     status = 504
 
 
+class CallTooLong(ProviderFailure):
+    """The call has had all its time, so nobody else is asked either."""
+
+    code = "call_too_long"
+    status = 504
+    may_try_elsewhere = False
+
+
 class ProviderMalformed(ProviderFailure):
     """What came is not what the protocol says."""
 

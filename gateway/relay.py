@@ -16,6 +16,7 @@ from django.conf import settings
 
 from gateway import failures
 from gateway.metering import Meter
+from gateway.patience import Patience, whole
 from gateway.routing import address_of, targets_in_order
 from gateway.snapshot import Target
 from gateway.sse import EventParser, EventTooLarge, ServerSentEvent
@@ -26,6 +27,7 @@ LARGEST_ERROR = 256 * 1024
 LARGEST_ANSWER = 64 * 1024 * 1024
 DONE = b"[DONE]"
 RETRY_LOCAL_EVERY_S = 0.25
+REST_S = 0.05
 
 
 class Event(NamedTuple):
@@ -38,10 +40,11 @@ class Event(NamedTuple):
 async def relay(upstream: Upstream, meter: Meter, stop: Stop) -> AsyncGenerator[Event]:
     """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable` and `Stopped`."""
     targets = targets_in_order(meter.admitted.route)
+    patience = Patience(upstream.timeouts)
     for target in targets:
         has_begun = False
         try:
-            async with aclosing(_from(target, upstream, meter, stop)) as events:
+            async with aclosing(_from(target, upstream, meter, patience, stop)) as events:
                 async for event in events:
                     has_begun = True
                     yield event
@@ -52,31 +55,43 @@ async def relay(upstream: Upstream, meter: Meter, stop: Stop) -> AsyncGenerator[
             meter.goes_elsewhere(failure)
 
 
-async def _from(target: Target, upstream: Upstream, meter: Meter, stop: Stop) -> AsyncGenerator[Event]:
+async def _from(
+    target: Target, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
+) -> AsyncGenerator[Event]:
     """The answer of one deployment."""
-    exchange, url = await _open(target, upstream, meter, stop)
+    exchange, url = await _open(target, upstream, meter, patience, stop)
+    patience.has_begun()
     try:
         if meter.admitted.body.get("stream"):
-            async for event in _streamed(target, exchange, upstream, meter, stop):
+            async for event in _streamed(target, exchange, meter, patience, stop):
                 yield event
         else:
-            body = await exchange.whole(LARGEST_ANSWER, upstream.timeouts.idle_s, stop)
+            body = await whole(exchange, LARGEST_ANSWER, patience, stop)
             answer = _checked(target, body)
             meter.saw(answer)
             yield Event(body, answer)
     except Dropped as error:
         raise failures.ProviderDropped(f"{target.provider_name} broke off in the middle of its answer.") from error
     except TooSlow as error:
-        raise failures.ProviderSilent(
-            f"{target.provider_name} has sent nothing for {upstream.timeouts.idle_s:g} seconds."
-        ) from error
+        raise _too_slow(target, patience, f"has sent nothing of an answer for {upstream.timeouts.idle_s:g}") from error
     except (TooLarge, EventTooLarge) as error:
         raise failures.ProviderMalformed(f"{target.provider_name} sent more than an answer can be.") from error
     finally:
         upstream.done(exchange, url)
 
 
-async def _open(target: Target, upstream: Upstream, meter: Meter, stop: Stop) -> tuple[Exchange, str]:
+def _too_slow(target: Target, patience: Patience, said: str) -> failures.ProviderFailure:
+    if patience.is_over:
+        return failures.CallTooLong(
+            f"{target.provider_name} has not come to the end of its answer within {patience.total_s:g} seconds, "
+            "which is the longest that a call may take."
+        )
+    return failures.ProviderSilent(f"{target.provider_name} {said} seconds.")
+
+
+async def _open(
+    target: Target, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
+) -> tuple[Exchange, str]:
     """Send the request and return with a head that says 200."""
     body = _request(target, meter.admitted.body)
     headers = {"content-type": "application/json", "accept": "text/event-stream, application/json",
@@ -88,7 +103,7 @@ async def _open(target: Target, upstream: Upstream, meter: Meter, stop: Stop) ->
     while True:
         meter.sends_to(target)
         try:
-            return await _attempt(target, upstream, meter, headers, body, stop)
+            return await _attempt(target, upstream, meter, headers, body, patience, stop)
         except failures.ProviderFailure as failure:
             # The local model server is being restarted, or still loads: it will be there in a moment.
             may_wait = isinstance(failure, failures.ProviderUnreachable) or failure.status == 503
@@ -98,13 +113,20 @@ async def _open(target: Target, upstream: Upstream, meter: Meter, stop: Stop) ->
 
 
 async def _attempt(
-    target: Target, upstream: Upstream, meter: Meter, headers: dict[str, str], body: bytes, stop: Stop
+    target: Target,
+    upstream: Upstream,
+    meter: Meter,
+    headers: dict[str, str],
+    body: bytes,
+    patience: Patience,
+    stop: Stop,
 ) -> tuple[Exchange, str]:
     url = address_of(target)
     try:
         if not url:
             raise ConnectFailed("it has not started yet")
-        exchange = await upstream.post(url, headers, body, stop)
+        patience.was_sent()
+        exchange = await upstream.post(url, headers, body, patience.left_s(), stop)
     except ConnectFailed as error:
         meter.was_refused()
         raise failures.ProviderUnreachable(
@@ -113,16 +135,15 @@ async def _attempt(
     except Dropped as error:
         raise failures.ProviderDropped(f"{target.provider_name} broke off before it answered.") from error
     except TooSlow as error:
-        raise failures.ProviderSilent(
-            f"{target.provider_name} has not answered within {upstream.timeouts.first_byte_s:g} seconds."
-        ) from error
+        raise _too_slow(target, patience, f"has not answered within {upstream.timeouts.first_byte_s:g}") from error
     except TooLarge as error:
         raise failures.ProviderMalformed(f"{target.provider_name} sent more than an answer can be.") from error
     if exchange.status == 200:
         return exchange, url
     meter.was_refused()
     try:
-        said = await exchange.whole(LARGEST_ERROR, upstream.timeouts.idle_s, stop)
+        patience.counts()
+        said = await whole(exchange, LARGEST_ERROR, patience, stop, each_piece_counts=False)
     except (Dropped, TooSlow, TooLarge):
         said = b""
     finally:
@@ -139,15 +160,16 @@ def _request(target: Target, body: dict[str, Any]) -> bytes:
 
 
 async def _streamed(
-    target: Target, exchange: Exchange, upstream: Upstream, meter: Meter, stop: Stop
+    target: Target, exchange: Exchange, meter: Meter, patience: Patience, stop: Stop
 ) -> AsyncGenerator[Event]:
     if "text/event-stream" not in exchange.headers.get("content-type", ""):
-        _checked(target, await exchange.whole(LARGEST_ANSWER, upstream.timeouts.idle_s, stop))
+        _checked(target, await whole(exchange, LARGEST_ANSWER, patience, stop))
         raise failures.ProviderMalformed(f"{target.provider_name} answered all at once where a stream was asked for.")
     wants_usage = bool((meter.admitted.body.get("stream_options") or {}).get("include_usage"))
     parser = EventParser()
-    while piece := await exchange.read(upstream.timeouts.idle_s, stop):
-        for event in parser.feed(piece):
+    while piece := await exchange.read(patience.left_s(), stop):
+        events = parser.feed(piece)
+        for event in events:
             if event.data == DONE:
                 await _rest(exchange, stop)
                 return
@@ -155,14 +177,17 @@ async def _streamed(
             meter.saw(chunk)
             if wants_usage or chunk.get("choices") or "usage" not in chunk:
                 yield Event(event.data, chunk)
+        if events:
+            patience.counts()
     if not meter.finish_reason:  # some end without [DONE]; without a reason to finish it was cut off
         raise failures.ProviderDropped(f"{target.provider_name} ended in the middle of its answer.")
 
 
 async def _rest(exchange: Exchange, stop: Stop) -> None:
-    """Read the end of the body after [DONE], so that the connection can be kept; nothing is waited for long."""
+    """Read the end of the body after [DONE], so that the connection can be kept; it has a moment, whatever it sends."""
+    until = time.monotonic() + REST_S
     try:
-        while await exchange.read(0.05, stop):
+        while (left_s := until - time.monotonic()) > 0 and await exchange.read(left_s, stop):
             pass
     except (Dropped, TooSlow):
         return

@@ -54,11 +54,12 @@ class Origin(NamedTuple):
 
 
 class Timeouts(NamedTuple):
-    """Seconds to connect, until the head of the answer, and between two pieces of its body."""
+    """Seconds to connect, until an answer begins, between two pieces of it (events, in a stream), and for all of it."""
 
     connect_s: float = 5.0
     first_byte_s: float = 120.0
     idle_s: float = 60.0
+    total_s: float = 1800.0
 
 
 @lru_cache(maxsize=1024)
@@ -193,16 +194,6 @@ class Exchange(asyncio.Protocol):
             self._transport.resume_reading()
         return piece
 
-    async def whole(self, largest: int, timeout_s: float, stop: Stop) -> bytes:
-        """The whole body. Raises `TooLarge`."""
-        pieces, size = [], 0
-        while piece := await self.read(timeout_s, stop):
-            pieces.append(piece)
-            size += len(piece)
-            if size > largest:
-                raise TooLarge(f"the answer is larger than {largest} bytes")
-        return b"".join(pieces)
-
     def rest(self) -> None:
         """Wait for the next request; anything that comes before it breaks the connection."""
         self._parser, self.idle_since = None, time.monotonic()
@@ -213,20 +204,23 @@ class Exchange(asyncio.Protocol):
             self._transport.abort()
 
     async def _until(self, happened: Callable[[], bool], timeout_s: float, stop: Stop) -> None:
+        """Wait `timeout_s` at most, however much else comes meanwhile."""
         stop.check()
-        while not happened():
-            if self._error is not None:
-                raise self._error
-            self._waiter = self._loop.create_future()
-            timer = self._loop.call_later(timeout_s, self._fail, TooSlow(f"nothing came for {timeout_s:g} s"))
-            stop.wake_by(self._notify)
-            try:
+        if happened():
+            return
+        timer = self._loop.call_later(timeout_s, self._fail, TooSlow(f"nothing came for {timeout_s:g} s"))
+        stop.wake_by(self._notify)
+        try:
+            while not happened():
+                if self._error is not None:
+                    raise self._error
+                self._waiter = self._loop.create_future()
                 await self._waiter
-            finally:
-                timer.cancel()
-                self._waiter = None
-                stop.wake_by(None)
-            stop.check()
+                stop.check()
+        finally:
+            timer.cancel()
+            self._waiter = None
+            stop.wake_by(None)
 
     def _notify(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -246,7 +240,7 @@ class Upstream:
         self.timeouts = timeouts
         self._idle: dict[Origin, deque[Exchange]] = defaultdict(deque)
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, stop: Stop) -> Exchange:
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float, stop: Stop) -> Exchange:
         """Send a POST and return when the head of the answer is here. The exchange must be given back by `done`.
 
         Raises `ConnectFailed`, `Dropped`, `TooSlow`, `TooLarge` and `Stopped`. Nothing is ever sent a second time: once
@@ -257,7 +251,7 @@ class Upstream:
         head = f"POST {path} HTTP/1.1\r\nhost: {host}\r\n{fields}content-length: {len(body)}\r\n\r\n".encode("latin-1")
         exchange = self._kept(origin) or await self._connect(origin, stop)
         try:
-            await exchange.request([head, body], self.timeouts.first_byte_s, stop)
+            await exchange.request([head, body], timeout_s, stop)
         except BaseException:
             exchange.abort()
             raise

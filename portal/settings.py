@@ -305,10 +305,11 @@ JOURNAL_FOLDER = DATA_FOLDER / "journal"
 # The local model server writes its address down each time it starts; one given by the environment stays as it is.
 LOCAL_MODEL_URL_FILE = None if env.str("ATRIUM_LOCAL_MODEL_URL", "") else DATA_FOLDER / "models.url"
 LOCAL_MODEL_PATIENCE_S = env.float("LOCAL_MODEL_PATIENCE_S", 15.0)  # how long a call waits while it is being restarted
-GATEWAY_TIMEOUTS_S = (  # to connect, until a provider's answer begins, between two pieces of it
+GATEWAY_TIMEOUTS_S = (  # to connect, until a provider's answer begins, between two pieces of it, for all of a call
     env.float("GATEWAY_CONNECT_TIMEOUT_S", 5.0),
     env.float("GATEWAY_FIRST_BYTE_TIMEOUT_S", 120.0),
     env.float("GATEWAY_IDLE_TIMEOUT_S", 60.0),
+    env.float("GATEWAY_TOTAL_TIMEOUT_S", 1800.0),
 )
 GATEWAY_LARGEST_BODY = env.int("GATEWAY_LARGEST_BODY", 20 * 1024 * 1024)
 GATEWAY_BODY_TIMEOUT_S = env.float("GATEWAY_BODY_TIMEOUT_S", 60.0)

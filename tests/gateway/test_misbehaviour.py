@@ -159,6 +159,108 @@ def test_a_provider_that_never_ends_is_given_up(client: httpx.Client, provider: 
     kept(2)
 
 
+def drips(piece: bytes, *, kind: str = "text/event-stream", first: bytes = b"", status: int = 200) -> Behaviour:
+    """`piece` again and again, for ever."""
+
+    async def behaviour(exchange: Exchange) -> None:
+        await exchange.head(status, kind)
+        if first:
+            await exchange.piece(first)
+        while True:
+            await exchange.piece(piece)
+            await asyncio.sleep(0.05)
+
+    return behaviour
+
+
+WELL = b"data: " + json.dumps(chunk("Well")).encode() + b"\n\n"
+
+
+@pytest.mark.parametrize("piece", [b": still here\n\n", b"x"])
+def test_a_stream_in_which_no_event_comes_any_more_is_given_up(
+    client: httpx.Client, provider: Provider, piece: bytes
+) -> None:
+    hurry(idle_s=0.4, first_byte_s=0.4)
+    provider.behaves(drips(piece, first=WELL))
+    text, error = failed_stream(client)
+    assert (text, error["code"]) == ("Well", "provider_timeout")
+    assert provider.exchanges[0].was_broken_off.wait(2)
+    provider.behaves(drips(piece))
+    answer = client.post("/v1/chat/completions", json=ASKED | {"stream": True})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "provider_timeout")
+    assert set(kept(2).values_list("outcome", flat=True)) == {"failed"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "behaviour", "status"),
+    [
+        ({"stream": True}, drips(WELL), 200),
+        ({}, drips(b" ", kind="application/json"), 504),
+        ({"stream": True}, drips(b" ", kind="application/json"), 504),
+    ],
+)
+def test_a_call_has_an_end_whatever_the_provider_goes_on_sending(
+    client: httpx.Client, provider: Provider, route: Route, asked: dict[str, Any], behaviour: Behaviour, status: int
+) -> None:
+    second_target(route, provider, first_url=provider.url)
+    eventually(lambda: _deployments(route) == 2)
+    hurry(total_s=0.6)
+    provider.behaves(behaviour)
+    answer = client.post("/v1/chat/completions", json=ASKED | asked)
+    assert answer.status_code == status
+    error = json.loads(answer.text.strip().split("\n\n")[-1].removeprefix("data: "))["error"]
+    assert error["code"] == "call_too_long" and "within 0.6 seconds" in error["message"]
+    assert len(provider.exchanges) == 1 and provider.exchanges[0].was_broken_off.wait(2)
+    call = kept().get()
+    assert (call.outcome, call.status, call.error_code) == ("failed", status, "call_too_long")
+    assert call.input_tokens > 0
+
+
+def test_an_error_that_never_ends_is_told_without_its_text(client: httpx.Client, provider: Provider) -> None:
+    hurry(idle_s=0.3)
+    provider.behaves(drips(b" ", kind="application/json", status=500))
+    answer = client.post("/v1/chat/completions", json=ASKED)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "provider_failed")
+
+
+def test_a_head_that_never_ends_is_given_up(client: httpx.Client, provider: Provider) -> None:
+    async def one_header_after_the_other(exchange: Exchange) -> None:
+        exchange.writer.write(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            exchange.writer.write(b"x: y\r\n")
+            await exchange.writer.drain()
+            await asyncio.sleep(0.05)
+
+    hurry(first_byte_s=0.4)
+    provider.behaves(one_header_after_the_other)
+    answer = client.post("/v1/chat/completions", json=ASKED)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "provider_timeout")
+
+
+def test_what_a_provider_sends_after_done_is_not_waited_for(client: httpx.Client, provider: Provider) -> None:
+    provider.behaves(drips(b": more\n\n", first=WELL + b"data: [DONE]\n\n"))
+    began = time.monotonic()
+    answer = client.post("/v1/chat/completions", json=ASKED | {"stream": True})
+    assert answer.text.endswith("data: [DONE]\n\n") and time.monotonic() - began < 3
+    assert provider.exchanges[0].was_broken_off.wait(2)
+    assert kept().get().outcome == "ok"
+
+
+def test_a_slow_stream_is_not_given_up_as_long_as_events_come(client: httpx.Client, provider: Provider) -> None:
+    async def takes_its_time(exchange: Exchange) -> None:
+        await exchange.head(kind="text/event-stream")
+        for word in WORDS:
+            await asyncio.sleep(0.25)
+            await exchange.event(chunk(word))
+        await exchange.event(b"[DONE]")
+        await exchange.end()
+
+    hurry(idle_s=0.6, first_byte_s=0.6)
+    provider.behaves(takes_its_time)
+    answer = client.post("/v1/chat/completions", json=ASKED | {"stream": True})
+    assert answer.text.endswith("data: [DONE]\n\n") and kept().get().outcome == "ok"
+
+
 def test_a_huge_event_is_refused(client: httpx.Client, provider: Provider) -> None:
     async def endless_line(exchange: Exchange) -> None:
         await exchange.head(kind="text/event-stream")
