@@ -21,6 +21,8 @@ logger = structlog.get_logger(__name__)
 
 LOST = "The model stopped in the middle of its answer. What had arrived is kept; regenerate to try again."
 DEFECT = "Something went wrong on our side. What had arrived is kept; regenerate to try again."
+TOO_LONG = "The answer grew beyond what the playground keeps and was stopped. The first {:,} characters are kept."
+LONGEST_ANSWER = 1024 * 1024  # characters of text and reasoning: all of it is saved each second
 
 
 class Writing:
@@ -76,10 +78,17 @@ class Writing:
             async for chunk in call:
                 if self._take(chunk):
                     changed()
+                if self._room <= 0:
+                    self._end(Answer.State.FAILED, "answer_too_long", TOO_LONG.format(LONGEST_ANSWER))
+                    break
         finally:
             await call.aclose()
             self.summary = call.summary
         self._conclude(call.summary)
+
+    @property
+    def _room(self) -> int:
+        return LONGEST_ANSWER - len(self.text) - len(self.reasoning)
 
     def _take(self, chunk: dict[str, Any]) -> bool:
         """Keep what the chunk adds to the answer; whether it added anything."""
@@ -88,11 +97,11 @@ class Writing:
             delta = choice.get("delta") or {}
             thought = delta.get("reasoning_content") or delta.get("reasoning")
             if isinstance(thought, str) and thought:
-                self.reasoning += thought.replace("\x00", "")
+                self.reasoning += thought[: self._room].replace("\x00", "")
                 added = True
             content = delta.get("content") or delta.get("refusal")
             if isinstance(content, str) and content:
-                self.growing.text += content.replace("\x00", "").replace("\r", "")
+                self.growing.text += content[: self._room].replace("\x00", "").replace("\r", "")
                 added = True
         if added and self.first_token_ms is None:
             self.first_token_ms = round((monotonic() - self.started) * 1000)

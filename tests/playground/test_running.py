@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import AsyncClient
 from django.utils import timezone
 
+from playground import answering
 from playground.models import Answer, Session, Turn
 from tests.playground.conftest import HTMX, Answered, Stage, Tab, form
 from usage.models import Call
@@ -65,6 +66,20 @@ def test_four_columns_answer_at_the_same_time(stage: Stage) -> None:
     assert Answer.objects.filter(state="done").count() == 4
     for letter in "wxyz":
         assert f"{letter} b c d e f g h i j" in answered.html
+
+
+def test_an_answer_that_never_ends_is_stopped_and_says_why(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "LONGEST_ANSWER", 40)
+    stage.upstream.pause_s = 0.01
+    stage.grant("endless-talk", "says-hello")
+    answered = stage.run(stage.cast.dev, form("endless-talk", "says-hello"))
+    long, short = Answer.objects.order_by("column")
+    assert (long.state, long.error_code, len(long.text)) == ("failed", "answer_too_long", 40)
+    assert "grew beyond what the playground keeps" in answered.html
+    assert (short.state, short.text) == ("done", "hello")
+    stopped, whole = ledger(2)
+    assert (stopped.outcome, whole.outcome) == ("cancelled", "ok") and stopped.output_tokens > 0
+    assert long.call_id == stopped.pk
 
 
 def test_a_refused_column_says_why_with_its_way_out_and_leaves_the_other_alone(stage: Stage) -> None:
