@@ -15,7 +15,7 @@ from itertools import batched
 from pathlib import Path
 
 import orjson
-from django.db import DataError, IntegrityError
+from django.db import DatabaseError, DataError, IntegrityError
 
 from gateway.journal import Journal, Position, Row, clear, lines, segments
 from usage.ledger import write_rows
@@ -95,7 +95,12 @@ def adopt_orphans(root: Path) -> int:
     found = 0
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
         if (folder / "lock").is_file() and (not folder.name.startswith(".") or _is_old(folder)):
-            found += _adopt(folder, root)
+            try:
+                found += _adopt(folder, root)
+            except (DatabaseError, OSError):
+                raise
+            except Exception:  # one that cannot be understood must not keep the others waiting
+                log.exception("The journal %s cannot be taken over; it stays where it is.", folder)
     return found
 
 

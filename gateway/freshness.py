@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 
+from gateway import telemetry
 from gateway.loading import connect, load
 from gateway.snapshot import Snapshot
 from tenants.changes import CHANNEL
@@ -31,7 +32,8 @@ class SnapshotKeeper:
 
     def __init__(self) -> None:
         self.snapshot: Snapshot | None = None
-        self.unreachable_since: dt.datetime | None = None
+        self.stale_since: dt.datetime | None = None  # when a refresh first failed; None while the snapshot is fresh
+        self.trouble = ""  # the kind of failure, for those who keep it running
         self._tried = asyncio.Event()  # the first load has succeeded or failed
         self._reloaded = 0.0
 
@@ -52,13 +54,22 @@ class SnapshotKeeper:
                     back_off_s = FIRST_BACK_OFF_S
                     while True:
                         await self._refresh(connection, await self._changes(connection))
-            except (psycopg.Error, OSError, TimeoutError) as error:
-                if self.unreachable_since is None:
-                    self.unreachable_since = dt.datetime.now(dt.UTC)
-                    log.warning("The database is unreachable, serving from the last snapshot: %s", error)
-                self._tried.set()
+            except Exception as error:  # whatever it is: a snapshot that is never refreshed keeps revoked keys alive
+                self._failed(error)
             await asyncio.sleep(back_off_s)
             back_off_s = min(back_off_s * 2, LONGEST_BACK_OFF_S)
+
+    def _failed(self, error: Exception) -> None:
+        kind = type(error).__name__
+        if isinstance(error, (psycopg.Error, OSError, TimeoutError)):
+            if self.stale_since is None:
+                log.warning("The database is unreachable, serving from the last snapshot: %s", error)
+        elif kind != self.trouble:  # once, not with each attempt
+            log.error("The snapshot cannot be read, serving from the last one.", exc_info=error)
+        self.stale_since = self.stale_since or dt.datetime.now(dt.UTC)
+        self.trouble = kind
+        telemetry.is_stale(True)
+        self._tried.set()
 
     async def _changes(self, connection: psycopg.AsyncConnection[Any]) -> set[str]:
         """The kinds of what changed; empty when it is time to reload everything."""
@@ -81,7 +92,8 @@ class SnapshotKeeper:
             self.snapshot = await load(connection, self.snapshot, kinds)
         if not kinds:
             self._reloaded = time.monotonic()
-        if self.unreachable_since is not None:
-            log.warning("The database is back; the snapshot is fresh.")
-        self.unreachable_since = None
+        if self.stale_since is not None:
+            log.warning("The snapshot is fresh again.")
+        self.stale_since, self.trouble = None, ""
+        telemetry.is_stale(False)
         self._tried.set()

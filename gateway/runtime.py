@@ -122,9 +122,11 @@ class Runtime:
                 try:
                     await self._in_thread(self._deliver, is_time_to_adopt, is_time_for_keys)
                     back_off_s = 0.0
-                except (DatabaseError, OSError) as error:
+                except Exception as error:  # whatever it is: the next round may succeed, and the calls are on disk
                     back_off_s = min(max(back_off_s * 2, 0.2), LONGEST_BACK_OFF_S)
-                    log.warning("Calls wait in the journal, the ledger cannot be written: %s", error)
+                    is_outage = isinstance(error, (DatabaseError, OSError))
+                    told = None if is_outage else error  # what nobody expects comes with its traceback
+                    log.warning("Calls wait in the journal, the ledger cannot be written: %s", error, exc_info=told)
                 telemetry.lag(self.lag())
                 if not back_off_s:
                     try:
@@ -139,7 +141,7 @@ class Runtime:
                 await self._in_thread(self._deliver, False, True)
                 if not self.journal.remove(self.drain.delivered):
                     log.warning("Calls stay in the journal for the next process.")
-            except (DatabaseError, OSError) as error:
+            except Exception as error:
                 log.warning("Calls stay in the journal for the next process: %s", error)
             finally:
                 self.journal.release()
@@ -205,11 +207,13 @@ def facts() -> dict[str, Any]:
     now = dt.datetime.now(dt.UTC)
     running = [runtime for loop, runtime in list(_runtimes.items()) if loop.is_running()]
     snapshot = current_snapshot()
-    gone = [runtime.keeper.unreachable_since for runtime in running if runtime.keeper.unreachable_since is not None]
+    stale = [(runtime.keeper.stale_since, runtime.keeper.trouble) for runtime in running if runtime.keeper.stale_since]
+    since, trouble = min(stale, default=(None, ""))
     return {
         "snapshot_version": snapshot.version if snapshot else None,
         "snapshot_age_s": round((now - snapshot.loaded_at).total_seconds(), 1) if snapshot else None,
-        "serving_from_last_snapshot_since": min(gone).isoformat() if gone else None,
+        "serving_from_last_snapshot_since": since.isoformat() if since else None,
+        "snapshot_trouble": trouble,
         "calls_running": sum(len(runtime.running) for runtime in running),
         "calls_waiting_for_the_ledger": sum(runtime.lag() for runtime in running),
     }

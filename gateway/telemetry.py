@@ -17,6 +17,7 @@ _first = Histogram(
 )
 _running = Gauge("atrium_calls_running", "Calls under way", ["origin"], registry=registry)
 _lag = Gauge("atrium_journal_lag_calls", "Calls that ended and are not in the ledger yet", registry=registry)
+_stale = Gauge("atrium_snapshot_stale", "1 while keys, grants and prices cannot be read anew", registry=registry)
 _refused = Counter("atrium_refusals", "Requests refused before any provider was called", ["code"], registry=registry)
 
 
@@ -42,6 +43,10 @@ def refused(code: str) -> None:
 
 def lag(calls: int) -> None:
     _lag.set(calls)
+
+
+def is_stale(stale: bool) -> None:
+    _stale.set(stale)
 
 
 def exposition() -> bytes:

@@ -273,6 +273,16 @@ def test_what_a_process_left_that_was_killed_while_it_began_a_segment_is_cleared
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_journal_that_cannot_be_understood_keeps_no_other_waiting(cast: Cast, tmp_path: Path) -> None:
+    strange, good = Journal(tmp_path), Journal(tmp_path)
+    segments(strange.folder)[0].write_bytes(b'{"open": 7}\n')
+    keep_busy(good, cast, 2)
+    for journal in (strange, good):
+        journal.release()
+    assert adopt_orphans(tmp_path) == 2
+    assert list(tmp_path.iterdir()) == [strange.folder], "it is left for a person to look at"
+
+
 def test_a_long_journal_of_a_dead_process_is_taken_over_in_little_memory(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     rows = 30_000

@@ -16,7 +16,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from catalog.models import Provider as ProviderRow
-from gateway import freshness
+from gateway import delivery, freshness
 from tenants.changes import announce
 from tenants.models import ApiKey
 from tests.cast import Cast
@@ -130,6 +130,83 @@ def test_the_snapshot_is_followed_again_after_the_database_was_away(
 
     revoke(key=ApiKey.objects.get(), by=team.olivia)
     eventually(lambda: client.get("/v1/models").status_code == 401, within_s=2)
+
+
+class Unreadable:
+    """What the gateway reads cannot be understood, which is no error of a database; `mend` ends it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(freshness, "LONGEST_BACK_OFF_S", 0.3)
+        self._patch, self._load = monkeypatch, freshness.load
+
+    def begin(self) -> None:
+        async def load(*_: Any) -> None:
+            raise LookupError("unknown encoding")
+
+        self._patch.setattr(freshness, "load", load)
+
+    def mend(self) -> None:
+        self._patch.setattr(freshness, "load", self._load)
+
+
+@pytest.fixture
+def unreadable(monkeypatch: pytest.MonkeyPatch) -> Unreadable:
+    return Unreadable(monkeypatch)
+
+
+@pytest.fixture
+def unreadable_at_first(unreadable: Unreadable) -> Unreadable:
+    unreadable.begin()
+    return unreadable
+
+
+def test_a_snapshot_that_cannot_be_read_is_told_and_read_again(
+    client: httpx.Client, front: Served, team: Cast, unreadable: Unreadable
+) -> None:
+    eventually(lambda: client.get("/v1/models").status_code == 200)
+    unreadable.begin()
+    announce("key")
+    facts = eventually(lambda: (f := facts_of(front))["serving_from_last_snapshot_since"] and f)
+    assert facts["snapshot_trouble"] == "LookupError"
+    assert "atrium_snapshot_stale 1.0" in client.get("/metrics").text
+    assert client.post("/v1/chat/completions", json=ASKED).status_code == 200, "served from the last snapshot"
+    from tenants.keys import revoke
+
+    revoke(key=ApiKey.objects.get(), by=team.olivia)
+    unreadable.mend()
+    eventually(lambda: client.get("/v1/models").status_code == 401)
+    facts = facts_of(front)
+    assert (facts["serving_from_last_snapshot_since"], facts["snapshot_trouble"]) == (None, "")
+    assert "atrium_snapshot_stale 0.0" in client.get("/metrics").text
+
+
+def test_a_gateway_whose_first_reading_fails_says_so_and_starts_later(
+    unreadable_at_first: Unreadable, client: httpx.Client
+) -> None:
+    answer = client.get("/v1/models")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "gateway_starting")
+    unreadable_at_first.mend()
+    eventually(lambda: client.get("/v1/models").status_code == 200)
+
+
+def test_calls_are_delivered_after_a_failure_that_nobody_expects(
+    client: httpx.Client, front: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eventually(lambda: client.get("/v1/models").status_code == 200)
+
+    def broken(*_: Any) -> None:
+        raise LookupError("unknown encoding")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(delivery, "write_rows", broken)
+        assert client.post("/v1/chat/completions", json=ASKED).status_code == 200
+        time.sleep(0.5)
+        assert facts_of(front)["calls_waiting_for_the_ledger"] == 1
+    kept(within_s=5)
+
+
+def facts_of(front: Served) -> dict[str, Any]:
+    return dict(httpx.get(f"{front.url}/readyz").json()["gateway"])
 
 
 def test_a_missed_notification_is_found(
