@@ -9,6 +9,7 @@ import asyncio
 import datetime as dt
 import hmac
 import logging
+import time
 from contextlib import aclosing
 from ipaddress import ip_address
 from urllib.parse import unquote
@@ -113,8 +114,11 @@ def _require(exchange: Exchange, method: str) -> None:
 
 
 async def _caller(exchange: Exchange) -> Caller:
+    """Who calls. A key that lets its bearer in was used, whatever becomes of the request."""
     held = await runtime()
-    return authenticate(held.snapshot(), exchange.header(b"authorization"), dt.datetime.now(dt.UTC))
+    caller = authenticate(held.snapshot(), exchange.header(b"authorization"), dt.datetime.now(dt.UTC))
+    held.last_used[caller.key_prefix] = time.time()
+    return caller
 
 
 async def _routes(exchange: Exchange) -> list[Route]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -94,6 +93,4 @@ def begin(runtime: Runtime, caller: Caller, body: Any, request_id: str) -> Call:
     """Admit a call against the snapshot in force. Raises the refusals of `gateway.admission`."""
     snapshot = runtime.snapshot()
     admitted = admit(snapshot, caller, body, request_id, dt.datetime.now(dt.UTC))
-    if caller.key_prefix:
-        runtime.last_used[caller.key_prefix] = time.time()
     return Call(runtime, admitted)

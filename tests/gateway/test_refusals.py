@@ -227,6 +227,17 @@ def test_the_actor_of_a_key_may_be_a_job(client: httpx.Client, team: Cast) -> No
     eventually(lambda: client.get("/v1/models").status_code == 200, within_s=1)
 
 
-def test_when_a_key_was_last_used_is_written_down(client: httpx.Client, team: Cast) -> None:
-    client.post("/v1/chat/completions", json=ASKED)
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/v1/chat/completions", ASKED, 200),
+        ("GET", "/v1/models", None, 200),
+        ("POST", "/v1/chat/completions", ASKED | {"model": "nothing"}, 404),
+        ("POST", "/v1/chat/completions", [], 400),
+    ],
+)
+def test_when_a_key_was_last_used_is_written_down(
+    client: httpx.Client, method: str, path: str, body: Any, status: int
+) -> None:
+    assert client.request(method, path, json=body).status_code == status
     eventually(lambda: ApiKey.objects.get().last_used_at, within_s=8)
