@@ -20,6 +20,11 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Headers = Sequence[tuple[bytes, bytes]]
 
+# What every answer carries: nothing here is a page, so nothing in it may be run, loaded or framed.
+_ALWAYS = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
 
 
@@ -92,7 +97,7 @@ class Exchange:
     ) -> None:
         """Send the head of the answer."""
         self.has_begun = True
-        fields = [(b"content-type", content_type), (b"x-request-id", self.request_id.encode()), *headers]
+        fields = [(b"content-type", content_type), (b"x-request-id", self.request_id.encode()), *_ALWAYS, *headers]
         if length is not None:
             fields.append((b"content-length", str(length).encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": fields})

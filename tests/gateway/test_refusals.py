@@ -241,3 +241,24 @@ def test_when_a_key_was_last_used_is_written_down(
 ) -> None:
     assert client.request(method, path, json=body).status_code == status
     eventually(lambda: ApiKey.objects.get().last_used_at, within_s=8)
+
+
+def test_every_answer_carries_a_strict_policy(client: httpx.Client, front: Served, settings: Settings) -> None:
+    streamed = client.post("/v1/chat/completions", json=ASKED | {"stream": True})
+    answers = [
+        streamed,
+        client.post("/v1/chat/completions", json=ASKED),
+        client.get("/v1/models"),
+        client.get("/v1/nothing"),
+        client.get("/metrics"),
+        httpx.get(f"{front.url}/v1/models"),
+        httpx.get(f"{front.url}/healthz"),
+        httpx.get(f"{front.url}/readyz"),
+        httpx.get(f"{front.url}/nothing-here/"),
+    ]
+    settings.METRICS_TOKEN = "m" * 20
+    answers.append(client.get("/metrics"))
+    for answer in answers:
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"], answer.url
+        assert answer.headers["x-content-type-options"] == "nosniff", answer.url
+    assert streamed.headers["content-security-policy"].startswith("default-src 'none'")
