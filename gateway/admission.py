@@ -74,9 +74,10 @@ class NoDeployment(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A call that may be made: by whom, for what, allowed by which grant."""
+    """A call that may be made: by whom, where, for what, allowed by which grant."""
 
     caller: Caller
+    place: Place
     route: Route
     grant: Grant
     body: dict[str, Any]
@@ -136,7 +137,7 @@ def admit(snapshot: Snapshot, caller: Caller, body: Any, request_id: str, now: d
             field="model",
             way_out=route.model_path,
         )
-    return Admitted(caller, route, grant, body, request_id)
+    return Admitted(caller, place, route, grant, body, request_id)
 
 
 def check_form(body: Any) -> None:

@@ -24,7 +24,7 @@ STALE = {"key": {PEOPLE}, "grant": {PEOPLE}, "route": {CATALOG}, "price": {CATAL
 _KEYS = "SELECT prefix, secret_hash, name, environment_id, expires_at, revoked_at FROM tenants_apikey"
 _PLACES = """
     SELECT e.id, e.project_id, e.tenant_id, t.slug || '/' || p.slug || '/' || e.kind,
-           (t.archived_at IS NOT NULL OR p.archived_at IS NOT NULL)
+           (t.archived_at IS NOT NULL OR p.archived_at IS NOT NULL), t.is_demonstration
       FROM tenants_environment e
       JOIN tenants_project p ON p.id = e.project_id JOIN tenants_tenant t ON t.id = e.tenant_id
 """

@@ -186,6 +186,7 @@ class Meter:
             output_tokens=used[1],
             cached_input_tokens=used[2],
             reasoning_tokens=used[3],
+            is_demonstration=self.admitted.place.is_demonstration,
         )
 
     def _used(self, *, is_rough: bool) -> tuple[tuple[int, int, int, int], str]:

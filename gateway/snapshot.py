@@ -34,6 +34,7 @@ class Place:
     tenant_id: UUID
     path: str
     is_archived: bool
+    is_demonstration: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,12 @@ import httpx
 import openai
 
 from catalog.models import Route
+from tenants.changes import announce
+from tenants.models import Tenant
 from tests.cast import Cast
-from tests.gateway.conftest import HELLO, kept
+from tests.gateway.conftest import HELLO, eventually, kept
 from tests.gateway.provider import WORDS, Provider
-from usage.models import Price
+from usage.models import Call, PlatformRollup, Price, Rollup
 
 
 def test_the_openai_client_gets_an_answer(sdk: openai.OpenAI, team: Cast) -> None:
@@ -96,3 +98,19 @@ def test_calls_one_after_the_other_share_a_connection(client: httpx.Client, prov
     for stream in (False, True, False, True, True):
         client.post("/v1/chat/completions", json={"model": "echo-model", "messages": HELLO, "stream": stream})
     assert (len(provider.exchanges), provider.accepted) == (5, 1)
+
+
+def test_what_a_team_of_the_demonstration_uses_is_marked_so(
+    client: httpx.Client, provider: Provider, team: Cast
+) -> None:
+    asked = {"model": "echo-model", "messages": HELLO}
+    shown = Call.objects.filter(is_demonstration=True)
+    client.post("/v1/chat/completions", json=asked)
+    assert kept().get().is_demonstration is False
+    Tenant.objects.filter(pk=team.acme.pk).update(is_demonstration=True)
+    announce("tenant")
+    eventually(lambda: client.post("/v1/chat/completions", json=asked) and shown.exists())
+    kept(len(provider.exchanges))
+    for rows in (Call, Rollup, PlatformRollup):
+        assert set(rows._default_manager.values_list("is_demonstration", flat=True)) == {False, True}, rows
+    assert Rollup.objects.get(is_demonstration=True).calls == shown.count()
