@@ -161,6 +161,7 @@ class ProviderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
     serializer_class = s.ProviderSerializer
     permission_classes = [IsAuthenticated, ManagersOnly]
     lookup_field = "slug"
+    reaches_outside = ("create", "test", "credential")  # the endpoint is asked
 
     @extend_schema(request=s.ConnectSerializer, responses={201: s.ProviderSerializer})
     def create(self, request: Request) -> Response:

@@ -19,6 +19,7 @@ import httpx
 
 from catalog.egress import AddressNotAllowed, address_of, refuse_peer
 from refusals.errors import Invalid
+from ui.connections import give_back
 
 CONNECT_S, READ_S = 5.0, 10.0
 MOST_BYTES = 5 * 1024 * 1024
@@ -99,6 +100,7 @@ def headers_for(base_url: str, credential: str) -> dict[str, str]:
 
 def list_models(base_url: str, credential: str) -> Answer:
     """What `base_url` serves. Raises one of this module's refusals, never anything that holds the credential."""
+    give_back()  # an endpoint may take seconds to answer
     check_address(base_url, has_credential=bool(credential))
     address = f"{base_url}/models"
     try:

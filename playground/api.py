@@ -20,14 +20,13 @@ from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
 from playground import keeping
-from playground.asking import AskedAlready, Plan, Prompt, ask, ask_again, begin_session, check_columns
+from playground.asking import Plan, Prompt, ask, ask_again, begin_session, check_columns
 from playground.columns import from_api, from_kept
 from playground.finding import containing, find_own, find_readable, own, readable
 from playground.models import Answer, Session, Turn
 from playground.offering import usable_environment
 from playground.recovery import interrupt_the_silent
 from playground.running import caller_of, run_to_the_end
-from playground.saving import give_back
 from playground.serializing import (
     AgainSerializer,
     ChangedSessionSerializer,
@@ -41,6 +40,7 @@ from playground.serializing import (
 from playground.voting import vote
 from refusals.errors import Missing
 from tenants.models import User
+from ui.connections import give_back
 
 
 class ByLastUse(CursorPagination):
@@ -58,7 +58,7 @@ class SessionViewSet(viewsets.GenericViewSet[Session]):
     pagination_class = ByLastUse
     lookup_value_converter = "uuid"
     queryset = Session.objects.none()
-    claims_keys = ("runs",)  # a run is kept with its key by the turn itself
+    reaches_outside = ("runs", "again")  # models are called
 
     def get_queryset(self) -> QuerySet[Session]:
         shared = self.request.query_params.get("shared") == "true"
@@ -121,36 +121,18 @@ class SessionViewSet(viewsets.GenericViewSet[Session]):
         keeping.delete(session=find_own(self._user, pk), by=self._user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(
-        request=PromptSerializer,
-        responses={201: OpenApiTypes.OBJECT},
-        parameters=[
-            OpenApiParameter(
-                "Idempotency-Key",
-                OpenApiTypes.UUID,
-                OpenApiParameter.HEADER,
-                description="the same key again answers with the same turn and asks nothing",
-            )
-        ],
-    )
+    @extend_schema(request=PromptSerializer, responses={201: OpenApiTypes.OBJECT})
     @action(detail=True, methods=["post"])
     def runs(self, request: Request, pk: UUID) -> Response:
         """Send a prompt to every column and wait for the answers."""
         session, given = find_own(self._user, pk), self._read(PromptSerializer)
-        token = _uuid(request.headers.get("Idempotency-Key", ""))
-        if token and (turn := Turn.objects.filter(session=session, token=token).first()):
-            return self._turn(session, turn.pk, status.HTTP_200_OK)
-        environment = usable_environment(self._user, session.environment.path)
-        try:
-            plan = ask(
-                session=session,
-                environment=environment,
-                columns=from_kept(session.columns),
-                prompt=Prompt(given["prompt"], given.get("variables") or {}, token),
-                by=self._user,
-            )
-        except AskedAlready:
-            return self._turn(session, Turn.objects.get(session=session, token=token).pk, status.HTTP_200_OK)
+        plan = ask(
+            session=session,
+            environment=usable_environment(self._user, session.environment.path),
+            columns=from_kept(session.columns),
+            prompt=Prompt(given["prompt"], given.get("variables") or {}),
+            by=self._user,
+        )
         return self._run(plan, session)
 
     @extend_schema(request=AgainSerializer, responses={201: OpenApiTypes.OBJECT})
@@ -167,11 +149,9 @@ class SessionViewSet(viewsets.GenericViewSet[Session]):
     def _run(self, plan: Plan, session: Session) -> Response:
         give_back()
         async_to_sync(run_to_the_end)(plan, caller_of(session.environment, self._user))
-        return self._turn(session, plan.turn.pk, status.HTTP_201_CREATED)
-
-    def _turn(self, session: Session, turn_id: UUID, code: int) -> Response:
-        turn = Turn.objects.prefetch_related("answers").get(pk=turn_id)
-        return Response(turn_document(turn, find_own(self._user, session.pk)), status=code)
+        turn = Turn.objects.prefetch_related("answers").get(pk=plan.turn.pk)
+        said = turn_document(turn, find_own(self._user, session.pk))
+        return Response(said, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=VoteSerializer, responses={201: OpenApiTypes.OBJECT})
     @action(detail=True, methods=["post"])
@@ -196,13 +176,6 @@ class SessionViewSet(viewsets.GenericViewSet[Session]):
         serializer.is_valid(raise_exception=True)
         validated: dict[str, Any] = serializer.validated_data
         return validated
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def register(router: DefaultRouter) -> None:

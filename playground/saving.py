@@ -13,11 +13,12 @@ from uuid import UUID
 
 import structlog
 from asgiref.sync import sync_to_async
-from django.db import InterfaceError, OperationalError, close_old_connections, connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
 from playground.answering import Writing
 from playground.models import Answer, Session
+from ui.connections import give_back
 
 logger = structlog.get_logger(__name__)
 
@@ -36,13 +37,6 @@ async def visit[**P, R](work: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
             give_back()
 
     return await sync_to_async(in_thread, thread_sensitive=False)()
-
-
-def give_back() -> None:
-    """Return this thread's connection to the pool, unless a transaction is open on it."""
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close()
 
 
 async def insist(work: Callable[..., Any], *args: Any) -> bool:

@@ -24,9 +24,9 @@ from playground.framing import partial
 from playground.models import Answer
 from playground.recovery import interrupt_the_silent
 from playground.running import Run, caller_of
-from playground.saving import give_back
 from playground.showing import preferred_by, shown_answer
 from refusals.errors import Invalid, Missing
+from ui.connections import give_back
 
 
 @require_POST

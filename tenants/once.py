@@ -1,7 +1,8 @@
 """Let what must happen once happen once, however often it is sent: forms by their token, POSTs by their key.
 
 The claim is a row written in the same transaction as what it stands for. A second sending waits for the first to end:
-if that went through it finds the row, if it failed nothing is in its way.
+if that went through it finds the row, if it failed nothing is in its way. Only what reaches outside of the database
+commits its claim before (`portal.api.once`); such a claim is under way until it is answered, lost, or `LONGEST` old.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from refusals.errors import Conflict
 from tenants.models import Sending, User
 
 KEPT_FOR = dt.timedelta(hours=24)
+LONGEST = dt.timedelta(minutes=15)  # longer than the slowest answer of a model; then who worked on it is gone
+UNDER_WAY, LOST = 0, 500  # in the place of an answer's status
 
 
 class SentAlready(Conflict):
@@ -53,6 +56,16 @@ def find(user: User, key: str) -> Sending | None:
     """What was sent under `key` before, within `KEPT_FOR`."""
     _forget_old(user)
     return Sending.objects.filter(user=user, key=key).first()
+
+
+def lose(claim: Sending) -> None:
+    """Note that who worked on `claim` ended without an answer."""
+    Sending.objects.filter(pk=claim.pk).update(status=LOST)
+
+
+def is_lost(sending: Sending) -> bool:
+    """Whether nobody is left who could answer this claim."""
+    return sending.status == LOST or (sending.status == UNDER_WAY and sending.created_at < timezone.now() - LONGEST)
 
 
 def _forget_old(user: User) -> None:

@@ -161,3 +161,18 @@ def test_credentials_can_be_kept_under_a_newer_key_and_the_old_one_taken_out(
     settings.CREDENTIAL_KEYS = [new]
     assert credential_of(Provider.objects.get(slug="research-cluster")) == CREDENTIAL
     assert Entry.objects.filter(verb="credentials.rotated").exists()
+
+
+def test_a_failed_test_by_the_api_is_noted_although_the_key_is_free_again(pat: Client, endpoint: Endpoint) -> None:
+    connect(pat, endpoint)
+    endpoint.body = b"<html>"
+    address, key = "/api/providers/research-cluster/test/", {"Idempotency-Key": "k"}
+
+    def send() -> Any:
+        return pat.post(address, content_type="application/json", headers=key)
+
+    assert send().status_code == 422
+    assert "not with OpenAI" in Provider.objects.get(slug="research-cluster").test_result
+    endpoint.body = {"data": [{"id": "cluster-7b"}]}
+    assert send().status_code == 200
+    assert send()["Idempotency-Replayed"] == "true"

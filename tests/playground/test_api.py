@@ -1,0 +1,135 @@
+"""The playground's API: a run comes back finished, and its key makes one run of it, whatever is sent again."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from playground.models import Answer, Turn
+from tenants import once
+from tenants.models import Sending, User
+from tests.playground.conftest import PATH, Stage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Program:
+    """A signed-in caller of the API with one session."""
+
+    def __init__(self, person: User, *routes: str) -> None:
+        self.client = Client(raise_request_exception=False)
+        self.client.force_login(person)
+        columns = [{"route": slug} for slug in routes]
+        self.session = self.post("", environment=PATH, columns=columns).json()["id"]
+
+    def post(self, path: str, key: str = "", **body: Any) -> Any:
+        headers = {"Idempotency-Key": key} if key else {}
+        address = f"/api/playground/sessions/{path}"
+        return self.client.post(address, json.dumps(body), "application/json", headers=headers)
+
+    def ask(self, key: str = "", *, prompt: str = "Hello", session: str = "") -> Any:
+        return self.post(f"{session or self.session}/runs/", key, prompt=prompt)
+
+    def again(self, key: str = "") -> Any:
+        return self.post(f"{self.session}/again/", key, column=1)
+
+
+def answers(told: Any) -> list[tuple[str, str]]:
+    """State and text of each answer of a turn as the API told it."""
+    assert told.status_code == 201, told.content
+    return [(one["state"], one["text"]) for one in told.json()["answers"]]
+
+
+def test_a_run_comes_back_finished(stage: Stage) -> None:
+    stage.grant("says-hello-world")
+    program = Program(stage.cast.dev, "says-hello-world")
+    assert answers(program.ask()) == [("done", "hello world")]
+    assert answers(program.again())[-1] == ("done", "hello world")
+
+
+def test_a_run_with_a_key_comes_back_finished_and_sent_again_asks_no_model(stage: Stage) -> None:
+    stage.grant("says-hello-world")
+    program = Program(stage.cast.dev, "says-hello-world")
+    first, second = program.ask("monday's run"), program.ask("monday's run")
+    assert answers(first) == answers(second) == [("done", "hello world")]
+    assert second["Idempotency-Replayed"] == "true"
+    assert len(stage.upstream.bodies) == Turn.objects.count() == 1
+
+
+def test_another_attempt_with_a_key_is_written_down_while_it_runs(stage: Stage) -> None:
+    stage.grant("slow-a-b-c")
+    program = Program(stage.cast.dev, "slow-a-b-c")
+    program.ask()
+    assert answers(program.again("k"))[-1] == ("done", "a b c")
+    assert answers(program.again("k"))[-1] == ("done", "a b c")
+    assert len(stage.upstream.bodies) == 2
+    assert set(Answer.objects.values_list("state", flat=True)) == {"done"}
+
+
+def test_a_key_belongs_to_one_run_of_one_session(stage: Stage) -> None:
+    stage.grant("says-hello-world")
+    program, key = Program(stage.cast.dev, "says-hello-world"), str(uuid4())
+    other = Program(stage.cast.dev, "says-hello-world").session
+    assert program.ask(key).status_code == 201
+    for refused in (program.ask(key, prompt="Something else"), program.ask(key, session=other)):
+        assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
+    assert len(stage.upstream.bodies) == 1
+
+
+def test_no_transaction_is_open_while_a_model_answers_and_a_second_sending_is_told_to_wait(stage: Stage) -> None:
+    stage.upstream.pause_s = 0.3
+    stage.grant("slow-a-b-c-d-e")
+    program, told = Program(stage.cast.dev, "slow-a-b-c-d-e"), []
+
+    def send() -> None:
+        try:
+            told.append(program.ask("k"))
+        finally:
+            connection.close()
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    while not stage.upstream.bodies:
+        sending.join(0.02)
+    second = Program(stage.cast.dev, "slow-a-b-c-d-e")
+    second.session = program.session
+    refused = second.ask("k")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE state LIKE 'idle in transaction%%' AND datname = current_database()"
+        )
+        [open_transactions] = cursor.fetchone()
+    sending.join()
+    assert (refused.status_code, refused.json()["code"]) == (409, "idempotency_key_in_use")
+    assert int(refused["Retry-After"]) >= 1
+    assert open_transactions == 0
+    assert answers(told[0]) == [("done", "a b c d e")]
+    assert len(stage.upstream.bodies) == 1
+
+
+def test_a_claim_whose_process_died_is_never_done_again_and_says_so(stage: Stage) -> None:
+    stage.grant("says-hello-world")
+    program = Program(stage.cast.dev, "says-hello-world")
+    program.ask("k")
+    Sending.objects.update(status=once.UNDER_WAY, answer={})  # as a killed process leaves it
+    assert program.ask("k").json()["code"] == "idempotency_key_in_use"
+    for sending in Sending.objects.all():
+        sending.created_at -= once.LONGEST
+        sending.save()
+    lost = program.ask("k")
+    assert (lost.status_code, lost.json()["code"]) == (409, "idempotency_outcome_unknown")
+    assert len(stage.upstream.bodies) == 1
+
+
+def test_a_refused_run_may_be_mended_and_sent_again_with_its_key(stage: Stage) -> None:
+    stage.grant("says-hello-world")
+    program = Program(stage.cast.dev, "says-hello-world")
+    assert program.ask("k", prompt=" ").status_code == 422
+    assert answers(program.ask("k")) == [("done", "hello world")]
