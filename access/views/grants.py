@@ -23,7 +23,7 @@ from refusals.errors import Missing
 from tenants.models import Environment, Tenant
 from tenants.scoping import find_tenant, require, visible
 from tenants.views.entering import enter
-from ui.exporting import csv_response
+from ui.exporting import csv_response, in_batches
 
 MANAGE = "tenants.manage_tenant"
 PAGE_SIZE = 50
@@ -119,7 +119,7 @@ def _found(request: HttpRequest, tenant: Tenant) -> QuerySet[Grant]:
 
 
 def _lines(rows: QuerySet[Grant]) -> Iterator[tuple[object, ...]]:
-    for grant in rows.iterator(chunk_size=500):
+    for grant in in_batches(rows):
         yield (
             grant.route.model.name,
             grant.route.slug,

@@ -18,7 +18,7 @@ from approvals.subjects import kind_of, kinds
 from approvals.viewer import viewer_of
 from audit.exporting import exported
 from tenants.models import Tenant, User
-from ui.exporting import csv_response
+from ui.exporting import csv_response, in_batches
 
 PAGE_SIZE = 50
 MAX_TENANT_CHIPS = 12
@@ -64,7 +64,7 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
 
 
 def _lines(viewer: User, asked: Asked) -> Iterator[tuple[object, ...]]:
-    for row in find(viewer, asked).iterator(chunk_size=500):
+    for row in in_batches(find(viewer, asked)):
         yield _line(row)
 
 

@@ -22,7 +22,7 @@ from tenants.forms import KeyForm
 from tenants.models import ApiKey, Environment
 from tenants.views.entering import Inside, enter, optional_address, posted, text_of
 from tenants.where import chosen
-from ui.exporting import csv_response
+from ui.exporting import csv_response, in_batches
 
 PAGE_SIZE = 50
 STATES = ("usable", "expiring", "unused", "old", "revoked", "expired")
@@ -41,7 +41,7 @@ def key_list(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
         lines = (
             (k.prefix, k.name, _path(inside, k), k.state, str(k.created_by or ""), k.created_at, k.last_used_at,
              k.expires_at)
-            for k in rows
+            for k in in_batches(rows)
         )  # fmt: skip
         exported(request, "keys", tenant=slug)
         return csv_response(f"{slug}-keys.csv", head, lines)

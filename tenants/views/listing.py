@@ -16,7 +16,7 @@ from tenants import finding, structure
 from tenants.forms import TenantForm
 from tenants.roles import TENANT_ROLES
 from tenants.views.entering import above, optional_address, text_of, viewer_of
-from ui.exporting import csv_response
+from ui.exporting import csv_response, in_batches
 
 PAGE_SIZE = 50
 
@@ -45,7 +45,7 @@ def tenant_list(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
                 t.created_at,
                 t.archived_at,
             )
-            for t in ordered
+            for t in in_batches(ordered)
         )
         exported(request, "tenants")
         return csv_response("atrium-tenants.csv", head, lines)

@@ -18,7 +18,7 @@ from tenants.memberships import add_member, remove_member
 from tenants.models import ApiKey, Membership
 from tenants.roles import TENANT_ROLES
 from tenants.views.entering import Inside, enter, posted, text_of
-from ui.exporting import csv_response
+from ui.exporting import csv_response, in_batches
 
 PAGE_SIZE = 50
 
@@ -55,7 +55,7 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
                 str(m.created_by or ""),
                 m.user.is_active,
             )
-            for m in rows
+            for m in in_batches(rows)
         )
         exported(request, "members", tenant=slug)
         return csv_response(f"{slug}-members.csv", head, lines)

@@ -16,7 +16,7 @@ from tenants.memberships import appoint, dismiss
 from tenants.models import Appointment, PersonalToken, User
 from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
 from tenants.views.entering import above, optional_address, posted, text_of
-from ui.exporting import csv_response
+from ui.exporting import csv_response, in_batches
 
 PAGE_SIZE = 50
 SEE, CHANGE = "tenants.view_user", "tenants.change_user"
@@ -37,7 +37,7 @@ def people(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         lines = (
             (u.username, str(u), u.email, " ".join(a.role for a in u.appointments.all()), u.is_active, u.last_login,
              u.date_joined)
-            for u in rows.iterator(chunk_size=1000)
+            for u in in_batches(rows)
         )  # fmt: skip
         exported(request, "people")
         return csv_response("atrium-people.csv", head, lines)

@@ -15,7 +15,7 @@ from tenants import structure
 from tenants.forms import ProjectForm
 from tenants.models import Project
 from tenants.views.entering import enter, text_of
-from ui.exporting import csv_response
+from ui.exporting import csv_response, in_batches
 
 PAGE_SIZE = 50
 
@@ -44,7 +44,7 @@ def projects(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
     )
     if request.GET.get("format") == "csv":
         head = ("name", "slug", "purpose", "keys", "created at")
-        lines = ((p.name, p.slug, p.purpose, p.keys, p.created_at) for p in rows)
+        lines = ((p.name, p.slug, p.purpose, vars(p)["keys"], p.created_at) for p in in_batches(rows))
         exported(request, "projects", tenant=slug)
         return csv_response(f"{slug}-projects.csv", head, lines)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
