@@ -103,6 +103,7 @@ class FiguresSerializer(serializers.Serializer[Any]):
     days = DaySerializer(many=True)
     lines = LineSerializer(many=True)
     line_count = serializers.IntegerField(source="count")
+    rest = TotalsSerializer(help_text="what the lines that are not listed add up to")
     other_currencies = serializers.DictField(child=serializers.DecimalField(max_digits=24, decimal_places=12))
     latency = LatencySerializer(allow_null=True)
 
@@ -145,7 +146,7 @@ class FiguresViewSet(viewsets.ViewSet):
         timed = latency(asked.sight, asked.filters, asked.period) if told.now.calls else None
         days = [{"day": day, "totals": totals} for day, totals in told.days.items()]
         told_of = {field.name: getattr(told, field.name) for field in fields(told)}
-        return Response(FiguresSerializer(told_of | {"days": days, "latency": timed}).data)
+        return Response(FiguresSerializer(told_of | {"days": days, "latency": timed, "rest": told.rest}).data)
 
 
 def _asked(request: Request) -> Asked:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import batched
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +20,7 @@ from usage.totals import Source, Totals
 
 MEASURES = {"cost": "Cost", "calls": "Calls", "tokens": "Tokens"}
 MOST_MOVED = 5
+NAMED_AT_ONCE = 1_000
 SERIES = 7  # colours a reader can still tell apart; the rest is one more
 
 
@@ -41,6 +44,20 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Headline:
+    """The sums of all calls that fit, in `currency`; `other_currencies` says what was left out."""
+
+    source: Source
+    period: Period
+    measure: str
+    currency: str
+    now: Totals
+    before: Totals
+    days: dict[dt.date, Totals]
+    other_currencies: dict[str, Decimal]
+
+
+@dataclass(frozen=True)
 class Figures:
     """Everything the page shows, in `currency`; `other_currencies` says what was left out.
 
@@ -59,6 +76,19 @@ class Figures:
     count: int
     series: list[tuple[str, list[Decimal]]]
     other_currencies: dict[str, Decimal]
+
+    @property
+    def rest(self) -> Totals:
+        """What the values that have no line of their own add up to."""
+        return self.beside(self.lines)
+
+    def beside(self, lines: Iterable[Line]) -> Totals:
+        """What is left of the whole when `lines` are shown."""
+        return self.now - sum((line.now for line in lines), Totals())
+
+    def beside_before(self, lines: Iterable[Line]) -> Totals:
+        """The same of the period before; cost and calls only."""
+        return self.before - sum((line.before for line in lines), Totals())
 
     def change(self, name: str) -> Decimal | None:
         return change(getattr(self.now, name), getattr(self.before, name))
@@ -79,38 +109,58 @@ def figures(
     currency: str = "",
     named: int | None = None,
 ) -> Figures:
-    """The figures of the calls in `sight` that fit, in at most four queries.
+    """The figures of the calls in `sight` that fit, in at most five queries.
 
-    `named`: how many lines will be shown by name; None names all of them, which takes longer when there are thousands.
+    `named`: how many lines will be shown by name; None names all that were read, which takes longer for thousands.
     """
-    source = Source(sight, filters)
-    by_currency = totals.by_day(source, Period("custom", period.before.since, period.until))
-    currency = _currency(by_currency, currency)
-    source = source.priced_in(currency)
-    days = by_currency.get(currency, {})
-    now = sum((t for day, t in days.items() if day >= period.since), Totals())
-    before = sum((t for day, t in days.items() if day < period.since), Totals())
-    measure = measure or ("cost" if now.cost or not now.calls else "calls")
-    anything = now.calls or before.calls
-    lines, moved, count = _lines(source, period, dimension, now, measure, named) if anything else ([], [], 0)
+    head = headline(sight, filters, period, measure=measure, currency=currency)
+    anything = head.now.calls or head.before.calls
+    lines, moved, count = _lines(head, dimension, named) if anything else ([], [], 0)
     return Figures(
         period=period,
         dimension=dimension,
-        measure=measure,
-        currency=currency,
-        now=now,
-        before=before,
-        days={day: days.get(day, Totals()) for day in period.days},
+        measure=head.measure,
+        currency=head.currency,
+        now=head.now,
+        before=head.before,
+        days={day: head.days.get(day, Totals()) for day in period.days},
         lines=lines,
         moved=moved,
         count=count,
-        series=_series(source, period, dimension, measure, days, lines),
+        series=_series(head, dimension, lines),
+        other_currencies=head.other_currencies,
+    )
+
+
+def headline(sight: Sight, filters: Filters, period: Period, *, measure: str = "", currency: str = "") -> Headline:
+    """The sums of the calls in `sight` that fit, in one query."""
+    source = Source(sight, filters)
+    by_currency = totals.by_day(source, Period("custom", period.before.since, period.until))
+    currency = _currency(by_currency, currency)
+    days = by_currency.get(currency, {})
+    now = sum((t for day, t in days.items() if day >= period.since), Totals())
+    return Headline(
+        source=source.priced_in(currency),
+        period=period,
+        measure=measure or ("cost" if now.cost or not now.calls else "calls"),
+        currency=currency,
+        now=now,
+        before=sum((t for day, t in days.items() if day < period.since), Totals()),
+        days=days,
         other_currencies={
             code: cost
             for code, told in by_currency.items()
             if code != currency and (cost := sum((t.cost for d, t in told.items() if d >= period.since), Decimal(0)))
         },
     )
+
+
+def every_line(head: Headline, dimension: Dimension) -> Iterator[Line]:
+    """All lines of the breakdown, largest first, however many: their sums read at once, their names some at a time."""
+    found = totals.by_value(head.source, head.period, dimension, measure=head.measure, most=None)
+    for some in batched(_largest_first(found, dimension, head.measure), NAMED_AT_ONCE):
+        called = names(dimension, some)
+        yield from (_line(head, found, key, called) for key in some)
 
 
 def _currency(found: dict[str, Any], asked: str) -> str:
@@ -120,37 +170,38 @@ def _currency(found: dict[str, Any], asked: str) -> str:
     return settings.CURRENCY if settings.CURRENCY in found or not found else min(found)
 
 
-def _lines(
-    source: Source, period: Period, dimension: Dimension, whole: Totals, measure: str, named: int | None
-) -> tuple[list[Line], list[Line], int]:
+def _lines(head: Headline, dimension: Dimension, named: int | None) -> tuple[list[Line], list[Line], int]:
     """The lines, largest first, at most `named` of them; those that changed most; and how many there are."""
-    found = totals.by_value(source, period, dimension)
-
-    def size(key: Any) -> Any:
-        return key if dimension.slug == "day" else (found.figure(key, measure), found.figure(key, "calls"), str(key))
-
-    keys = sorted(found.keys(), key=size, reverse=True)
+    found = totals.by_value(head.source, head.period, dimension, measure=head.measure)
+    keys = _largest_first(found, dimension, head.measure)
     moved = sorted(keys, key=found.moved, reverse=True)[:MOST_MOVED]
     shown = keys if named is None else keys[:named]
     called = names(dimension, {*shown, *moved})
-    all_of_it = getattr(whole, measure)
-
-    def line(key: Any) -> Line:
-        share = Decimal(found.figure(key, measure)) / all_of_it if all_of_it else Decimal(0)
-        return Line(key, called.get(key) or Name(str(key or "—"), ""), *found.totals(key), share)
-
-    return [line(key) for key in shown], [line(key) for key in moved], len(keys)
+    lines = ([_line(head, found, key, called) for key in some] for some in (shown, moved))
+    return next(lines), next(lines), found.count
 
 
-def _series(
-    source: Source, period: Period, dimension: Dimension, measure: str, days: dict[dt.date, Totals], lines: list[Line]
-) -> list[tuple[str, list[Decimal]]]:
+def _largest_first(found: totals.Breakdown, dimension: Dimension, measure: str) -> list[Any]:
+    def size(key: Any) -> Any:
+        return key if dimension.slug == "day" else (found.figure(key, measure), found.figure(key, "calls"), str(key))
+
+    return sorted(found.keys(), key=size, reverse=True)
+
+
+def _line(head: Headline, found: totals.Breakdown, key: Any, called: dict[Any, Name]) -> Line:
+    whole = getattr(head.now, head.measure)
+    share = Decimal(found.figure(key, head.measure)) / whole if whole else Decimal(0)
+    return Line(key, called.get(key) or Name(str(key or "—"), ""), *found.totals(key), share)
+
+
+def _series(head: Headline, dimension: Dimension, lines: list[Line]) -> list[tuple[str, list[Decimal]]]:
     """What the chart draws: a line of figures for each of the largest values, the rest together."""
+    period, measure, days = head.period, head.measure, head.days
     whole = [Decimal(getattr(days.get(day, Totals()), measure)) for day in period.days]
     if dimension.slug == "day" or not lines:
         return [(MEASURES[measure], whole)]
     top = [line for line in lines[:SERIES] if line.now.calls]
-    found = totals.by_day_and_value(source, period, dimension, [line.key for line in top], measure)
+    found = totals.by_day_and_value(head.source, period, dimension, [line.key for line in top], measure)
     drawn = [(line.name.label, [found.get(line.key, {}).get(day, Decimal(0)) for day in period.days]) for line in top]
     rest = [total - sum(figures[n] for _, figures in drawn) for n, total in enumerate(whole)]
     return [*drawn, ("Others", rest)] if any(rest) else drawn

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
@@ -17,11 +18,11 @@ from ui.charting import Chart, Series, Unit
 from ui.exporting import csv_response
 from usage.asked import Asked, ask, without_paging
 from usage.dimensions import DIMENSIONS, Dimension
-from usage.figures import MEASURES, Figures, Line, figures
+from usage.figures import MEASURES, Figures, Headline, Line, change, every_line, figures, headline
 from usage.latency import latency
 from usage.movers import movers
 from usage.period import NAMED
-from usage.totals import Source
+from usage.totals import Source, Totals
 
 SHOWN = 25
 UNITS: dict[str, Unit] = {"cost": "money", "calls": "number", "tokens": "tokens"}
@@ -45,6 +46,20 @@ class ShownLine:
     calls: str
 
 
+@dataclass(frozen=True)
+class Rest:
+    """The lines that are not shown, together, so that what is shown adds up to the total."""
+
+    count: int
+    now: Totals
+    before: Totals
+    share: Decimal
+
+    @property
+    def cost_change(self) -> Decimal | None:
+        return change(self.now.cost, self.before.cost)
+
+
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
     """`/usage/`."""
@@ -55,6 +70,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     lines = sorted_lines(told.lines, sort)
     told_movers = movers(Source(asked.sight, asked.filters, told.currency), told)
     calls = without_paging(request.GET, by=None, measure=None, sort=None, all=None)
+    shown = lines if everything else lines[:SHOWN]
     context = {
         "asked": asked,
         "told": told,
@@ -63,8 +79,9 @@ def overview(request: HttpRequest) -> HttpResponse:
         "changes": {name: told.change(name) for name in ("cost", "calls", "tokens", "error_share")},
         "measure_label": MEASURES[told.measure],
         "chart": _chart(told, request.GET),
-        "lines": [_shown(line, told, request.GET) for line in (lines if everything else lines[:SHOWN])],
-        "more": 0 if everything else max(0, told.count - SHOWN),
+        "lines": [_shown(line, told, request.GET) for line in shown],
+        "rest": _rest(told, shown),
+        "is_all": everything,
         "sort": sort,
         "choices": _choices(asked, told),
         "chips": chips(request.GET, asked),
@@ -79,14 +96,14 @@ def overview(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """The breakdown as CSV, every line of it."""
     asked = ask(request.GET, _viewer(request))
-    told = _figures(asked)
+    told = headline(asked.sight, asked.filters, asked.period, measure=asked.measure, currency=asked.currency)
     head = [
-        told.dimension.label, "calls", "errors", "calls without a price", "input tokens", "output tokens",
+        asked.dimension.label, "calls", "errors", "calls without a price", "input tokens", "output tokens",
         "mean duration ms", "cost", "cost of the period before", "currency", "first day", "last day",
     ]  # fmt: skip
-    name = f"usage-by-{told.dimension.slug}-{told.period.since}-to-{told.period.until}.csv"
+    name = f"usage-by-{asked.dimension.slug}-{told.period.since}-to-{told.period.until}.csv"
     exported(request, "usage")
-    return csv_response(name, head, _rows(told))
+    return csv_response(name, head, _rows(told, asked.dimension))
 
 
 def sorted_lines(lines: list[Line], sort: str) -> list[Line]:
@@ -170,8 +187,17 @@ def _is_offered(dimension: Dimension, asked: Asked) -> bool:
     return dimension.slug != "tenant" or (several and not asked.filters.tenant)
 
 
-def _rows(told: Figures) -> Iterator[list[Any]]:
-    for line in told.lines:
+def _rest(told: Figures, shown: list[Line]) -> Rest | None:
+    count = told.count - len(shown)
+    if count <= 0:
+        return None
+    now, whole = told.beside(shown), getattr(told.now, told.measure)
+    share = Decimal(getattr(now, told.measure)) / whole if whole else Decimal(0)
+    return Rest(count, now, told.beside_before(shown), share)
+
+
+def _rows(told: Headline, dimension: Dimension) -> Iterator[list[Any]]:
+    for line in every_line(told, dimension):
         now = line.now
         yield [
             line.name.label, now.calls, now.errors, now.unpriced, now.input_tokens, now.output_tokens, now.mean_ms,

@@ -49,6 +49,9 @@ class Totals:
     def __add__(self, other: Totals) -> Totals:
         return Totals(*(getattr(self, name) + getattr(other, name) for name in COLUMNS))
 
+    def __sub__(self, other: Totals) -> Totals:
+        return Totals(*(getattr(self, name) - getattr(other, name) for name in COLUMNS))
+
 
 @dataclass(frozen=True)
 class Source:
@@ -101,10 +104,14 @@ def by_day(source: Source, period: Period) -> dict[str, dict[dt.date, Totals]]:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Totals of a period by value, and of the one before it (cost and calls, which is all that is compared)."""
+    """Totals of a period by value, and of the one before it (cost and calls, which is all that is compared).
+
+    `count` is how many values there are; more than these where only the largest were read.
+    """
 
     now: dict[Any, tuple[Any, ...]]
     before: dict[Any, tuple[Any, ...]]
+    count: int
 
     def keys(self) -> set[Any]:
         return self.now.keys() | self.before.keys()
@@ -125,27 +132,41 @@ class Breakdown:
         return Totals(*self.now.get(key, ())), Totals(*self.before.get(key, ()))
 
 
-def by_value(source: Source, period: Period, dimension: Dimension) -> Breakdown:
-    """Totals of `period` and of the one before it for each value, `MOST_VALUES` at most.
+def by_value(
+    source: Source, period: Period, dimension: Dimension, *, measure: str, most: int | None = MOST_VALUES
+) -> Breakdown:
+    """Totals of `period` and of the one before it for each value; of more than `most`, those largest in `measure`.
 
-    Two queries over the platform's totals, where each reads half; one over a tenant's, which are few.
+    Two queries over the platform's totals, which hold no more values than there are tenants or routes, and each reads
+    half; one over those of tenants, where keys and people may be many.
     """
     if source.is_whole and dimension.on_platform:
         told = [_of_period(source, part, dimension, names) for part, names in
                 ((period, COLUMNS), (period.before, COLUMNS_BEFORE))]  # fmt: skip
-        return Breakdown(told[0], {} if dimension.slug == "day" else told[1])
+        before_it = {} if dimension.slug == "day" else told[1]
+        return Breakdown(told[0], before_it, len(told[0].keys() | before_it.keys()))
     rows, field = source.rows(Period("custom", period.before.since, period.until), dimension)
     now, before = Q(day__gte=period.since), Q(day__lt=period.since)
     sums = [Sum(name, filter=now, default=0) for name in COLUMNS]
     sums += [Sum(name, filter=before, default=0) for name in COLUMNS_BEFORE]
     if dimension.slug == "day":
         rows = rows.filter(now)
-    found = rows.values_list(field).annotate(**{f"sum_{n}": each for n, each in enumerate(sums)})[:MOST_VALUES]
+    largest = [*(f"-sum_{n}" for n in _places(measure)), f"-sum_{len(COLUMNS)}", field]
+    found = rows.values_list(field).annotate(**{f"sum_{n}": each for n, each in enumerate(sums)}).order_by(*largest)
+    read = list(found if most is None else found[: most + 1])
+    count = len(read) if most is None or len(read) <= most else rows.values(field).distinct().count()
     width = len(COLUMNS)
     return Breakdown(
-        {row[0]: row[1 : 1 + width] for row in found if row[2]},
-        {row[0]: row[1 + width :] for row in found if row[2 + width]},
+        {row[0]: row[1 : 1 + width] for row in read[:most] if row[2]},
+        {row[0]: row[1 + width :] for row in read[:most] if row[2 + width]},
+        count,
     )
+
+
+def _places(measure: str) -> list[int]:
+    """By which of `COLUMNS` the largest in `measure` are told."""
+    named = ("output_tokens", "input_tokens") if measure == "tokens" else (measure,)
+    return [COLUMNS.index(name) for name in (*named, "calls")]
 
 
 def _of_period(
@@ -153,7 +174,7 @@ def _of_period(
 ) -> dict[Any, tuple[Any, ...]]:
     rows, field = source.rows(period, dimension)
     found = rows.values_list(field).annotate(**{f"sum_{name}": Sum(name) for name in columns})
-    return {row[0]: row[1:] for row in found[:MOST_VALUES]}
+    return {row[0]: row[1:] for row in found}
 
 
 def by_day_and_value(
