@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.utils import timezone
 
-from refusals import Refusal
+from refusals.errors import Invalid
 from tenants.models import User
 from usage.dimensions import DIMENSIONS, Dimension
 from usage.figures import MEASURES
-from usage.filters import Filters, filters_of
-from usage.period import Period, period_of
+from usage.filters import FilterNotUnderstood, Filters, filters_of
+from usage.period import Period, PeriodNotUnderstood, period_of
 from usage.scope import Sight, sight_of
 
 PAGING = ("before", "after", "page")
@@ -22,7 +22,7 @@ PAGING = ("before", "after", "page")
 
 @dataclass(frozen=True)
 class Asked:
-    """A question about usage. `problems` says in words which parts were not understood and left out."""
+    """A question about usage. `problems` says in words which parts were not understood; `left_out` names them."""
 
     sight: Sight
     period: Period
@@ -31,35 +31,55 @@ class Asked:
     measure: str
     currency: str
     problems: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+class DimensionNotUnderstood(Invalid):
+    code = "dimension_not_understood"
 
 
 def ask(query: Mapping[str, str], viewer: User, *, strict: bool = False, default_period: str = "30d") -> Asked:
-    """Read `query`. A page leaves out what it cannot read and says so; the API (`strict`) raises the refusal."""
+    """Read `query`. A page leaves out just what it cannot read and says so.
+
+    `strict`, for the API and for files, which show no such sentence: raises the refusal instead.
+    """
     problems: list[str] = []
+    left_out: list[str] = []
+
+    def leave_out(refusal: Invalid, *names: str) -> None:
+        if strict:
+            raise refusal
+        problems.append(refusal.sentence)
+        left_out.extend(names)
+
     today = timezone.now().date()
     try:
         period = period_of(query, today, default=default_period)
-    except Refusal as refusal:
-        if strict:
-            raise
-        problems.append(refusal.sentence)
+    except PeriodNotUnderstood as refusal:  # of a period one half alone would mean something else
+        leave_out(refusal, "period", "since", "until")
         period = period_of({}, today, default=default_period)
-    try:
-        filters = filters_of(query, viewer)
-    except Refusal as refusal:
-        if strict:
-            raise
-        problems.append(refusal.sentence)
-        filters = Filters()
+    readable = dict(query.items())
+    while True:
+        try:
+            filters = filters_of(readable, viewer)
+            break
+        except FilterNotUnderstood as refusal:
+            leave_out(refusal, refusal.field)
+            del readable[refusal.field]
     sight = sight_of(viewer)
+    by = query.get("by", "")
+    if by and by not in DIMENSIONS:
+        told = f"There is no breakdown by “{by[:40]}”. Choose one of {', '.join(DIMENSIONS)}."
+        leave_out(DimensionNotUnderstood(told, field="by"), "by")
     return Asked(
         sight=sight,
         period=period,
         filters=filters,
-        dimension=DIMENSIONS.get(query.get("by", ""), _default_dimension(sight, filters)),
+        dimension=DIMENSIONS.get(by, _default_dimension(sight, filters)),
         measure=query.get("measure", "") if query.get("measure") in MEASURES else "",
         currency=query.get("currency", "")[:3].upper(),
         problems=problems,
+        left_out=left_out,
     )
 
 

@@ -39,6 +39,7 @@ def calls(request: HttpRequest) -> HttpResponse:
         "asked": asked,
         "page": page,
         "chips": chips(request.GET, asked),
+        "export_query": without_paging(request.GET, **dict.fromkeys(asked.left_out)),
         "choices": {"periods": NAMED},
         "one_tenant": not asked.sight.everything and len(asked.sight.tenants) == 1,
         "outcomes": [("", "Any outcome"), *Call.Outcome.choices, ("errors", "Errors")],
@@ -53,8 +54,10 @@ def calls(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def export(request: HttpRequest) -> StreamingHttpResponse:
-    """Every call that fits, as CSV, read in batches of a short query each."""
-    asked = ask(request.GET, _viewer(request))
+    """Every call that fits, as CSV, read in batches of a short query each. A filter that cannot be read is refused:
+    without it the file would hold more than was asked for.
+    """
+    asked = ask(request.GET, _viewer(request), strict=True)
     name = f"calls-{asked.period.since}-to-{asked.period.until}.csv"
     exported(request, "calls")
     return csv_response(name, [column.replace("_", " ") for column in COLUMNS], _rows(found(asked)))

@@ -85,6 +85,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "sort": sort,
         "choices": _choices(asked, told),
         "chips": chips(request.GET, asked),
+        "export_query": without_paging(request.GET, **dict.fromkeys(asked.left_out)),
         "calls_href": reverse("usage:calls") + calls,
         "errors_href": reverse("usage:calls")
         + without_paging(request.GET, by=None, measure=None, sort=None, all=None, outcome="errors"),
@@ -94,8 +95,8 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def export(request: HttpRequest) -> StreamingHttpResponse:
-    """The breakdown as CSV, every line of it."""
-    asked = ask(request.GET, _viewer(request))
+    """The breakdown as CSV, every line of it. A filter that cannot be read is refused."""
+    asked = ask(request.GET, _viewer(request), strict=True)
     told = headline(asked.sight, asked.filters, asked.period, measure=asked.measure, currency=asked.currency)
     head = [
         asked.dimension.label, "calls", "errors", "calls without a price", "input tokens", "output tokens",

@@ -173,3 +173,22 @@ def test_the_list_needs_few_queries(cast: Cast, client: Client, django_assert_ma
     client.get("/usage/calls/")
     with django_assert_max_num_queries(8):  # type: ignore[operator]
         client.get("/usage/calls/")
+
+
+def test_a_page_leaves_out_just_the_filter_that_it_cannot_read_and_its_file_too(cast: Cast, client: Client) -> None:
+    mine = str(called(cast.environment()).pk)
+    called(cast.environment(of=cast.foreign_project))
+    client.force_login(cast.fin)
+    address = "/usage/calls/?tenant=acme&origin=bogus&outcome=bogus&period=7d"
+    assert listed(client, address) == [mine]
+    assert page(client, address).count("Left out:") == 2
+    assert 'href="/usage/calls/export.csv?tenant=acme&amp;period=7d"' in client.get(address).content.decode()
+
+
+@pytest.mark.parametrize("wrong", ["origin=bogus", "outcome=bogus", "since=yesterday", "route=%00", "by=bogus"])
+def test_a_file_with_a_filter_that_cannot_be_read_is_refused(cast: Cast, client: Client, wrong: str) -> None:
+    called(cast.environment(of=cast.foreign_project))
+    client.force_login(cast.fin)
+    for path in ("/usage/calls/export.csv", "/usage/export.csv"):
+        answer = client.get(f"{path}?tenant=acme&{wrong}")
+        assert answer.status_code == 422 and "Please check" in answer.content.decode(), path

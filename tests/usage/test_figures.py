@@ -174,6 +174,7 @@ def test_what_an_address_says_wrongly_is_left_out_and_said(cast: Cast, client: C
         ("since=2026-02-01&until=2026-01-01", "ends before it begins"),
         ("route=%00", "cannot be read"),
         ("by=nonsense&measure=nonsense&sort=nonsense&currency=x", "By route"),
+        ("by=nonsense", "no breakdown by “nonsense”"),
     ):
         assert words in page(client, cast.vera, f"/usage/?{wrong}"), wrong
 
