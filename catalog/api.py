@@ -210,16 +210,14 @@ class RouteViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         provider = Provider.objects.filter(slug=said["provider"]).first()
         if provider is None:
             raise Missing(f"There is no provider “{said['provider']}”.", field="provider")
-        deployment = publishing.deploy(
+        route = publishing.publish(
             provider=provider,
             upstream=said["upstream_name"],
             model=find_model(said["model"]) if said["model"] else None,
             new_name=said["new_name"],
+            slug=said["slug"],
+            rate=publishing.Rate(said["input_per_million"], said["output_per_million"]),
             by=request.user,
-        )
-        rate = publishing.Rate(said["input_per_million"], said["output_per_million"])
-        route = publishing.publish_route(
-            model=deployment.version.model, deployment=deployment, slug=said["slug"], rate=rate, by=request.user
         )
         return Response(s.RouteSerializer(route).data, status=status.HTTP_201_CREATED)
 

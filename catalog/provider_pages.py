@@ -158,13 +158,9 @@ def publish(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _publish(found: Provider, form: PublishForm, request: HttpRequest) -> Route:
-    said = form.cleaned_data
-    deployment = publishing.deploy(
-        provider=found, upstream=said["upstream"], model=said["model"], new_name=said["new_name"], by=request.user
-    )
-    rate = publishing.Rate(said["input_per_million"], said["output_per_million"])
-    model = deployment.version.model
-    return publishing.publish_route(model=model, deployment=deployment, slug=said["slug"], rate=rate, by=request.user)
+    said = dict(form.cleaned_data)
+    rate = publishing.Rate(said.pop("input_per_million"), said.pop("output_per_million"))
+    return publishing.publish(provider=found, rate=rate, by=request.user, **said)
 
 
 def _likely(found: Provider, upstream: str) -> dict[str, Any]:

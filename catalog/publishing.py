@@ -60,6 +60,18 @@ def likely_model(provider: Provider, upstream: str) -> Model | None:
 
 
 @transaction.atomic
+def publish(
+    *, provider: Provider, upstream: str, model: Model | None, new_name: str = "", slug: str, rate: Rate, by: Any
+) -> Route:
+    """Deploy `model` (or a new one called `new_name`) and let the route `slug` lead to it, or do neither.
+
+    Raises what `deploy` and `publish_route` raise.
+    """
+    deployment = deploy(provider=provider, upstream=upstream, model=model, new_name=new_name, by=by)
+    return publish_route(model=deployment.version.model, deployment=deployment, slug=slug, rate=rate, by=by)
+
+
+@transaction.atomic
 def deploy(*, provider: Provider, upstream: str, model: Model | None, new_name: str = "", by: Any) -> Deployment:
     """A deployment of `model` (or of a new model called `new_name`) at `provider`; the one that is there is taken as
     it is.

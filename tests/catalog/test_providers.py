@@ -20,6 +20,11 @@ from catalog.models import Provider, Route
 from catalog.providers import credential_of, rotate_credentials
 from tests.cast import Cast
 
+
+from catalog.models import Deployment, Model, Provider, Route
+from catalog.providers import credential_of
+from tests.cast import Cast, route
+
 pytestmark = pytest.mark.django_db
 CREDENTIAL = "sk-a-secret-of-the-cluster"
 
@@ -176,3 +181,22 @@ def test_a_failed_test_by_the_api_is_noted_although_the_key_is_free_again(pat: C
     endpoint.body = {"data": [{"id": "cluster-7b"}]}
     assert send().status_code == 200
     assert send()["Idempotency-Replayed"] == "true"
+
+
+@pytest.mark.parametrize("by_api", [False, True], ids=["page", "API"])
+def test_publishing_under_a_route_of_another_model_leaves_nothing_behind(
+    cast: Cast, pat: Client, endpoint: Endpoint, by_api: bool
+) -> None:
+    connect(pat, endpoint)
+    route("taken")
+    given = {"slug": "taken", "new_name": "Cluster 7B", "input_per_million": "0.1", "output_per_million": "0.2"}
+    before = list(Entry.objects.values_list("verb", flat=True))
+    if by_api:
+        said = given | {"provider": "research-cluster", "upstream_name": "cluster-7b"}
+        assert pat.post("/api/routes/", json.dumps(said), "application/json").status_code == 409
+    else:
+        said = given | {"upstream": "cluster-7b"}
+        assert pat.post("/platform/providers/research-cluster/publish/", said).status_code == 422
+    assert not Deployment.objects.filter(upstream_name="cluster-7b").exists()
+    assert not Model.objects.filter(name="Cluster 7B").exists()
+    assert list(Entry.objects.values_list("verb", flat=True)) == before
