@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
-from catalog import comparing, filters, providers, publishing, search, standing
+from catalog import comparing, filters, health, providers, publishing, search, standing
 from catalog import serializers as s
 from catalog.authority import require_manager
 from catalog.missing import find_model
@@ -172,7 +172,7 @@ class ProviderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
     @action(detail=True, methods=["post"])
     def test(self, request: Request, slug: str) -> Response:
         found = self.get_object()
-        providers.test(provider=found, by=request.user)
+        health.test(provider=found, by=request.user)
         return Response(s.ProviderSerializer(self.get_object()).data)
 
     @extend_schema(request=s.CredentialSerializer, responses=s.ProviderSerializer)
@@ -191,7 +191,8 @@ class ProviderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
     @extend_schema(responses={200: {"type": "array", "items": {"type": "string"}}})
     @action(detail=True)
     def models(self, request: Request, slug: str) -> Response:
-        return Response(providers.test(provider=self.get_object(), by=request.user).models)
+        """The names that the endpoint lists now. A look only: `test` notes what it finds."""
+        return Response(providers.ask(self.get_object()).models)
 
 
 class RouteViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Route]):

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from audit.exporting import exported
 from catalog import addresses, exporting, filters, search
 from ui.exporting import csv_response
 
@@ -50,5 +51,6 @@ def model_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """`/catalog/export.csv`: everything that the list's address finds."""
+    exported(request, "catalog")
     keys = search.keys(request.user, filters.read(request.GET))  # type: ignore[arg-type]
     return csv_response("atrium-models.csv", exporting.HEAD, exporting.rows(keys))

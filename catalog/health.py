@@ -1,54 +1,60 @@
-"""Ask every connected provider whether it answers, and note it at the deployments that serve routes."""
+"""Ask connected providers whether they answer, and note it at them and at the deployments that serve routes.
+
+The clock asks all of them (`check_all`), a person one (`test`), which is audited. Both note the same.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from typing import Any
 
+from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
+from audit.record import record
 from catalog import probing, providers
 from catalog.models import Deployment, Provider
-from refusals import Refusal
+from refusals.errors import Refusal
+
+NOT_LISTED = "The provider does not list this model any more."
 
 
-@dataclass(frozen=True)
-class Checked:
-    """How many deployments are healthy and how many fail."""
-
-    healthy: int = 0
-    failing: int = 0
-
-
-def check_all() -> Checked:
+def check_all() -> None:
     """Check the deployments behind routes, one question a provider."""
-    healthy = failing = 0
     for provider in Provider.objects.exclude(base_url=""):
-        found = check(provider)
-        healthy, failing = healthy + found.healthy, failing + found.failing
-    return Checked(healthy, failing)
+        with suppress(Refusal):  # noted; the others are asked all the same
+            _check(provider)
 
 
-def check(provider: Provider) -> Checked:
-    """Check the deployments of one provider that serve routes. One that does not list its models by name is healthy."""
-    serving = Deployment.objects.filter(provider=provider, targets__isnull=False).distinct()
-    now = timezone.now()
+def test(*, provider: Provider, by: Any) -> probing.Answer:
+    """Ask a connected provider again. Raises the refusals of `catalog.probing`, noted as well."""
+    return _check(provider, by=by)
+
+
+def _check(provider: Provider, by: Any = None) -> probing.Answer:
     try:
-        answer = probing.list_models(providers.base_url_of(provider), providers.credential_of(provider))
+        answer = providers.ask(provider)
     except Refusal as refusal:
-        count = serving.count()
-        Provider.objects.filter(pk=provider.pk).update(tested_at=now, test_result=refusal.sentence[:300])
-        Deployment.objects.filter(pk__in=serving.values("pk")).update(
-            health=Deployment.Health.FAILING, checked_at=now, check_result=refusal.sentence[:300]
-        )
-        return Checked(failing=count)
-    Provider.objects.filter(pk=provider.pk).update(tested_at=now, test_result=answer.sentence)
-    listed = set(answer.models)
-    told = Checked()
-    for deployment in serving:
-        is_there = not listed or deployment.upstream_name in listed or provider.dialect == Provider.Dialect.LOCAL
-        deployment.health = Deployment.Health.HEALTHY if is_there else Deployment.Health.FAILING
-        deployment.checked_at = now
-        deployment.check_result = "" if is_there else "The provider does not list this model any more."
-        told = Checked(told.healthy + is_there, told.failing + (not is_there))
-        deployment.save(update_fields=["health", "checked_at", "check_result"])
-    return told
+        _note(provider, refusal.sentence, set(), is_up=False, by=by)
+        raise
+    is_local = provider.dialect == Provider.Dialect.LOCAL  # it serves what it is called with
+    _note(provider, answer.sentence, set() if is_local else set(answer.models), is_up=True, by=by)
+    return answer
+
+
+@transaction.atomic
+def _note(provider: Provider, said: str, listed: set[str], *, is_up: bool, by: Any) -> None:
+    """Write down what a provider `said`; one that is up and lists nothing by name serves whatever it is asked for."""
+    said, now = said[:300], timezone.now()
+    Provider.objects.filter(pk=provider.pk).update(tested_at=now, test_result=said)
+    serving = Deployment.objects.filter(provider=provider, pk__in=Deployment.objects.filter(targets__isnull=False))
+    if is_up:
+        is_there = Q(upstream_name__in=listed) if listed else Q()
+        serving.filter(is_there).update(health=Deployment.Health.HEALTHY, checked_at=now, check_result="")
+        if listed:
+            serving.exclude(is_there).update(health=Deployment.Health.FAILING, checked_at=now, check_result=NOT_LISTED)
+    else:
+        serving.update(health=Deployment.Health.FAILING, checked_at=now, check_result=said)
+    if by is not None:
+        record("provider.tested", by=by, subject=provider, result=said)

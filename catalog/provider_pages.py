@@ -72,13 +72,13 @@ def connect_suggested(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_GET
 def provider(request: HttpRequest, slug: str) -> HttpResponse:
-    """`/platform/providers/<slug>/`; with `?models=1` the endpoint is asked what it serves."""
+    """`/platform/providers/<slug>/`; with `?models=1` the endpoint is asked what it serves, and nothing noted."""
     require_manager(request.user)
     found = _find(slug)
     context: dict[str, Any] = {"provider": found, "credential_form": CredentialForm(), "targets": _targets(found)}
     if found.is_connected and request.GET.get("models"):
         try:
-            answer = providers.test(provider=found, by=request.user)
+            answer = providers.ask(found)
             context["served"] = _served(found, answer.models, request.GET.get("q", ""))
             context["served_total"] = len(answer.models)
         except Refusal as refusal:
@@ -110,11 +110,10 @@ def test(request: HttpRequest, slug: str) -> HttpResponse:
     require_manager(request.user)
     found = _find(slug)
     try:
-        answer = providers.test(provider=found, by=request.user)
+        answer = health.test(provider=found, by=request.user)
         messages.success(request, f"{found.name} answered with {len(answer.models)} models.")
     except Refusal as refusal:
         messages.error(request, refusal.sentence)
-    health.check(found)
     return redirect("catalog:provider", found.slug)
 
 

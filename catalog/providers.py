@@ -88,15 +88,9 @@ def connect(*, name: str, base_url: str, credential: str, by: Any, slug: str = "
     return provider
 
 
-def test(*, provider: Provider, by: Any) -> probing.Answer:
-    """Ask a connected provider again and note what it said. Raises the refusals of `catalog.probing`, noted as well."""
-    try:
-        answer = probing.list_models(base_url_of(provider), credential_of(provider))
-    except Invalid as refusal:
-        _note(provider, refusal.sentence, by)
-        raise
-    _note(provider, answer.sentence, by)
-    return answer
+def ask(provider: Provider) -> probing.Answer:
+    """What a connected provider serves now; nothing is noted. Raises the refusals of `catalog.probing`."""
+    return probing.list_models(base_url_of(provider), credential_of(provider))
 
 
 def replace_credential(*, provider: Provider, credential: str, by: Any) -> Provider:
@@ -173,9 +167,3 @@ def _clean(credential: str) -> str:
     if not (credential.isascii() and credential.isprintable()) and credential:
         raise Invalid("A credential has printable ASCII signs only. Was something else copied?", field="credential")
     return credential
-
-
-def _note(provider: Provider, result: str, by: Any) -> None:
-    with transaction.atomic():
-        Provider.objects.filter(pk=provider.pk).update(tested_at=timezone.now(), test_result=result[:300])
-        record("provider.tested", by=by, subject=provider, result=result[:300])

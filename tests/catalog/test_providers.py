@@ -200,3 +200,44 @@ def test_publishing_under_a_route_of_another_model_leaves_nothing_behind(
     assert not Deployment.objects.filter(upstream_name="cluster-7b").exists()
     assert not Model.objects.filter(name="Cluster 7B").exists()
     assert list(Entry.objects.values_list("verb", flat=True)) == before
+
+
+def test_testing_notes_the_health_of_what_is_served_on_the_page_and_by_the_api(pat: Client, endpoint: Endpoint) -> None:
+    connect(pat, endpoint)
+    base = "/platform/providers/research-cluster"
+    given = {
+        "upstream": "cluster-7b",
+        "new_name": "C",
+        "slug": "c",
+        "input_per_million": "0",
+        "output_per_million": "0",
+    }
+    assert pat.post(f"{base}/publish/", given).status_code == 302
+    for body, health, said in (
+        ({"data": [{"id": "other"}]}, "failing", "list this model"),
+        ({"data": [{"id": "cluster-7b"}]}, "healthy", ""),
+        (b"<html>", "failing", "not with OpenAI"),
+    ):
+        endpoint.body = body
+        for address in (f"{base}/test/", "/api/providers/research-cluster/test/"):
+            Deployment.objects.update(health="unknown", check_result="")
+            pat.post(address, content_type="application/json")
+            deployment = Deployment.objects.get(upstream_name="cluster-7b")
+            assert deployment.health == health and said in deployment.check_result, address
+    assert Entry.objects.filter(verb="provider.tested").count() == 6
+
+
+def test_looking_at_what_a_provider_serves_writes_nothing(pat: Client, endpoint: Endpoint) -> None:
+    connect(pat, endpoint)
+    Provider.objects.update(test_result="as before")
+    before = Entry.objects.count()
+    assert pat.get("/api/providers/research-cluster/models/").json() == ["cluster-7b"]
+    assert "cluster-7b" in pat.get("/platform/providers/research-cluster/?models=1").content.decode()
+    assert Entry.objects.count() == before
+    assert Provider.objects.get(slug="research-cluster").test_result == "as before"
+
+
+def test_a_file_of_the_catalog_leaves_a_trace_like_every_file(dev: Client) -> None:
+    list(dev.get("/catalog/export.csv?q=gpt").streaming_content)
+    entry = Entry.objects.filter(verb="export.taken").latest("pk")
+    assert (entry.subject_id, entry.facts["filters"]) == ("catalog", {"q": "gpt"})
