@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
-from django.utils import timezone
+from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
@@ -13,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
+from access import finding
 from access.asking import request_access
 from access.granting import revoke
 from access.models import Grant
@@ -26,7 +26,6 @@ from tenants.models import Environment
 from tenants.scoping import find_environment, find_tenant, require, visible
 
 MANAGE = "tenants.manage_tenant"
-SHOWN = ("active", "ended", "all")
 
 
 class GrantSerializer(serializers.ModelSerializer[Grant]):
@@ -69,11 +68,12 @@ class OnboardingSerializer(serializers.Serializer[Any]):
 @extend_schema_view(
     list=extend_schema(
         parameters=[
+            OpenApiParameter("q", str, description="A part of a route's, model's or project's name."),
             OpenApiParameter("tenant", str, description="A tenant's slug."),
             OpenApiParameter("environment", str, description="`tenant/project/kind`"),
             OpenApiParameter("route", str, description="A route's name."),
             OpenApiParameter("kind", str, enum=Environment.Kind.values),
-            OpenApiParameter("show", str, enum=SHOWN, description="active unless told."),
+            OpenApiParameter("show", str, enum=finding.SHOWN, description="active unless told."),
         ]
     )
 )
@@ -95,16 +95,16 @@ class GrantViewSet(viewsets.ReadOnlyModelViewSet[Grant]):
         )
         if self.action != "list":
             return rows
-        ended = Q(revoked_at__isnull=False) | Q(expires_at__lte=timezone.now())
-        show = one_of(self.request, "show", SHOWN) or "active"
-        if show != "all":
-            rows = rows.filter(ended) if show == "ended" else rows.exclude(ended)
+        rows = finding.grants(
+            rows,
+            show=one_of(self.request, "show", finding.SHOWN) or finding.SHOWN[0],
+            kind=one_of(self.request, "kind", Environment.Kind.values),
+            text=text_of(self.request, "q"),
+        )
         if slug := text_of(self.request, "tenant"):
             rows = rows.filter(tenant=find_tenant(viewer, slug))
         if path := text_of(self.request, "environment"):
             rows = rows.filter(environment=find_environment(viewer, path))
-        if kind := one_of(self.request, "kind", Environment.Kind.values):
-            rows = rows.filter(environment__kind=kind)
         if route := text_of(self.request, "route"):
             rows = rows.filter(route__slug=route)
         return rows

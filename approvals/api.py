@@ -32,6 +32,7 @@ from approvals.voting import vote
 from approvals.withdraw import withdraw
 from refusals.errors import Forbidden, Invalid, Missing
 from tenants.api.reading import body_of, flag_of, one_of, text_of, viewer_of
+from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.finding import person
 from tenants.models import User
 
@@ -39,12 +40,9 @@ MANAGE = "approvals.manage_policies"
 NUMBER = "[0-9]{1,9}"
 
 
-class ByNumber(CursorPagination):
+class ByNumber(SortedPaging):
     """The newest request first."""
 
-    page_size = 50
-    page_size_query_param = "limit"
-    max_page_size = 500
     ordering = "-number"
 
 
@@ -85,6 +83,7 @@ def document_of(number: int, viewer: User) -> Any:
             OpenApiParameter("board", str, description="A board's slug."),
             OpenApiParameter("whose", str, enum=["mine"]),
             OpenApiParameter("waiting_for_me", bool, description="True: those in which you may vote now."),
+            sort_parameter(SORTS),
         ]
     )
 )
@@ -94,6 +93,7 @@ class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
     queryset = Request.objects.none()
     serializer_class = s.RequestSerializer
     pagination_class = ByNumber
+    sorts = SORTS
     filter_backends: list[Any] = []
     lookup_field = "number"
     lookup_value_regex = NUMBER
@@ -108,7 +108,6 @@ class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
         one_of(self.request, "state", State.values)
         one_of(self.request, "kind", [kind.slug for kind in kinds()])
         one_of(self.request, "whose", ["mine"])
-        one_of(self.request, "sort", [*SORTS, *(f"-{name}" for name in SORTS)])
         if flag_of(self.request, "waiting_for_me"):
             return with_reviews(turn_of(viewer))
         return find(viewer, Asked.read(self.request.query_params))

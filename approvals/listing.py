@@ -11,6 +11,7 @@ from approvals.models import Request, Review, Seat, Vote
 from approvals.scoping import requests_for
 from approvals.states import State
 from approvals.subjects import kinds
+from refusals.errors import Invalid
 from tenants.models import User
 
 SORTS = {"number": "number", "title": "title", "tenant": "tenant__name", "state": "state", "closed": "closed_at"}
@@ -30,12 +31,16 @@ class Asked:
     sort: str = "-number"
 
     @classmethod
-    def read(cls, query: QueryDict) -> Asked:
-        """The filters in an address."""
+    def read(cls, query: QueryDict, *, strict: bool = False) -> Asked:
+        """The filters in an address. `strict`: raises `Invalid` for a value that means nothing."""
 
         def one(name: str, among: list[str] | None = None) -> str:
             value = query.get(name, "").replace("\x00", "").strip()[:MAX_TEXT]
-            return value if among is None or value in among else ""
+            if among is None or value in among:
+                return value
+            if strict and value:
+                raise Invalid(f"The filter “{name}” is one of {', '.join(among)}.", field=name)
+            return ""
 
         sort = query.get("sort", "")
         return cls(

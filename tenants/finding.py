@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Count, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from tenants.models import Membership, Project, Tenant, User
+from tenants.models import ApiKey, Membership, Project, Tenant, User
 from tenants.scoping import tenants_for
 
-TENANT_SORTS = ("name", "cost_centre", "created_at", "members", "projects")
-PEOPLE_SORTS = ("username", "display_name", "last_login", "date_joined")
+# Names of orders in addresses, and their columns.
+TENANT_SORTS = {
+    "name": "name", "cost_centre": "cost_centre", "created_at": "created_at", "members": "members",
+    "projects": "projects_count",
+}  # fmt: skip
+PEOPLE_SORTS = {name: name for name in ("username", "display_name", "last_login", "date_joined")}
+KEY_SORTS = {name: name for name in ("name", "created_at", "last_used_at", "expires_at")}
 
 
 def tenants(viewer: User, *, text: str = "", mine: bool = False, archived: bool = False) -> QuerySet[Tenant]:
@@ -42,6 +48,34 @@ def people(*, text: str = "", role: str = "", active: bool | None = None) -> Que
     return found if active is None else found.filter(is_active=active)
 
 
+def members(rows: QuerySet[Membership], *, text: str = "", role: str = "") -> QuerySet[Membership]:
+    """Those of `rows` with the words of `text` in user name, name or e-mail, and with `role`."""
+    for word in text.split():
+        rows = rows.filter(
+            Q(user__username__icontains=word) | Q(user__display_name__icontains=word) | Q(user__email__icontains=word)
+        )
+    return rows.filter(role=role) if role else rows
+
+
+def keys(rows: QuerySet[ApiKey], *, text: str = "", state: str = "", kind: str = "") -> QuerySet[ApiKey]:
+    """Those of `rows` in `state`, of a kind of environment, with the words of `text` in name or prefix, or as issuer or
+    project."""
+    found: Any = rows
+    if state:
+        found = found.in_state(state)
+    if kind:
+        found = found.filter(environment__kind=kind)
+    for word in text.split():
+        found = found.filter(
+            Q(name__icontains=word)
+            | Q(prefix__icontains=word[:40])
+            | Q(created_by__username=word)
+            | Q(environment__project__slug=word)
+        )
+    narrowed: QuerySet[ApiKey] = found
+    return narrowed
+
+
 def person(text: str) -> User | None:
     """The active person with this user name or e-mail, exactly but for case; None where nobody or more than one is.
 
@@ -58,12 +92,11 @@ def person(text: str) -> User | None:
 
 
 def ordered[M: Model](
-    rows: QuerySet[M], wanted: str, allowed: tuple[str, ...], default: str
+    rows: QuerySet[M], wanted: str, allowed: Mapping[str, str], default: str
 ) -> tuple[QuerySet[M], str]:
     """`rows` in the order `wanted` when it is allowed, else in the default one; and the order that holds."""
     sort = wanted if wanted.removeprefix("-") in allowed else default
-    columns = {"projects": "projects_count"}
-    column = columns.get(sort.removeprefix("-"), sort.removeprefix("-"))
+    column = allowed[sort.removeprefix("-")]
     return rows.order_by(f"-{column}" if sort.startswith("-") else column, "pk"), sort
 
 

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from access import finding
 from access.forms import RevokeForm
 from access.granting import RevokedAlready, revoke
 from access.models import Grant
@@ -27,7 +27,6 @@ from ui.exporting import csv_response, in_batches
 
 MANAGE = "tenants.manage_tenant"
 PAGE_SIZE = 50
-SHOWN = ("active", "ended", "all")
 
 
 @require_GET
@@ -92,7 +91,7 @@ def end(request: HttpRequest, slug: str, grant_id: UUID) -> HttpResponse:
 
 def _show(request: HttpRequest) -> str:
     show = request.GET.get("show", "")
-    return show if show in SHOWN else SHOWN[0]
+    return show if show in finding.SHOWN else finding.SHOWN[0]
 
 
 def _text(request: HttpRequest) -> str:
@@ -103,19 +102,10 @@ def _found(request: HttpRequest, tenant: Tenant) -> QuerySet[Grant]:
     rows = Grant.objects.filter(tenant=tenant).select_related(
         "environment__project", "environment__tenant", "route__model", "decision__request", "revoked_by"
     )
-    ended = Q(revoked_at__isnull=False) | Q(expires_at__lte=timezone.now())
-    if _show(request) != "all":
-        rows = rows.filter(ended) if _show(request) == "ended" else rows.exclude(ended)
-    if request.GET.get("kind") in Environment.Kind.values:
-        rows = rows.filter(environment__kind=request.GET["kind"])
-    if text := _text(request):
-        rows = rows.filter(
-            Q(route__slug__icontains=text)
-            | Q(route__model__name__icontains=text)
-            | Q(environment__project__name__icontains=text)
-            | Q(environment__project__slug__icontains=text)
-        )
-    return rows
+    kind = request.GET.get("kind", "")
+    return finding.grants(
+        rows, show=_show(request), kind=kind if kind in Environment.Kind.values else "", text=_text(request)
+    )
 
 
 def _lines(rows: QuerySet[Grant]) -> Iterator[tuple[object, ...]]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tenants import keys, scoping, tokens
+from tenants import finding, keys, scoping, tokens
 from tenants.api import serializers as s
 from tenants.api.reading import body_of, one_of, text_of, viewer_of
+from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.api.structure import TENANT, WORDS, within
-from tenants.models import ApiKey, PersonalToken
+from tenants.models import ApiKey, Environment, PersonalToken
 
 MANAGE_KEYS = "tenants.manage_keys"
 STATES = ("usable", "active", "expiring", "unused", "old", "revoked", "expired")
@@ -27,7 +28,9 @@ STATES = ("usable", "active", "expiring", "unused", "old", "revoked", "expired")
             TENANT,
             WORDS,
             OpenApiParameter("environment", str, description="`tenant/project/kind`"),
+            OpenApiParameter("kind", str, enum=Environment.Kind.values, description="A kind of environment."),
             OpenApiParameter("state", str, enum=STATES),
+            sort_parameter(finding.KEY_SORTS),
         ]
     )
 )
@@ -36,22 +39,24 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
 
     queryset = ApiKey.objects.none()
     serializer_class = s.KeySerializer
+    pagination_class = SortedPaging
+    sorts = finding.KEY_SORTS
     filter_backends: list[Any] = []
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[ApiKey]:
-        rows: Any = within(
+        rows = within(
             self.request,
             ApiKey.objects.select_related("tenant", "environment__project", "environment__tenant", "created_by"),
         )
-        if state := one_of(self.request, "state", STATES):
-            rows = rows.in_state(state)
         if path := text_of(self.request, "environment"):
             rows = rows.filter(environment=scoping.find_environment(viewer_of(self.request), path))
-        for word in text_of(self.request, "q").split():
-            rows = rows.filter(Q(name__icontains=word) | Q(prefix__icontains=word[:40]))
-        found: QuerySet[ApiKey] = rows
-        return found
+        return finding.keys(
+            rows,
+            text=text_of(self.request, "q"),
+            state=one_of(self.request, "state", STATES),
+            kind=one_of(self.request, "kind", Environment.Kind.values),
+        )
 
     @extend_schema(request=s.NewKeySerializer, responses={201: s.IssuedKeySerializer})
     def create(self, request: Request) -> Response:

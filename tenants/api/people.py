@@ -17,6 +17,7 @@ from tenants import finding, scoping
 from tenants.activation import activate, deactivate
 from tenants.api import serializers as s
 from tenants.api.reading import body_of, flag_of, one_of, text_of, viewer_of
+from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.api.structure import WORDS
 from tenants.memberships import appoint, dismiss
 from tenants.models import Appointment, Notification, User
@@ -40,6 +41,7 @@ class SeersOnly(BasePermission):
             WORDS,
             OpenApiParameter("role", str, enum=list(PLATFORM_ROLES), description="A role above tenants."),
             OpenApiParameter("active", bool),
+            sort_parameter(finding.PEOPLE_SORTS),
         ]
     )
 )
@@ -48,6 +50,8 @@ class PersonViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     queryset = User.objects.prefetch_related("appointments")
     serializer_class = s.PersonSerializer
+    pagination_class = SortedPaging
+    sorts = finding.PEOPLE_SORTS
     permission_classes = [IsAuthenticated, SeersOnly]
     filter_backends: list[Any] = []
     lookup_field = "username"

@@ -14,6 +14,7 @@ from refusals.errors import Conflict, Invalid, Missing
 from tenants import finding, scoping, structure
 from tenants.api import serializers as s
 from tenants.api.reading import body_of, flag_of, one_of, text_of, uuid_of, viewer_of
+from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT, require_assignable
 from tenants.memberships import add_member, remove_member
 from tenants.models import Environment, Membership, Project, Tenant, User
@@ -46,7 +47,12 @@ def person_called(text: str, field: str) -> User:
 
 @extend_schema_view(
     list=extend_schema(
-        parameters=[WORDS, OpenApiParameter("mine", bool), OpenApiParameter("archived", bool)],
+        parameters=[
+            WORDS,
+            OpenApiParameter("mine", bool),
+            OpenApiParameter("archived", bool),
+            sort_parameter(finding.TENANT_SORTS),
+        ],
     )
 )
 class TenantViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Tenant]):
@@ -54,6 +60,8 @@ class TenantViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     queryset = Tenant.objects.none()
     serializer_class = s.TenantSerializer
+    pagination_class = SortedPaging
+    sorts = finding.TENANT_SORTS
     filter_backends: list[Any] = []
     lookup_field = "slug"
 
@@ -155,11 +163,8 @@ class MembershipViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
 
     def get_queryset(self) -> QuerySet[Membership]:
         rows = within(self.request, Membership.objects.select_related("tenant", "user", "created_by"))
-        for word in text_of(self.request, "q").split():
-            rows = rows.filter(Q(user__username__icontains=word) | Q(user__display_name__icontains=word))
-        if role := one_of(self.request, "role", TENANT_ROLES):
-            rows = rows.filter(role=role)
-        return rows
+        role = one_of(self.request, "role", TENANT_ROLES)
+        return finding.members(rows, text=text_of(self.request, "q"), role=role)
 
     @extend_schema(request=s.NewMembershipSerializer, responses={201: s.MembershipSerializer})
     def create(self, request: Request) -> Response:

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from audit.exporting import exported
 from refusals import Refusal
 from refusals.errors import Missing
-from tenants import keycode, once, sections
+from tenants import finding, keycode, once, sections
 from tenants import keys as verbs
 from tenants.forms import KeyForm
 from tenants.models import ApiKey, Environment
@@ -27,7 +27,6 @@ from ui.exporting import csv_response, in_batches
 PAGE_SIZE = 50
 STATES = ("usable", "expiring", "unused", "old", "revoked", "expired")
 STATE_WORDS = {"usable": "Working", "unused": "Never used", "old": "Older than 180 days", "expiring": "Expires soon"}
-SORTS = ("name", "created_at", "last_used_at", "expires_at")
 
 
 @require_GET
@@ -35,7 +34,8 @@ def key_list(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
     """The keys by prefix, filtered by state, environment and text."""
     inside = enter(request, slug)
     filters = {name: text_of(request, name) for name in ("q", "state", "environment", "kind")}
-    rows, sort = _sorted(found(inside, **filters), text_of(request, "sort"))
+    wanted = text_of(request, "sort")
+    rows, sort = finding.ordered(found(inside, **filters), wanted, finding.KEY_SORTS, "-created_at")
     if request.GET.get("format") == "csv":
         head = ("prefix", "name", "environment", "state", "created by", "created at", "last used at", "expires at")
         lines = (
@@ -61,22 +61,11 @@ def key_list(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
 
 def found(inside: Inside, *, q: str = "", state: str = "", environment: str = "", kind: str = "") -> QuerySet[ApiKey]:
     """The tenant's keys that pass the filters; `environment` is a path."""
-    rows: Any = ApiKey.objects.filter(tenant=inside.tenant).select_related("environment__project", "created_by")
-    if state:
-        rows = rows.in_state(state)
+    rows = ApiKey.objects.filter(tenant=inside.tenant).select_related("environment__project", "created_by")
     if environment:
         project, _, of_kind = environment.removeprefix(f"{inside.tenant.slug}/").partition("/")
         rows = rows.filter(environment__project__slug=project, environment__kind=of_kind)
-    if kind:
-        rows = rows.filter(environment__kind=kind)
-    for word in q.split():
-        rows = rows.filter(
-            Q(name__icontains=word)
-            | Q(prefix__icontains=word[:40])
-            | Q(created_by__username=word)
-            | Q(environment__project__slug=word)
-        )
-    return rows
+    return finding.keys(rows, text=q, state=state, kind=kind)
 
 
 @require_http_methods(["GET", "POST"])
@@ -173,8 +162,3 @@ def _choices(inside: Inside, environments: QuerySet[Environment]) -> list[tuple[
 
 def _path(inside: Inside, key: ApiKey) -> str:
     return f"{inside.tenant.slug}/{key.environment.project.slug}/{key.environment.kind}"
-
-
-def _sorted(rows: QuerySet[ApiKey], wanted: str) -> tuple[QuerySet[ApiKey], str]:
-    sort = wanted if wanted.removeprefix("-") in SORTS else "-created_at"
-    return rows.order_by(sort, "-pk"), sort

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -12,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from audit.exporting import exported
 from refusals import Refusal
 from refusals.errors import Missing
+from tenants import finding
 from tenants.delegation import MANAGE_MEMBERS, assignable, require_assignable
 from tenants.forms import MemberForm
 from tenants.memberships import add_member, remove_member
@@ -35,14 +35,8 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
             messages.success(request, f"{added.user} is {TENANT_ROLES[added.role].name} of {inside.tenant}.")
             return redirect("tenants:members", slug)
     text, role = text_of(request, "q"), text_of(request, "role", 20)
-    rows = Membership.objects.filter(tenant=inside.tenant).select_related("user", "created_by")
-    for word in text.split():
-        rows = rows.filter(
-            Q(user__username__icontains=word) | Q(user__display_name__icontains=word) | Q(user__email__icontains=word)
-        )
-    if role:
-        rows = rows.filter(role=role)
-    rows = rows.order_by("created_at", "pk")
+    everybody = Membership.objects.filter(tenant=inside.tenant).select_related("user", "created_by")
+    rows = finding.members(everybody, text=text, role=role).order_by("created_at", "pk")
     if request.GET.get("format") == "csv":
         head = ("user name", "name", "e-mail", "role", "since", "added by", "active")
         lines = (

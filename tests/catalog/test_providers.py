@@ -16,13 +16,8 @@ from django.test import Client
 from audit.models import Entry
 from audit.record import SYSTEM
 from catalog import egress, probing
-from catalog.models import Provider, Route
-from catalog.providers import credential_of, rotate_credentials
-from tests.cast import Cast
-
-
 from catalog.models import Deployment, Model, Provider, Route
-from catalog.providers import credential_of
+from catalog.providers import credential_of, rotate_credentials
 from tests.cast import Cast, route
 
 pytestmark = pytest.mark.django_db
