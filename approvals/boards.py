@@ -11,6 +11,7 @@ from approvals.models import Board, Policy, Seat
 from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.models import User
+from tenants.structure import reserve
 
 
 class BoardExists(Invalid):
@@ -25,6 +26,7 @@ class SeatNeeded(Conflict):
 @transaction.atomic
 def create_board(*, slug: str, name: str, purpose: str = "", by: Any) -> Board:
     """Create a board without members. Raises `BoardExists`, `Invalid`."""
+    reserve(f"board {slug}")
     if Board.objects.filter(slug=slug).exists():
         raise BoardExists(f"There is already a board “{slug}”.", field="slug")
     board = Board(slug=slug, name=name.strip(), purpose=purpose.strip())

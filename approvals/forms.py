@@ -8,6 +8,7 @@ from django import forms
 
 from approvals.models import Board, Vote
 from approvals.subjects import kinds
+from tenants.forms import OnceForm
 from tenants.models import Environment
 
 MAX_STAGES = 4
@@ -26,7 +27,7 @@ class VoteForm(forms.Form):
     )
 
 
-class CommentForm(forms.Form):
+class CommentForm(OnceForm):
     """A word in the conversation."""
 
     text = forms.CharField(

@@ -64,6 +64,7 @@ def change_tenant(*, tenant: Tenant, name: str, cost_centre: str, by: Any) -> Te
 @transaction.atomic
 def create_project(*, tenant: Tenant, slug: str, name: str, purpose: str = "", by: Any) -> Project:
     """Create a project with its environments. Raises `SlugTaken`, `NotAcceptable`."""
+    reserve(f"project {tenant.pk} {slug}")
     if Project.objects.filter(tenant=tenant, slug=slug).exists():
         raise SlugTaken(f"{tenant} already has a project “{slug}”.", field="slug")
     project = Project(tenant=tenant, slug=slug, name=name, purpose=purpose)
@@ -78,8 +79,13 @@ def create_project(*, tenant: Tenant, slug: str, name: str, purpose: str = "", b
 
 def reserve_slug(slug: str) -> None:
     """Wait until nobody else is about to create a tenant called `slug`; held until the transaction ends."""
+    reserve(f"tenant {slug}")
+
+
+def reserve(what: str) -> None:
+    """Wait until nobody else is about to create `what`, so that who comes second finds it there and is told so."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"tenant {slug}"])
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [what])
 
 
 def _check(row: Tenant | Project) -> None:

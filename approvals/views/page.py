@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -24,6 +25,7 @@ from approvals.viewer import viewer_of
 from approvals.voting import vote
 from approvals.withdraw import withdraw
 from refusals.errors import Conflict, Missing
+from tenants import once
 
 TABS = ("conversation", "evidence", "history")
 
@@ -63,7 +65,12 @@ def say(request: HttpRequest, number: int) -> HttpResponse:
     found = find_request(viewer, number)
     if not form.is_valid():
         return _shown(request, number, comment_form=form, status=422)
-    comment(request=found, text=form.cleaned_data["text"], by=viewer)
+    try:
+        with transaction.atomic():
+            once.claim_form(user=viewer, token=form.cleaned_data["once"], path=request.path)
+            comment(request=found, text=form.cleaned_data["text"], by=viewer)
+    except once.SentAlready:
+        messages.info(request, "This comment was sent already. It stands here once.")
     return redirect(found)
 
 
@@ -109,7 +116,7 @@ def _shown(
         "typical": typical(found.subject_kind, environment_kind) if found.state == State.IN_REVIEW else None,
         "may_withdraw": found.state == State.IN_REVIEW and found.requester_id == viewer.pk,
         "vote_form": vote_form or VoteForm(),
-        "comment_form": comment_form or CommentForm(),
+        "comment_form": comment_form or CommentForm(initial={"once": once.new_token()}),
     }
     return render(request, "approvals/request.html", context, status=status)
 

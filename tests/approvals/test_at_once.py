@@ -6,10 +6,12 @@ from threading import Barrier
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from access.asking import request_access
 from access.granting import grant, revoke
 from access.models import Grant
+from approvals.boards import create_board
 from approvals.models import Decision, Request, Seat, Vote
 from approvals.policies import change_policy
 from approvals.voting import vote
@@ -17,6 +19,8 @@ from approvals.withdraw import withdraw
 from audit.models import Entry
 from refusals.errors import Refusal
 from tenants.memberships import add_member
+from tenants.models import Project
+from tenants.structure import create_project
 from tests.cast import Cast, person, route
 
 
@@ -115,3 +119,27 @@ def test_votes_grants_revocations_and_new_members_do_not_wait_for_one_another(ho
         assert told[0] == told[2] == "done"
         assert told[1] in {"done", "revoked_already"}
         assert Grant.objects.in_force().filter(route=made).count() == 1
+
+
+def test_of_two_who_create_the_same_project_or_board_the_second_is_told_that_it_is_taken(house: Cast) -> None:
+    told = at_once(
+        *(lambda: create_project(tenant=house.acme, slug="new", name="New", by=house.olivia) for _ in range(4))
+    )
+    assert sorted(told) == ["done"] + ["slug_taken"] * 3
+    assert Project.objects.filter(slug="new").count() == 1
+    told = at_once(*(lambda: create_board(slug="ethics", name="Ethics", by=house.pat) for _ in range(4)))
+    assert sorted(told) == ["board_exists"] * 3 + ["done"]
+
+
+def test_a_comment_sent_by_two_clicks_at_once_is_said_once(house: Cast) -> None:
+    asked = request_access(environment=house.environment(), route=route(), purpose="x", by=house.dev)
+    client = Client()
+    client.force_login(house.dev)
+
+    def send() -> None:
+        again = Client()
+        again.cookies = client.cookies
+        again.post(f"/requests/{asked.number}/comment/", {"text": "Please", "once": "one-press"})
+
+    assert at_once(send, send) == ["done", "done"]
+    assert asked.comments.filter(text="Please").count() == 1

@@ -1,6 +1,7 @@
 """The pages of governance as people see them: lists, a request, the board, a decision, policies and boards."""
 
 import json
+import re
 
 import pytest
 from django.test import Client
@@ -85,10 +86,10 @@ def test_the_requester_withdraws(cast: Cast, asked: Request) -> None:
 
 
 def test_comments_are_shown_to_everybody_who_may_see_the_request(cast: Cast, asked: Request) -> None:
-    signed_in(cast.rob).post(f"/requests/{asked.number}/comment/", {"text": "Which data?"})
+    signed_in(cast.rob).post(f"/requests/{asked.number}/comment/", {"text": "Which data?", "once": "a"})
     for person in (cast.dev, cast.vera, cast.rita, cast.pat, cast.ada):
         assert b"Which data?" in signed_in(person).get(asked.get_absolute_url()).content
-    assert signed_in(cast.dev).post(f"/requests/{asked.number}/comment/", {"text": ""}).status_code == 422
+    assert signed_in(cast.dev).post(f"/requests/{asked.number}/comment/", {"text": "", "once": "b"}).status_code == 422
 
 
 @pytest.mark.parametrize("name", ["greta", "ned"])
@@ -214,3 +215,13 @@ def test_lists_ask_the_database_a_fixed_number_of_times(cast: Cast, django_asser
         client.get(path)
         with django_assert_max_num_queries(14):
             assert client.get(path).status_code == 200
+
+
+def test_a_comment_sent_twice_stands_there_once(cast: Cast, asked: Request) -> None:
+    rob = signed_in(cast.rob)
+    page = rob.get(f"/requests/{asked.number}/").content.decode()
+    token = re.findall(r'name="once" value="([0-9a-f-]{36})"', page)[0]
+    for _ in range(2):
+        rob.post(f"/requests/{asked.number}/comment/", {"text": "Which data?", "once": token})
+    assert asked.comments.filter(text="Which data?").count() == 1
+    assert "sent already" in rob.get(f"/requests/{asked.number}/").content.decode()
