@@ -60,7 +60,8 @@ def is_authentic(head: DayHead) -> bool:
 def as_stored(facts: dict[str, Any]) -> dict[str, Any]:
     """`facts` as they come back from a `jsonb` column, so that their hash is the same before and after.
 
-    PostgreSQL writes numbers out in full, so a float of 1e16 and more comes back as a whole number.
+    PostgreSQL writes numbers out in full, so a float of 1e16 and more comes back as a whole number; and its zero has
+    no sign.
     """
     text = json.dumps(facts, default=str)
     stored: dict[str, Any] = json.loads(text, parse_float=_number)
@@ -69,4 +70,4 @@ def as_stored(facts: dict[str, Any]) -> dict[str, Any]:
 
 def _number(text: str) -> float | int:
     value = float(text)
-    return int(value) if abs(value) >= 1e16 else value
+    return int(value) if abs(value) >= 1e16 else value + 0.0  # which makes 0.0 of -0.0

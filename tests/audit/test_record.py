@@ -56,6 +56,8 @@ def test_numbers_of_every_size_verify(db: None) -> None:
         third=1 / 3,
         whole=10**20,
         one=1.0,
+        nothing=-0.0,
+        deep={"list": [-0.0, -1e-400]},
         text="é\u2028☃",
     )
     assert verify().is_intact
