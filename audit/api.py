@@ -50,7 +50,8 @@ class VerificationSerializer(serializers.ModelSerializer[Verification]):
     class Meta:
         model = Verification
         fields = [
-            "id", "state", "asked_by", "asked_at", "finished_at", "total", "checked", "days", "findings", "receipt",
+            "id", "state", "asked_by", "asked_at", "finished_at", "total", "checked", "days", "findings", "notes",
+            "receipt",
         ]  # fmt: skip
         read_only_fields = fields
 

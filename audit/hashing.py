@@ -57,6 +57,19 @@ def is_authentic(head: DayHead) -> bool:
     return any(hmac.compare_digest(head.mac, head_code(head, key)) for key in keys)
 
 
+def anchor_code(day: dt.date, sequence: int, entry_hash: str, secret_key: str | None = None) -> str:
+    """HMAC-SHA256 of what an anchor says, under a key of its own derived from the secret key."""
+    secret_key = settings.SECRET_KEY if secret_key is None else secret_key
+    key = hashlib.sha256(b"atrium audit anchor" + secret_key.encode()).digest()
+    return hmac.new(key, f"{day.isoformat()} {sequence} {entry_hash}".encode(), "sha256").hexdigest()
+
+
+def is_code_of_anchor(code: str, day: dt.date, sequence: int, entry_hash: str) -> bool:
+    """Whether `code` was made with the secret key or with one that it replaced."""
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return any(hmac.compare_digest(code, anchor_code(day, sequence, entry_hash, key)) for key in keys)
+
+
 def as_stored(facts: dict[str, Any]) -> dict[str, Any]:
     """`facts` as they come back from a `jsonb` column, so that their hash is the same before and after.
 

@@ -147,6 +147,7 @@ class Verification(models.Model):
     checked = models.PositiveBigIntegerField(default=0)
     days = models.PositiveIntegerField(default=0)
     findings = models.JSONField(default=list, blank=True)
+    notes = models.JSONField(default=list, blank=True, help_text="what it was compared with")
     receipt = models.CharField(max_length=120, blank=True)
     error = models.CharField(max_length=300, blank=True)
 

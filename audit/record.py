@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection, transaction
 from structlog.contextvars import get_contextvars
 
+from audit import anchors
 from audit.hashing import as_stored, entry_hash, head_code, opening_hash
 from audit.models import DayHead, Entry
 
@@ -73,6 +74,8 @@ def record(
     head.entries, head.last_hash = entry.sequence, entry.hash
     head.mac = head_code(head)
     head.save()
+    written = (entry.day, entry.sequence, entry.hash)  # as they are now, whatever is done to the instance
+    transaction.on_commit(lambda: anchors.note(*written), robust=True)
     return entry
 
 

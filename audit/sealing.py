@@ -8,6 +8,7 @@ import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
+from audit import anchors
 from audit.hashing import head_code
 from audit.models import DayHead
 from audit.record import AUDIT_LOCK
@@ -47,5 +48,6 @@ def _seal(day: dt.date) -> bool:
         head.sealed_at = timezone.now()
         head.mac = head_code(head)
         head.save(update_fields=["sealed_at", "mac"])
+        transaction.on_commit(lambda: anchors.note_receipt(report.receipt), robust=True)
         log.warning("audit_day_sealed", day=day.isoformat(), receipt=report.receipt)
     return True

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
+from audit import anchors
 from audit.models import Entry, Verification
 from audit.record import Actor, record
 from audit.verify import verify
@@ -68,6 +69,7 @@ def run(key: UUID | str) -> Verification | None:
             checked=report.entries,
             days=report.days,
             receipt=report.receipt,
+            notes=report.notes,
             findings=[asdict(finding) | {"day": finding.day.isoformat()} for finding in report.findings],
             finished_at=timezone.now(),
         )
@@ -82,6 +84,8 @@ def run(key: UUID | str) -> Verification | None:
                 findings=len(report.findings),
                 receipt=report.receipt,
             )
+        if report.is_intact:
+            transaction.on_commit(lambda: anchors.note_receipt(report.receipt), robust=True)
     return done
 
 

@@ -1,9 +1,10 @@
 """Recompute the whole audit in one pass and name every entry that was changed, removed or inserted.
 
 What can be found out rests on three things: an entry's hash covers all its columns, every entry carries the hash before
-it, and a day's head carries count and last hash under a key that is not in the database. Who has the key as well and
-rewrites the end of the chain can only be convicted by a `receipt` kept outside (`verify` prints one, the sealing of a
-day logs one).
+it, and a day's head carries count and last hash under a key that is not in the database. That the end was cut off
+together with its heads is told by what is kept outside of the database: the anchors of this machine
+(`audit.anchors`), receipts of earlier verifications, and a `receipt` that somebody kept (`verify` prints one, the
+sealing of a day logs one). The last two also convict who has the key as well and rewrites the end.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
+from audit.absence import Expected, parse_receipt
 from audit.hashing import COLUMNS
 from audit.inspection import Finding, Row, inspect_day
 from audit.models import DayHead, Entry
@@ -38,12 +40,14 @@ EVERYTHING = f"""
 
 @dataclass
 class Report:
-    """What `verify` found. `receipt` names the end of the chain: `day:entries:hash`, to be kept elsewhere."""
+    """What `verify` found. `receipt` names the end of the chain: `day:entries:hash`, to be kept elsewhere; `notes` say
+    what it was compared with outside of the database."""
 
     entries: int = 0
     days: int = 0
     findings: list[Finding] = field(default_factory=list)
     receipt: str = ""
+    notes: list[str] = field(default_factory=list)
 
     @property
     def is_intact(self) -> bool:
@@ -60,24 +64,11 @@ class Report:
             return [
                 f"The audit is intact: {counted}.",
                 f"Receipt: {self.receipt or 'none, the audit is empty'}",
+                *self.notes,
             ]
-        return [finding.sentence for finding in self.findings] + [
-            f"The audit is BROKEN: {_count(len(self.findings), 'finding', 'findings')} in {counted}."
-        ]
-
-
-class Counted:
-    """The entries of a day as they pass by: how many, the last hash, and whether the wanted one was among them."""
-
-    def __init__(self, entries: Iterator[Row], wanted: tuple[dt.date, int, str]) -> None:
-        self._source, self._wanted = entries, wanted
-        self.entries, self.last_hash, self.is_wanted_seen = 0, "", False
-
-    def __iter__(self) -> Iterator[Row]:
-        for row in self._source:
-            self.entries, self.last_hash = self.entries + 1, row.hash
-            self.is_wanted_seen = self.is_wanted_seen or (row.values["day"], row.sequence, row.hash) == self._wanted
-            yield row
+        found = _count(len(self.findings), "finding", "findings")
+        told = [finding.sentence for finding in self.findings]
+        return [*told, *self.notes, f"The audit is BROKEN: {found} in {counted}."]
 
 
 def verify(
@@ -88,14 +79,14 @@ def verify(
     most_findings: int = 1_000,
     on_progress: Callable[[int], None] | None = None,
 ) -> Report:
-    """Check all days from `since` to `until`, and that the chain still holds what `receipt` says it held.
+    """Check all days from `since` to `until`, and that the chain still holds what was known of it: what `receipt` says,
+    what earlier verifications said, and what this machine saw.
 
     `on_progress` is told after every few thousand entries how many were read; what it raises stops the run.
     Reads about 100,000 entries a second in constant memory. Stops early after `most_findings`.
     """
-    report = Report()
-    wanted = parse_receipt(receipt)
-    is_receipt_found = not receipt
+    report, seen = Report(), set()
+    expected = Expected(since, until)  # before anything is read, so that all of it must be found
     before = DayHead.objects.filter(day__lt=since).order_by("-day").first()
     with transaction.atomic(), connection.chunked_cursor() as cursor:
         bare = DayHead.objects.filter(
@@ -105,39 +96,34 @@ def verify(
         emptied = [(head.day, head, iter(())) for head in bare.order_by("day")]
         cursor.execute(EVERYTHING, [since, until])
         for day, head, entries in merge(_days(cursor, on_progress), emptied, key=lambda item: item[0]):
-            counter = Counted(entries, wanted)
-            report.findings += inspect_day(day, head, iter(counter), before=before)
-            report.entries += counter.entries
+            watched = expected.watch(day, entries)
+            told = inspect_day(day, head, iter(watched), before=before)
+            report.findings += told + expected.absences(day, head, watched, told)
+            report.entries += watched.entries
             report.days += 1
-            report.receipt = f"{day.isoformat()}:{counter.entries}:{counter.last_hash}"
-            is_receipt_found = is_receipt_found or counter.is_wanted_seen
+            report.receipt = f"{day.isoformat()}:{watched.entries}:{watched.last_hash}"
             before = head or before
+            seen.add(day)
             if len(report.findings) >= most_findings:
                 return report
-    if not is_receipt_found:
-        report.findings.append(
-            Finding(
-                "removed",
-                wanted[0],
-                wanted[1],
-                None,
-                "",
-                f"The receipt's entry {receipt} is not in the audit any more.",
-            )
-        )
+    for day in expected.days - seen:
+        report.findings += expected.absences(day, None, expected.watch(day, iter(())), [])
+    report.findings += _lacks(receipt)
+    report.findings.sort(key=lambda finding: finding.day)
+    report.notes = expected.notes()
     return report
+
+
+def _lacks(receipt: str) -> list[Finding]:
+    day, place, entry_hash = parse_receipt(receipt)
+    if not receipt or Entry.objects.filter(day=day, sequence=place, hash=entry_hash).exists():
+        return []
+    told = f"The receipt's entry {receipt} is not in the audit any more."
+    return [Finding("removed", day, place, None, "", told)]
 
 
 def _count(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
-
-
-def parse_receipt(text: str) -> tuple[dt.date, int, str]:
-    """Day, place and hash of a receipt `day:entries:hash`. Raises `ValueError` for anything else."""
-    if not text:
-        return dt.date.min, 0, ""
-    day, place, entry_hash = text.strip().split(":")
-    return dt.date.fromisoformat(day), int(place), entry_hash
 
 
 def _rows(cursor: Any, on_progress: Callable[[int], None] | None) -> Iterator[tuple[Any, ...]]:

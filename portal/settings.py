@@ -302,6 +302,7 @@ CREDENTIAL_KEYS = environment.credential_keys(
 )
 CURRENCY = "USD"
 JOURNAL_FOLDER = DATA_FOLDER / "journal"
+AUDIT_ANCHORS = DATA_FOLDER / "audit-anchors"
 # The local model server writes its address down each time it starts; one given by the environment stays as it is.
 LOCAL_MODEL_URL_FILE = None if env.str("ATRIUM_LOCAL_MODEL_URL", "") else DATA_FOLDER / "models.url"
 LOCAL_MODEL_PATIENCE_S = env.float("LOCAL_MODEL_PATIENCE_S", 15.0)  # how long a call waits while it is being restarted

@@ -1,11 +1,13 @@
 """Fixtures that every test may use."""
 
+from pathlib import Path
 from typing import Any
 
 import pgtrigger
 import pytest
 from django.db import OperationalError, connection
 from psycopg.errors import DeadlockDetected
+from pytest_django import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.cast import Cast
@@ -42,6 +44,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
                 return
 
     operations.execute_sql_flush = again_after_a_deadlock  # type: ignore[assignment, method-assign]
+
+
+@pytest.fixture(autouse=True)
+def a_machine_of_its_own(settings: Settings, tmp_path: Path) -> None:
+    """Anchors of the audit outlive the tables that a test empties; the next test has seen none of them."""
+    settings.AUDIT_ANCHORS = tmp_path / "audit-anchors"
 
 
 @pytest.fixture

@@ -120,6 +120,7 @@ def grammar() -> tuple[Parser, set[str]]:
     verify = audit.add_parser("verify", help="recompute the audit and name what was changed, removed or inserted")
     for name, text in {"--since": "first day", "--until": "last day", "--receipt": "a receipt it must hold"}.items():
         verify.add_argument(name, help=text)
+    verify.add_argument("--accept-restored", action="store_true", help="accept that an older database was restored")
     verify.add_argument("--json", action="store_true", help="answer in JSON")
     verify.set_defaults(run=_verify_audit)
 
@@ -167,7 +168,8 @@ def _demonstration(options: argparse.Namespace) -> int:
 
 def _verify_audit(options: argparse.Namespace) -> int:
     given = [f"--{name}={value}" for name in ("since", "until", "receipt") if (value := getattr(options, name))]
-    return _call("audit_verify", *given, *(["--json"] if options.json else []))
+    given += [f"--{name.replace('_', '-')}" for name in ("accept_restored", "json") if getattr(options, name)]
+    return _call("audit_verify", *given)
 
 
 def _call(name: str, *arguments: str) -> int:

@@ -142,7 +142,7 @@ def test_the_last_day_removed_with_its_head_contradicts_a_receipt() -> None:
     assert verify(receipt=receipt).is_intact
     sql("DELETE FROM audit_entry WHERE day = '2026-03-03'")
     sql("DELETE FROM audit_dayhead WHERE day = '2026-03-03'")
-    assert verify().is_intact  # nothing inside the database can tell
+    assert verify().is_intact  # nothing inside the database can tell; what is beside it: test_anchors
     assert named(verify(receipt=receipt)) == [("removed", "2026-03-03", 5)]
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import getpass
 import json
 from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from audit.verify import parse_receipt, verify
+from audit.absence import parse_receipt
+from audit.record import Actor
+from audit.restoring import accept_restored
+from audit.verify import Report, verify
 
 
 class Command(BaseCommand):
@@ -33,6 +37,11 @@ class Command(BaseCommand):
             default="",
             help="a receipt (day:entries:hash) that the audit must still hold",
         )
+        parser.add_argument(
+            "--accept-restored",
+            action="store_true",
+            help="first accept that an older database was restored: entries that this machine saw later are given up",
+        )
         parser.add_argument("--json", action="store_true", help="answer in JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -40,10 +49,21 @@ class Command(BaseCommand):
             parse_receipt(options["receipt"])
         except ValueError as error:
             raise CommandError("A receipt has the form day:entries:hash, as an earlier run printed it.") from error
+        accepted = accept_restored(by=_operator()) if options["accept_restored"] else 0
         report = verify(since=options["since"], until=options["until"], receipt=options["receipt"])
         if options["json"]:
-            self.stdout.write(json.dumps(asdict(report) | {"is_intact": report.is_intact}, default=str))
+            self.stdout.write(json.dumps(_answer(report, accepted), default=str))
         else:
+            if options["accept_restored"]:
+                self.stdout.write(f"{accepted:,} missing entries accepted; an entry of the audit names them.")
             self.stdout.write("\n".join(report.lines()))
         if not report.is_intact:
             raise SystemExit(report.exit_code)
+
+
+def _answer(report: Report, accepted: int) -> dict[str, Any]:
+    return asdict(report) | {"is_intact": report.is_intact, "accepted": accepted}
+
+
+def _operator() -> Actor:
+    return Actor(f"command line ({getpass.getuser()})")
