@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import pgtrigger
 from django.contrib.auth.models import AbstractUser
 from django.core.validators import RegexValidator
 from django.db import models
@@ -54,6 +55,13 @@ class Tenant(models.Model):
             ("use_models", "Call models with the tenant's grants in the playground"),
             ("view_usage", "See the calls and the cost of the whole tenant"),
             ("view_tenant_audit", "See the audit of the tenant"),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="stays_real",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__is_demonstration=False, new__is_demonstration=True),
+            )
         ]
 
     def __str__(self) -> str:

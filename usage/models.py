@@ -16,6 +16,15 @@ from catalog.models import Deployment
 from tenants.models import Environment, Project, Tenant
 from usage.spans import spans_covering
 
+# A call is removed with its tenant when that is one of the demonstration's, and never else: a mark on the row alone
+# would keep calls made before rows were marked. No tenant becomes one (the trigger `stays_real` of `tenants`).
+KEPT = """
+    IF NOT EXISTS (SELECT 1 FROM tenants_tenant WHERE id = OLD.tenant_id AND is_demonstration) THEN
+        RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;
+    END IF;
+    RETURN OLD;
+"""
+
 
 class Price(models.Model):
     """Unit prices of a deployment from a moment on, per million tokens. A change is a new row."""
@@ -107,9 +116,7 @@ class Call(models.Model):
         ]
         triggers = [
             pgtrigger.Protect(name="never_changed", operation=pgtrigger.Update),
-            pgtrigger.Protect(
-                name="kept", operation=pgtrigger.Delete, condition=pgtrigger.Q(old__is_demonstration=False)
-            ),
+            pgtrigger.Trigger(name="kept", when=pgtrigger.Before, operation=pgtrigger.Delete, func=KEPT),
             never_truncated(),
         ]
 

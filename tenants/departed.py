@@ -1,0 +1,16 @@
+"""Which tenants were removed with the demonstration; the audit is all that is left of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from audit.models import Entry
+from tenants.models import Tenant
+
+REMOVED = "demonstration.removed"  # its fact `tenant_ids` names them
+
+
+def was_of_demonstration(tenant_id: Any) -> bool:
+    """Whether there is no tenant with this identifier any more because it went with the demonstration."""
+    gone = Entry.objects.filter(verb=REMOVED, facts__tenant_ids__contains=str(tenant_id))
+    return gone.exists() and not Tenant.objects.filter(pk=tenant_id).exists()
