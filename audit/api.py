@@ -51,7 +51,7 @@ class VerificationSerializer(serializers.ModelSerializer[Verification]):
         model = Verification
         fields = [
             "id", "state", "asked_by", "asked_at", "finished_at", "total", "checked", "days", "findings", "notes",
-            "receipt",
+            "receipt", "error",
         ]  # fmt: skip
         read_only_fields = fields
 

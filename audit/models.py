@@ -4,6 +4,8 @@ Rows hold text identifiers and no foreign keys, so nothing that is erased elsewh
 The triggers refuse what no verb does; who owns the database can switch them off, which is what `audit.verify` is for.
 """
 
+import datetime as dt
+
 import pgtrigger
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
@@ -127,6 +129,9 @@ class DayHead(models.Model):
         return f"{self.day}: {self.entries} entries"
 
 
+SILENT_AFTER = dt.timedelta(minutes=5)  # a run at work is heard of every few thousand entries
+
+
 class Verification(models.Model):
     """One run of `audit.verify` that somebody asked for: how far it is, what it found. Not part of the audit itself."""
 
@@ -143,6 +148,7 @@ class Verification(models.Model):
     asked_by = models.CharField(max_length=200)
     asked_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
+    heard_at = models.DateTimeField(null=True, blank=True, help_text="when the worker last said how far it is")
     total = models.PositiveBigIntegerField(default=0)
     checked = models.PositiveBigIntegerField(default=0)
     days = models.PositiveIntegerField(default=0)
@@ -158,5 +164,10 @@ class Verification(models.Model):
         return f"verification of {self.asked_at:%Y-%m-%d %H:%M}"
 
     @property
+    def is_silent(self) -> bool:
+        """Whether a worker began it and was not heard of for so long that it must be dead."""
+        return self.state == self.State.RUNNING and (self.heard_at or self.asked_at) < timezone.now() - SILENT_AFTER
+
+    @property
     def is_over(self) -> bool:
-        return self.state not in (self.State.QUEUED, self.State.RUNNING)
+        return self.state not in (self.State.QUEUED, self.State.RUNNING) or self.is_silent

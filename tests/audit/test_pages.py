@@ -11,8 +11,9 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 from django.test import Client
+from django.utils import timezone
 
 from audit import verifications
 from audit.models import Entry, Verification
@@ -176,3 +177,35 @@ class TestVerifying:
         Verification.objects.update(state="running", checked=3)
         done = verifications.run(made.pk)
         assert done is not None and done.state == "verified"
+
+    def test_asking_and_finishing_leave_an_entry_each_and_a_second_press_none(self, cast: Cast, ada: Client) -> None:
+        made = self.start(ada)
+        ada.post("/platform/audit/verify/")
+        verifications.run(made.pk)
+        kept = Entry.objects.filter(verb__startswith="audit.").order_by("at").values_list("verb", "actor_label")
+        assert list(kept) == [("audit.verification_started", "Ada"), ("audit.verified", "Ada")]
+
+    def test_what_stops_it_is_shown_and_raised_and_it_can_be_started_again(self, ada: Client) -> None:
+        made = self.start(ada)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE audit_entry RENAME COLUMN facts TO fiction")
+        try:
+            with pytest.raises(ProgrammingError):
+                verifications.run(made.pk)
+        finally:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("ALTER TABLE audit_entry RENAME COLUMN fiction TO facts")
+        shown = self.shown(ada, made)
+        assert "could not be finished" in shown and "facts does not exist" in shown and "every 1s" not in shown
+        assert ada.get(f"/api/audit/verifications/{made.pk}/").json()["error"].startswith("ProgrammingError")
+        assert str(made.pk) not in ada.post("/platform/audit/verify/")["Location"]
+
+    def test_a_run_whose_worker_fell_silent_is_over(self, ada: Client) -> None:
+        made = self.start(ada)
+        Verification.objects.update(state="running", heard_at=timezone.now() - dt.timedelta(minutes=6))
+        shown = self.shown(ada, made)
+        assert "came to a stop" in shown and "every 1s" not in shown and "Verify again" in shown
+        assert str(made.pk) not in ada.post("/platform/audit/verify/")["Location"]
+        made.refresh_from_db()
+        assert (made.state, made.error) == ("failed", verifications.SILENCE)
+        assert verifications.run(made.pk) is None
