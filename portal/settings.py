@@ -192,6 +192,7 @@ OPEN_SIGNUP = env.bool("ATRIUM_OPEN_SIGNUP", False)
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
 # How many proxies stand before us: the address that tries are counted by is what they say, not their own.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", 1 if env.bool("BEHIND_PROXY", False) else 0)
+USERSESSIONS_ADAPTER = "portal.sign_ins.SessionsAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_ADAPTER = "portal.second_factor.SecondFactorAdapter"
 MFA_TOTP_ISSUER = "Atrium"
