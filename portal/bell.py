@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import cast
 
 from django.db.models import Case, When
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
+from portal import notifications_page
 from portal.context import THEMES
 from tenants.models import Environment, Notification, User
-from tenants.notifications import mark_read
+from tenants.notifications import find, mark_read
 from tenants.scoping import visible
 from tenants.where import choose, chosen
 
@@ -34,11 +35,13 @@ def _viewer(request: HttpRequest) -> User:
 
 
 @require_GET
-def bell(request: HttpRequest) -> HttpResponse:
-    """The newest notifications, for the menu or as a page."""
+def bell(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """The newest notifications for the menu; all of them as a page."""
+    if not request.headers.get("HX-Request"):
+        return notifications_page.show(request, _viewer(request))
     notes = _viewer(request).notifications.all()[:MAX_SHOWN]
-    template = "portal/bell.html#menu" if request.headers.get("HX-Request") else "portal/bell.html"
-    return render(request, template, {"notes": notes, "any_unread": any(note.read_at is None for note in notes)})
+    any_unread = find(_viewer(request), unread=True).exists()
+    return render(request, "portal/bell.html#menu", {"notes": notes, "any_unread": any_unread})
 
 
 @require_GET
@@ -48,6 +51,14 @@ def follow(request: HttpRequest, note_id: str) -> HttpResponse:
     mark_read(Notification.objects.filter(pk=note.pk))
     target = note.path if url_has_allowed_host_and_scheme(note.path, None) else "/notifications/"
     return HttpResponseRedirect(target or "/notifications/")
+
+
+@require_POST
+def read_one(request: HttpRequest, note_id: str) -> HttpResponse:
+    """Mark one notification as read without opening what it is about."""
+    note = get_object_or_404(Notification, pk=note_id, user=_viewer(request))
+    mark_read(Notification.objects.filter(pk=note.pk))
+    return back(request)
 
 
 @require_POST

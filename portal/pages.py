@@ -11,6 +11,7 @@ urlpatterns = [
     path("notifications/", bell.bell, name="bell"),
     path("notifications/read/", bell.read_all, name="bell-read"),
     path("notifications/<uuid:note_id>/", bell.follow, name="bell-follow"),
+    path("notifications/<uuid:note_id>/read/", bell.read_one, name="bell-read-one"),
     path("where/", bell.switcher, name="switcher"),
     path("where/switch/", bell.switch, name="switch"),
     path("theme/", bell.theme, name="theme"),

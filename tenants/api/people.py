@@ -21,6 +21,7 @@ from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.api.structure import WORDS
 from tenants.memberships import appoint, dismiss
 from tenants.models import Appointment, Notification, User
+from tenants.notifications import find as find_notifications
 from tenants.notifications import mark_read
 from tenants.roles import PLATFORM_ROLES
 
@@ -114,7 +115,7 @@ class MeViewSet(viewsets.ViewSet):
         )
 
 
-@extend_schema_view(list=extend_schema(parameters=[OpenApiParameter("unread", bool)]))
+@extend_schema_view(list=extend_schema(parameters=[WORDS, OpenApiParameter("unread", bool)]))
 class NotificationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Notification]):
     """Your notifications, newest first."""
 
@@ -126,9 +127,8 @@ class NotificationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, view
     def get_queryset(self) -> QuerySet[Notification]:
         if getattr(self, "swagger_fake_view", False):
             return Notification.objects.none()
-        rows = Notification.objects.filter(user=viewer_of(self.request))
         unread = flag_of(self.request, "unread")
-        return rows if unread is None else rows.filter(read_at__isnull=unread)
+        return find_notifications(viewer_of(self.request), text=text_of(self.request, "q"), unread=unread)
 
     @extend_schema(request=None, responses=s.NotificationSerializer)
     @action(detail=True, methods=["post"])

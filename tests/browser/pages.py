@@ -37,6 +37,7 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("account-second-factor", "/accounts/2fa/", "developer"),
     NamedPage("account-sessions", "/accounts/sessions/", "developer"),
     NamedPage("notifications", "/notifications/", "developer"),
+    NamedPage("notifications-none-fits", "/notifications/?q=zzzz&state=unread", "developer"),
     NamedPage("switcher", "/where/", "developer"),
     NamedPage("search", "/palette/?q=a", "developer"),
     NamedPage("palette", "/", "developer", ("[data-palette-open]",)),

@@ -66,7 +66,7 @@ class Stage:
             "audit-entry- pk": entry.pk,
             "audit: pk": verifications.start(by=cast.ada).pk,
             "audit-verification- pk": verifications.start(by=cast.ada).pk,
-            "bell-follow note_id": Notification.objects.create(user=cast.dev, title="Look", path="/").pk,
+            "bell- note_id": Notification.objects.create(user=cast.dev, title="Look", path="/").pk,
             "notification- pk": Notification.objects.create(user=cast.dev, title="Look").pk,
             "catalog:model slug": "echo-model",
             "catalog:switch-route slug": "echo-model",

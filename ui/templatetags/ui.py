@@ -17,6 +17,8 @@ from ui.states import state as state_of
 
 register = template.Library()
 
+PLACES = {"page", "cursor", "before", "after", "format"}  # where one is in a list; a changed filter begins it again
+
 register.filter("money", formatting.money)
 register.filter("exact_money", formatting.exact_money)
 register.filter("tokens", formatting.tokens)
@@ -118,18 +120,27 @@ def as_list(value: Any) -> Sequence[Any]:
 
 
 @register.simple_tag(takes_context=True)
+def other_parameters(context: Context, *names: str) -> list[tuple[str, str]]:
+    """The parameters of this page's address but `names` (each may be words separated by commas) and the paging."""
+    request = context.get("request")
+    left = {part for name in names for part in as_list(name)} | PLACES
+    kept = request.GET.lists() if request is not None else []
+    return [(name, str(value)) for name, values in kept if name not in left for value in values if value]
+
+
+@register.simple_tag(takes_context=True)
 def address_with(context: Context, **changes: Any) -> str:
     """This page's address with these query parameters set; None or an empty value takes one away.
 
-    A changed filter begins at the first page again: `page` and `cursor` go unless they are given.
+    A changed filter begins at the first page again: what names a place in the list goes unless it is given.
     """
     request = context.get("request")
     query = request.GET.copy() if request is not None else None
     path = request.path if request is not None else ""
     if query is None:
         return path
-    for paging in ("page", "cursor"):
-        query.pop(paging, None)
+    for place in PLACES:
+        query.pop(place, None)
     for name, value in changes.items():
         query.pop(name, None)
         if value not in (None, ""):

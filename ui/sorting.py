@@ -1,0 +1,34 @@
+"""The order of a list as its address asks for it: `?sort=name` ascending, `?sort=-name` descending."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import F, Model, QuerySet
+from django.db.models.expressions import OrderBy
+
+
+def ordered[M: Model](
+    rows: QuerySet[M], wanted: str, columns: Mapping[str, str], default: str
+) -> tuple[QuerySet[M], str]:
+    """`rows` in the order `wanted`, and the order that holds: `default` where `columns` does not know `wanted`.
+
+    `columns` names the column of each key. Rows without a value come last either way, equal ones by their key.
+    """
+    sort = wanted if wanted.removeprefix("-") in columns else default
+    return rows.order_by(*_order(rows, columns[sort.removeprefix("-")], is_descending=sort.startswith("-")), "pk"), sort
+
+
+def _order[M: Model](rows: QuerySet[M], column: str, *, is_descending: bool) -> list[str | OrderBy]:
+    # Only where nulls can be: the clause keeps PostgreSQL from walking an index backwards.
+    if not _may_be_null(rows, column):
+        return [f"-{column}" if is_descending else column]
+    return [F(column).desc(nulls_last=True) if is_descending else F(column).asc(nulls_last=True)]
+
+
+def _may_be_null[M: Model](rows: QuerySet[M], column: str) -> bool:
+    try:
+        return bool(getattr(rows.model._meta.get_field(column), "null", False))
+    except FieldDoesNotExist:  # reached through another table, or worked out
+        return False
