@@ -13,8 +13,17 @@ from approvals.states import State
 from approvals.subjects import kinds
 from refusals.errors import Invalid
 from tenants.models import User
+from ui.sorting import ordered
 
-SORTS = {"number": "number", "title": "title", "tenant": "tenant__name", "state": "state", "closed": "closed_at"}
+SORTS = {
+    "number": "number",
+    "title": "title",
+    "tenant": "tenant__name",
+    "requester": "requester__username",
+    "state": "state",
+    "closed": "closed_at",
+}
+NEWEST = "-number"
 MAX_TEXT = 200
 
 
@@ -28,11 +37,14 @@ class Asked:
     tenant: str = ""
     board: str = ""
     whose: str = ""
-    sort: str = "-number"
+    sort: str = NEWEST
 
     @classmethod
-    def read(cls, query: QueryDict, *, strict: bool = False) -> Asked:
-        """The filters in an address. `strict`: raises `Invalid` for a value that means nothing."""
+    def read(cls, query: QueryDict, default_sort: str = NEWEST, *, strict: bool = False) -> Asked:
+        """The filters in an address, and the order, `default_sort` where it names none.
+
+        `strict`: raises `Invalid` for a value that means nothing.
+        """
 
         def one(name: str, among: list[str] | None = None) -> str:
             value = query.get(name, "").replace("\x00", "").strip()[:MAX_TEXT]
@@ -50,7 +62,7 @@ class Asked:
             tenant=one("tenant"),
             board=one("board"),
             whose=one("whose", ["mine"]),
-            sort=sort if sort.removeprefix("-") in SORTS else "-number",
+            sort=sort if sort.removeprefix("-") in SORTS else default_sort,
         )
 
 
@@ -59,8 +71,7 @@ def find(viewer: User, asked: Asked) -> QuerySet[Request]:
     rows = narrow(requests_for(viewer), asked)
     if asked.whose == "mine":
         rows = rows.filter(requester=viewer)
-    minus = "-" if asked.sort.startswith("-") else ""
-    return with_reviews(rows).order_by(f"{minus}{SORTS[asked.sort.removeprefix('-')]}", "-number")
+    return ordered(with_reviews(rows), asked.sort, SORTS, NEWEST)[0]
 
 
 def narrow(rows: QuerySet[Request], asked: Asked) -> QuerySet[Request]:

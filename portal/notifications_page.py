@@ -10,7 +10,7 @@ from audit.exporting import exported
 from tenants.models import User
 from tenants.notifications import find
 from tenants.views.entering import text_of
-from ui.exporting import csv_response
+from ui.exporting import csv_response, in_batches
 from ui.sorting import ordered
 
 PAGE_SIZE = 50
@@ -29,7 +29,7 @@ def show(request: HttpRequest, viewer: User) -> HttpResponse | StreamingHttpResp
         head = ("notification", "text", "tenant", "leads to", "at", "read at")
         lines = (
             (n.title, n.body, n.tenant.slug if n.tenant else "", n.path, n.created_at, n.read_at)
-            for n in rows.iterator(chunk_size=500)
+            for n in in_batches(rows)
         )
         return csv_response("notifications.csv", head, lines)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import F, Model, QuerySet
@@ -28,7 +29,13 @@ def _order[M: Model](rows: QuerySet[M], column: str, *, is_descending: bool) -> 
 
 
 def _may_be_null[M: Model](rows: QuerySet[M], column: str) -> bool:
-    try:
-        return bool(getattr(rows.model._meta.get_field(column), "null", False))
-    except FieldDoesNotExist:  # reached through another table, or worked out
-        return False
+    model: Any = rows.model
+    for part in column.split("__"):
+        try:
+            field = model._meta.get_field(part)
+        except FieldDoesNotExist:  # worked out, as a count is
+            return False
+        if getattr(field, "null", False):
+            return True
+        model = field.related_model
+    return False
