@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Count, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from tenants.models import ApiKey, Membership, Project, Tenant, User
@@ -89,15 +88,6 @@ def person(text: str) -> User | None:
     found = list(User.objects.filter(named, is_active=True)[:3])
     exact = [user for user in found if user.username == text]
     return exact[0] if exact else found[0] if len(found) == 1 else None
-
-
-def ordered[M: Model](
-    rows: QuerySet[M], wanted: str, allowed: Mapping[str, str], default: str
-) -> tuple[QuerySet[M], str]:
-    """`rows` in the order `wanted` when it is allowed, else in the default one; and the order that holds."""
-    sort = wanted if wanted.removeprefix("-") in allowed else default
-    column = allowed[sort.removeprefix("-")]
-    return rows.order_by(f"-{column}" if sort.startswith("-") else column, "pk"), sort
 
 
 def _count(rows: QuerySet[Any]) -> Any:

@@ -33,8 +33,8 @@ def _may_be_null[M: Model](rows: QuerySet[M], column: str) -> bool:
     for part in column.split("__"):
         try:
             field = model._meta.get_field(part)
-        except FieldDoesNotExist:  # worked out, as a count is
-            return False
+        except FieldDoesNotExist:  # worked out: no index to walk either
+            return True
         if getattr(field, "null", False):
             return True
         model = field.related_model

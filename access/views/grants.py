@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -24,9 +25,12 @@ from tenants.models import Environment, Tenant
 from tenants.scoping import find_tenant, require, visible
 from tenants.views.entering import enter
 from ui.exporting import csv_response, in_batches
+from ui.sorting import ordered
 
 MANAGE = "tenants.manage_tenant"
 PAGE_SIZE = 50
+SORTS = {"model": "route__model__name", "project": "environment__project__name", "kind": "environment__kind",
+         "granted": "granted_at", "ends": "ends_at"}  # fmt: skip
 
 
 @require_GET
@@ -34,9 +38,11 @@ def grants(request: HttpRequest, slug: str) -> HttpResponse:
     """`/tenants/<slug>/grants/?show=active|ended|all&kind=production&q=…`."""
     inside = enter(request, slug)
     tenant = inside.tenant
-    page = Paginator(_found(request, tenant), PAGE_SIZE).get_page(request.GET.get("page"))
+    rows, sort = _ordered(request, tenant)
+    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
         "page": page,
+        "sort": sort,
         "show": _show(request),
         "kind": request.GET.get("kind", ""),
         "kinds": Environment.Kind.choices,
@@ -64,7 +70,7 @@ def export(request: HttpRequest, slug: str) -> StreamingHttpResponse:
         "request",
         "purpose",
     )
-    return csv_response(f"grants-{tenant.slug}.csv", head, _lines(_found(request, tenant)))
+    return csv_response(f"grants-{tenant.slug}.csv", head, _lines(_ordered(request, tenant)[0]))
 
 
 @require_POST
@@ -98,13 +104,20 @@ def _text(request: HttpRequest) -> str:
     return request.GET.get("q", "").replace("\x00", "").strip()[:200]
 
 
+def _ordered(request: HttpRequest, tenant: Tenant) -> tuple[QuerySet[Grant], str]:
+    return ordered(_found(request, tenant), request.GET.get("sort", ""), SORTS, "-granted")
+
+
 def _found(request: HttpRequest, tenant: Tenant) -> QuerySet[Grant]:
     rows = Grant.objects.filter(tenant=tenant).select_related(
         "environment__project", "environment__tenant", "route__model", "decision__request", "revoked_by"
     )
     kind = request.GET.get("kind", "")
     return finding.grants(
-        rows, show=_show(request), kind=kind if kind in Environment.Kind.values else "", text=_text(request)
+        rows.annotate(ends_at=Coalesce("revoked_at", "expires_at")),
+        show=_show(request),
+        kind=kind if kind in Environment.Kind.values else "",
+        text=_text(request),
     )
 
 

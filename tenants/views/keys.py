@@ -23,6 +23,7 @@ from tenants.models import ApiKey, Environment
 from tenants.views.entering import Inside, enter, optional_address, posted, text_of
 from tenants.where import chosen
 from ui.exporting import csv_response, in_batches
+from ui.sorting import ordered
 
 PAGE_SIZE = 50
 STATES = ("usable", "expiring", "unused", "old", "revoked", "expired")
@@ -35,7 +36,7 @@ def key_list(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
     inside = enter(request, slug)
     filters = {name: text_of(request, name) for name in ("q", "state", "environment", "kind")}
     wanted = text_of(request, "sort")
-    rows, sort = finding.ordered(found(inside, **filters), wanted, finding.KEY_SORTS, "-created_at")
+    rows, sort = ordered(found(inside, **filters), wanted, finding.KEY_SORTS, "-created_at")
     if request.GET.get("format") == "csv":
         head = ("prefix", "name", "environment", "state", "created by", "created at", "last used at", "expires at")
         lines = (

@@ -17,6 +17,7 @@ from tenants.forms import TenantForm
 from tenants.roles import TENANT_ROLES
 from tenants.views.entering import above, optional_address, text_of, viewer_of
 from ui.exporting import csv_response, in_batches
+from ui.sorting import ordered
 
 PAGE_SIZE = 50
 
@@ -29,9 +30,7 @@ def tenant_list(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     text, mine = text_of(request, "q"), request.GET.get("mine") == "1"
     archived = request.GET.get("archived") == "1"
     rows = finding.tenants(viewer, text=text, mine=mine, archived=archived)
-    ordered, sort = finding.ordered(
-        finding.with_counts(rows, viewer), text_of(request, "sort"), finding.TENANT_SORTS, "name"
-    )
+    in_order, sort = ordered(finding.with_counts(rows, viewer), text_of(request, "sort"), finding.TENANT_SORTS, "name")
     if request.GET.get("format") == "csv":
         head = ("name", "slug", "cost centre", "my role", "members", "projects", "created at", "archived at")
         lines: Any = (
@@ -45,11 +44,11 @@ def tenant_list(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
                 t.created_at,
                 t.archived_at,
             )
-            for t in in_batches(ordered)
+            for t in in_batches(in_order)
         )
         exported(request, "tenants")
         return csv_response("atrium-tenants.csv", head, lines)
-    paginator = Paginator(ordered, PAGE_SIZE)
+    paginator = Paginator(in_order, PAGE_SIZE)
     paginator.count = rows.count()  # without the columns that only the shown rows need
     page = paginator.get_page(request.GET.get("page"))
     for tenant in page.object_list:

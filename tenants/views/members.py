@@ -19,8 +19,11 @@ from tenants.models import ApiKey, Membership
 from tenants.roles import TENANT_ROLES
 from tenants.views.entering import Inside, enter, posted, text_of
 from ui.exporting import csv_response, in_batches
+from ui.sorting import ordered
 
 PAGE_SIZE = 50
+SORTS = {"person": "user__display_name", "username": "user__username", "role": "role", "since": "created_at",
+         "added_by": "created_by__username"}  # fmt: skip
 
 
 @require_http_methods(["GET", "POST"])
@@ -36,7 +39,7 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
             return redirect("tenants:members", slug)
     text, role = text_of(request, "q"), text_of(request, "role", 20)
     everybody = Membership.objects.filter(tenant=inside.tenant).select_related("user", "created_by")
-    rows = finding.members(everybody, text=text, role=role).order_by("created_at", "pk")
+    rows, sort = ordered(finding.members(everybody, text=text, role=role), text_of(request, "sort"), SORTS, "since")
     if request.GET.get("format") == "csv":
         head = ("user name", "name", "e-mail", "role", "since", "added by", "active")
         lines = (
@@ -67,6 +70,7 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
         shown=shown,
         text=text,
         role=role,
+        sort=sort,
         owners=Membership.objects.filter(tenant=inside.tenant, role="owner", user__is_active=True).count(),
     )
 

@@ -17,6 +17,7 @@ from tenants.models import Appointment, PersonalToken, User
 from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
 from tenants.views.entering import above, optional_address, posted, text_of
 from ui.exporting import csv_response, in_batches
+from ui.sorting import ordered
 
 PAGE_SIZE = 50
 SEE, CHANGE = "tenants.view_user", "tenants.change_user"
@@ -28,7 +29,7 @@ def people(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     above(request, SEE)
     text, role, state = text_of(request, "q"), text_of(request, "role", 20), text_of(request, "state", 10)
     active = {"active": True, "inactive": False}.get(state)
-    rows, sort = finding.ordered(
+    rows, sort = ordered(
         finding.people(text=text, role=role, active=active), text_of(request, "sort"), finding.PEOPLE_SORTS, "username"
     )
     rows = rows.prefetch_related("appointments")

@@ -163,3 +163,20 @@ def test_the_models_page_says_who_may_use_it_to_those_who_may_know(cast: Cast) -
     url = "/catalog/models/echo-model/?tab=access"
     assert b"acme/support/development" in signed_in(cast.olivia).get(url).content
     assert b"acme/support/development" not in signed_in(cast.greta).get(url).content
+
+
+def test_grants_are_sorted_by_their_heads_and_each_filter_can_be_dropped(cast: Cast) -> None:
+    now = timezone.now()
+    for slug, days in (("middle", 30), ("last", None), ("apple", 10)):
+        ends = now + dt.timedelta(days=days) if days else None
+        grant(environment=cast.environment(), route=route(slug), by=cast.pat, expires_at=ends)
+    client = signed_in(cast.vera)
+    for query, expected in (
+        ("", "Apple Last Middle"), ("sort=model", "Apple Last Middle"), ("sort=-model", "Middle Last Apple"),
+        ("sort=granted", "Middle Last Apple"), ("sort=ends", "Apple Middle Last"), ("sort=-ends", "Middle Apple Last"),
+    ):  # fmt: skip
+        lines = client.get(f"/tenants/acme/grants/export.csv?{query}").getvalue().decode().splitlines()[1:]
+        assert [line.split(",")[0] for line in lines] == expected.split(), query
+    page = client.get("/tenants/acme/grants/?q=zebra&kind=test").content.decode()
+    assert "No grant fits" in page
+    assert 'href="/tenants/acme/grants/?q=zebra"' in page and 'href="/tenants/acme/grants/?kind=test"' in page

@@ -78,6 +78,7 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("tenant-create", "/tenants/create/", "platform-admin"),
     NamedPage("tenant", "/tenants/retail-banking/", "tenant-owner"),
     NamedPage("tenant-members", "/tenants/retail-banking/members/", "tenant-owner"),
+    NamedPage("tenant-members-none-fits", "/tenants/retail-banking/members/?q=zzzz&role=owner", "tenant-owner"),
     NamedPage("tenant-projects", "/tenants/retail-banking/projects/", "tenant-owner"),
     NamedPage("tenant-keys", "/tenants/retail-banking/keys/", "tenant-owner"),
     NamedPage("tenant-key-new", "/tenants/retail-banking/keys/issue/", "tenant-owner"),
