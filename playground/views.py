@@ -6,13 +6,14 @@ import datetime as dt
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from playground import sessions_page
 from playground.asking import MAX_PROMPT_LENGTH
 from playground.blinding import letter
 from playground.columns import MAX_COLUMNS, Column, from_kept
@@ -140,10 +141,10 @@ def _begin_elsewhere(request: HttpRequest, viewer: User) -> HttpResponse:
 
 
 @require_GET
-def sessions(request: HttpRequest) -> HttpResponse:
-    """The list of sessions, for the side; as a page of its own it leads to the playground."""
+def sessions(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """The list of sessions, for the side; without htmx the page of all of them."""
     if not request.headers.get("HX-Request"):
-        return HttpResponseRedirect(reverse("playground:new"))
+        return sessions_page.show(request, viewer_of(request))
     text = request.GET.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH_LENGTH]
     current = _uuid(request.GET.get("current"))
     return render(request, "playground/sessions.html", _listed(viewer_of(request), text, current))
