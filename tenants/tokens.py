@@ -1,4 +1,4 @@
-"""Issue, recognise and revoke a person's tokens for the control-plane API."""
+"""Issue, find, recognise and revoke a person's tokens for the control-plane API."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hmac
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit.record import record
@@ -14,6 +15,7 @@ from tenants import secrets
 from tenants.keys import ExpiryInThePast
 from tenants.models import PersonalToken, User
 
+STATES = ("active", "expired", "revoked")
 USE_IS_KEPT_EVERY = dt.timedelta(minutes=1)
 
 
@@ -42,6 +44,19 @@ def revoke(*, token: PersonalToken, by: Any) -> None:
         locked.revoked_at = timezone.now()
         locked.save(update_fields=["revoked_at"])
         record("token.revoked", by=by, subject=locked, user=locked.user.username)
+
+
+def find(user: User, *, text: str = "", state: str = "") -> QuerySet[PersonalToken]:
+    """The tokens of `user` with the words of `text` in name or prefix, in one of `STATES` or in any."""
+    rows = PersonalToken.objects.filter(user=user)
+    for word in text.split():
+        rows = rows.filter(Q(name__icontains=word) | Q(prefix__icontains=word))
+    if state == "revoked":
+        return rows.filter(revoked_at__isnull=False)
+    expired = Q(expires_at__lte=timezone.now())
+    if state == "expired":
+        return rows.filter(expired, revoked_at=None)
+    return rows.filter(~expired | Q(expires_at=None), revoked_at=None) if state == "active" else rows
 
 
 def recognise(text: str) -> PersonalToken | None:

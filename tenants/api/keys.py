@@ -77,6 +77,7 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         return Response(s.KeySerializer(self.get_object()).data)
 
 
+@extend_schema_view(list=extend_schema(parameters=[WORDS, OpenApiParameter("state", str, enum=list(tokens.STATES))]))
 class TokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[PersonalToken]):
     """Your own tokens for this API."""
 
@@ -88,7 +89,8 @@ class TokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     def get_queryset(self) -> QuerySet[PersonalToken]:
         if getattr(self, "swagger_fake_view", False):
             return PersonalToken.objects.none()
-        return PersonalToken.objects.filter(user=viewer_of(self.request))
+        state = one_of(self.request, "state", tokens.STATES)
+        return tokens.find(viewer_of(self.request), text=text_of(self.request, "q"), state=state)
 
     @extend_schema(request=s.NewTokenSerializer, responses={201: s.IssuedTokenSerializer})
     def create(self, request: Request) -> Response:

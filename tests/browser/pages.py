@@ -91,6 +91,7 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("tenant-roles", "/tenants/retail-banking/roles/", "viewer"),
     NamedPage("tenant-audit", "/tenants/retail-banking/audit/", "tenant-owner"),
     NamedPage("tokens", "/account/tokens/", "developer"),
+    NamedPage("tokens-none-fits", "/account/tokens/?q=zzzz&state=expired", "developer"),
     NamedPage("usage", "/usage/", "finops"),
     NamedPage("usage-mine", "/usage/?person=me", "developer"),
     NamedPage("usage-newcomer", "/usage/", "newcomer"),

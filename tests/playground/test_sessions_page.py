@@ -1,4 +1,4 @@
-"""`/playground/sessions/`: every session one may read, found by words, by whose it is, in order, page by page, as CSV."""
+"""`/playground/sessions/`: every session one may read, by words, by whose it is, in order, by pages and as CSV."""
 
 from __future__ import annotations
 
