@@ -6,7 +6,8 @@ import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any, cast
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission, IsAuthenticated
@@ -19,7 +20,9 @@ from catalog import serializers as s
 from catalog.authority import require_manager
 from catalog.missing import find_model
 from catalog.models import Deployment, ImportRun, Model, Provider, Route
+from catalog.provider_list import find
 from refusals.errors import Missing
+from tenants.api.reading import flag_of, text_of
 from tenants.models import User
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -154,6 +157,11 @@ def _link(request: Request, offset: int) -> str:
     return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
 
 
+@extend_schema_view(
+    list=extend_schema(
+        parameters=[OpenApiParameter("q", str, description="Words to look for."), OpenApiParameter("connected", bool)]
+    )
+)
 class ProviderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Provider]):
     """Providers: list, connect, test, replace a credential, disconnect, ask what they serve. For the platform team."""
 
@@ -162,6 +170,11 @@ class ProviderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
     permission_classes = [IsAuthenticated, ManagersOnly]
     lookup_field = "slug"
     reaches_outside = ("create", "test", "credential")  # the endpoint is asked
+
+    def get_queryset(self) -> QuerySet[Provider]:
+        if self.action != "list":
+            return Provider.objects.all()
+        return find(text=text_of(self.request, "q"), connected=flag_of(self.request, "connected"))
 
     @extend_schema(request=s.ConnectSerializer, responses={201: s.ProviderSerializer})
     def create(self, request: Request) -> Response:

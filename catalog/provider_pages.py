@@ -1,4 +1,4 @@
-"""The platform team's pages: providers, what they serve, and publishing it."""
+"""The platform team's pages: a provider, what it serves, and publishing it."""
 
 from __future__ import annotations
 
@@ -6,43 +6,19 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from catalog import figures, health, providers, publishing
+from audit.exporting import exported
+from catalog import figures, health, providers, publishing, served
 from catalog.authority import require_manager
 from catalog.forms import CredentialForm, EndpointForm, PublishForm
-from catalog.models import Deployment, ImportRun, Provider, Route, RouteTarget
+from catalog.models import Deployment, Provider, Route, RouteTarget
 from refusals import Refusal
 from refusals.errors import Missing
-
-
-@require_GET
-def provider_list(request: HttpRequest) -> HttpResponse:
-    """`/platform/providers/`: the connected ones first, then those the catalog only lists."""
-    require_manager(request.user)
-    rows = list(Provider.objects.order_by("name"))
-    serving = _serving()
-    return render(
-        request,
-        "catalog/providers.html",
-        {
-            "connected": [(each, serving.get(each.pk, 0)) for each in rows if each.is_connected],
-            "listed": [each for each in rows if not each.is_connected],
-            "suggestions": providers.suggestions(),
-            "last_import": ImportRun.objects.first(),
-        },
-    )
-
-
-def _serving() -> dict[Any, int]:
-    counts: dict[Any, int] = {}
-    for key in RouteTarget.objects.filter(route__is_enabled=True).values_list("deployment__provider", flat=True):
-        counts[key] = counts.get(key, 0) + 1
-    return counts
 
 
 @sensitive_post_parameters("credential")
@@ -71,16 +47,19 @@ def connect_suggested(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_GET
-def provider(request: HttpRequest, slug: str) -> HttpResponse:
+def provider(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResponse:
     """`/platform/providers/<slug>/`; with `?models=1` the endpoint is asked what it serves, and nothing noted."""
     require_manager(request.user)
     found = _find(slug)
     context: dict[str, Any] = {"provider": found, "credential_form": CredentialForm(), "targets": _targets(found)}
     if found.is_connected and request.GET.get("models"):
         try:
-            answer = providers.ask(found)
-            context["served"] = _served(found, answer.models, request.GET.get("q", ""))
-            context["served_total"] = len(answer.models)
+            asked = served.ask(request.GET)
+            names = providers.ask(found).models
+            if request.GET.get("format") == "csv":
+                exported(request, f"models of {found.slug}")
+                return served.as_csv(found, names, asked)
+            context |= served.page_of(found, names, asked, request.GET.get("page"))
         except Refusal as refusal:
             context["trouble"] = refusal
     return render(request, "catalog/provider.html", context)
@@ -89,19 +68,6 @@ def provider(request: HttpRequest, slug: str) -> HttpResponse:
 def _targets(found: Provider) -> list[RouteTarget]:
     rows = RouteTarget.objects.filter(deployment__provider=found)
     return list(rows.select_related("route__model", "deployment__version").order_by("route__slug"))
-
-
-def _served(found: Provider, names: list[str], text: str) -> list[dict[str, Any]]:
-    """What the endpoint lists, with the model each name probably means and the routes that lead there already."""
-    wanted = [name for name in names if text.lower() in name.lower()][:300]
-    listed = Deployment.objects.filter(provider=found, upstream_name__in=wanted).select_related("version__model")
-    known = {each.upstream_name: each.version.model for each in listed}
-    routes: dict[str, list[str]] = {}
-    for name, slug in RouteTarget.objects.filter(deployment__provider=found, route__is_enabled=True).values_list(
-        "deployment__upstream_name", "route__slug"
-    ):
-        routes.setdefault(name, []).append(slug)
-    return [{"name": name, "model": known.get(name), "routes": routes.get(name, [])} for name in wanted]
 
 
 @require_POST

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path, register_converter
 
-from catalog import browsing, comparison_page, model_page, provider_pages
+from catalog import browsing, comparison_page, model_page, provider_list, provider_pages
 from catalog.converters import NameConverter
 
 register_converter(NameConverter, "name")
@@ -11,7 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("catalog/export.csv", browsing.export, name="export"),
     path("catalog/compare/", comparison_page.compare, name="compare"),
     path("catalog/models/<name:slug>/", model_page.model, name="model"),
-    path("platform/providers/", provider_pages.provider_list, name="providers"),
+    path("platform/providers/", provider_list.provider_list, name="providers"),
     path("platform/providers/connect/", provider_pages.connect, name="connect"),
     path("platform/providers/connect/<slug:slug>/", provider_pages.connect_suggested, name="connect-suggested"),
     path("platform/providers/<slug:slug>/", provider_pages.provider, name="provider"),

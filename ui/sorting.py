@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
@@ -11,14 +11,16 @@ from django.db.models.expressions import OrderBy
 
 
 def ordered[M: Model](
-    rows: QuerySet[M], wanted: str, columns: Mapping[str, str], default: str
+    rows: QuerySet[M], wanted: str, columns: Mapping[str, str], default: str, *, then: Sequence[str] = ("pk",)
 ) -> tuple[QuerySet[M], str]:
     """`rows` in the order `wanted`, and the order that holds: `default` where `columns` does not know `wanted`.
 
-    `columns` names the column of each key. Rows without a value come last either way, equal ones by their key.
+    `columns` names the column of each key. Rows without a value come last either way, equal ones in the order `then`,
+    which ends in a unique column so that no row is on two pages.
     """
     sort = wanted if wanted.removeprefix("-") in columns else default
-    return rows.order_by(*_order(rows, columns[sort.removeprefix("-")], is_descending=sort.startswith("-")), "pk"), sort
+    order = _order(rows, columns[sort.removeprefix("-")], is_descending=sort.startswith("-"))
+    return rows.order_by(*order, *then), sort
 
 
 def _order[M: Model](rows: QuerySet[M], column: str, *, is_descending: bool) -> list[str | OrderBy]:

@@ -103,6 +103,8 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("audit-verify", "/platform/audit/", "auditor", ("form[action='/platform/audit/verify/'] button",)),
     NamedPage("platform", "/platform/", "platform-admin"),
     NamedPage("providers", "/platform/providers/", "platform-admin"),
+    NamedPage("providers-none-fits", "/platform/providers/?q=zzzz&state=connected", "platform-admin"),
+    NamedPage("provider-models", "/platform/providers/local/?models=1", "platform-admin"),
     NamedPage("provider", "/platform/providers/local/", "platform-admin"),
     NamedPage("provider-connect", "/platform/providers/connect/", "platform-admin"),
     NamedPage("policies", "/platform/policies/", "platform-admin"),
