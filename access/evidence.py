@@ -10,7 +10,7 @@ from django.utils import timezone
 from approvals.models import Request
 from approvals.subjects import Evidence
 from catalog.models import Deployment, Model, Route
-from usage.models import Price
+from usage.prices import in_force
 
 UNKNOWN = "not known"
 CATALOG = "Catalog"
@@ -59,7 +59,7 @@ def _where(deployments: list[Deployment]) -> Iterator[Evidence]:
 
 
 def _price(deployments: list[Deployment]) -> Iterator[Evidence]:
-    prices = Price.objects.filter(deployment__in=deployments, valid_until=None).select_related("deployment__provider")
+    prices = in_force().filter(deployment__in=deployments).select_related("deployment__provider")
     for price in prices:
         value = (
             f"{_figure(price.input_per_million)} in and {_figure(price.output_per_million)} out,"

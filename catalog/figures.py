@@ -40,6 +40,10 @@ class PricePeriod:
     currency: str
     source: str
 
+    def holds_at(self, at: dt.datetime) -> bool:
+        """Whether this is the price in force at `at`; one may be set to begin later."""
+        return self.since <= at and (self.until is None or at < self.until)
+
 
 @dataclass(frozen=True)
 class Volume:
@@ -105,7 +109,7 @@ def set_price(
 
 
 def price_history(deployments: Sequence[Deployment]) -> dict[UUID, list[PricePeriod]]:
-    """The prices of each deployment, the one in force first."""
+    """The prices of each deployment, the latest first; some may begin later."""
     return _registered[0].price_history(deployments) if _registered else {}
 
 

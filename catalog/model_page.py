@@ -17,6 +17,7 @@ from catalog.missing import find_model
 from catalog.models import Deployment, Model, ModelVersion, Route, RouteTarget
 from catalog.vocabulary import OFFERS
 
+SET_PRICES = "usage.manage_prices"
 TABS = {
     "overview": "Overview",
     "deployments": "Deployments",
@@ -68,21 +69,21 @@ def _is_listed(version: ModelVersion) -> bool:
 
 def _deployments(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
     offers = _offers(found)
-    prices = figures.price_history(offers)
+    prices, now = figures.price_history(offers), timezone.now()
     serving = set(
         RouteTarget.objects.filter(route__model=found, route__is_enabled=True).values_list("deployment_id", flat=True)
     )
     rows: list[dict[str, Any]] = [
         {
             "deployment": each,
-            "price": next(iter(prices.get(each.pk, [])), None),
+            "price": next((period for period in prices.get(each.pk, []) if period.holds_at(now)), None),
             "offer": OFFERS.get(each.offer, each.offer),
             "is_serving": each.pk in serving,
         }
         for each in offers
     ]
     rows.sort(key=lambda row: (not row["is_serving"], row["deployment"].provider.name, row["deployment"].upstream_name))
-    return {"rows": rows}
+    return {"rows": rows, "price_addresses": _price_addresses(request, offers)}
 
 
 def _pricing(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
@@ -91,17 +92,17 @@ def _pricing(request: HttpRequest, found: Model, routes: list[Route], stands: st
     own = figures.volume(request.user, found)  # type: ignore[arg-type]
     asked = volumes.read(request.GET, own)
     now = timezone.now()
-    in_force = [
-        (each, period)
-        for each in offers
-        for period in history.get(each.pk, [])
-        if period.since <= now and not period.until
-    ]
+    in_force = [(each, period) for each in offers for period in history.get(each.pk, []) if period.holds_at(now)]
     return {
         "own": own,
         "asked": asked,
         "costs": volumes.costs(asked, in_force),
-        "periods": [(each, period) for each in offers for period in history.get(each.pk, [])],
+        "periods": [
+            (each, period, period.since > now, period.holds_at(now))
+            for each in offers
+            for period in history.get(each.pk, [])
+        ],
+        "price_addresses": _price_addresses(request, offers),
         "chart": pricing_chart.draw(offers, history, now),
         "notes": [each for each in offers if each.price_notes],
         "unpriced": [each for each in offers if each.pk not in history],
@@ -122,6 +123,13 @@ def _usage(request: HttpRequest, found: Model, routes: list[Route], stands: stan
 
 def _changes(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
     return {"changes": found.changes.all()[:200]}
+
+
+def _price_addresses(request: HttpRequest, offers: list[Deployment]) -> list[tuple[Deployment, str]]:
+    """Where who may do so sets the price of each offer."""
+    if not request.user.has_perm(SET_PRICES):
+        return []
+    return [(each, path) for each in offers if (path := steps.address("usage:set-price", each.pk))]
 
 
 def _offers(found: Model) -> list[Deployment]:

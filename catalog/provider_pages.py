@@ -140,7 +140,7 @@ def _likely(found: Provider, upstream: str) -> dict[str, Any]:
     deployment = Deployment.objects.filter(provider=found, upstream_name=upstream).first()
     now = timezone.now()
     for period in figures.price_history([deployment]).get(deployment.pk, []) if deployment else []:
-        if period.since <= now and period.until is None:
+        if period.holds_at(now):
             start |= {"input_per_million": period.input_per_million, "output_per_million": period.output_per_million}
     return start
 

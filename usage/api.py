@@ -22,6 +22,7 @@ from usage.figures import figures
 from usage.latency import latency
 from usage.models import Call
 from usage.period import NAMED
+from usage.price_api import PriceViewSet
 
 MOST_LINES = 1_000
 FILTERS = [
@@ -157,3 +158,4 @@ def register(router: DefaultRouter) -> None:
     """Add this room's view sets to the API."""
     router.register("usage/calls", CallViewSet, basename="call")
     router.register("usage/figures", FiguresViewSet, basename="figures")
+    router.register("prices", PriceViewSet, basename="price")

@@ -21,18 +21,21 @@ from usage.models import Price
 
 # The cheapest price in force of each model, as `usage.prices.update_list_prices` decides it, for all at once.
 _CHEAPEST = """
-UPDATE catalog_model AS model SET input_price = found.input_price, output_price = found.output_price
+UPDATE catalog_model AS model
+SET input_price = found.input_price, output_price = found.output_price, price_currency = found.currency
 FROM (
     SELECT DISTINCT ON (version.model_id) version.model_id,
-           price.input_per_million AS input_price, price.output_per_million AS output_price
+           price.input_per_million AS input_price, price.output_per_million AS output_price, price.currency
     FROM usage_price price
     JOIN catalog_deployment deployment ON deployment.id = price.deployment_id
     JOIN catalog_modelversion version ON version.id = deployment.version_id
-    WHERE price.valid_until IS NULL AND price.valid_from <= %s AND deployment.gone_at IS NULL AND deployment.is_enabled
+    WHERE price.valid_from <= %(now)s AND (price.valid_until IS NULL OR price.valid_until > %(now)s)
+      AND deployment.gone_at IS NULL AND deployment.is_enabled
     ORDER BY version.model_id, price.input_per_million + price.output_per_million, price.valid_from
 ) AS found
 WHERE found.model_id = model.id
-  AND (model.input_price, model.output_price) IS DISTINCT FROM (found.input_price, found.output_price)
+  AND (model.input_price, model.output_price, model.price_currency)
+      IS DISTINCT FROM (found.input_price, found.output_price, found.currency)
 """
 
 
@@ -68,7 +71,7 @@ def write_prices(offers: list[PricedOffer]) -> PricesWritten:
     Price.objects.bulk_create(new, batch_size=1000)
     examples = _tell(moved)
     with connection.cursor() as cursor:
-        cursor.execute(_CHEAPEST, [timezone.now()])
+        cursor.execute(_CHEAPEST, {"now": timezone.now()})
     if new:
         announce("price")
     return PricesWritten(added=counts["added"], changed=counts["changed"], examples=examples)

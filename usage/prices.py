@@ -22,9 +22,21 @@ class PriceIsNegative(Invalid):
     code = "price_is_negative"
 
 
+class CurrencyNotUnderstood(Invalid):
+    code = "currency_not_understood"
+
+
+class PriceBeginsInThePast(Invalid):
+    code = "price_begins_in_the_past"
+
+
 class PriceStartsTooEarly(Conflict):
     code = "price_starts_too_early"
     title = "A price already begins at that time or later"
+
+
+PAST_S = 60  # a form takes a moment to be sent
+WITHIN = dt.timedelta(days=30)  # how long ago a price may have begun that the lists have not heard of
 
 
 def in_force(at: dt.datetime | None = None) -> QuerySet[Price]:
@@ -41,13 +53,16 @@ def set_price(
     output_per_million: Decimal,
     cached_input_per_million: Decimal | None = None,
     valid_from: dt.datetime | None = None,
+    currency: str = "USD",
     source: str,
+    reason: str = "",
     by: Any,
 ) -> Price:
     """Let `deployment` cost this, per million tokens, from `valid_from` (now) on; the price before it ends there.
 
-    Calls that have begun keep the price they began with. Setting the price that is already in force changes nothing.
-    Raises `PriceIsNegative` and `PriceStartsTooEarly`.
+    Calls that have begun keep the price they began with, so a price cannot begin in the past: the pages would tell
+    another price than was billed. Setting the price that is already in force changes nothing.
+    Raises `PriceIsNegative`, `CurrencyNotUnderstood`, `PriceStartsTooEarly` and `PriceBeginsInThePast`.
     """
     for field, amount in (
         ("input_per_million", input_per_million),
@@ -56,13 +71,17 @@ def set_price(
     ):
         if amount is not None and not (amount.is_finite() and amount >= 0):
             raise PriceIsNegative("A price is zero or more.", field=field)
+    if not (len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper()):
+        raise CurrencyNotUnderstood("A currency has three capital letters, such as USD (ISO 4217).", field="currency")
     Deployment.objects.select_for_update().get(pk=deployment.pk)
     now = timezone.now()
     begins = valid_from or now
     last = Price.objects.filter(deployment=deployment, valid_until=None).first()
     if last is not None:
-        if (last.input_per_million, last.output_per_million, last.cached_input_per_million, last.source) == (
-            input_per_million, output_per_million, cached_input_per_million, source
+        if (
+            last.input_per_million, last.output_per_million, last.cached_input_per_million, last.currency, last.source
+        ) == (
+            input_per_million, output_per_million, cached_input_per_million, currency, source
         ) and last.valid_from <= begins:  # fmt: skip
             return last
         if last.valid_from >= begins:
@@ -70,6 +89,13 @@ def set_price(
                 f"The last price of {deployment} begins at {last.valid_from:%Y-%m-%d %H:%M} UTC. Choose a later time.",
                 field="valid_from",
             )
+    if (now - begins).total_seconds() > PAST_S:
+        raise PriceBeginsInThePast(
+            "This is in the past: calls since then were billed at the price of their time. Choose now or later.",
+            field="valid_from",
+        )
+    begins = max(begins, now)
+    if last is not None:
         last.valid_until = begins
         last.save(update_fields=["valid_until"])
     price = Price.objects.create(
@@ -77,6 +103,7 @@ def set_price(
         input_per_million=input_per_million,
         output_per_million=output_per_million,
         cached_input_per_million=cached_input_per_million,
+        currency=currency,
         valid_from=begins,
         source=source,
     )
@@ -92,9 +119,19 @@ def set_price(
         currency=price.currency,
         valid_from=begins.isoformat(),
         source=source,
+        reason=reason,
     )
     announce("price")
     return price
+
+
+def bring_to_lists(*, at: dt.datetime | None = None) -> int:
+    """Write prices that have begun since they were set onto the rows of their models; returns how many models."""
+    at = at or timezone.now()
+    begun = in_force(at).filter(valid_from__gt=F("set_at"), valid_from__gte=at - WITHIN)
+    models = set(begun.values_list("deployment__version__model", flat=True))
+    update_list_prices(models, at=at)
+    return len(models)
 
 
 def update_list_prices(models: Iterable[Any], *, at: dt.datetime | None = None) -> None:
@@ -110,8 +147,10 @@ def update_list_prices(models: Iterable[Any], *, at: dt.datetime | None = None) 
     for offer in offers.select_related("deployment__version").order_by(together, "valid_from"):
         cheapest.setdefault(offer.deployment.version.model_id, offer)
     for model, offer in cheapest.items():
-        Model.objects.filter(pk=model).update(
-            input_price=offer.input_per_million,
-            output_price=offer.output_per_million,
-            price_currency=offer.currency,
-        )
+        shown = {
+            "input_price": offer.input_per_million,
+            "output_price": offer.output_per_million,
+            "price_currency": offer.currency,
+        }
+        # A row that is written makes a new edition of the catalog, even if it says what it said before.
+        Model.objects.filter(pk=model).exclude(**shown).update(**shown)

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path
 
-from usage import call_page, calls_page, overview_page
+from usage import call_page, calls_page, overview_page, price_page
 
 app_name = "usage"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -9,4 +9,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("usage/calls/", calls_page.calls, name="calls"),
     path("usage/calls/export.csv", calls_page.export, name="calls-export"),
     path("usage/calls/<uuid:pk>/", call_page.call, name="call"),
+    path("usage/prices/<uuid:pk>/", price_page.price, name="set-price"),
 ]

@@ -102,6 +102,7 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("audit-entry", "/platform/audit/", "auditor", ("main tbody a[href^='/platform/audit/2']",)),
     NamedPage("audit-verify", "/platform/audit/", "auditor", ("form[action='/platform/audit/verify/'] button",)),
     NamedPage("platform", "/platform/", "platform-admin"),
+    NamedPage("set-price", f"{SMOLLM2}?tab=pricing", "finops", ("main a[href^='/usage/prices/']",)),
     NamedPage("providers", "/platform/providers/", "platform-admin"),
     NamedPage("providers-none-fits", "/platform/providers/?q=zzzz&state=connected", "platform-admin"),
     NamedPage("provider-models", "/platform/providers/local/?models=1", "platform-admin"),

@@ -89,6 +89,7 @@ class Stage:
             "person- username": "ned",
             "usage:call pk": (call := called(environment)).pk,
             "call- pk": call.pk,
+            "usage:set-price pk": asked_route.targets.get().deployment_id,
             "project- pk": cast.project.pk,
             "environment- pk": environment.pk,
             " slug": "acme",

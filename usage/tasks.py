@@ -1,0 +1,16 @@
+"""What usage does by the clock: prices that were set to begin later reach the lists when they begin."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from usage.prices import bring_to_lists
+
+SCHEDULE = {"usage.bring_prices_to_lists": 60}
+AT_START = ("usage.bring_prices_to_lists",)
+
+
+@shared_task(name="usage.bring_prices_to_lists")
+def bring_prices_to_lists() -> int:
+    """Bring prices that have begun to the lists of models."""
+    return bring_to_lists()
