@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from catalog import vocabulary
@@ -15,10 +15,11 @@ MOST = 5
 
 @dataclass(frozen=True)
 class Cell:
-    """One fact of one model; `kind` tells the page how to write it."""
+    """One fact of one model; `note` says what kind of figure it is where that differs between models."""
 
     value: Any
     is_best: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ def table(rows: list[Row]) -> list[FactRow]:
         _row("Made by", "text", models, lambda m: m.developer),
         _row("Kind", "text", models, lambda m: vocabulary.label(vocabulary.MODES, m.mode)),
         _row("Status", "state", models, lambda m: m.status),
-        _row("Input price per million", "money", models, lambda m: m.input_price, best=min),
-        _row("Output price per million", "money", models, lambda m: m.output_price, best=min),
+        _noted(_row("Input price per million", "money", models, lambda m: m.input_price, best=min), rows),
+        _noted(_row("Output price per million", "money", models, lambda m: m.output_price, best=min), rows),
         _row("Context", "tokens", models, lambda m: m.context_tokens, best=max),
         _row("Longest answer", "tokens", models, lambda m: m.max_output_tokens, best=max),
         _row("Capabilities", "list", models, lambda m: _labels(vocabulary.CAPABILITIES, m.capabilities), best=_most),
@@ -51,6 +52,15 @@ def table(rows: list[Row]) -> list[FactRow]:
         _row("Retires", "date", models, lambda m: m.deprecated_on),
         _row("Calls here in 30 days", "number", models, lambda m: m.recent_calls, best=max),
     ]
+
+
+def _noted(prices: FactRow, rows: list[Row]) -> FactRow:
+    """The same, with the prices marked that nobody is charged here."""
+    cells = [
+        cell if row.standing.is_served or cell.value is None else replace(cell, note="list price")
+        for cell, row in zip(prices.cells, rows, strict=True)
+    ]
+    return replace(prices, cells=cells)
 
 
 def _labels(table_of: dict[str, vocabulary.Word], keys: list[str]) -> list[str]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
@@ -74,6 +74,8 @@ class Figures(Protocol):
         self, *, deployment: Deployment, input_per_million: Decimal, output_per_million: Decimal, source: str, by: Any
     ) -> None: ...
 
+    def update_list_prices(self, models: Iterable[Any] | None) -> None: ...
+
     def price_history(self, deployments: Sequence[Deployment]) -> dict[UUID, list[PricePeriod]]: ...
 
     def volume(self, viewer: User, model: Model) -> Volume | None: ...
@@ -106,6 +108,12 @@ def set_price(
             source=source,
             by=by,
         )
+
+
+def update_list_prices(models: Iterable[Any] | None = None) -> None:
+    """What serves `models` (keys; None: all) may have changed: their rows carry what a call costs now."""
+    if _registered:
+        _registered[0].update_list_prices(models)
 
 
 def price_history(deployments: Sequence[Deployment]) -> dict[UUID, list[PricePeriod]]:

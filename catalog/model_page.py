@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Prefetch
@@ -70,9 +71,7 @@ def _is_listed(version: ModelVersion) -> bool:
 def _deployments(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
     offers = _offers(found)
     prices, now = figures.price_history(offers), timezone.now()
-    serving = set(
-        RouteTarget.objects.filter(route__model=found, route__is_enabled=True).values_list("deployment_id", flat=True)
-    )
+    serving = _serving(found)
     rows: list[dict[str, Any]] = [
         {
             "deployment": each,
@@ -86,6 +85,12 @@ def _deployments(request: HttpRequest, found: Model, routes: list[Route], stands
     return {"rows": rows, "price_addresses": _price_addresses(request, offers)}
 
 
+def _serving(found: Model) -> set[UUID]:
+    """The keys of the deployments that a route leads to."""
+    targets = RouteTarget.objects.filter(route__model=found, route__is_enabled=True)
+    return set(targets.values_list("deployment_id", flat=True))
+
+
 def _pricing(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
     offers = _offers(found)
     history = figures.price_history(offers)
@@ -97,6 +102,7 @@ def _pricing(request: HttpRequest, found: Model, routes: list[Route], stands: st
         "own": own,
         "asked": asked,
         "costs": volumes.costs(asked, in_force),
+        "serving": _serving(found),
         "periods": [
             (each, period, period.since > now, period.holds_at(now))
             for each in offers

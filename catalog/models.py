@@ -90,7 +90,8 @@ class Model(models.Model):
     # lists, facets and sorting need no join.
     provider_slugs = ArrayField(models.CharField(max_length=80), default=list, blank=True)
     recent_calls = models.PositiveIntegerField(default=0)
-    # The cheapest effective price per million tokens, written by usage.prices when a price changes.
+    # What a call is charged per million tokens; of a model that is not served the cheapest list price. Written by
+    # usage.list_prices.
     input_price = models.DecimalField(max_digits=16, decimal_places=6, null=True, blank=True)
     output_price = models.DecimalField(max_digits=16, decimal_places=6, null=True, blank=True)
     price_currency = models.CharField(max_length=3, default="USD")

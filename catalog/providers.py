@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.record import record
-from catalog import probing
+from catalog import figures, probing
 from catalog.credentials import decrypt, encrypt, rotated
 from catalog.models import Provider, RouteTarget
 from refusals.errors import Conflict, Invalid
@@ -121,6 +121,7 @@ def disconnect(*, provider: Provider, by: Any) -> int:
     locked.base_url, locked.credential, locked.connected_at = "", None, None
     locked.test_result, locked.tested_at = "", None
     locked.save()
+    figures.update_list_prices({route.model_id for route in routes})
     record("provider.disconnected", by=by, subject=locked, routes_off=sorted(route.slug for route in alone))
     announce("provider")
     return len(alone)

@@ -149,6 +149,7 @@ def publish_route(*, model: Model, deployment: Deployment, slug: str, by: Any, r
             source=PLATFORM_TEAM,
             by=by,
         )
+    figures.update_list_prices([model.pk])
     if is_new_target or not was_on:
         _tell(model, Change.Kind.ROUTE, f"route {slug} leads to {deployment}"[:200])
         index_model(model)
@@ -179,6 +180,7 @@ def disable_route(*, route: Route, by: Any) -> None:
 def _switch(route: Route, *, is_on: bool, by: Any) -> None:
     route.is_enabled = is_on
     route.save(update_fields=["is_enabled"])
+    figures.update_list_prices([route.model_id])
     word = "on" if is_on else "off"
     _tell(route.model, Change.Kind.ROUTE, f"route {route.slug} turned {word}")
     record(f"route.{'enabled' if is_on else 'disabled'}", by=by, subject=route)

@@ -21,6 +21,7 @@ class ModelSerializer(serializers.ModelSerializer[Model]):
 
     providers = serializers.ListField(source="provider_slugs", child=serializers.CharField(), read_only=True)
     kind = serializers.CharField(source="mode", read_only=True)
+    is_list_price = serializers.SerializerMethodField(help_text="not served here: what its cheapest provider lists")
     standing = serializers.SerializerMethodField()
 
     class Meta:
@@ -28,8 +29,12 @@ class ModelSerializer(serializers.ModelSerializer[Model]):
         fields = [
             "slug", "name", "developer", "purpose", "kind", "licence", "capabilities", "modalities_in",
             "modalities_out", "context_tokens", "max_output_tokens", "status", "deprecated_on", "released_on",
-            "is_pinned", "input_price", "output_price", "price_currency", "providers", "recent_calls", "standing",
+            "is_pinned", "input_price", "output_price", "price_currency", "is_list_price", "providers", "recent_calls",
+            "standing",
         ]  # fmt: skip
+
+    def get_is_list_price(self, model: Model) -> bool:
+        return not self.context["standings"][model.pk].is_served
 
     def get_standing(self, model: Model) -> dict[str, Any]:
         standing = self.context["standings"][model.pk]

@@ -27,6 +27,11 @@ class Standing:
     environments: tuple[str, ...] = ()
     path: str = ""
 
+    @property
+    def is_served(self) -> bool:
+        """Whether a route leads to the model here; of others the price on their row is a list price."""
+        return self.kind != "unavailable"
+
 
 class Standings(Protocol):
     """What the floor above answers."""

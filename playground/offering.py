@@ -16,6 +16,8 @@ from access.models import Grant
 from catalog.models import Route
 from tenants.models import Environment, User
 from tenants.scoping import find_environment, visible
+from usage import prices
+from usage.models import Price
 
 USE = "tenants.use_models"
 MAX_OFFERED = 40
@@ -23,7 +25,8 @@ MAX_OFFERED = 40
 
 @dataclass(frozen=True)
 class Offer:
-    """A route as the picker shows it: prices per million tokens or None; `way_out` is where access is asked for."""
+    """A route as the picker shows it: what a call is charged per million tokens, or None; `way_out` is where access is
+    asked for."""
 
     slug: str
     name: str = ""
@@ -91,12 +94,13 @@ def find_offers(environment: Environment, text: str = "") -> Choice:
             Q(slug__icontains=word) | Q(model__name__icontains=word) | Q(model__developer__icontains=word)
         )
     rows = list(routes[: MAX_OFFERED + 1])
-    return Choice([_offer(row, environment) for row in rows[:MAX_OFFERED]], len(rows) > MAX_OFFERED)
+    return Choice(_offers(rows[:MAX_OFFERED], environment), len(rows) > MAX_OFFERED)
 
 
 def offers_of(environment: Environment, slugs: Sequence[str]) -> dict[str, Offer]:
     """The offers called `slugs`; one that does not exist is there too, not usable and not known."""
-    found = {row.slug: _offer(row, environment) for row in _routes(environment).filter(slug__in=set(slugs))}
+    rows = list(_routes(environment).filter(slug__in=set(slugs)))
+    found = {offer.slug: offer for offer in _offers(rows, environment)}
     return {slug: found.get(slug) or Offer(slug, is_known=False) for slug in slugs if slug}
 
 
@@ -135,7 +139,12 @@ def _in_force() -> QuerySet[Grant]:
     return Grant.objects.filter(revoked_at=None).filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
 
 
-def _offer(route: Route, environment: Environment) -> Offer:
+def _offers(routes: Sequence[Route], environment: Environment) -> list[Offer]:
+    charged = prices.of_routes(routes)
+    return [_offer(route, environment, charged.get(route.pk)) for route in routes]
+
+
+def _offer(route: Route, environment: Environment, price: Price | None) -> Offer:
     is_usable: bool = route.is_usable  # type: ignore[attr-defined]
     model = route.model
     return Offer(
@@ -143,9 +152,9 @@ def _offer(route: Route, environment: Environment) -> Offer:
         name=model.name,
         purpose=model.purpose,
         is_usable=is_usable,
-        input_price=model.input_price,
-        output_price=model.output_price,
-        currency=model.price_currency,
+        input_price=price.input_per_million if price else None,
+        output_price=price.output_per_million if price else None,
+        currency=price.currency if price else model.price_currency,
         context_tokens=model.context_tokens,
         way_out="" if is_usable else request_path(route.slug, environment.path),
         page=_model_page(model.slug),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from catalog.figures import PricedOffer, PricePeriod, PricesWritten, Volume
 from catalog.models import Deployment, Model
 from tenants.models import User
 from tenants.scoping import visible
-from usage import price_import, prices
+from usage import list_prices, price_import, prices
 from usage.models import PlatformRollup, Price, Rollup
 
 _RECENT = dt.timedelta(days=30)
@@ -41,6 +41,11 @@ def set_price(
         source=source,
         by=by,
     )
+
+
+def update_list_prices(models: Iterable[Any] | None) -> None:
+    """Write what a call would be charged onto the rows of `models` (keys; None: of all)."""
+    list_prices.write(models)
 
 
 def price_history(deployments: Sequence[Deployment]) -> dict[UUID, list[PricePeriod]]:

@@ -11,32 +11,13 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 
 from catalog.figures import PricedOffer, PricesWritten
 from catalog.models import PLATFORM_TEAM, Change, Deployment
 from tenants.changes import announce
+from usage import list_prices
 from usage.models import Price
-
-# The cheapest price in force of each model, as `usage.prices.update_list_prices` decides it, for all at once.
-_CHEAPEST = """
-UPDATE catalog_model AS model
-SET input_price = found.input_price, output_price = found.output_price, price_currency = found.currency
-FROM (
-    SELECT DISTINCT ON (version.model_id) version.model_id,
-           price.input_per_million AS input_price, price.output_per_million AS output_price, price.currency
-    FROM usage_price price
-    JOIN catalog_deployment deployment ON deployment.id = price.deployment_id
-    JOIN catalog_modelversion version ON version.id = deployment.version_id
-    WHERE price.valid_from <= %(now)s AND (price.valid_until IS NULL OR price.valid_until > %(now)s)
-      AND deployment.gone_at IS NULL AND deployment.is_enabled
-    ORDER BY version.model_id, price.input_per_million + price.output_per_million, price.valid_from
-) AS found
-WHERE found.model_id = model.id
-  AND (model.input_price, model.output_price, model.price_currency)
-      IS DISTINCT FROM (found.input_price, found.output_price, found.currency)
-"""
 
 
 def write_prices(offers: list[PricedOffer]) -> PricesWritten:
@@ -70,8 +51,7 @@ def write_prices(offers: list[PricedOffer]) -> PricesWritten:
     Price.objects.bulk_update(ended, ["valid_until"], batch_size=1000)
     Price.objects.bulk_create(new, batch_size=1000)
     examples = _tell(moved)
-    with connection.cursor() as cursor:
-        cursor.execute(_CHEAPEST, {"now": timezone.now()})
+    list_prices.write()
     if new:
         announce("price")
     return PricesWritten(added=counts["added"], changed=counts["changed"], examples=examples)

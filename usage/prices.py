@@ -1,4 +1,4 @@
-"""Set what a deployment costs from a moment on, and keep the cheapest price on each model's row for lists."""
+"""Set what a deployment costs from a moment on, and tell what is in force: of a deployment, of a route."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from audit.record import record
-from catalog.models import Deployment, Model
+from catalog import serving
+from catalog.models import Deployment, Route
 from refusals.errors import Conflict, Invalid
 from tenants.changes import announce
+from usage import list_prices
 from usage.models import Price
 
 
@@ -107,7 +109,7 @@ def set_price(
         valid_from=begins,
         source=source,
     )
-    update_list_prices([deployment.version.model_id], at=now)
+    list_prices.write([deployment.version.model_id], at=now)
     record(
         "price.set",
         by=by,
@@ -126,31 +128,14 @@ def set_price(
 
 
 def bring_to_lists(*, at: dt.datetime | None = None) -> int:
-    """Write prices that have begun since they were set onto the rows of their models; returns how many models."""
+    """Write prices that have begun since they were set onto the rows of their models; returns how many changed."""
     at = at or timezone.now()
     begun = in_force(at).filter(valid_from__gt=F("set_at"), valid_from__gte=at - WITHIN)
-    models = set(begun.values_list("deployment__version__model", flat=True))
-    update_list_prices(models, at=at)
-    return len(models)
+    return list_prices.write(set(begun.values_list("deployment__version__model", flat=True)), at=at)
 
 
-def update_list_prices(models: Iterable[Any], *, at: dt.datetime | None = None) -> None:
-    """Write the cheapest price in force onto the rows of `models` (keys); both figures come from one offer.
-
-    Called when a price is set, and by the clock for prices that begin later.
-    """
-    cheapest: dict[Any, Price] = {}
-    offers = in_force(at).filter(
-        deployment__version__model__in=models, deployment__is_enabled=True, deployment__gone_at=None
-    )
-    together = F("input_per_million") + F("output_per_million")
-    for offer in offers.select_related("deployment__version").order_by(together, "valid_from"):
-        cheapest.setdefault(offer.deployment.version.model_id, offer)
-    for model, offer in cheapest.items():
-        shown = {
-            "input_price": offer.input_per_million,
-            "output_price": offer.output_per_million,
-            "price_currency": offer.currency,
-        }
-        # A row that is written makes a new edition of the catalog, even if it says what it said before.
-        Model.objects.filter(pk=model).exclude(**shown).update(**shown)
+def of_routes(routes: Iterable[Route], *, at: dt.datetime | None = None) -> dict[Any, Price]:
+    """The price that a call of each route begins with, by the route's key: that of the deployment tried first."""
+    targets = serving.first_targets(routes)
+    by_deployment = {price.deployment_id: price for price in in_force(at).filter(deployment__in=targets.values())}
+    return {route: by_deployment[deployment] for route, deployment in targets.items() if deployment in by_deployment}

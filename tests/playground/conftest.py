@@ -13,10 +13,11 @@ from uuid import uuid4
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
-from django.test import AsyncClient
+from django.test import AsyncClient, Client
 from pytest_django import Settings
 
 from access.models import Grant
+from catalog.models import Route
 from portal.handler import OneThreadHandler
 from tenants.models import Environment, User
 from tests.cast import Cast, route
@@ -51,6 +52,16 @@ class Stage:
             made = route(slug, base_url=self.upstream.base_url)
             where = environment or self.cast.environment()
             Grant.objects.create(tenant=where.tenant, environment=where, route=made)
+
+    def allow(self, made: Route) -> None:
+        """Grant a route that is there already to the environment."""
+        where = self.cast.environment()
+        Grant.objects.create(tenant=where.tenant, environment=where, route=made)
+
+    def signed_in(self, user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
 
     def publish(self, slug: str) -> None:
         route(slug, base_url=self.upstream.base_url)

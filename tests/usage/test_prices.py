@@ -9,11 +9,15 @@ import pytest
 from django.utils import timezone
 
 from audit.models import Entry
-from catalog.models import Deployment, Model, Provider
+from catalog.models import Deployment, Model, Provider, Route, RouteTarget
+from catalog.providers import disconnect
+from catalog.publishing import disable_route, enable_route
+from tenants.models import User
 from tests import cast as make
 from tests.cast import Cast
+from usage import list_prices
 from usage.models import Price
-from usage.prices import PriceIsNegative, PriceStartsTooEarly, in_force, set_price, update_list_prices
+from usage.prices import PriceIsNegative, PriceStartsTooEarly, in_force, set_price
 
 
 @pytest.fixture
@@ -61,7 +65,7 @@ def test_a_price_may_begin_later(cast: Cast, deployment: Deployment) -> None:
     assert in_force().get().input_per_million == Decimal("1")
     assert in_force(tomorrow).get().input_per_million == Decimal("0.5")
     assert Model.objects.get().input_price == Decimal("1")
-    update_list_prices([Model.objects.get().pk], at=tomorrow)
+    list_prices.write([Model.objects.get().pk], at=tomorrow)
     assert Model.objects.get().input_price == Decimal("0.5")
 
 
@@ -87,11 +91,44 @@ def test_a_price_below_zero_or_without_a_value_is_refused(cast: Cast, deployment
     assert refused.value.field == "output_per_million"
 
 
-def test_lists_show_the_cheapest_offer_of_a_model(cast: Cast, deployment: Deployment) -> None:
-    elsewhere = Provider.objects.create(slug="elsewhere", name="Elsewhere")
-    second = Deployment.objects.create(version=deployment.version, provider=elsewhere, upstream_name="e")
-    set_price(
-        deployment=second, input_per_million=Decimal("0.9"), output_per_million=Decimal("0.8"), source="us", by=cast.pat
-    )
+def elsewhere(deployment: Deployment, price: str, *, by: User) -> Deployment:
+    """Another provider's offer of the same model, not served here."""
+    provider = Provider.objects.create(slug=f"at-{price}", name=f"At {price}")
+    other = Deployment.objects.create(version=deployment.version, provider=provider, upstream_name="e")
+    set_price(deployment=other, input_per_million=Decimal(price), output_per_million=Decimal(price), source="us", by=by)
+    return other
+
+
+def shown() -> tuple[Decimal | None, Decimal | None]:
     model = Model.objects.get()
-    assert (model.input_price, model.output_price) == (Decimal("0.9"), Decimal("0.8"))
+    return model.input_price, model.output_price
+
+
+def test_lists_show_what_a_call_is_charged_and_not_what_others_would_ask(cast: Cast, deployment: Deployment) -> None:
+    elsewhere(deployment, "0.9", by=cast.pat)
+    assert shown() == (Decimal("1"), Decimal("2"))
+
+
+def test_lists_show_the_cheapest_list_price_of_a_model_that_is_not_served(cast: Cast, deployment: Deployment) -> None:
+    elsewhere(deployment, "0.9", by=cast.pat)
+    disable_route(route=Route.objects.get(), by=cast.pat)
+    assert shown() == (Decimal("0.9"), Decimal("0.9"))
+    enable_route(route=Route.objects.get(), by=cast.pat)
+    assert shown() == (Decimal("1"), Decimal("2"))
+    disconnect(provider=Provider.objects.get(slug="echo"), by=cast.pat)
+    assert shown() == (Decimal("0.9"), Decimal("0.9"))
+
+
+def test_lists_show_no_price_where_what_is_served_has_none(cast: Cast, deployment: Deployment) -> None:
+    elsewhere(deployment, "0.9", by=cast.pat)
+    Price.objects.filter(deployment=deployment).delete()
+    list_prices.write()
+    assert shown() == (None, None)
+
+
+def test_of_several_deployments_the_one_that_is_tried_first_counts(cast: Cast, deployment: Deployment) -> None:
+    cheap = elsewhere(deployment, "0.1", by=cast.pat)
+    Provider.objects.filter(pk=cheap.provider_id).update(base_url="http://127.0.0.1:9/v1")
+    RouteTarget.objects.create(route=Route.objects.get(), deployment=cheap, priority=2)
+    list_prices.write()
+    assert shown() == (Decimal("1"), Decimal("2"))
