@@ -18,11 +18,13 @@ from playground.finding import find_own
 from playground.forms import Asked, read, viewer_of
 from playground.framing import partial
 from playground.models import Answer
-from playground.offering import offers_of
+from playground.offering import MAX_ENVIRONMENTS, environments_for, offers_of
 from playground.parameters import PARAMETERS
 from playground.showing import ShownColumn, shown_columns
 from playground.voting import vote as cast_vote
 from refusals.errors import Invalid, Missing
+from tenants.models import Environment
+from tenants.where import choose
 
 
 @require_POST
@@ -35,7 +37,9 @@ def columns(request: HttpRequest) -> HttpResponse:
     changed = _changed(asked, act)
     if asked.session is not None:
         keeping.arrange(session=asked.session, environment=asked.environment, columns=changed)
-    shown = shown_columns(changed, offers_of(asked.environment, [column.route for column in changed]))
+    others = environments_for(viewer_of(request)).filter(tenant=asked.environment.tenant)
+    offers = offers_of(asked.environment, [column.route for column in changed], list(others[:MAX_ENVIRONMENTS]))
+    shown = shown_columns(changed, offers)
     session_id = asked.session.pk if asked.session else None
     context: dict[str, object] = {"environment": asked.environment, "session_id": session_id}
     if act == "remove":
@@ -46,7 +50,8 @@ def columns(request: HttpRequest) -> HttpResponse:
         where = ("columns", "beforeend") if act == "add" else (f"column-{asked.key}", "afterend")
         return HttpResponse(partial(where[0], html, where[1]))
     heads = [s for s in shown if act != "choose" or s.key == asked.key]
-    return HttpResponse("".join(_head(s, context) for s in heads) + _environment(asked))
+    response = HttpResponse("".join(_head(s, context) for s in heads))
+    return _moved(request, response, asked.environment) if act == "environment" else response
 
 
 def _changed(asked: Asked, act: str) -> list[Column]:
@@ -69,11 +74,15 @@ def _head(shown: ShownColumn, context: dict[str, object]) -> str:
     return partial(f"head-{shown.key}", html, "outerHTML") + errors
 
 
-def _environment(asked: Asked) -> str:
-    """The switch itself stays (it has the focus); only its colour follows."""
-    if asked.form.get("act") != "environment":
-        return ""
-    return partial("environment-dot", f'<span class="at-dot at-env-{asked.environment.kind}"></span>')
+def _moved(request: HttpRequest, response: HttpResponse, environment: Environment) -> HttpResponse:
+    """The person works in `environment` from now on, and the whole page says so. The switch itself stays: it has the
+    focus."""
+    choose(request, viewer_of(request), environment.path)
+    for part in ("badge", "names"):
+        html = render_to_string(f"playground/where.html#{part}", {"environment": environment})
+        response.write(partial(f"where-{part}", html))
+    response["HX-Trigger"] = json.dumps({"at:where": {"kind": environment.kind}})
+    return response
 
 
 @require_POST

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from usage.models import Price
 
 USE = "tenants.use_models"
 MAX_OFFERED = 40
+MAX_ENVIRONMENTS = 300
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Offer:
     context_tokens: int | None = None
     way_out: str = ""
     page: str = ""
+    granted_in: tuple[Environment, ...] = ()  # where else the person may use it, while they may not here
 
 
 @dataclass(frozen=True)
@@ -65,19 +67,20 @@ def usable_environment(viewer: User, path: str) -> Environment:
 def first_environment(
     environments: Sequence[Environment], preferred: str = "", wanted: Sequence[str] = (), usual: str = ""
 ) -> Environment | None:
-    """The environment to begin in: the preferred one, else one that may use the most of `wanted` (names of routes);
-    among equals the usual one, then one that may use anything, development first."""
-    for environment in environments:
-        if environment.path == preferred:
-            return environment
+    """The environment to begin in: the preferred one, else the usual one. Who works nowhere yet begins where the most
+    of `wanted` (names of routes) may be used, else anything; in production only where there is nothing else."""
+    by_path = {environment.path: environment for environment in environments}
+    for path in (preferred, usual):
+        if path in by_path:
+            return by_path[path]
     granted: dict[UUID, set[str]] = defaultdict(set)
     for key, route in _in_force().filter(environment__in=environments).values_list("environment_id", "route__slug"):
         granted[key].add(route)
     ordered = sorted(
         environments,
         key=lambda e: (
+            e.kind == "production",
             -len(granted[e.pk] & set(wanted)),
-            e.path != usual,
             not granted[e.pk],
             e.kind != "development",
             -len(granted[e.pk]),
@@ -97,11 +100,25 @@ def find_offers(environment: Environment, text: str = "") -> Choice:
     return Choice(_offers(rows[:MAX_OFFERED], environment), len(rows) > MAX_OFFERED)
 
 
-def offers_of(environment: Environment, slugs: Sequence[str]) -> dict[str, Offer]:
-    """The offers called `slugs`; one that does not exist is there too, not usable and not known."""
+def offers_of(environment: Environment, slugs: Sequence[str], others: Sequence[Environment] = ()) -> dict[str, Offer]:
+    """The offers called `slugs`; one that does not exist is there too, not usable and not known. Of one that is refused
+    in `environment` it is said in which of `others` it is granted."""
     rows = list(_routes(environment).filter(slug__in=set(slugs)))
     found = {offer.slug: offer for offer in _offers(rows, environment)}
+    refused = [slug for slug, offer in found.items() if not offer.is_usable]
+    for slug, granted_in in _granted_in(others, refused).items():
+        found[slug] = replace(found[slug], granted_in=granted_in)
     return {slug: found.get(slug) or Offer(slug, is_known=False) for slug in slugs if slug}
+
+
+def _granted_in(environments: Sequence[Environment], slugs: Sequence[str]) -> dict[str, tuple[Environment, ...]]:
+    """Those of `environments` in which each of `slugs` may be used, in their order; without routes granted nowhere."""
+    if not slugs or not environments:
+        return {}
+    grants = _in_force().filter(environment__in=environments, route__slug__in=slugs)
+    held = set(grants.values_list("route__slug", "environment_id"))
+    told = {slug: tuple(each for each in environments if (slug, each.pk) in held) for slug in slugs}
+    return {slug: granted_in for slug, granted_in in told.items() if granted_in}
 
 
 def usual_routes(environment: Environment, count: int) -> list[str]:

@@ -23,6 +23,7 @@ from playground.forms import read, viewer_of
 from playground.framing import partial
 from playground.models import Answer, Session
 from playground.offering import (
+    MAX_ENVIRONMENTS,
     environments_for,
     find_offers,
     first_environment,
@@ -37,10 +38,9 @@ from playground.snippets import key_variable, snippets
 from playground.variables import filled
 from tenants.models import Environment, User
 from tenants.scoping import may, tenants_for
-from tenants.where import chosen
+from tenants.where import acts_in, chosen
 
 MAX_LISTED = 60
-MAX_ENVIRONMENTS = 300
 
 
 @require_GET
@@ -57,7 +57,8 @@ def new(request: HttpRequest) -> HttpResponse:
     if environment is None:
         return _begin_elsewhere(request, viewer)
     columns, prompt = _start(request, source, environment)
-    offers = offers_of(environment, [column.route for column in columns])
+    offers = offers_of(environment, [column.route for column in columns], environments)
+    acts_in(request, environment)
     context = {
         "columns": shown_columns(columns, offers),
         "environment": environment,
@@ -97,7 +98,8 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
     if found.owner_id != viewer.pk:
         return _shared(request, viewer, found)
     environments = list(environments_for(viewer).filter(tenant=found.tenant)[:MAX_ENVIRONMENTS])
-    offers = offers_of(found.environment, [column.route for column in from_kept(found.columns)])
+    offers = offers_of(found.environment, [column.route for column in from_kept(found.columns)], environments)
+    acts_in(request, found.environment)
     context = {
         "session": found,
         "session_id": found.pk,

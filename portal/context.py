@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from portal.accounts import DemonstrationAccount, offered_accounts
 from portal.navigation import ShownPlace, account_tabs, places
 from portal.standing import Standing, standing_of
-from tenants.where import Where, chosen
+from tenants.where import Where, shown
 
 THEMES = (("system", "Like the system", "device-desktop"), ("light", "Light", "sun"), ("dark", "Dark", "moon"))
 
@@ -34,7 +34,7 @@ class Shell:
 
     @cached_property
     def where(self) -> Where | None:
-        return chosen(self.request) if self.standing.user.is_authenticated else None
+        return shown(self.request) if self.standing.user.is_authenticated else None
 
     @property
     def has_tenants(self) -> bool:

@@ -51,3 +51,11 @@ if (offline) {
 
 // On a phone the bar of tabs is wider than the page: the one that is shown must not begin out of sight.
 document.querySelector(".at-tab[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
+// A page that acts in another environment than before says so in the whole frame.
+document.addEventListener("at:where", (event) => {
+  for (const part of document.querySelectorAll("[data-where]")) {
+    part.classList.remove("at-env-development", "at-env-test", "at-env-production");
+    part.classList.add(`at-env-${event.detail.kind}`);
+  }
+});

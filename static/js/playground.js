@@ -1,6 +1,7 @@
 // The playground: one press runs every column; where a run stands, stopping it, and what happens when its stream breaks.
 import { icon, toast } from "./toasts.js";
 import "./playground-columns.js";
+import "./playground-environment.js";
 import "./playground-follow.js";
 import "./playground-picker.js";
 import { clearPrompt, refuseTooLong } from "./playground-prompt.js";

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from uuid import uuid4
 
 import pytest
@@ -54,7 +56,7 @@ def test_it_works(cast: Cast) -> None:
     grant(cast, "gpt-x")
     text = page(cast.dev, "/playground/")
     assert 'name="c1-route" value="gpt-x"' in text
-    assert "$1.00" not in text  # the catalog has no price for it yet
+    assert "$1.00" in text
     assert "Support · Development" in text
 
 
@@ -68,13 +70,51 @@ def test_the_catalog_opens_it_with_models_and_a_prompt(cast: Cast) -> None:
     assert "may not use this model in development yet" in text
 
 
-def test_it_opens_where_the_wanted_model_is_granted(cast: Cast) -> None:
+def test_a_link_to_a_model_keeps_the_environment_and_offers_the_one_where_it_is_granted(cast: Cast) -> None:
     grant(cast, "gpt-x")
-    grant(cast, "gpt-y", "test")
+    grant(cast, "gpt-y", "production")
     text = page(cast.dev, "/playground/?m=gpt-y")
-    assert '<option value="acme/support/test" selected>' in text
-    assert "may not use this model" not in text
-    assert '<option value="acme/support/development" selected>' in page(cast.dev, "/playground/?m=gpt-x&m=gpt-y")
+    assert '<option value="acme/support/development" selected>' in text
+    assert "may not use this model in development yet" in text
+    assert "It is granted in Support · Production" in text
+    assert 'data-work-in="acme/support/production"' in text
+
+
+def test_production_is_never_where_one_begins_unless_there_is_nothing_else(cast: Cast) -> None:
+    grant(cast, "gpt-y", "production")
+    assert '<option value="acme/support/development" selected>' in page(cast.dev, "/playground/")
+    cast.project.environments.exclude(kind="production").delete()
+    assert '<option value="acme/support/production" selected>' in page(cast.dev, "/playground/")
+
+
+def frame(text: str) -> list[str]:
+    """The environments that the top bar, the switcher and the playground's own switch show."""
+    found = [re.search(pattern, text, re.DOTALL) for pattern in (
+        r'<header class="at-top at-env-(\w+)"', r'class="at-where at-env-(\w+)"', r'id="where-badge">.*?at-env-(\w+)',
+        r'class="pg at-env-(\w+)"', r'<option value="[^"]*/(\w+)" selected>',
+    )]  # fmt: skip
+    return [match.group(1) for match in found if match]
+
+
+def test_the_frame_shows_the_environment_in_which_the_playground_acts(cast: Cast) -> None:
+    grant(cast, "gpt-x")
+    assert frame(page(cast.dev, "/playground/")) == ["development"] * 5
+    assert frame(page(cast.dev, "/playground/?environment=acme/support/production")) == ["production"] * 5
+    session = session_of(cast, cast.dev, "gpt-x", environment=cast.environment("test"))
+    assert frame(page(cast.dev, session.get_absolute_url())) == ["test"] * 5
+
+
+def test_the_playgrounds_own_switch_is_a_choice_where_to_work(cast: Cast) -> None:
+    grant(cast, "gpt-x")
+    client = signed_in(cast.dev)
+    form = {"act": "environment", "environment": "acme/support/production", "column": "1", "c1-route": "gpt-x"}
+    answer = client.post("/playground/columns/", form, headers=HTMX)
+    text = answer.content.decode()
+    assert "may not use this model in production yet" in text and "Switch to development" in text
+    assert 'hx-target="#where-badge"' in text and 'hx-target="#where-names"' in text
+    assert json.loads(answer.headers["HX-Trigger"]) == {"at:where": {"kind": "production"}}
+    assert frame(client.get("/playground/").content.decode()) == ["production"] * 5
+    assert frame(client.get("/").content.decode()) == ["production"] * 3
 
 
 def test_more_than_four_models_open_as_four(cast: Cast) -> None:
