@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any, cast
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from access.evidence import collect
 from access.granting import RouteDisabled, grant, lock_environment
 from access.models import Grant
 from approvals.models import Decision, Request
+from approvals.states import OPEN_STATES
 from approvals.subjects import SubjectKind
 from approvals.submit import submit
 from catalog.models import Route
@@ -30,6 +32,13 @@ class GrantedAlready(Conflict):
 def subject_key(environment: Environment, route: Route) -> str:
     """What names this access among all: the keys of the environment and the route."""
     return f"{environment.pk}:{route.pk}"
+
+
+def open_requests(environment_id: UUID, routes: Iterable[Route]) -> dict[UUID, Request]:
+    """The requests that wait for a decision on access of an environment to `routes`, by the route's key."""
+    by_key = {f"{environment_id}:{route.pk}": route.pk for route in routes}
+    found = Request.objects.filter(subject_kind=KIND, subject_key__in=list(by_key), state__in=OPEN_STATES)
+    return {by_key[request.subject_key]: request for request in found.prefetch_related("reviews__board")}
 
 
 @transaction.atomic

@@ -32,6 +32,12 @@ def next_step(request: Request, viewer: User) -> NextStep:
     return NextStep("Nobody decided in time; it can be asked again.")
 
 
+def waits_for(request: Request) -> str:
+    """`R-11 waits for the Risk board`. Reads its reviews with board (prefetch them)."""
+    board = next((review.board for review in request.reviews.all() if review.outcome == Review.Outcome.OPEN), None)
+    return f"R-{request.number} waits for the {board}" if board else f"R-{request.number} is being closed"
+
+
 def may_vote(review: Review, viewer: User) -> bool:
     """Whether `viewer` may vote in `review` now, for what a page offers; the verb asks again."""
     return (

@@ -12,7 +12,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
+from access.asking import open_requests
 from access.models import Grant
+from approvals.models import Request
+from approvals.next_step import waits_for
 from catalog.models import Route
 from tenants.models import Environment, User
 from tenants.scoping import find_environment, visible
@@ -40,6 +43,7 @@ class Offer:
     context_tokens: int | None = None
     way_out: str = ""
     page: str = ""
+    asked: str = ""  # the request that waits already, in words; `way_out` then leads to it
     granted_in: tuple[Environment, ...] = ()  # where else the person may use it, while they may not here
 
 
@@ -158,10 +162,12 @@ def _in_force() -> QuerySet[Grant]:
 
 def _offers(routes: Sequence[Route], environment: Environment) -> list[Offer]:
     charged = prices.of_routes(routes)
-    return [_offer(route, environment, charged.get(route.pk)) for route in routes]
+    refused = [route for route in routes if not route.is_usable]  # type: ignore[attr-defined]
+    asked = open_requests(environment.pk, refused) if refused else {}
+    return [_offer(route, environment, charged.get(route.pk), asked.get(route.pk)) for route in routes]
 
 
-def _offer(route: Route, environment: Environment, price: Price | None) -> Offer:
+def _offer(route: Route, environment: Environment, price: Price | None, asked: Request | None) -> Offer:
     is_usable: bool = route.is_usable  # type: ignore[attr-defined]
     model = route.model
     return Offer(
@@ -173,9 +179,14 @@ def _offer(route: Route, environment: Environment, price: Price | None) -> Offer
         output_price=price.output_per_million if price else None,
         currency=price.currency if price else model.price_currency,
         context_tokens=model.context_tokens,
-        way_out="" if is_usable else request_path(route.slug, environment.path),
+        way_out=_way_out(route, environment, asked) if not is_usable else "",
+        asked=waits_for(asked) if asked else "",
         page=_model_page(model.slug),
     )
+
+
+def _way_out(route: Route, environment: Environment, asked: Request | None) -> str:
+    return asked.get_absolute_url() if asked else request_path(route.slug, environment.path)
 
 
 def _model_page(slug: str) -> str:

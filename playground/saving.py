@@ -16,6 +16,10 @@ from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
+from access.asking import open_requests
+from approvals.next_step import waits_for
+from catalog.models import Route
+from gateway.admission import AccessRequired
 from playground.answering import Writing
 from playground.models import Answer, Session
 from ui.connections import give_back
@@ -68,6 +72,16 @@ def keep_progress(progress: Iterable[tuple[UUID, str, str]]) -> set[UUID]:
 
 
 def keep_end(writing: Writing) -> None:
-    """Keep how an answer ended."""
+    """Keep how an answer ended; one that was refused for want of access leads to the request that waits, if any."""
+    if writing.error_code == AccessRequired.code:
+        _tell_open_request(writing)
     Answer.objects.filter(pk=writing.id).update(saved_at=timezone.now(), **writing.columns_to_keep())
     Session.objects.filter(turns__answers=writing.id).update(updated_at=timezone.now())
+
+
+def _tell_open_request(writing: Writing) -> None:
+    session = Session.objects.filter(turns__answers=writing.id).first()
+    routes = Route.objects.filter(slug=writing.column.route)
+    for asked in open_requests(session.environment_id, routes).values() if session else ():
+        writing.error_message = f"{writing.error_message} {waits_for(asked)}."[:500]
+        writing.way_out = asked.get_absolute_url()

@@ -10,11 +10,12 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from access.asking import ACCESS, KIND, request_access, subject_key
+from access.asking import ACCESS, KIND, open_requests, request_access, subject_key
 from access.forms import AccessForm
 from access.models import Grant
 from access.outlook import outlook
 from approvals.models import Request
+from approvals.next_step import waits_for
 from approvals.states import OPEN_STATES
 from approvals.submit import OpenRequestExists
 from approvals.viewer import viewer_of
@@ -34,6 +35,9 @@ def ask(request: HttpRequest, route: str) -> HttpResponse:
     environments = _environments(viewer)
     if not environments:
         return render(request, "access/no_tenant.html", {"route": wanted})
+    if request.method == "GET" and (asked := _asked_already(request, wanted, environments)):
+        messages.info(request, f"This was asked for already: {waits_for(asked)}.")
+        return redirect(asked)
     form = AccessForm(
         request.POST or None,
         environments=environments,
@@ -89,6 +93,12 @@ def _taken(route: Route, environments: list[Environment]) -> dict[str, str]:
         **{by_key[request.subject_key]: f"asked for in R-{request.number}" for request in open_requests},
         **{path_of[environment_id]: "granted" for environment_id in held.values_list("environment_id", flat=True)},
     }
+
+
+def _asked_already(request: HttpRequest, route: Route, environments: list[Environment]) -> Request | None:
+    """The open request for the environment that the address names."""
+    named = next((each for each in environments if each.path == request.GET.get("environment")), None)
+    return open_requests(named.pk, [route]).get(route.pk) if named else None
 
 
 def _preset(request: HttpRequest, route: Route, environments: list[Environment]) -> str:

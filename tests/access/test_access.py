@@ -56,6 +56,16 @@ def test_asking_twice_leads_to_the_open_request(cast: Cast) -> None:
     assert "asked for in R-1" in client.get(URL).content.decode()
 
 
+def test_the_form_of_what_was_asked_already_leads_to_the_open_request(cast: Cast) -> None:
+    route()
+    client = signed_in(cast.dev)
+    client.post(URL, {"environment": "acme/support/production", "purpose": "x"})
+    told = client.get(URL + "?environment=acme/support/production", follow=True)
+    assert told.redirect_chain == [(Request.objects.get().get_absolute_url(), 302)]
+    assert "R-1 waits for the Risk board." in told.content.decode()
+    assert client.get(URL + "?environment=acme/support/test").status_code == 200
+
+
 def test_a_person_without_a_tenant_is_told_the_way_in(cast: Cast) -> None:
     route()
     text = signed_in(cast.ned).get(URL).content.decode()

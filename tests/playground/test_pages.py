@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
+from access.asking import request_access
 from access.models import Grant
 from audit.models import Entry
 from playground.models import Answer, Feedback, Session, Turn
@@ -78,6 +79,16 @@ def test_a_link_to_a_model_keeps_the_environment_and_offers_the_one_where_it_is_
     assert "may not use this model in development yet" in text
     assert "It is granted in Support · Production" in text
     assert 'data-work-in="acme/support/production"' in text
+
+
+def test_after_asking_the_head_and_the_picker_tell_of_the_request(cast: Cast) -> None:
+    made = route("gpt-x")
+    asked = request_access(environment=cast.environment(), route=made, purpose="Try it", by=cast.dev)
+    text = page(cast.dev, "/playground/?m=gpt-x&environment=acme/support/development")
+    assert f'href="{asked.get_absolute_url()}" target="_blank">R-{asked.number} waits for the Risk board</a>' in text
+    assert "Request access" not in text
+    picker = page(cast.dev, "/playground/models/?environment=acme/support/development")
+    assert "asked for" in picker and "request needed" not in picker
 
 
 def test_production_is_never_where_one_begins_unless_there_is_nothing_else(cast: Cast) -> None:

@@ -11,6 +11,8 @@ from django.db import connection
 from django.test import AsyncClient
 from django.utils import timezone
 
+from access.asking import request_access
+from catalog.models import Route
 from playground import answering
 from playground.models import Answer, Session, Turn
 from tests.playground.conftest import HTMX, Answered, Stage, Tab, form
@@ -80,6 +82,18 @@ def test_an_answer_that_never_ends_is_stopped_and_says_why(stage: Stage, monkeyp
     stopped, whole = ledger(2)
     assert (stopped.outcome, whole.outcome) == ("cancelled", "ok") and stopped.output_tokens > 0
     assert long.call_id == stopped.pk
+
+
+def test_after_asking_a_refused_column_leads_to_the_request(stage: Stage) -> None:
+    stage.publish("not-granted")
+    asked = request_access(
+        environment=stage.cast.environment(), route=Route.objects.get(), purpose="Try it", by=stage.cast.dev
+    )
+    answered = stage.run(stage.cast.dev, form("not-granted"))
+    refused = Answer.objects.get()
+    assert refused.way_out == asked.get_absolute_url()
+    assert f"R-{asked.number} waits for the Risk board." in refused.error_message
+    assert "See the request" in answered.html and "Request access" not in answered.html
 
 
 def test_a_refused_column_says_why_with_its_way_out_and_leaves_the_other_alone(stage: Stage) -> None:
