@@ -1,4 +1,4 @@
-// Columns: how many there are, the tabs that switch between them on a phone, and keeping what was set.
+// Columns: how many there are, the tabs that switch between them.
 const columns = document.getElementById("columns");
 const tabs = document.querySelector("[data-tabs]");
 const MAX = 4;
@@ -57,9 +57,4 @@ if (columns && tabs) {
       if (picker && !picker.value) picker.focus();
     }
   }).observe(columns, { childList: true });
-
-  // What was set in a column is checked and kept at once.
-  document.addEventListener("change", (event) => {
-    if (event.target.closest?.("[data-settings]")) document.getElementById("keep").click();
-  });
 }

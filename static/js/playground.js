@@ -4,6 +4,7 @@ import "./playground-columns.js";
 import "./playground-environment.js";
 import "./playground-follow.js";
 import "./playground-picker.js";
+import { showWrong, wrongSetting } from "./playground-settings.js";
 import { clearPrompt, refuseTooLong } from "./playground-prompt.js";
 
 const root = document.querySelector("[data-playground]");
@@ -136,9 +137,9 @@ if (root && form) {
     if (wrong.id === "prompt-error") document.getElementById("prompt").focus();
     else {
       const column = wrong.closest(".pg-column");
-      const setting = [...column.querySelectorAll("[data-settings] [id^=error-]")].find((error) => error.textContent.trim());
-      if (setting) column.querySelector("dialog").showModal();
-      (setting?.closest(".at-field").querySelector("input, textarea") || column.querySelector("[role=combobox]"))?.focus();
+      const setting = wrongSetting(column);
+      if (setting) showWrong(setting);
+      else column.querySelector("[role=combobox]")?.focus();
     }
   }
 

@@ -205,6 +205,30 @@ def test_columns_come_and_go_and_settings_are_checked(stage: Stage, visit: Visit
     assert {body["temperature"] for body in stage.upstream.bodies} == {0.3}
 
 
+def test_a_drawer_stays_open_on_a_setting_that_is_not_acceptable(stage: Stage, visit: Visit) -> None:
+    grant(stage, "says-hello")
+    page = visit("/playground/?m=says-hello", stage.cast.dev)
+    page.get_by_role("button", name="Settings of says-hello").click()
+    drawer = page.get_by_role("dialog", name="Settings of this column")
+    field = page.get_by_label("Temperature")
+    for leave in ("Done", "Escape", "Close"):
+        field.fill("99")
+        if leave == "Escape":
+            field.press(leave)
+        else:
+            drawer.get_by_role("button", name=leave, exact=True).click()
+        expect(drawer.get_by_text("Temperature must lie between 0 and 2.")).to_be_visible()
+        expect(drawer).to_be_visible()
+        expect(field).to_have_value("99")
+        expect(field).to_be_focused()
+    mark = page.locator("[data-dialog='#settings-1']")
+    expect(mark).to_have_attribute("aria-label", "Settings of says-hello, 1 not acceptable")
+    field.fill("0.5")
+    drawer.get_by_role("button", name="Done").click()
+    expect(drawer).not_to_be_visible()
+    expect(mark).to_have_attribute("aria-label", "Settings of says-hello, 1 set")
+
+
 def test_variables_become_fields_and_the_estimate_is_there_before_running(stage: Stage, visit: Visit) -> None:
     grant(stage, "echo-x")
     from catalog.models import Model
