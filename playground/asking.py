@@ -19,6 +19,7 @@ from playground.columns import Column, UnacceptableColumns, clean, from_kept, to
 from playground.conversation import body, messages, turns_of
 from playground.keeping import StillAnswering, name_from
 from playground.models import Answer, Session, Turn
+from playground.offering import longest_answers
 from playground.recovery import interrupt_the_silent
 from refusals.errors import Conflict, Invalid, Missing
 from tenants.models import Environment, User
@@ -169,7 +170,8 @@ def ask(
     session.name = session.name or name_from(text)
     session.updated_at = timezone.now()
     session.save(update_fields=["environment", "columns", "name", "updated_at"])
-    planned = [_plan(column, turn, turns, prompt.values, attempt=1) for column in columns]
+    longest = longest_answers([column.route for column in columns])
+    planned = [_plan(column, turn, turns, prompt.values, longest.get(column.route), attempt=1) for column in columns]
     Answer.objects.bulk_create([p.answer for p in planned])
     missed = [] if known_turns is None else [t for t in turns if t.position > known_turns]
     return Plan(session, turn, list(columns), planned, is_new=is_new, missed=missed)
@@ -192,7 +194,8 @@ def ask_again(*, session: Session, column: Column, known_turns: int | None = Non
     attempts = [answer.attempt for answer in turn.answers.all() if answer.column == column.key]
     if len(attempts) >= MAX_ATTEMPTS:
         raise PromptNotAcceptable(f"This was answered {MAX_ATTEMPTS} times already. Ask something new.")
-    planned = _plan(column, turn, earlier, turn.variables, attempt=max(attempts, default=0) + 1)
+    longest = longest_answers([column.route]).get(column.route)
+    planned = _plan(column, turn, earlier, turn.variables, longest, attempt=max(attempts, default=0) + 1)
     planned.answer.save(force_insert=True)
     columns = [column if kept.key == column.key else kept for kept in from_kept(session.columns)]
     session.columns = [c.kept() for c in columns]
@@ -201,7 +204,9 @@ def ask_again(*, session: Session, column: Column, known_turns: int | None = Non
     return Plan(session, turn, columns, [planned], is_prompt=False)
 
 
-def _plan(column: Column, turn: Turn, earlier: Sequence[Turn], values: Mapping[str, str], *, attempt: int) -> Planned:
+def _plan(
+    column: Column, turn: Turn, earlier: Sequence[Turn], values: Mapping[str, str], longest: int | None, *, attempt: int
+) -> Planned:
     system = variables.filled(column.system, values)
     answer = Answer(
         turn=turn,
@@ -211,7 +216,7 @@ def _plan(column: Column, turn: Turn, earlier: Sequence[Turn], values: Mapping[s
         system=system,
         parameters=column.parameters,
     )
-    return Planned(answer, column, body(column, messages(column, earlier, turn.prompt, system)))
+    return Planned(answer, column, body(column, messages(column, earlier, turn.prompt, system), longest))
 
 
 def _refuse_while_answering(session: Session) -> None:

@@ -35,6 +35,7 @@ def messages(column: Column, turns: Iterable[Turn], prompt: str, system: str) ->
     return [*said, {"role": "user", "content": prompt}]
 
 
-def body(column: Column, spoken: list[dict[str, str]]) -> dict[str, Any]:
-    """The body of `POST /v1/chat/completions` for `column`, not streamed."""
-    return {"model": column.route, "messages": spoken, **column.parameters}
+def body(column: Column, spoken: list[dict[str, str]], longest: int | None) -> dict[str, Any]:
+    """The body of `POST /v1/chat/completions` for `column`, not streamed; `longest` answer unless the column says."""
+    usual = {} if longest is None else {"max_tokens": longest}
+    return {"model": column.route, "messages": spoken, **usual, **column.parameters}

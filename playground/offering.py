@@ -16,7 +16,8 @@ from access.asking import open_requests
 from access.models import Grant
 from approvals.models import Request
 from approvals.next_step import waits_for
-from catalog.models import Route
+from catalog.models import Model, Route
+from playground.parameters import USUAL_LONGEST
 from tenants.models import Environment, User
 from tenants.scoping import find_environment, visible
 from usage import prices
@@ -41,6 +42,7 @@ class Offer:
     output_price: Decimal | None = None
     currency: str = "USD"
     context_tokens: int | None = None
+    longest: int | None = None  # tokens of an answer, where the person sets nothing
     way_out: str = ""
     page: str = ""
     asked: str = ""  # the request that waits already, in words; `way_out` then leads to it
@@ -131,6 +133,16 @@ def usual_routes(environment: Environment, count: int) -> list[str]:
     return [route.slug for route in first if route.is_usable]  # type: ignore[attr-defined]
 
 
+def longest_answers(slugs: Sequence[str]) -> dict[str, int | None]:
+    """How many tokens an answer of each route may have where the person sets nothing; None: no limit of ours."""
+    return {route.slug: _longest(route.model) for route in Route.objects.filter(slug__in=slugs).select_related("model")}
+
+
+def _longest(model: Model) -> int | None:
+    """What a model thinks before it answers counts too, and some such models refuse the parameter."""
+    return None if "reasoning" in model.capabilities else min(USUAL_LONGEST, model.max_output_tokens or USUAL_LONGEST)
+
+
 def resolve_names(names: Sequence[str]) -> list[str]:
     """Route names for names that may be of routes or of models (the catalog links by model)."""
     routes = Route.objects.filter(Q(slug__in=names) | Q(model__slug__in=names), is_enabled=True)
@@ -179,6 +191,7 @@ def _offer(route: Route, environment: Environment, price: Price | None, asked: R
         output_price=price.output_per_million if price else None,
         currency=price.currency if price else model.price_currency,
         context_tokens=model.context_tokens,
+        longest=_longest(model),
         way_out=_way_out(route, environment, asked) if not is_usable else "",
         asked=waits_for(asked) if asked else "",
         page=_model_page(model.slug),

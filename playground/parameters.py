@@ -11,6 +11,7 @@ from refusals.errors import Invalid
 
 MAX_STOPS = 4  # OpenAI API reference, chat completions: up to four sequences
 MAX_STOP_LENGTH = 100
+USUAL_LONGEST = 512  # tokens of an answer for which nobody set another limit: some models never find an end
 
 
 class UnacceptableParameter(Invalid):
@@ -84,12 +85,13 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "max_tokens",
         "Longest answer",
-        "The answer is cut off after so many tokens (one is about three quarters of a word). It also caps the cost.",
+        "The answer is cut off after so many tokens (one is about three quarters of a word). It also caps the cost. "
+        "Models that reason before they answer have no limit unless you set one.",
         least=Decimal(1),
         most=Decimal(1_000_000),
         step="1",
         whole=True,
-        usual="as long as the model likes",
+        usual=f"{USUAL_LONGEST} unless you set it",
     ),
     Parameter(
         "top_p",

@@ -20,7 +20,7 @@ MAX_SHOWN_TURNS = 30
 MAX_SHOWN_PROMPT = 4_000  # characters shown in every column; the whole prompt is in the history
 FINISHES = {
     "stop": "complete",
-    "length": "cut off at the longest answer",
+    "length": "cut off at the longest answer; raise it in settings",
     "content_filter": "cut off by a filter",
     "tool_calls": "asked for a tool",
 }

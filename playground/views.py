@@ -27,6 +27,7 @@ from playground.offering import (
     environments_for,
     find_offers,
     first_environment,
+    longest_answers,
     offers_of,
     resolve_names,
     usable_environment,
@@ -232,11 +233,12 @@ def code(request: HttpRequest) -> HttpResponse:
     turns = turns_of(asked.session) if asked.session else []
     entries = []
     is_hidden = asked.session is not None and asked.session.is_hidden
+    longest = longest_answers([column.route for column in asked.columns])
     for place, column in enumerate([] if is_hidden else asked.columns):
         if column.route:
             earlier, last = (turns, text) if text or not turns else (turns[:-1], turns[-1].prompt)
             spoken = messages(column, earlier, last or "Say hello.", filled(column.system, prompt.values))
-            written = snippets(asked.environment, body(column, spoken))
+            written = snippets(asked.environment, body(column, spoken, longest.get(column.route)))
             entries.append({"label": label_of(column, place, is_hidden=False), "snippets": written})
     context = {
         "entries": entries,

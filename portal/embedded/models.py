@@ -42,6 +42,8 @@ def serve(port: int, data_folder: Path | None = None) -> None:
     params.kv_unified = True
     # Eight-bit keys and values: half the memory of the context, no difference that one sees in the answers.
     params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_Q8_0
+    # A model this small repeats itself for ever without a little pressure; a call's own parameters override it.
+    params.sampling.penalty_repeat = 1.1
     params.n_batch = 512
     params.n_ubatch = 128
     params.cache_ram_mib = 0

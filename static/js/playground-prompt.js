@@ -85,7 +85,7 @@ function estimate() {
       continue;
     }
     total += (count * Number(head.dataset.inputPrice)) / 1e6;
-    const longest = Number(document.querySelector(`[name=c${key}-max_tokens]`)?.value);
+    const longest = Number(document.querySelector(`[name=c${key}-max_tokens]`)?.value || head.dataset.longest);
     if (longest > 0) atMost += (longest * Number(head.dataset.outputPrice || 0)) / 1e6;
     else capped = false;
   }

@@ -1,7 +1,8 @@
 """A provider for the playground's tests: a local HTTP server that answers as the model's name says.
 
 `says-…` answers with the words of the name; `slow-…` with a pause before each word; `breaks-…` drops the connection
-after two words; `endless-…` never stops; `echo-…` repeats the last message; `strange-…` answers with HTML and script.
+after two words; `endless-…` never stops; `echo-…` repeats the last message; `strange-…` answers with HTML and script;
+`cut-…` stops at the limit.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def provider() -> Iterator[Provider]:
                     self.connection.close()
                     return
                 self._send({"delta": {"content": word if number == 0 else f" {word}"}})
-            self._send({"delta": {}, "finish_reason": "stop"})
+            self._send({"delta": {}, "finish_reason": "length" if body["model"].startswith("cut") else "stop"})
             usage = {"prompt_tokens": 11, "completion_tokens": len(words), "total_tokens": 11 + len(words)}
             self._write({"choices": [], "usage": usage})
             self.wfile.write(b"data: [DONE]\n\n")

@@ -12,7 +12,7 @@ from django.test import AsyncClient
 from django.utils import timezone
 
 from access.asking import request_access
-from catalog.models import Route
+from catalog.models import Model, Route
 from playground import answering
 from playground.models import Answer, Session, Turn
 from tests.playground.conftest import HTMX, Answered, Stage, Tab, form
@@ -57,6 +57,20 @@ def test_the_figures_are_those_of_the_ledger(stage: Stage) -> None:
     assert answer.cost == (11 * 1 + 2 * 2) / 1_000_000 or str(answer.cost) == "0.000015000000"
     assert "$0.000015" in answered.html
     assert "11 in" in answered.html
+
+
+def test_an_answer_has_an_end_also_where_nobody_set_one(stage: Stage) -> None:
+    stage.grant("says-a", "says-b", "says-c")
+    Model.objects.filter(slug="says-c").update(capabilities=["reasoning"])
+    stage.run(stage.cast.dev, form("says-a", "says-b", "says-c", **{"c2-max_tokens": "2000"}))
+    limits = {body["model"]: body.get("max_tokens") for body in stage.upstream.bodies}
+    assert limits == {"says-a": 512, "says-b": 2000, "says-c": None}
+
+
+def test_an_answer_that_was_cut_off_says_how_to_get_more(stage: Stage) -> None:
+    stage.grant("cut-after-this")
+    answered = stage.run(stage.cast.dev, form("cut-after-this"))
+    assert "cut off at the longest answer; raise it in settings" in answered.html
 
 
 def test_four_columns_answer_at_the_same_time(stage: Stage) -> None:
