@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,33 @@ from tokenizers import Tokenizer
 
 SAMPLE = 64 * 1024  # characters
 CHARACTERS_A_TOKEN = 4
-A_MESSAGE = 4  # tokens that a chat template puts around each message
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The tokens that a chat template adds: around each message, for the answer to begin, and as a system message of
+    its own where the request has none."""
+
+    a_message: int
+    a_reply: int
+    own_system_message: int = 0
+
+    def added_to(self, messages: Any) -> int:
+        """What it adds to the text of `messages`."""
+        sent = [message for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
+        own = 0 if sent and sent[0].get("role") == "system" else self.own_system_message
+        return self.a_message * len(sent) + self.a_reply + own
+
+
+# OpenAI's cookbook, "How to count tokens with tiktoken": three a message and one for its role, three for the reply.
+USUAL = Template(a_message=4, a_reply=3)
+# SmolLM2's, read off its server: <|im_start|>, role, line end, <|im_end|>, line end; and who it is, unless told.
+LOCAL = Template(a_message=5, a_reply=3, own_system_message=22)
+
+
+def template_of(dialect: str) -> Template:
+    """The template that a provider of this dialect probably uses."""
+    return LOCAL if dialect == "local" else USUAL
 
 
 @cache
@@ -43,10 +70,9 @@ def tokens_of_length(characters: int) -> int:
     return math.ceil(characters / CHARACTERS_A_TOKEN)
 
 
-def tokens_of_messages(messages: Any) -> int:
-    """The number of tokens of a chat request's messages, as far as they are text."""
-    count = len(messages) if isinstance(messages, list) else 0
-    return tokens_of("\n".join(texts_of(messages))) + A_MESSAGE * count
+def tokens_of_messages(messages: Any, template: Template = USUAL) -> int:
+    """The number of tokens that a provider would count for a chat request's messages, as far as they are text."""
+    return tokens_of("\n".join(texts_of(messages))) + template.added_to(messages)
 
 
 def length_of_messages(messages: Any) -> int:

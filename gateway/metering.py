@@ -199,11 +199,12 @@ class Meter:
         if not self._was_taken:
             return (0, 0, 0, 0), "counted"
         messages = self.admitted.body.get("messages")
+        template = counting.template_of(self._target.dialect if self._target else "")
         if is_rough:  # several times a call, for the journal: by length, or one token a chunk when that is more
-            tokens_in = counting.tokens_of_length(counting.length_of_messages(messages))
+            tokens_in = counting.tokens_of_length(counting.length_of_messages(messages)) + template.added_to(messages)
             tokens_out = max(self._chunks, counting.tokens_of_length(self._kept + self._beyond))
         else:
-            tokens_in = counting.tokens_of_messages(messages)
+            tokens_in = counting.tokens_of_messages(messages, template)
             tokens_out = counting.tokens_of("".join(self._pieces)) + counting.tokens_of_length(self._beyond)
         return (tokens_in, tokens_out, 0, 0), "counted"
 

@@ -144,6 +144,7 @@ class Writing:
                 "duration_ms": summary.duration_ms,
                 "input_tokens": summary.input_tokens,
                 "output_tokens": summary.output_tokens,
+                "usage_source": summary.usage_source,
                 "cost": summary.cost,
                 "currency": summary.currency,
             }

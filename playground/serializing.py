@@ -74,6 +74,7 @@ def answer_document(answer: Answer, session: Session) -> dict[str, Any]:
         "tokens_per_second": figures and figures.tokens_per_second,
         "input_tokens": answer.input_tokens,
         "output_tokens": answer.output_tokens,
+        "usage_source": answer.usage_source,
         "cost": None if answer.cost is None else str(answer.cost),
         "currency": answer.currency,
         "call": answer.call_id,

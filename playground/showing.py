@@ -34,6 +34,7 @@ class Figures:
     tokens_per_second: float | None
     input_tokens: int | None
     output_tokens: int | None
+    is_counted_here: bool  # the provider told no figures, as of a call that was stopped
     cost: Decimal | None
     currency: str
     finish: str
@@ -134,6 +135,7 @@ def figures_of(answer: Answer) -> Figures | None:
         tokens_per_second=answer.tokens_per_second,
         input_tokens=answer.input_tokens,
         output_tokens=answer.output_tokens,
+        is_counted_here=answer.usage_source == "counted",
         cost=answer.cost,
         currency=answer.currency,
         finish=FINISHES.get(answer.finish_reason, answer.finish_reason),

@@ -56,7 +56,7 @@ def test_the_figures_are_those_of_the_ledger(stage: Stage) -> None:
     )  # fmt: skip
     assert answer.cost == (11 * 1 + 2 * 2) / 1_000_000 or str(answer.cost) == "0.000015000000"
     assert "$0.000015" in answered.html
-    assert "11 in" in answered.html
+    assert "11 in" in answered.html and "counted by Atrium" not in answered.html
 
 
 def test_an_answer_has_an_end_also_where_nobody_set_one(stage: Stage) -> None:
@@ -197,6 +197,7 @@ def test_stop_ends_one_column_or_all_and_keeps_what_was_said(stage: Stage) -> No
     answered = stage.during(stage.cast.dev, stop)
     assert answered.events == ["pg-begun", "pg-ended"]
     assert set(Answer.objects.values_list("state", flat=True)) == {"stopped"}
+    assert answered.html.count("counted by Atrium") == 2
     assert all(answer.text and answer.output_tokens for answer in Answer.objects.all())
     assert {call.outcome for call in ledger(2)} == {"cancelled"}
 
