@@ -149,7 +149,7 @@ def sessions(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     if not request.headers.get("HX-Request"):
         return sessions_page.show(request, viewer_of(request))
     text = request.GET.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH_LENGTH]
-    current = _uuid(request.GET.get("current"))
+    current = _uuid(request.GET.get("session"))
     return render(request, "playground/sessions.html", _listed(viewer_of(request), text, current))
 
 
