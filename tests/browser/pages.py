@@ -97,6 +97,7 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("usage-newcomer", "/usage/", "newcomer"),
     NamedPage("usage-by-project", "/usage/?period=90d&by=project", "tenant-owner"),
     NamedPage("calls", "/usage/calls/", "tenant-owner"),
+    NamedPage("calls-platform", "/usage/calls/?period=90d", "finops"),
     NamedPage("call", "/usage/calls/?period=90d", "finops", ("main tbody a[href*='/usage/calls/']",)),
     NamedPage("audit", "/platform/audit/", "auditor"),
     NamedPage("audit-entry", "/platform/audit/", "auditor", ("main tbody a[href^='/platform/audit/2']",)),

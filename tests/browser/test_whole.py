@@ -35,6 +35,11 @@ with connection.cursor() as cursor:
     )
     print("changed", *cursor.fetchone())
 """
+WIDER_THAN_THEIR_BOX = """() => [...document.querySelectorAll("main table")]
+    .filter(table => table.checkVisibility({ contentVisibilityAuto: true }) && !table.closest(".at-chart, pre"))
+    .map(table => [table.closest("[aria-label]")?.getAttribute("aria-label"), table.scrollWidth, table.parentElement])
+    .filter(([, width, box]) => width > box.clientWidth)
+    .map(([label, width, box]) => `the table ${label} has ${width} px in a box of ${box.clientWidth} px`)"""
 SETTLED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
 SignIn = Callable[[str], Page]
 
@@ -234,7 +239,7 @@ def _one_changed_byte_is_found(whole: Installation) -> None:
 
 
 @pytest.mark.parametrize("account", sorted({page.account or "" for page in PAGES}))
-def test_every_page_is_accessible_in_light_dark_and_on_a_phone(
+def test_every_page_is_accessible_and_fits_in_light_dark_and_on_a_phone(
     whole: Installation, browser: Browser, account: str
 ) -> None:
     address = f"http://127.0.0.1:{whole.port}"
@@ -267,6 +272,7 @@ def _looked_at(page: Page, path: str, then: tuple[str, ...]) -> Iterator[tuple[s
         page.locator(selector).first.click()
     page.wait_for_load_state("networkidle")
     yield from (("light", one) for one in findings(page))
+    yield from (("1280 px", one) for one in page.evaluate(WIDER_THAN_THEIR_BOX))
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     page.evaluate(SETTLED)
     yield from (("dark", one) for one in findings(page, rules=["color-contrast"]))  # what else axe reads is the same
