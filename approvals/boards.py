@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 
 from approvals.models import Board, Policy, Seat
 from audit.record import record
@@ -41,9 +43,10 @@ def create_board(*, slug: str, name: str, purpose: str = "", by: Any) -> Board:
 
 
 @transaction.atomic
-def seat(*, board: Board, user: User, by: Any) -> Seat:
-    """Give `user` a seat; a second time changes nothing."""
-    place, is_new = Seat.objects.get_or_create(board=board, user=user)
+def seat(*, board: Board, user: User, by: Any, at: dt.datetime | None = None) -> Seat:
+    """Give `user` a seat; a second time changes nothing. `at` dates demonstration data back."""
+    since = at if at is not None and user.is_demonstration else timezone.now()
+    place, is_new = Seat.objects.get_or_create(board=board, user=user, defaults={"created_at": since})
     if is_new:
         record("seat.taken", by=by, subject=board, user=user.username)
     return place

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.db import transaction
+from django.utils import timezone
 from guardian.shortcuts import assign_perm, get_perms, remove_perm
 
 from audit.record import record
@@ -29,8 +31,11 @@ class LastOfPlatform(Conflict):
 
 
 @transaction.atomic
-def add_member(*, tenant: Tenant, user: User, role: str, by: Any) -> Membership:
-    """Put `user` into `tenant` with `role`, or change the role they have. Raises `UnknownRole`, `LastOwner`."""
+def add_member(*, tenant: Tenant, user: User, role: str, by: Any, at: dt.datetime | None = None) -> Membership:
+    """Put `user` into `tenant` with `role`, or change the role they have. Raises `UnknownRole`, `LastOwner`.
+
+    `at` dates demonstration data back.
+    """
     if role not in TENANT_ROLES:
         raise UnknownRole(f"There is no role “{role}”. Choose one of {', '.join(TENANT_ROLES)}.", field="role")
     Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
@@ -43,7 +48,11 @@ def add_member(*, tenant: Tenant, user: User, role: str, by: Any) -> Membership:
         tenant=tenant,
         user=user,
         defaults={"role": role},
-        create_defaults={"role": role, "created_by": by if isinstance(by, User) else None},
+        create_defaults={
+            "role": role,
+            "created_by": by if isinstance(by, User) else None,
+            "created_at": at if at is not None and tenant.is_demonstration else timezone.now(),
+        },
     )
     _hold_exactly(tenant, user, TENANT_ROLES[role].permissions)
     record(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.utils import timezone
 
 from audit.record import record
 from refusals.errors import Invalid
@@ -25,17 +27,25 @@ class NotAcceptable(Invalid):
 
 @transaction.atomic
 def create_tenant(
-    *, slug: str, name: str, owner: User, by: Any, cost_centre: str = "", is_demonstration: bool = False
+    *,
+    slug: str,
+    name: str,
+    owner: User,
+    by: Any,
+    cost_centre: str = "",
+    is_demonstration: bool = False,
+    at: dt.datetime | None = None,
 ) -> Tenant:
-    """Create a tenant with its first owner. Raises `SlugTaken`, `NotAcceptable`."""
+    """Create a tenant with its first owner. Raises `SlugTaken`, `NotAcceptable`. `at` dates demonstrations back."""
     reserve_slug(slug)
     if slug in RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists():
         raise SlugTaken(f"“{slug}” is already taken. Choose another short name.", field="slug")
     tenant = Tenant(slug=slug, name=name, cost_centre=cost_centre, is_demonstration=is_demonstration)
+    tenant.created_at = at if at is not None and is_demonstration else timezone.now()
     _check(tenant)
     tenant.save()
     record("tenant.created", by=by, subject=tenant, tenant=slug, cost_centre=cost_centre)
-    add_member(tenant=tenant, user=owner, role="owner", by=by)
+    add_member(tenant=tenant, user=owner, role="owner", by=by, at=at)
     return tenant
 
 
@@ -62,12 +72,15 @@ def change_tenant(*, tenant: Tenant, name: str, cost_centre: str, by: Any) -> Te
 
 
 @transaction.atomic
-def create_project(*, tenant: Tenant, slug: str, name: str, purpose: str = "", by: Any) -> Project:
-    """Create a project with its environments. Raises `SlugTaken`, `NotAcceptable`."""
+def create_project(
+    *, tenant: Tenant, slug: str, name: str, purpose: str = "", by: Any, at: dt.datetime | None = None
+) -> Project:
+    """Create a project with its environments. Raises `SlugTaken`, `NotAcceptable`. `at` dates demonstrations back."""
     reserve(f"project {tenant.pk} {slug}")
     if Project.objects.filter(tenant=tenant, slug=slug).exists():
         raise SlugTaken(f"{tenant} already has a project “{slug}”.", field="slug")
     project = Project(tenant=tenant, slug=slug, name=name, purpose=purpose)
+    project.created_at = at if at is not None and tenant.is_demonstration else timezone.now()
     _check(project)
     project.save()
     Environment.objects.bulk_create(

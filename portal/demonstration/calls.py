@@ -1,6 +1,7 @@
 """Six months of plausible calls: office hours, quiet weekends, growth, some faults; the same for the same seed and day.
 
-They go through the ledger's own writer, priced by the catalog's real prices, and are marked as demonstration.
+They go through the ledger's own writer, priced by the catalog's real prices, and are marked as demonstration. None is
+made that a grant did not allow at its moment; calls of routes that are off now ended last evening.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def write(people: dict[str, User], environments: dict[str, Environment]) -> int:
     for found in keys.values():
         for key in found:
             last = max((r.started_at for r in records if r.key_prefix == key.prefix), default=None)
-            ApiKey.objects.filter(pk=key.pk).update(last_used_at=last, created_at=today - dt.timedelta(days=DAYS))
+            ApiKey.objects.filter(pk=key.pk).update(last_used_at=last, created_at=today - dt.timedelta(days=DAYS + 2))
     return len(records)
 
 
@@ -135,8 +136,12 @@ def _calls(
     now: dt.datetime,
 ) -> Iterator[CallRecord]:
     dice = random.Random(f"{SEED} {traffic.environment} {traffic.route}")  # noqa: S311  (plausible, not secret)
-    grant = Grant.objects.filter(environment=environment, route__slug=traffic.route).first()
+    grant = Grant.objects.filter(environment=environment, route__slug=traffic.route).select_related("route").first()
+    if grant is None:
+        return
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    ended = midnight - dt.timedelta(hours=6) if not grant.route.is_enabled else now - dt.timedelta(minutes=2)
+    ended = min(ended, grant.expires_at or ended)
     for day in range(traffic.days, -1, -1):
         date = midnight - dt.timedelta(days=day)
         progress = 1 - day / traffic.days
@@ -147,7 +152,7 @@ def _calls(
             hour = dice.choices(range(24), HOURS)[0]
             at = date + dt.timedelta(hours=hour, seconds=dice.uniform(0, 3600))
             record = _call(dice, traffic, served, environment, keys, callers, at, grant)
-            if at < now - dt.timedelta(minutes=2):
+            if grant.granted_at < at < ended:
                 yield record
 
 
@@ -159,7 +164,7 @@ def _call(
     keys: list[ApiKey],
     callers: list[User],
     at: dt.datetime,
-    grant: Grant | None,
+    grant: Grant,
 ) -> CallRecord:
     outcome, status, code, finish, _ = dice.choices(FAULTS, [fault[-1] for fault in FAULTS])[0]
     answered = outcome != "failed"
@@ -183,8 +188,8 @@ def _call(
         model_slug=served.model_slug,
         provider=served.provider,
         upstream_name=served.upstream_name,
-        grant_id=grant.pk if grant else None,
-        decision_id=grant.decision_id if grant else None,
+        grant_id=grant.pk,
+        decision_id=grant.decision_id,
         request_id=f"demo-{dice.getrandbits(64):016x}",
         outcome=outcome,
         status=status,

@@ -37,7 +37,7 @@ def load() -> dict[str, int]:
     _refuse_taken_names()
     users = people.create(by=LOADER)
     environments = teams.create(users, by=LOADER)
-    requests.create(users, environments)
+    requests.create(users, environments, by=LOADER)
     written = calls.write(users, environments)
     counts: dict[str, Any] = {"people": len(users), "tenants": len(teams.TEAMS), "calls": written}
     record("demonstration.loaded", by=LOADER, **counts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.utils import timezone
@@ -12,6 +14,7 @@ from audit.record import Actor, record
 from tenants.memberships import appoint
 from tenants.models import User
 
+SINCE_DAYS = 200
 PASSWORD = "atrium-demo"  # noqa: S105  (printed at start; production refuses to run with these accounts)
 
 # username, name; those offered at sign-in first
@@ -57,6 +60,7 @@ def create(*, by: Actor) -> dict[str, User]:
     """Create everybody, appoint and seat them; the people by username."""
     password = make_password(PASSWORD)  # once: hashing is meant to be slow
     people = {}
+    at = timezone.now() - dt.timedelta(days=SINCE_DAYS)
     for username, name in PEOPLE:
         user = User.objects.create(
             username=username,
@@ -64,7 +68,7 @@ def create(*, by: Actor) -> dict[str, User]:
             display_name=name,
             password=password,
             is_demonstration=True,
-            date_joined=timezone.now(),
+            date_joined=at,
         )
         EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
         record("person.created", by=by, subject=user, username=username)
@@ -74,5 +78,5 @@ def create(*, by: Actor) -> dict[str, User]:
     for slug, usernames in SEATS.items():
         board = Board.objects.get(slug=slug)
         for username in usernames:
-            seat(board=board, user=people[username], by=by)
+            seat(board=board, user=people[username], by=by, at=at)
     return people

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
+
+from django.utils import timezone
 
 from audit.record import Actor
 from tenants import keys
 from tenants.memberships import add_member
 from tenants.models import ApiKey, Environment, Tenant, User
 from tenants.structure import create_project, create_tenant
+
+SINCE_DAYS = 190
 
 
 @dataclass(frozen=True)
@@ -94,16 +99,23 @@ TEAMS = (
 
 
 def create(people: dict[str, User], *, by: Actor) -> dict[str, Environment]:
-    """Create every team; the environments by path."""
+    """Create every team, dated back to before its first request; the environments by path."""
+    at = timezone.now() - dt.timedelta(days=SINCE_DAYS)
     for team in TEAMS:
         owner = people[team.members[0][0]]
         tenant = create_tenant(
-            slug=team.slug, name=team.name, cost_centre=team.cost_centre, owner=owner, is_demonstration=True, by=by
+            slug=team.slug,
+            name=team.name,
+            cost_centre=team.cost_centre,
+            owner=owner,
+            is_demonstration=True,
+            by=by,
+            at=at,
         )
         for username, role in team.members[1:]:
-            add_member(tenant=tenant, user=people[username], role=role, by=owner)
+            add_member(tenant=tenant, user=people[username], role=role, by=owner, at=at)
         for slug, name, purpose in team.projects:
-            create_project(tenant=tenant, slug=slug, name=name, purpose=purpose, by=owner)
+            create_project(tenant=tenant, slug=slug, name=name, purpose=purpose, by=owner, at=at)
     found = Environment.objects.filter(tenant__slug__in=[team.slug for team in TEAMS])
     environments = {environment.path: environment for environment in found.select_related("tenant", "project")}
     for team in TEAMS:

@@ -13,7 +13,7 @@ from django.db.models import Sum
 from django.test import Client, TestCase, override_settings
 
 from access.models import Grant
-from approvals.models import Decision, Policy, Request
+from approvals.models import Decision, Policy, Request, Seat
 from approvals.submit import submit
 from approvals.voting import vote
 from audit.models import Entry
@@ -21,7 +21,7 @@ from catalog.importing import local
 from portal.demonstration.calls import TRAFFIC
 from portal.demonstration.loading import is_loaded
 from portal.demonstration.people import PASSWORD
-from tenants.models import Membership, Tenant, User
+from tenants.models import Membership, Project, Tenant, User
 from tenants.roles import TENANT_ROLES
 from tenants.structure import create_tenant
 from usage.models import Call, Rollup
@@ -84,6 +84,21 @@ class TheDemonstration(TestCase):
         calls = Call.objects.aggregate(cost=Sum("cost"), tokens=Sum("output_tokens"))
         assert calls["cost"] > 0
         assert calls == Rollup.objects.aggregate(cost=Sum("cost"), tokens=Sum("output_tokens"))
+
+    def test_every_call_was_allowed_by_a_decision_at_its_moment(self) -> None:
+        assert not Call.objects.filter(decision_id=None).exists()
+        for grant in Grant.objects.all():
+            calls = Call.objects.filter(grant_id=grant.pk)
+            assert not calls.filter(started_at__lt=grant.granted_at).exists(), grant
+            assert grant.expires_at is None or not calls.filter(started_at__gt=grant.expires_at).exists(), grant
+
+    def test_requests_are_numbered_in_order_of_date_and_younger_than_their_teams_and_voters(self) -> None:
+        sent = list(Request.objects.order_by("number").values_list("created_at", flat=True))
+        assert sent == sorted(sent)
+        first = min(sent)
+        for rows in (Tenant.objects, Project.objects, Membership.objects, Seat.objects):
+            assert rows.count()
+            assert not rows.filter(created_at__gt=first).exists(), rows.model
 
     def test_there_are_open_and_decided_requests(self) -> None:
         assert {"in_review", "approved", "refused"} <= set(Request.objects.values_list("state", flat=True))
