@@ -6,6 +6,7 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         from portal import (
+            audit_watch,
             checks,  # noqa: F401  (registers them)
             holding,
             jobs,
@@ -18,3 +19,4 @@ class PortalConfig(AppConfig):
         sign_ins.connect()
         jobs.connect()
         holding.connect()
+        audit_watch.register()

@@ -13,7 +13,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +22,18 @@ from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from catalog.models import Deployment
-from portal import jobs, pulse
+from portal import audit_watch, jobs, pulse
+from portal.processes import PartRow, State, moment, parts, supervisor_runs
 from portal.supervisor import journal
+from ui.formatting import byte_size, counted
 from usage.models import Call, PlatformRollup
 
 LITTLE_DISK_BYTES = 1_000_000_000
 PULSE_IS_LATE_S = 4 * pulse.EVERY_S
-RESTARTED_LATELY = dt.timedelta(hours=1)
 TROUBLE = (Call.Outcome.FAILED, Call.Outcome.INTERRUPTED)
+__all__ = ["Finding", "PartRow", "State", "Status", "findings", "look", "parts"]
+
 MANY_FAILED, FAILED_SHARE = 5, 0.1  # failed calls of an hour: at least so many, and more than this share
-
-
-class State(StrEnum):
-    """How a thing is, as `ui` names its colours."""
-
-    GOOD = "good"
-    WARNING = "warning"
-    BAD = "bad"
 
 
 @dataclass(frozen=True)
@@ -49,23 +43,6 @@ class Finding:
     name: str
     state: State
     words: str
-    mend: str = ""
-
-
-@dataclass(frozen=True)
-class PartRow:
-    """One supervised process, as the supervisor recorded it and as the kernel sees it now."""
-
-    name: str
-    state: State
-    words: str
-    pid: int | None
-    memory_bytes: int | None
-    started_at: dt.datetime | None
-    restarts: int
-    last_end: str
-    last_end_at: dt.datetime | None
-    log: str
     mend: str = ""
 
 
@@ -102,20 +79,6 @@ def look() -> Status:
     return Status(timezone.now(), parts(), list(findings()))
 
 
-def parts() -> list[PartRow]:
-    """The supervised processes; empty where no `atrium up` runs here (each may run on a host of its own)."""
-    record = journal.read(settings.DATA_FOLDER)
-    if not supervisor_runs(record):
-        return []
-    return [_part(name, facts) for name, facts in record.get("parts", {}).items()]
-
-
-def supervisor_runs(record: dict[str, Any]) -> bool:
-    """Whether the supervisor that wrote `record` is still there."""
-    pid: int = record.get("pid") or 0
-    return pid > 0 and journal.started_ticks(pid) == record.get("ticks")
-
-
 def findings() -> Iterator[Finding]:
     """Everything else, in the order in which one thing rests on another."""
     yield _supervisor()
@@ -123,49 +86,17 @@ def findings() -> Iterator[Finding]:
     database = _database()
     yield database
     if database.state != State.BAD:
-        for look_at in (_migrations, _queue, _pulse, _job_runs, _deployments, _calls, _unpriced):
+        for look_at in (_migrations, _queue, _pulse, _job_runs, _deployments, _calls, _unpriced, _audit):
             yield _guarded(look_at)
     yield _local_model()
     yield _web()
     yield _mode()
 
 
-def _part(name: str, facts: dict[str, Any]) -> PartRow:
-    pid: int = facts.get("pid") or 0
-    runs = pid > 0 and journal.started_ticks(pid) == facts.get("ticks")
-    ended_at = _moment(facts.get("last_end_at"))
-    restarts = int(facts.get("restarts", 0))
-    times = "once" if restarts == 1 else f"{restarts} times"
-    state, words, mend = State.GOOD, "answers", ""
-    if not runs:
-        state, words = State.BAD, f"ended ({facts.get('last_end') or 'unknown'}), will be started again"
-        mend = f"Read its log: {facts.get('log')}"
-    elif facts.get("state") != "running":
-        state, words = State.WARNING, "is starting"
-    elif restarts and ended_at and timezone.now() - ended_at < RESTARTED_LATELY:
-        state, words = State.WARNING, f"answers; started again {times}, last after {facts.get('last_end')}"
-        mend = f"If it happens again, read its log: {facts.get('log')}"
-    elif restarts:
-        words = f"answers; started again {times} so far"
-    return PartRow(
-        name=name,
-        state=state,
-        words=words,
-        pid=pid if runs else None,
-        memory_bytes=_memory(pid) if runs else None,
-        started_at=_moment(facts.get("started_at")),
-        restarts=restarts,
-        last_end=facts.get("last_end", ""),
-        last_end_at=ended_at,
-        log=facts.get("log", ""),
-        mend=mend,
-    )
-
-
 def _supervisor() -> Finding:
     record = journal.read(settings.DATA_FOLDER)
     if supervisor_runs(record):
-        return Finding("supervisor", State.GOOD, f"runs since {_moment(record['started_at']):%Y-%m-%d %H:%M} UTC")
+        return Finding("supervisor", State.GOOD, f"runs since {moment(record['started_at']):%Y-%m-%d %H:%M} UTC")
     if settings.MODE == "production":
         return Finding("supervisor", State.GOOD, "none here; each part is run by something else")
     return Finding("supervisor", State.BAD, "Atrium is not running here", "Start it: make run (or atrium up).")
@@ -176,7 +107,7 @@ def _disk() -> Finding:
     if not folder.is_dir():
         return Finding("disk", State.WARNING, f"{folder} does not exist yet", "The first start makes it.")
     free = shutil.disk_usage(folder).free
-    words = f"{free / 1e9:.1f} GB free for {folder}"
+    words = f"{byte_size(free)} free for {folder}"
     if free < LITTLE_DISK_BYTES:
         return Finding("disk", State.BAD, words, "Make room, or move the folder and set ATRIUM_DATA.")
     if not os.access(folder, os.W_OK):
@@ -199,7 +130,7 @@ def _database() -> Finding:
         return Finding("database", State.BAD, f"cannot be reached: {reason}", mend)
     if vector is None:
         return Finding("database", State.BAD, "lacks pgvector", "As its administrator: CREATE EXTENSION vector;")
-    return Finding("database", State.GOOD, f"PostgreSQL {version} with pgvector {vector}, {size / 1e6:.0f} MB")
+    return Finding("database", State.GOOD, f"PostgreSQL {version} with pgvector {vector}, {byte_size(size)}")
 
 
 def _migrations() -> Finding:
@@ -283,6 +214,19 @@ def _unpriced() -> Finding:
     return Finding("prices", State.WARNING, words, "Publish the route's model again with its price.")
 
 
+def _audit() -> Finding:
+    latest = audit_watch.latest()
+    if latest is None:
+        mend = "Verify it under Platform, Audit, or with atrium audit verify."
+        return Finding("audit", State.GOOD, "not verified yet", mend)
+    when = f"last verified {latest.finished_at:%Y-%m-%d %H:%M} UTC"
+    if audit_watch.is_broken(latest):
+        words = f"{when}, {counted(len(latest.findings), 'finding')}: it was changed behind Atrium's back"
+        mend = "Read them under Platform, Audit, and tell the security board before anything else is done."
+        return Finding("audit", State.BAD, words, mend)
+    return Finding("audit", State.GOOD, f"{when}, no findings in {counted(latest.checked, 'entry', 'entries')}")
+
+
 def _local_model() -> Finding:
     if not settings.LOCAL_MODEL_URL:
         return Finding("local model", State.GOOD, "is not wanted here")
@@ -326,27 +270,3 @@ def _http_status(address: str) -> int | None:
         return int(error.code)
     except (OSError, ValueError):
         return None
-
-
-def _memory(pid: int) -> int | None:
-    """What the process and those it started hold, without counting shared memory twice, in bytes."""
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        return sum(_own_memory(one) for one in (process, *process.children(recursive=True)))
-    except psutil.Error:
-        return None
-
-
-def _own_memory(process: Any) -> int:
-    import psutil
-
-    try:
-        return int(process.memory_full_info().pss)
-    except (psutil.Error, AttributeError):  # another account's process, or a system without the proportional share
-        return int(process.memory_info().rss)
-
-
-def _moment(seconds: float | None) -> dt.datetime | None:
-    return dt.datetime.fromtimestamp(seconds, dt.UTC) if seconds else None

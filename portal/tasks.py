@@ -2,12 +2,18 @@
 
 from celery import shared_task
 
-from portal import pulse
+from portal import audit_watch, pulse
 
-SCHEDULE = {"portal.pulse": float(pulse.EVERY_S)}
+SCHEDULE = {"portal.pulse": float(pulse.EVERY_S), "portal.tell_of_a_broken_audit": 300.0}
 
 
 @shared_task(name="portal.pulse", expires=4 * pulse.EVERY_S)
 def beat() -> None:
     """Show that beat, queue and worker are at work."""
     pulse.beat()
+
+
+@shared_task(name="portal.tell_of_a_broken_audit")
+def tell_of_a_broken_audit() -> int:
+    """Tell who may see the audit that a verification found something, where that was not told yet."""
+    return audit_watch.tell_of_findings()

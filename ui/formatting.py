@@ -150,6 +150,23 @@ def percent(fraction: Number) -> str:
     return f"{shown.replace('-', '−')}{NARROW_SPACE}%"
 
 
+def byte_size(value: Number) -> str:
+    """`840 kB`, `877 MB`, `1.2 GB`: powers of a thousand, as SI has them."""
+    count = as_decimal(value)
+    if count is None:
+        return NOTHING
+    for limit, unit in ((10**9, "GB"), (10**6, "MB"), (1000, "kB")):
+        if abs(count) >= limit:
+            places = "0.1" if limit == 10**9 else "1"
+            return f"{(count / limit).quantize(Decimal(places), rounding=ROUND_HALF_EVEN):,f} {unit}"
+    return f"{count:f} B"
+
+
+def counted(count: int, one: str, several: str = "") -> str:
+    """`1 finding`, `2,000 findings`, `0 entries`."""
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
+
+
 def as_moment(value: datetime | date | str | None) -> datetime | None:
     """The moment in UTC; a date is its midnight, ISO text is read, a naive time is taken as UTC."""
     if not value:

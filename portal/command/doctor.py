@@ -9,6 +9,7 @@ import sys
 from datetime import datetime
 
 from portal.command.django import prepare_django
+from ui.formatting import byte_size
 
 MARKS = {"good": "ok  ", "warning": "warn", "bad": "BAD "}
 COLOURS = {"good": "\033[32m", "warning": "\033[33m", "bad": "\033[31m"}
@@ -25,12 +26,12 @@ def examine(options: argparse.Namespace) -> int:
         print(json.dumps(seen.as_json(), default=_as_text, indent=2))
         return int(seen.state == status.State.BAD)
     for part in seen.parts:
-        memory = f"{part.memory_bytes / 1e6:.0f} MB" if part.memory_bytes else "-"
+        memory = byte_size(part.memory_bytes) if part.memory_bytes else "-"
         _line(part.state, part.name, f"{part.words} (process {part.pid or '-'}, {memory})", part.mend)
     for finding in seen.findings:
         _line(finding.state, finding.name, finding.words, finding.mend)
     if seen.parts:
-        print(f"All parts together hold {seen.memory_bytes / 1e6:.0f} MB.")
+        print(f"All parts together hold {byte_size(seen.memory_bytes)}.")
     return int(seen.state == status.State.BAD)
 
 

@@ -11,11 +11,16 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.core.management import call_command
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from portal import pulse, status
+from audit.models import Verification
+from audit.tasks import verify_all
+from portal import audit_watch, pulse, status
 from portal.supervisor import journal
+from tenants.models import Notification
+from tests.cast import Cast
 
 
 @pytest.fixture
@@ -109,3 +114,28 @@ def test_a_local_model_that_does_not_answer_is_bad(folder: Path, settings: Setti
 def test_the_whole_is_as_good_as_its_worst_part(folder: Path) -> None:
     record(folder)
     assert status.look().state == status.State.BAD  # no web server of this test's port answers
+
+
+def test_a_broken_audit_is_bad_until_a_later_verification_finds_nothing(folder: Path) -> None:
+    assert finding("audit").state == status.State.GOOD
+    now = timezone.now()
+    Verification.objects.create(state="broken", finished_at=now - dt.timedelta(hours=1), findings=[{}, {}])
+    found = finding("audit")
+    assert found.state == status.State.BAD
+    assert "2 findings" in found.words
+    Verification.objects.create(state="verified", finished_at=now, checked=1)
+    assert "no findings in 1 entry" in finding("audit").words
+
+
+def test_who_may_see_the_audit_is_told_once_that_it_is_broken_and_sees_it_at_home(cast: Cast, client: Client) -> None:
+    made = Verification.objects.create(state="broken", finished_at=timezone.now(), findings=[{}])
+    verify_all.apply([str(made.pk)])
+    audit_watch.tell_of_findings()
+    told = Notification.objects.filter(path__contains=str(made.pk))
+    assert {(line.user, line.title) for line in told} == {
+        (who, "The audit is broken: 1 finding") for who in (cast.ada, cast.pat)
+    }
+    client.force_login(cast.ada)
+    assert "The audit is broken" in client.get("/").content.decode()
+    client.force_login(cast.dev)
+    assert "The audit is broken" not in client.get("/").content.decode()

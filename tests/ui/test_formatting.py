@@ -7,6 +7,7 @@ import pytest
 
 from ui.formatting import (
     as_moment,
+    byte_size,
     duration,
     duration_ms,
     exact_count,
@@ -165,3 +166,11 @@ def test_growth_is_told_in_per_cent_and_from_threefold_on_in_times(
 ) -> None:
     assert growth(fraction) == words
     assert signed_growth(fraction) == figure
+
+
+@pytest.mark.parametrize(
+    ("count", "written"),
+    [(None, "—"), (900, "900 B"), (839_600_000, "840 MB"), (12_000, "12 kB"), (1_250_000_000, "1.2 GB")],
+)
+def test_sizes_are_powers_of_a_thousand(count: int | None, written: str) -> None:
+    assert byte_size(count) == written
