@@ -50,8 +50,14 @@ def cast_vote(request: HttpRequest, number: int) -> HttpResponse:
     try:
         cast = vote(review=review, by=viewer, **form.cleaned_data)
     except Conflict as too_late:
-        # Two tabs, a double click, somebody faster: the page shows how things stand now.
+        # Two tabs, a double click, somebody faster: the page shows how things stand now, and keeps what was typed.
         messages.warning(request, too_late.sentence)
+        written = form.cleaned_data["comment"]
+        if not review.votes.filter(voter=viewer, comment=written.strip()).exists():
+            messages.info(
+                request, "What you wrote is in the box below the conversation. Send it as a comment, if you like."
+            )
+            return _shown(request, number, comment_form=CommentForm(initial={"text": written}), status=too_late.status)
     else:
         word = "approved" if cast.verdict == Vote.Verdict.APPROVE else "refused"
         messages.success(request, f"You {word} R-{number}.")

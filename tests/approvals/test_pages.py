@@ -60,6 +60,29 @@ def test_a_second_click_says_so_and_changes_nothing(cast: Cast, asked: Request) 
     assert review.votes.count() == 1
 
 
+def test_a_reason_typed_in_a_second_tab_is_kept_when_somebody_else_was_faster(cast: Cast, asked: Request) -> None:
+    review = asked.reviews.get()
+    decide(asked, cast.rob)
+    sent = {"review": str(review.pk), "verdict": "refuse", "comment": "The data may not leave <the house>."}
+    told = signed_in(cast.rita).post(f"/requests/{asked.number}/vote/", sent)
+    assert told.status_code == 409
+    text = told.content.decode()
+    assert "it can no longer be changed" in text
+    box = text[text.index('name="text"') : text.index("</textarea>")]
+    assert "The data may not leave &lt;the house&gt;." in box
+
+
+def test_forms_tell_their_own_errors_beside_the_field_and_in_a_summary(cast: Cast, asked: Request) -> None:
+    page = signed_in(cast.rita).get(asked.get_absolute_url()).content.decode()
+    posts = [tag.split(">")[0] for tag in page.split("<form ")[1:] if "/vote/" in tag or "/comment/" in tag]
+    assert len(posts) == 2 and all("novalidate" in form for form in posts)
+    for path in ("/requests/new/access/echo-model/", "/tenants/new/"):
+        told = signed_in(cast.olivia).post(path, {"purpose": ""})
+        assert told.status_code == 422
+        text = told.content.decode()
+        assert "There is a problem" in text and "at-error" in text and "novalidate" in text
+
+
 def test_a_vote_without_a_reason_keeps_the_page_and_says_what_is_missing(cast: Cast, asked: Request) -> None:
     review = asked.reviews.get()
     told = signed_in(cast.rita).post(
