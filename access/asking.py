@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from access.evidence import collect
+from access.forecasting import forecast
 from access.granting import RouteDisabled, grant, lock_environment
 from access.models import Grant
 from approvals.models import Decision, Request
@@ -127,6 +128,7 @@ ACCESS = SubjectKind(
     on_approved=_give,
     lock=_lock,
     evidence=collect,
+    forecast=forecast,
     page=_page,
     looks_at=(
         "Is the purpose clear, and does it fit the environment?",

@@ -57,6 +57,7 @@ class SubjectKind:
     `lock(request)` takes the row locks that `on_approved` will need, before anything is written: every verb takes rows
     first and the end of the audit's chain last, so two of them can never wait for each other.
     `evidence(request)` collects the facts as they are now; `page(request)` is the path of the subject's own page;
+    `forecast(request)` estimates what it would be used and cost, on the assumptions in its sources.
     `effect` says in one sentence what an approval brings about; `looks_at` what reviewers look at.
     """
 
@@ -66,6 +67,7 @@ class SubjectKind:
     on_approved: Callable[[Request, Decision, Any], None] = no_effect
     lock: Callable[[Request], None] = nothing
     evidence: Callable[[Request], Sequence[Evidence]] = no_evidence
+    forecast: Callable[[Request], Sequence[Evidence]] = no_evidence
     page: Callable[[Request], str] = lambda request: ""
     looks_at: tuple[str, ...] = ()
 

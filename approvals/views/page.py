@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from approvals.commenting import comment
 from approvals.conversation import conversation, history
 from approvals.durations import typical
 from approvals.forms import CommentForm, VoteForm
-from approvals.listing import with_reviews
+from approvals.listing import turn_of, with_reviews
 from approvals.models import Request, Vote
 from approvals.next_step import next_step
 from approvals.scoping import find_request, requests_for
@@ -26,6 +27,15 @@ from approvals.voting import vote
 from approvals.withdraw import withdraw
 from refusals.errors import Conflict, Missing
 from tenants import once
+from tenants.models import User
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A reviewer's queue as seen from one of its requests: the next that waits for them, if any."""
+
+    following: Request | None
+
 
 TABS = ("conversation", "evidence", "history")
 
@@ -118,13 +128,25 @@ def _shown(
         "said": conversation(found),
         "evidence": _evidence(found) if tab == "evidence" else [],
         "entries": history(found) if tab == "history" else [],
+        "forecast": kind.forecast(found) if found.state == State.IN_REVIEW else [],
         "subject_page": kind.page(found),
+        "queue": _queue(found, viewer),
         "typical": typical(found.subject_kind, environment_kind) if found.state == State.IN_REVIEW else None,
         "may_withdraw": found.state == State.IN_REVIEW and found.requester_id == viewer.pk,
         "vote_form": vote_form or VoteForm(),
         "comment_form": comment_form or CommentForm(initial={"once": once.new_token()}),
     }
     return render(request, "approvals/request.html", context, status=status)
+
+
+def _queue(found: Request, viewer: User) -> Queue | None:
+    """The way back to the board and on to the next request, for who sits on a board that decides on this one."""
+    boards = [review.board for review in found.reviews.all()]
+    seated = any(seat.user_id == viewer.pk for board in boards for seat in board.seats.all())
+    if not seated or found.requester_id == viewer.pk:
+        return None
+    waiting = turn_of(viewer).exclude(pk=found.pk)
+    return Queue(waiting.filter(number__gt=found.number).first() or waiting.first())
 
 
 def _evidence(found: Request) -> list[Evidence | dict[str, str]]:

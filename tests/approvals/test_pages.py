@@ -83,6 +83,25 @@ def test_forms_tell_their_own_errors_beside_the_field_and_in_a_summary(cast: Cas
         assert "There is a problem" in text and "at-error" in text and "novalidate" in text
 
 
+def test_a_reviewer_sees_the_expected_calls_and_what_they_would_cost(cast: Cast) -> None:
+    asked = request_access(
+        environment=cast.environment("test"), route=route(), purpose="x", by=cast.dev, expected_calls_per_day=2000
+    )
+    text = signed_in(cast.rita).get(asked.get_absolute_url()).content.decode()
+    assert "2,000 a day" in text
+    assert "about $96.00 a month" in text  # 2,000 calls × 30 days × (1,000 tokens × $1 + 300 × $2) per million
+    assert "1,000 tokens in and 300 out (an example" in text
+    assert "needs 1 of its 2 members" in text and "any v1" not in text
+
+
+def test_a_reviewer_gets_back_to_the_board_and_on_to_the_next_request(cast: Cast, asked: Request) -> None:
+    second = request_access(environment=cast.environment("test"), route=route("other"), purpose="x", by=cast.olivia)
+    text = signed_in(cast.rita).get(asked.get_absolute_url()).content.decode()
+    assert f'href="{second.get_absolute_url()}"' in text and "Next: R-2" in text
+    assert 'href="/board/">Board</a>' in text
+    assert "Next: R-2" not in signed_in(cast.dev).get(asked.get_absolute_url()).content.decode()
+
+
 def test_a_vote_without_a_reason_keeps_the_page_and_says_what_is_missing(cast: Cast, asked: Request) -> None:
     review = asked.reviews.get()
     told = signed_in(cast.rita).post(
