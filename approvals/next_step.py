@@ -12,10 +12,14 @@ from tenants.models import User
 
 @dataclass(frozen=True)
 class NextStep:
-    """One sentence; `review` is the one in which the viewer may vote now, if any."""
+    """One sentence, and `short` the same for a row of a list, empty where nothing is to be done any more.
+
+    `review` is the one in which the viewer may vote now, if any.
+    """
 
     sentence: str
     review: Review | None = None
+    short: str = ""
 
 
 def next_step(request: Request, viewer: User) -> NextStep:
@@ -56,10 +60,12 @@ def _in_review(request: Request, viewer: User) -> NextStep:
         missing = review.quorum - given
         needed = f"{missing} more approval{'' if missing == 1 else 's'} needed" if given else _count(missing)
         if may_vote(review, viewer):
-            return NextStep(f"It is your turn: vote for {review.board} ({needed}).", review)
+            return NextStep(
+                f"It is your turn: vote for {review.board} ({needed}).", review, f"your vote for {review.board}"
+            )
         voted = any(vote.voter_id == viewer.pk for vote in review.votes.all())
         waiting = "You have voted. " if voted else ""
-        return NextStep(f"{waiting}{review.board} decides next: {needed}.")
+        return NextStep(f"{waiting}{review.board} decides next: {needed}.", short=f"{review.board} decides")
     return NextStep("The reviews are being closed.")
 
 

@@ -36,7 +36,7 @@ def mine(request: HttpRequest) -> HttpResponse:
     context = {
         "asked": asked,
         "page": page,
-        "rows": [(row, next_step(row, viewer).sentence, kind_of(row.subject_kind).name) for row in page],
+        "rows": [(row, next_step(row, viewer), kind_of(row.subject_kind).name) for row in page],
         "states": State.choices,
         "kinds": kinds(),
         "tenants": tenants,
