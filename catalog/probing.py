@@ -9,6 +9,7 @@ in clear over public networks, redirects are not followed, time and size are lim
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import httpx
 from catalog.egress import AddressNotAllowed, address_of, refuse_peer
 from refusals.errors import Invalid
 from ui.connections import give_back
+from ui.formatting import counted
 
 CONNECT_S, READ_S = 5.0, 10.0
 MOST_BYTES = 5 * 1024 * 1024
@@ -51,7 +53,7 @@ class Answer:
     @property
     def sentence(self) -> str:
         """What it said, in words."""
-        return f"answered with {len(self.models)} models"
+        return f"answered with {counted(len(self.models), 'model')}"
 
 
 def normalise(base_url: str) -> str:
@@ -144,8 +146,9 @@ def _read(response: httpx.Response) -> bytes:
 
 
 def _plain(error: Exception) -> str:
-    words = str(error).strip().rstrip(".")
-    return words[:160] or type(error).__name__
+    """What went wrong in words, without the number of the system's error ("[Errno 111] …")."""
+    words = re.sub(r"^\[[^\]]*\]\s*", "", str(error).strip()).rstrip(".")
+    return (words[:1].lower() + words[1:160]) or type(error).__name__
 
 
 def _refuse_status(response: httpx.Response, address: str, *, has_credential: bool) -> None:

@@ -77,7 +77,7 @@ def test(request: HttpRequest, slug: str) -> HttpResponse:
     found = _find(slug)
     try:
         answer = health.test(provider=found, by=request.user)
-        messages.success(request, f"{found.name} answered with {len(answer.models)} models.")
+        messages.success(request, f"{found.name} {answer.sentence}.")
     except Refusal as refusal:
         messages.error(request, refusal.sentence)
     return redirect("catalog:provider", found.slug)

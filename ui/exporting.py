@@ -7,15 +7,15 @@ query of its own (`in_batches`, `ui.keyset.batches`), never from a cursor that s
 from __future__ import annotations
 
 import csv
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import batched
-from typing import Any, cast
+from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.db.models import Model, QuerySet
 from django.http import StreamingHttpResponse
 
 from ui.connections import give_back
+from ui.streaming import StreamsUnderAsgi
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # also of full width
 ROWS_AT_ONCE = 200
@@ -27,15 +27,6 @@ class _Echo:
 
     def write(self, text: str) -> str:
         return text
-
-
-class CsvResponse(StreamingHttpResponse):
-    """Streams under ASGI too, where Django would gather the whole of a list before it sends the first line."""
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        parts = iter(cast(Iterator[bytes], self.streaming_content))
-        while (part := await sync_to_async(lambda: next(parts, None))()) is not None:
-            yield part
 
 
 def cell(value: Any) -> str:
@@ -70,6 +61,6 @@ def in_batches[M: Model](rows: QuerySet[M], *, size: int = ROWS_A_QUERY) -> Iter
 
 def csv_response(name: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
     """A download called `name`."""
-    response = CsvResponse(lines(head, rows), content_type="text/csv; charset=utf-8")
+    response = StreamsUnderAsgi(lines(head, rows), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

@@ -115,6 +115,8 @@ def ensure_secrets(folder: Path) -> None:
 
 def check(here: Installation) -> IO[str]:
     """Everything above, in the order in which a person can mend it. Returns the lock, to be kept."""
+    if not here.data_folder.exists():  # nothing of ours can be on the port, so nothing has to be ended first
+        refuse_busy_port(here.host, here.port)
     open_data_folder(here.data_folder)
     lock = take_lock(here.data_folder)
     refuse_full_disk(here.data_folder)

@@ -28,7 +28,7 @@ def test_a_busy_port_is_named_with_the_variable_that_changes_it(tmp_path: Path) 
         line = the_line(atrium("up", data_folder=tmp_path / "atrium", port=port))
     assert f"Port {port} is in use" in line
     assert "PORT" in line
-    assert not (tmp_path / "atrium" / "postgres").exists()
+    assert not (tmp_path / "atrium").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
