@@ -60,9 +60,7 @@ def _in_review(request: Request, viewer: User) -> NextStep:
         missing = review.quorum - given
         needed = f"{missing} more approval{'' if missing == 1 else 's'} needed" if given else _count(missing)
         if may_vote(review, viewer):
-            return NextStep(
-                f"It is your turn: vote for {review.board} ({needed}).", review, "your vote"
-            )
+            return NextStep(f"It is your turn: vote for {review.board} ({needed}).", review, "your vote")
         voted = any(vote.voter_id == viewer.pk for vote in review.votes.all())
         waiting = "You have voted. " if voted else ""
         return NextStep(f"{waiting}{review.board} decides next: {needed}.", short=f"{review.board} decides")

@@ -150,6 +150,18 @@ def percent(fraction: Number) -> str:
     return f"{shown.replace('-', '−')}{NARROW_SPACE}%"
 
 
+def points(difference: Number) -> str:
+    """`+0.03 points`, `−1.2 points`: how a share moved, in hundredths of the whole."""
+    moved = as_decimal(difference)
+    if moved is None:
+        return NOTHING
+    hundredths = (moved * 100).quantize(Decimal("0.01"), rounding=ROUND_HALF_EVEN)
+    if not hundredths:
+        return "no change"
+    shown = f"{abs(hundredths):f}".rstrip("0").rstrip(".")
+    return f"{'+' if hundredths > 0 else '−'}{shown} point{'' if shown == '1' else 's'}"
+
+
 def byte_size(value: Number) -> str:
     """`840 kB`, `877 MB`, `1.2 GB`: powers of a thousand, as SI has them."""
     count = as_decimal(value)

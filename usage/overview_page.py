@@ -25,6 +25,7 @@ from usage.period import NAMED
 from usage.totals import Source, Totals
 
 SHOWN = 25
+MUCH_SPEND, MUCH_ERRORS = Decimal("0.2"), Decimal("0.005")
 UNITS: dict[str, Unit] = {"cost": "money", "calls": "number", "tokens": "tokens"}
 SORTS = {
     "name": lambda line: line.name.label.casefold(),
@@ -76,7 +77,9 @@ def overview(request: HttpRequest) -> HttpResponse:
         "told": told,
         "latency": latency(asked.sight, asked.filters, asked.period) if told.now.calls else None,
         "movers": [(mover, _narrowed(request.GET, told, mover.value)) for mover in told_movers],
-        "changes": {name: told.change(name) for name in ("cost", "calls", "tokens", "error_share")},
+        "changes": {name: told.change(name) for name in ("cost", "calls", "tokens")},
+        "errors_moved": _errors_moved(told),
+        "matters": _matters(told),
         "measure_label": MEASURES[told.measure],
         "chart": _chart(told, request.GET),
         "lines": [_shown(line, told, request.GET) for line in shown],
@@ -139,6 +142,20 @@ def _figures(asked: Asked, named: int | None = None) -> Figures:
     )
 
 
+def _errors_moved(told: Figures) -> Decimal | None:
+    """By how much the share of errors moved; None when there were no calls to compare with."""
+    return told.now.error_share - told.before.error_share if told.before.calls else None
+
+
+def _matters(told: Figures) -> dict[str, Any]:
+    """Which changes are worth a colour: a fifth of the spend, half a point of errors ("more" or "less")."""
+    cost, errors = told.change("cost"), _errors_moved(told)
+    return {
+        "cost": cost is not None and abs(cost) >= MUCH_SPEND,
+        "errors": "" if errors is None or abs(errors) < MUCH_ERRORS else "more" if errors > 0 else "less",
+    }
+
+
 def _chart(told: Figures, query: QueryDict) -> Chart:
     days = [day.isoformat() for day in told.period.days]
     calls = reverse("usage:calls")
@@ -181,9 +198,7 @@ def _choices(asked: Asked, told: Figures) -> dict[str, Any]:
 
 
 def _is_offered(dimension: Dimension, asked: Asked) -> bool:
-    """Tenants where there are several; over all tenants only what their totals hold, the rest inside one of them."""
-    if asked.sight.everything and not asked.filters.in_force:
-        return dimension.on_platform
+    """All of them; by tenant only where there are several."""
     several = asked.sight.everything or len(asked.sight.tenants) > 1
     return dimension.slug != "tenant" or (several and not asked.filters.tenant)
 

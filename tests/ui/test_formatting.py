@@ -15,6 +15,7 @@ from ui.formatting import (
     growth,
     money,
     percent,
+    points,
     relative_time,
     signed_growth,
     tokens,
@@ -174,3 +175,17 @@ def test_growth_is_told_in_per_cent_and_from_threefold_on_in_times(
 )
 def test_sizes_are_powers_of_a_thousand(count: int | None, written: str) -> None:
     assert byte_size(count) == written
+
+
+@pytest.mark.parametrize(
+    ("moved", "written"),
+    [
+        ("0.0003", "+0.03 points"),
+        ("-0.012", "−1.2 points"),
+        ("0.01", "+1 point"),
+        ("0.00001", "no change"),
+        (None, "—"),
+    ],
+)
+def test_shares_move_by_points(moved: str | None, written: str) -> None:
+    assert points(moved) == written

@@ -57,6 +57,20 @@ def test_it_works(cast: Cast, client: Client) -> None:
     assert 'href="?route=echo&amp;by=project"' in shown
 
 
+def test_who_sees_everybody_is_offered_every_way_of_breaking_down(cast: Cast, client: Client) -> None:
+    called(cast.environment(), by=cast.dev)
+    shown = page(client, cast.fin, "/usage/")
+    assert all(f"?by={slug}" in shown for slug in DIMENSIONS)
+    assert "Dev" in page(client, cast.fin, "/usage/?by=person")
+
+
+def test_the_share_of_errors_moves_by_points(cast: Cast, client: Client) -> None:
+    for days_ago, outcomes in ((1, ["ok"] * 3 + ["failed"]), (40, ["ok"])):
+        for outcome in outcomes:
+            called(cast.environment(), outcome=outcome, status=502 if outcome == "failed" else 200, days_ago=days_ago)
+    assert "+25 points on the period before" in page(client, cast.vera, "/usage/")
+
+
 def test_every_way_of_breaking_down_adds_up_to_the_same(cast: Cast) -> None:
     for number in range(12):
         environment = cast.environment(("development", "test", "production")[number % 3])
