@@ -18,6 +18,7 @@ from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
+from approvals import rule_lists
 from approvals import serializers as s
 from approvals.boards import create_board, seat, unseat
 from approvals.commenting import comment
@@ -25,6 +26,7 @@ from approvals.listing import SORTS, Asked, find, turn_of, with_reviews
 from approvals.models import Board, Decision, Policy, Request, Review
 from approvals.next_step import may_vote
 from approvals.policies import change_policy
+from approvals.rule_lists import find_boards, find_policies
 from approvals.scoping import decisions_for, find_request, requests_for
 from approvals.states import State
 from approvals.subjects import Evidence, kind_of, kinds
@@ -194,6 +196,7 @@ class DecisionViewSet(viewsets.ReadOnlyModelViewSet[Decision]):
         return rows
 
 
+@extend_schema_view(list=extend_schema(parameters=[OpenApiParameter("q", str, description="Words to look for.")]))
 class BoardViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Board]):
     """Boards and who sits on them."""
 
@@ -202,6 +205,9 @@ class BoardViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     permission_classes = [IsAuthenticated, ReadersRead]
     filter_backends: list[Any] = []
     lookup_field = "slug"
+
+    def get_queryset(self) -> QuerySet[Board]:
+        return find_boards(rule_lists.Asked(text_of(self.request, "q")))[0]
 
     @extend_schema(request=s.NewBoardSerializer, responses={201: s.BoardSerializer})
     def create(self, request: http.Request) -> Response:
@@ -232,7 +238,16 @@ def _person(request: http.Request) -> User:
     return found
 
 
-@extend_schema_view(list=extend_schema(parameters=[OpenApiParameter("in_force", bool)]))
+@extend_schema_view(
+    list=extend_schema(
+        parameters=[
+            OpenApiParameter("q", str, description="Words to look for."),
+            OpenApiParameter("in_force", bool),
+            OpenApiParameter("kind", str, description="A kind of subject, as `access`."),
+            OpenApiParameter("board", str, description="The slug of a board that decides."),
+        ]
+    )
+)
 class PolicyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Policy]):
     """Policies: which boards decide on what. A change is a new version."""
 
@@ -243,8 +258,13 @@ class PolicyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     lookup_value_converter = "int"
 
     def get_queryset(self) -> QuerySet[Policy]:
+        if self.action != "list":
+            return Policy.objects.all()
         in_force = flag_of(self.request, "in_force")
-        return Policy.objects.all() if in_force is None else Policy.objects.filter(superseded_at__isnull=in_force)
+        show = "all" if in_force is None else "in_force" if in_force else "earlier"
+        kind = one_of(self.request, "kind", [each.slug for each in kinds()])
+        text, board = text_of(self.request, "q"), text_of(self.request, "board")
+        return find_policies(rule_lists.Asked(text, kind, board, show))[0]
 
     @extend_schema(request=s.NewPolicySerializer, responses={201: s.PolicySerializer})
     def create(self, request: http.Request) -> Response:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
@@ -15,17 +17,26 @@ from approvals.boards import create_board, seat, unseat
 from approvals.forms import BoardForm, PolicyForm, SeatForm
 from approvals.models import Board, Policy
 from approvals.policies import change_policy
-from approvals.subjects import kind_of
+from approvals.rule_lists import Asked, find_boards, find_policies
+from approvals.subjects import kind_of, kinds
 from approvals.viewer import viewer_of
+from audit.exporting import exported
 from refusals.errors import Forbidden, Invalid, Missing
 from tenants.finding import person as find_person
 from tenants.models import User
+from ui.exporting import csv_response
 
 MANAGE = "approvals.manage_policies"
+PAGE_SIZE = 50
+BOARDS_A_PAGE = 20
+POLICY_HEAD = (
+    "what is asked", "environment", "version", "stages", "why", "valid days", "in force since", "superseded at",
+)  # fmt: skip
+BOARD_HEAD = ("board", "name", "purpose", "member", "member name", "member active", "seated at")
 
 
-def policies(request: HttpRequest) -> HttpResponse:
-    """The policies in force and earlier ones; for those who may, a new version."""
+def policies(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """The policies in force or earlier ones; for those who may, a new version."""
     viewer = _reader(request)
     shown = (
         Policy.objects.filter(pk=request.GET.get("from", "")).first()
@@ -38,19 +49,29 @@ def policies(request: HttpRequest) -> HttpResponse:
         if form.is_valid() and _done(form, lambda: _change(form, viewer)):
             messages.success(request, "The new version is in force from now on.")
             return redirect("approvals:policies")
-    rows = Policy.objects.order_by("subject_kind", "environment_kind", "-version")
+    asked = Asked.read(request.GET)
+    rows, sort = find_policies(asked)
     names = dict(Board.objects.values_list("slug", "name"))
-    listed = [(policy, _kind_name(policy), _stages(policy, names)) for policy in rows]
+    if request.method == "GET" and request.GET.get("format") == "csv":
+        exported(request, "policies")
+        return csv_response("policies.csv", POLICY_HEAD, (_policy_line(row, names) for row in rows))
+    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
-        "in_force": [row for row in listed if row[0].superseded_at is None],
-        "earlier": [row for row in listed if row[0].superseded_at is not None],
+        "asked": asked,
+        "sort": sort,
+        "page": page,
+        "rows": [(policy, _kind_name(policy), _stages(policy, names)) for policy in page],
+        "kinds": kinds(),
+        "boards": names.items(),
+        "board_name": names.get(asked.board, asked.board),
+        "any": page.paginator.count or Policy.objects.exists(),
         "form": form,
         "may_change": viewer.has_perm(MANAGE),
     }
     return render(request, "approvals/policies.html", context, status=422 if form.errors else 200)
 
 
-def boards(request: HttpRequest) -> HttpResponse:
+def boards(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """Every board with its seats; for those who may, a new board."""
     viewer = _reader(request)
     form = BoardForm(request.POST or None)
@@ -59,8 +80,15 @@ def boards(request: HttpRequest) -> HttpResponse:
         if form.is_valid() and _done(form, lambda: create_board(**form.cleaned_data, by=viewer)):
             messages.success(request, f"{form.cleaned_data['name']} exists now. Seat its members.")
             return redirect("approvals:boards")
+    asked = Asked.read(request.GET)
+    rows, sort = find_boards(asked)
+    if request.method == "GET" and request.GET.get("format") == "csv":
+        exported(request, "boards")
+        return csv_response("boards.csv", BOARD_HEAD, _board_lines(rows))
     context = {
-        "boards": Board.objects.prefetch_related("seats__user"),
+        "asked": asked,
+        "sort": sort,
+        "page": Paginator(rows, BOARDS_A_PAGE).get_page(request.GET.get("page")),
         "form": form,
         "seat_form": SeatForm(),
         "may_change": viewer.has_perm(MANAGE),
@@ -146,6 +174,24 @@ def _initial(policy: Policy) -> dict[str, Any]:
 
 def _stages(policy: Policy, names: dict[str, str]) -> list[str]:
     return [f"{stage['quorum']} of {names.get(stage['board'], stage['board'])}" for stage in policy.stages]
+
+
+def _policy_line(policy: Policy, names: dict[str, str]) -> tuple[object, ...]:
+    stages = ", then ".join(_stages(policy, names))
+    return (
+        _kind_name(policy), policy.environment_kind, policy.version, stages, policy.sentence, policy.validity_days,
+        policy.effective_from, policy.superseded_at,
+    )  # fmt: skip
+
+
+def _board_lines(rows: QuerySet[Board]) -> Iterator[tuple[object, ...]]:
+    """A line a seat; a board without any has one line."""
+    for board in rows:
+        head = (board.slug, board.name, board.purpose)
+        for each in board.seats.all():
+            yield (*head, each.user.username, str(each.user), each.user.is_active, each.created_at)
+        if not board.seats.all():
+            yield (*head, "", "", "", "")
 
 
 def _kind_name(policy: Policy) -> str:

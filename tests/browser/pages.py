@@ -110,6 +110,7 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("provider", "/platform/providers/local/", "platform-admin"),
     NamedPage("provider-connect", "/platform/providers/connect/", "platform-admin"),
     NamedPage("policies", "/platform/policies/", "platform-admin"),
+    NamedPage("policies-none-fits", "/platform/policies/?q=zzzz&show=earlier", "platform-admin"),
     NamedPage("boards", "/platform/boards/", "platform-admin"),
     NamedPage("people", "/platform/people/", "platform-admin"),
     NamedPage("person", "/platform/people/developer/", "platform-admin"),
