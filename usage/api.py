@@ -21,6 +21,7 @@ from usage.dimensions import DIMENSIONS
 from usage.figures import figures
 from usage.latency import latency
 from usage.models import Call
+from usage.overview_page import fitting, words_of
 from usage.period import NAMED
 from usage.price_api import PriceViewSet
 
@@ -136,18 +137,24 @@ class FiguresViewSet(viewsets.ViewSet):
             *FILTERS,
             OpenApiParameter("by", str, enum=list(DIMENSIONS), description="route unless told."),
             OpenApiParameter("currency", str),
+            OpenApiParameter("q", str, description="Words in the names of the lines; the totals stay those of all."),
         ],
         responses=FiguresSerializer,
     )
     def list(self, request: Request) -> Response:
-        asked = _asked(request)
+        asked, words = _asked(request), words_of(request.query_params)
         told = figures(
-            asked.sight, asked.filters, asked.period, asked.dimension, currency=asked.currency, named=MOST_LINES
-        )
+            asked.sight, asked.filters, asked.period, asked.dimension, currency=asked.currency,
+            named=None if words else MOST_LINES,
+        )  # fmt: skip
         timed = latency(asked.sight, asked.filters, asked.period) if told.now.calls else None
         days = [{"day": day, "totals": totals} for day, totals in told.days.items()]
         told_of = {field.name: getattr(told, field.name) for field in fields(told)}
-        return Response(FiguresSerializer(told_of | {"days": days, "latency": timed, "rest": told.rest}).data)
+        told_of |= {"days": days, "latency": timed, "rest": told.rest}
+        if words:
+            lines = fitting(told.lines, words)
+            told_of |= {"lines": lines[:MOST_LINES], "count": len(lines)}
+        return Response(FiguresSerializer(told_of).data)
 
 
 def _asked(request: Request) -> Asked:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -22,10 +23,13 @@ from usage.figures import MEASURES, Figures, Headline, Line, change, every_line,
 from usage.latency import latency
 from usage.movers import movers
 from usage.period import NAMED
-from usage.totals import Source, Totals
+from usage.totals import MOST_VALUES, Source, Totals
 
 SHOWN = 25
 MUCH_SPEND, MUCH_ERRORS = Decimal("0.2"), Decimal("0.005")
+MAX_TEXT = 200
+# What an address says of the breakdown alone, which the calls know nothing of.
+OF_THE_BREAKDOWN: dict[str, str | None] = {"by": None, "measure": None, "sort": None, "q": None}
 UNITS: dict[str, Unit] = {"cost": "money", "calls": "number", "tokens": "tokens"}
 SORTS = {
     "name": lambda line: line.name.label.casefold(),
@@ -65,13 +69,14 @@ class Rest:
 def overview(request: HttpRequest) -> HttpResponse:
     """`/usage/`."""
     asked = ask(request.GET, _viewer(request))
-    sort = request.GET.get("sort", "")
-    everything = request.GET.get("all") == "1"
-    told = _figures(asked, named=None if everything or sort else SHOWN)
-    lines = sorted_lines(told.lines, sort)
+    sort, words = request.GET.get("sort", ""), words_of(request.GET)
+    number = _page_number(request.GET)
+    told = _figures(asked, named=None if sort or words else SHOWN * number)
+    lines = fitting(sorted_lines(told.lines, sort), words)
+    most = len(lines) if words else min(told.count, MOST_VALUES)
+    page = Paginator(range(most), SHOWN).get_page(number)
     told_movers = movers(Source(asked.sight, asked.filters, told.currency), told)
-    calls = without_paging(request.GET, by=None, measure=None, sort=None, all=None)
-    shown = lines if everything else lines[:SHOWN]
+    calls = without_paging(request.GET, **OF_THE_BREAKDOWN)
     context = {
         "asked": asked,
         "told": told,
@@ -82,23 +87,23 @@ def overview(request: HttpRequest) -> HttpResponse:
         "matters": _matters(told),
         "measure_label": MEASURES[told.measure],
         "chart": _chart(told, request.GET),
-        "lines": [_shown(line, told, request.GET) for line in shown],
-        "rest": _rest(told, shown),
-        "is_all": everything,
+        "lines": [_shown(line, told, request.GET) for line in lines[page.start_index() - 1 : page.end_index()]],
+        "rest": None if words or page.has_next() else _rest(told, lines),
+        "page": page,
+        "words": words,
         "sort": sort,
         "choices": _choices(asked, told),
         "chips": chips(request.GET, asked),
         "export_query": without_paging(request.GET, **dict.fromkeys(asked.left_out)),
         "calls_href": reverse("usage:calls") + calls,
-        "errors_href": reverse("usage:calls")
-        + without_paging(request.GET, by=None, measure=None, sort=None, all=None, outcome="errors"),
+        "errors_href": reverse("usage:calls") + without_paging(request.GET, **OF_THE_BREAKDOWN, outcome="errors"),
     }
     return render(request, "usage/overview.html", context)
 
 
 @require_GET
 def export(request: HttpRequest) -> StreamingHttpResponse:
-    """The breakdown as CSV, every line of it. A filter that cannot be read is refused."""
+    """The breakdown as CSV, every line that fits. A filter that cannot be read is refused."""
     asked = ask(request.GET, _viewer(request), strict=True)
     told = headline(asked.sight, asked.filters, asked.period, measure=asked.measure, currency=asked.currency)
     head = [
@@ -107,13 +112,29 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
     ]  # fmt: skip
     name = f"usage-by-{asked.dimension.slug}-{told.period.since}-to-{told.period.until}.csv"
     exported(request, "usage")
-    return csv_response(name, head, _rows(told, asked.dimension))
+    return csv_response(name, head, _rows(told, asked.dimension, words_of(request.GET)))
 
 
 def sorted_lines(lines: list[Line], sort: str) -> list[Line]:
     """The lines by a column (`cost`, descending `-cost`); as they are for none."""
     key = SORTS.get(sort.removeprefix("-"))
     return sorted(lines, key=key, reverse=sort.startswith("-")) if key else lines
+
+
+def words_of(query: QueryDict) -> str:
+    """The words to look for in the breakdown."""
+    return query.get("q", "").replace("\x00", "").strip()[:MAX_TEXT]
+
+
+def fitting(lines: list[Line], words: str) -> list[Line]:
+    """The lines with every one of `words` in their name or value."""
+    wanted = words.casefold().split()
+    return [line for line in lines if all(w in f"{line.name.label} {line.name.value}".casefold() for w in wanted)]
+
+
+def _page_number(query: QueryDict) -> int:
+    number = query.get("page", "")
+    return max(1, int(number)) if number.isascii() and number.isdecimal() and len(number) < 6 else 1
 
 
 def chips(query: QueryDict, asked: Asked) -> list[tuple[str, str]]:
@@ -164,15 +185,14 @@ def _chart(told: Figures, query: QueryDict) -> Chart:
         labels=days,
         series=[Series(name, values) for name, values in told.series],
         unit=UNITS[told.measure],
-        hrefs=[
-            calls + without_paging(query, since=d, until=d, period=None, by=None, measure=None, sort=None) for d in days
-        ],
+        hrefs=[calls + without_paging(query, **OF_THE_BREAKDOWN, since=d, until=d, period=None) for d in days],
     )
 
 
 def _narrowed(query: QueryDict, told: Figures, value: str) -> str:
     """This page about `value` only, broken down further; empty where it cannot be filtered by."""
-    return without_paging(query, **{told.dimension.slug: value}, by=told.dimension.opens, sort=None) if value else ""
+    narrowed = {told.dimension.slug: value, "by": told.dimension.opens}
+    return without_paging(query, **narrowed, sort=None, q=None) if value else ""
 
 
 def _shown(line: Line, told: Figures, query: QueryDict) -> ShownLine:
@@ -183,8 +203,8 @@ def _shown(line: Line, told: Figures, query: QueryDict) -> ShownLine:
         narrowed = {slug: value}
     else:
         return ShownLine(line, "", "")
-    deeper = without_paging(query, **narrowed, by=told.dimension.opens, sort=None, all=None)
-    calls = without_paging(query, **narrowed, by=None, measure=None, sort=None, all=None)
+    deeper = without_paging(query, **narrowed, by=told.dimension.opens, sort=None, q=None)
+    calls = without_paging(query, **narrowed, **OF_THE_BREAKDOWN)
     return ShownLine(line, deeper, reverse("usage:calls") + calls)
 
 
@@ -204,6 +224,7 @@ def _is_offered(dimension: Dimension, asked: Asked) -> bool:
 
 
 def _rest(told: Figures, shown: list[Line]) -> Rest | None:
+    """What is too much for lines of their own; the last page tells it, so that the whole adds up."""
     count = told.count - len(shown)
     if count <= 0:
         return None
@@ -212,8 +233,10 @@ def _rest(told: Figures, shown: list[Line]) -> Rest | None:
     return Rest(count, now, told.beside_before(shown), share)
 
 
-def _rows(told: Headline, dimension: Dimension) -> Iterator[list[Any]]:
+def _rows(told: Headline, dimension: Dimension, words: str) -> Iterator[list[Any]]:
     for line in every_line(told, dimension):
+        if not fitting([line], words):
+            continue
         now = line.now
         yield [
             line.name.label, now.calls, now.errors, now.unpriced, now.input_tokens, now.output_tokens, now.mean_ms,

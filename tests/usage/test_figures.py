@@ -236,3 +236,21 @@ def test_periods(query: dict[str, str], since: str, until: str) -> None:
 def test_periods_that_are_refused(query: dict[str, str]) -> None:
     with pytest.raises(PeriodNotUnderstood):
         period_of(query, TODAY)
+
+
+def test_every_line_of_the_breakdown_is_reached_and_found(cast: Cast, client: Client) -> None:
+    for number in range(60):
+        called(cast.environment(), route=f"route-{number:02}", by=cast.dev, cost=Decimal(100 - number))
+    client.force_login(cast.vera)
+    first, last = client.get("/usage/").content.decode(), client.get("/usage/?page=3").content.decode()
+    assert "1–25 of 60 lines" in first and "51–60 of 60 lines" in last
+    assert ">route-59</a>" in last and ">route-00</a>" not in last
+    found = client.get("/usage/?q=ROUTE-5").content.decode()
+    assert "1–10 of 10 lines" in found and ">route-59</a>" in found and "Total of all" in found
+    assert "q=ROUTE" not in found[found.index('href="/usage/calls/') :].split('"')[1]  # the calls know nothing of it
+    assert "No line fits" in client.get("/usage/?q=zebra").content.decode()
+    assert "51–60 of 60" in client.get("/usage/?page=999").content.decode()
+    lines = client.get("/usage/export.csv?q=route-5").getvalue().decode().splitlines()  # type: ignore[attr-defined]
+    assert [line.split(",")[0] for line in lines[1:3]] == ["route-50", "route-51"] and len(lines) == 11
+    told = client.get("/api/usage/figures/?q=route-5").json()
+    assert told["line_count"] == 10 and told["now"]["calls"] == 60

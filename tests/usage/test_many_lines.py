@@ -36,15 +36,19 @@ def test_what_the_page_leaves_out_stands_in_a_line_of_its_own(many: Cast, client
     assert "7 more together" in client.get(f"/usage/?{query}").content.decode()
 
 
-def test_lines_beyond_the_first_screen_are_told_together_too(
+def test_all_pages_together_and_what_is_told_after_them_add_up_to_the_whole(
     many: Cast, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(overview_page, "SHOWN", 2)
     client.force_login(many.fin)
     for by in ("key", "day"):
-        context = client.get(f"/usage/?by={by}&period=7d&tenant=acme").context
-        told = sum(shown.line.now.cost for shown in context["lines"]) + context["rest"].now.cost
-        assert told == context["told"].now.cost, by
+        address, told = f"/usage/?by={by}&period=7d&tenant=acme", Decimal(0)
+        pages = client.get(address).context["page"].paginator.page_range
+        for number in pages:
+            context = client.get(f"{address}&page={number}").context
+            told += sum(shown.line.now.cost for shown in context["lines"])
+        assert len(pages) > 1
+        assert told + (context["rest"].now.cost if context["rest"] else 0) == context["told"].now.cost, by
 
 
 def test_the_file_holds_every_line_largest_first(many: Cast, client: Client) -> None:
