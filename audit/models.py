@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from audit.identifiers import uuid7
 from audit.protection import never_truncated
+from audit.sentences import sentence
 
 # A new entry takes the next place of its day and follows on the hash before it.
 FOLLOWS_ON = """
@@ -95,6 +96,11 @@ class Entry(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("audit:entry", args=[self.day.isoformat(), self.sequence])
+
+    @property
+    def sentence(self) -> str:
+        """What was done, in words: "issued the key"."""
+        return sentence(self.verb)
 
 
 class DayHead(models.Model):

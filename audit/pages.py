@@ -19,10 +19,12 @@ from audit.exporting import exported
 from audit.hashing import COLUMNS, entry_hash
 from audit.models import DayHead, Entry, Verification
 from audit.search import Asked, SearchNotUnderstood, asked_of, find, verbs
+from audit.sentences import sentence
 from refusals.errors import Forbidden, Missing
 from ui.exporting import csv_response
 from ui.keyset import batches, page_of
 
+CHIPS = {"q": "Search", "verb": "What", "subject": "About", "since": "From", "until": "To"}  # others by their name
 PERMISSION = "audit.search_entry"
 
 
@@ -45,8 +47,8 @@ def search(request: HttpRequest) -> HttpResponse:
         "asked": asked,
         "problem": problem,
         "page": page_of(find(asked), request.GET, moment="at"),
-        "chips": [(f"{name.capitalize()}: {value}", _without(request, name)) for name, value in asked.in_force.items()],
-        "verbs": verbs(),
+        "chips": [(_chip(name, value), _without(request, name)) for name, value in asked.in_force.items()],
+        "verbs": [(verb, sentence(verb)) for verb in verbs()],
         "latest": Verification.objects.first(),
     }
     return render(request, "audit/search.html", context)
@@ -118,6 +120,12 @@ def _asked(request: HttpRequest) -> tuple[Asked, str]:
         left = request.GET.copy()
         left.pop(refusal.field, None)
         return asked_of(left), refusal.sentence
+
+
+def _chip(name: str, value: str) -> str:
+    """A filter in force, in words."""
+    shown = sentence(value) if name == "verb" and not value.endswith(".") else value
+    return f"{CHIPS.get(name, name.capitalize())}: {shown}"
 
 
 def _without(request: HttpRequest, name: str) -> str:

@@ -183,7 +183,7 @@ def _switch(route: Route, *, is_on: bool, by: Any) -> None:
     figures.update_list_prices([route.model_id])
     word = "on" if is_on else "off"
     _tell(route.model, Change.Kind.ROUTE, f"route {route.slug} turned {word}")
-    record(f"route.{'enabled' if is_on else 'disabled'}", by=by, subject=route)
+    record("route.enabled" if is_on else "route.disabled", by=by, subject=route)
     announce("route")
 
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 def found(client: Client, query: str = "") -> list[str]:
     """The verbs that the list shows, newest first."""
     content = client.get(f"/platform/audit/?{query}").content.decode()
-    return re.findall(r'data-label="Did"><code>([^<]+)</code>', content)
+    return re.findall(r'data-label="Did"><span>[^<]+<span[^>]*>([^<]+)</span>', content)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_paging_goes_through_every_entry_once(ada: Client) -> None:
     seen, address = [], "/platform/audit/"
     while address:
         content = ada.get(address).content.decode()
-        seen += re.findall(r'data-label="Did"><code>([^<]+)</code>', content)
+        seen += re.findall(r'data-label="Did"><span>[^<]+<span[^>]*>([^<]+)</span>', content)
         older = re.search(r'href="(\?[^"]*before=[^"]*)"[^>]*rel="next"', content)
         address = "/platform/audit/" + unescape(older[1]) if older else ""
     assert seen == wanted
@@ -209,3 +209,10 @@ class TestVerifying:
         made.refresh_from_db()
         assert (made.state, made.error) == ("failed", verifications.SILENCE)
         assert verifications.run(made.pk) is None
+
+
+def test_filters_and_verbs_speak_words(cast: Cast, ada: Client) -> None:
+    record("person.signed_in", by=cast.dev, subject=cast.dev)
+    page = ada.get("/platform/audit/?q=dev&verb=person.signed_in").content.decode()
+    assert "Search: dev" in page and "What: signed in" in page and "Q: dev" not in page
+    assert "signed in (person.signed_in)" in page

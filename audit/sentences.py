@@ -1,0 +1,68 @@
+"""What each verb of the audit says in words, to stand between who did it and what it was done to.
+
+Programs, filters and exports use the verb itself. A verb without a line here is shown by its own words.
+"""
+
+from __future__ import annotations
+
+SENTENCES = {
+    "appointment.ended": "took a platform role from",
+    "appointment.made": "gave a platform role to",
+    "audit.verification_cancelled": "cancelled a verification of the audit",
+    "audit.verified": "verified the audit",
+    "board.created": "created the board",
+    "catalog.imported": "imported the catalog",
+    "demonstration.loaded": "loaded the demonstration",
+    "demonstration.removed": "removed the demonstration",
+    "deployment.published": "published the deployment",
+    "export.taken": "took an export",
+    "feedback.voted": "judged an answer",
+    "grant.given": "gave access",
+    "grant.revoked": "revoked access",
+    "key.issued": "issued the key",
+    "key.revoked": "revoked the key",
+    "membership.added": "added a member",
+    "membership.changed": "changed the role of a member",
+    "membership.removed": "removed a member",
+    "person.activated": "let in again",
+    "person.created": "created the account",
+    "person.deactivated": "shut out",
+    "person.password_changed": "changed a password",
+    "person.signed_in": "signed in",
+    "person.signed_out": "signed out",
+    "policy.changed": "changed the policy",
+    "price.set": "set the price",
+    "project.created": "created the project",
+    "provider.connected": "connected the provider",
+    "provider.credential_replaced": "replaced the credential of the provider",
+    "provider.disconnected": "disconnected the provider",
+    "provider.tested": "tested the provider",
+    "request.approved": "approved the request",
+    "request.commented": "commented on the request",
+    "request.expired": "let the request expire",
+    "request.refused": "refused the request",
+    "request.submitted": "sent the request",
+    "request.withdrawn": "withdrew the request",
+    "route.disabled": "switched the route off",
+    "route.enabled": "switched the route on",
+    "route.published": "published the route",
+    "seat.left": "took a seat from",
+    "seat.taken": "gave a seat on",
+    "session.deleted": "deleted the session",
+    "session.pinned": "pinned the session",
+    "session.renamed": "renamed the session",
+    "session.revealed": "revealed the models of the session",
+    "session.shared": "shared the session",
+    "session.unpinned": "unpinned the session",
+    "session.unshared": "stopped sharing the session",
+    "tenant.changed": "changed the tenant",
+    "tenant.created": "created the tenant",
+    "token.issued": "issued the token",
+    "token.revoked": "revoked the token",
+    "vote.cast": "voted on the request",
+}
+
+
+def sentence(verb: str) -> str:
+    """The words of `verb`; of one that has no line, its own: `thing.done` is "thing done"."""
+    return SENTENCES.get(verb) or verb.replace(".", " ").replace("_", " ")
