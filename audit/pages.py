@@ -22,7 +22,7 @@ from audit.search import Asked, SearchNotUnderstood, asked_of, find, verbs
 from audit.sentences import sentence
 from refusals.errors import Forbidden, Missing
 from ui.exporting import csv_response
-from ui.keyset import batches, page_of
+from ui.keyset import batches, is_oldest_first, page_of
 
 CHIPS = {"q": "Search", "verb": "What", "subject": "About", "since": "From", "until": "To"}  # others by their name
 PERMISSION = "audit.search_entry"
@@ -59,7 +59,8 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
     """The entries that fit as CSV, with their hashes, so that a file can be checked against the chain."""
     require_searcher(request.user)
     exported(request, "audit")
-    return csv_response("audit.csv", [*COLUMNS, "hash"], _rows(find(asked_of(request.GET))))
+    rows = find(asked_of(request.GET))
+    return csv_response("audit.csv", [*COLUMNS, "hash"], _rows(rows, oldest_first=is_oldest_first(request.GET)))
 
 
 @require_GET
@@ -148,8 +149,8 @@ def _day(text: str) -> dt.date:
         raise Missing(f"There is no day “{text}”.") from error
 
 
-def _rows(rows: QuerySet[Entry]) -> Iterator[list[Any]]:
-    for found in chain.from_iterable(batches(rows, moment="at")):
+def _rows(rows: QuerySet[Entry], *, oldest_first: bool) -> Iterator[list[Any]]:
+    for found in chain.from_iterable(batches(rows, moment="at", oldest_first=oldest_first)):
         values = {name: getattr(found, name) for name in [*COLUMNS, "hash"]}
         values["facts"] = json.dumps(found.facts, ensure_ascii=False, sort_keys=True)
         yield list(values.values())

@@ -1,4 +1,4 @@
-"""The list of calls, newest first: filtered, paged by place, exported, and kept up to date while somebody watches."""
+"""The list of calls by their time: filtered, paged by place, exported, and kept up to date while somebody watches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 from audit.exporting import exported
 from tenants.models import User
 from ui.exporting import csv_response
-from ui.keyset import batches, page_of
+from ui.keyset import batches, is_oldest_first, page_of
 from usage.asked import Asked, ask, without_paging
 from usage.models import Call
 from usage.overview_page import chips
@@ -34,7 +34,8 @@ def calls(request: HttpRequest) -> HttpResponse:
     """`/usage/calls/`; with `live=1` the list asks for itself every two seconds."""
     asked = ask(request.GET, _viewer(request))
     page = page_of(found(asked), request.GET, moment="started_at")
-    is_live = request.GET.get("live") == "1" and not request.GET.get("before") and not request.GET.get("after")
+    is_first_page = not request.GET.get("before") and not request.GET.get("after")
+    is_live = request.GET.get("live") == "1" and is_first_page and not page.is_oldest_first
     context = {
         "asked": asked,
         "page": page,
@@ -45,7 +46,7 @@ def calls(request: HttpRequest) -> HttpResponse:
         "outcomes": [("", "Any outcome"), *Call.Outcome.choices, ("errors", "Errors")],
         "origins": [("", "Any origin"), *Call.Origin.choices],
         "is_live": is_live,
-        "live_href": without_paging(request.GET, live=None if is_live else "1"),
+        "live_href": without_paging(request.GET, live=None if is_live else "1", sort=None),
         "here": request.get_full_path(),
     }
     template = "usage/calls.html#rows" if request.headers.get("HX-Target", "").endswith("calls") else "usage/calls.html"
@@ -60,7 +61,8 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
     asked = ask(request.GET, _viewer(request), strict=True)
     name = f"calls-{asked.period.since}-to-{asked.period.until}.csv"
     exported(request, "calls")
-    return csv_response(name, [column.replace("_", " ") for column in COLUMNS], _rows(found(asked)))
+    lines = _rows(found(asked), oldest_first=is_oldest_first(request.GET))
+    return csv_response(name, [column.replace("_", " ") for column in COLUMNS], lines)
 
 
 def found(asked: Asked) -> QuerySet[Call]:
@@ -69,8 +71,8 @@ def found(asked: Asked) -> QuerySet[Call]:
     return asked.filters.apply(rows).select_related("tenant", "project", "environment")
 
 
-def _rows(rows: QuerySet[Call]) -> Iterator[list[Any]]:
-    for call in chain.from_iterable(batches(rows, moment="started_at")):
+def _rows(rows: QuerySet[Call], *, oldest_first: bool) -> Iterator[list[Any]]:
+    for call in chain.from_iterable(batches(rows, moment="started_at", oldest_first=oldest_first)):
         named = {
             "tenant": call.tenant.slug,
             "project": call.project.slug,

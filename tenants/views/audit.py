@@ -1,4 +1,4 @@
-"""`/tenants/<slug>/audit/`: what was done in a tenant, by whom, newest first."""
+"""`/tenants/<slug>/audit/`: what was done in a tenant, by whom, newest first unless asked otherwise."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def audit(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRespon
                 json.dumps(e.facts, ensure_ascii=False),
                 e.request_id,
             )
-            for batch in keyset.batches(rows, moment="at")
+            for batch in keyset.batches(rows, moment="at", oldest_first=keyset.is_oldest_first(request.GET))
             for e in batch
         )
         return csv_response(f"{slug}-audit.csv", HEAD, lines)

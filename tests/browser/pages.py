@@ -98,6 +98,8 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("usage-by-project", "/usage/?period=90d&by=project", "tenant-owner"),
     NamedPage("calls", "/usage/calls/", "tenant-owner"),
     NamedPage("calls-platform", "/usage/calls/?period=90d", "finops"),
+    NamedPage("calls-oldest", "/usage/calls/?period=90d&sort=when", "tenant-owner"),
+    NamedPage("usage-search", "/usage/?by=key&q=zzzz", "tenant-owner"),
     NamedPage("call", "/usage/calls/?period=90d", "finops", ("main tbody a[href*='/usage/calls/']",)),
     NamedPage("audit", "/platform/audit/", "auditor"),
     NamedPage("audit-entry", "/platform/audit/", "auditor", ("main tbody a[href^='/platform/audit/2']",)),

@@ -192,3 +192,12 @@ def test_a_file_with_a_filter_that_cannot_be_read_is_refused(cast: Cast, client:
     for path in ("/usage/calls/export.csv", "/usage/export.csv"):
         answer = client.get(f"{path}?tenant=acme&{wrong}")
         assert answer.status_code == 422 and "Please check" in answer.content.decode(), path
+
+
+def test_the_oldest_calls_come_first_on_request(cast: Cast, client: Client) -> None:
+    made = [str(called(cast.environment(), days_ago=number).pk) for number in range(3)]
+    client.force_login(cast.vera)
+    assert listed(client, "/usage/calls/?sort=when") == made[::-1]
+    assert "hx-trigger" not in client.get("/usage/calls/?sort=when&live=1").content.decode().split("<main")[1]
+    lines = client.get("/usage/calls/export.csv?sort=when").getvalue().decode().splitlines()  # type: ignore[attr-defined]
+    assert [line.split(",")[0] for line in lines[1:]] == made[::-1]
