@@ -8,9 +8,10 @@ from uuid import UUID
 
 from django.db.models import Count
 from django.http import HttpRequest
+from django.utils import timezone
 
 from access.asking import KIND
-from access.models import Grant
+from access.models import EXPIRING_WITHIN, Grant
 from approvals.scoping import requests_for
 from approvals.states import OPEN_STATES
 from catalog import panels
@@ -18,15 +19,30 @@ from catalog.models import Model
 from tenants import sections
 from tenants.models import Environment, Tenant, User
 from tenants.scoping import visible
+from ui.places import Card, register_card
 
 MAX_SHOWN = 20
+MAX_LAPSING = 5
 
 
 def register() -> None:
     """Called once the app is ready."""
+    register_card(Card("access.lapsing", 12, "access/lapsing_card.html", _lapsing))
     panels.register(panels.Panel("access.grants", "access", "access/model_panel.html", _of_model))
     sections.register_routes(_callable)
     sections.register(sections.Figure("grants", "Grants", "circle-check", _of_tenant, _page, order=10))
+
+
+def _lapsing(request: HttpRequest) -> dict[str, Any] | None:
+    """Grants that end within two weeks, for who may ask for them again; None when there is none."""
+    if not isinstance(request.user, User):
+        return None
+    ending = Grant.objects.in_force().filter(
+        expires_at__lte=timezone.now() + EXPIRING_WITHIN, route__is_enabled=True, environment__project__archived_at=None
+    )
+    rows = visible(request.user, ending, "tenants.request_access").order_by("expires_at")
+    shown = list(rows.select_related("route__model", "environment__project", "environment__tenant")[:MAX_LAPSING])
+    return {"lapsing": shown} if shown else None
 
 
 def _of_model(request: HttpRequest, model: Model) -> dict[str, Any] | None:

@@ -11,7 +11,8 @@ from django.urls import reverse
 from approvals.listing import Asked, narrow, turn_of, with_reviews
 from approvals.models import Request
 from approvals.next_step import next_step
-from approvals.scoping import requests_for
+from approvals.scoping import SEE_ALL, requests_for
+from approvals.states import OPEN_STATES
 from tenants.models import User
 from ui.places import Card, Hit, register_card, register_hits
 
@@ -22,6 +23,7 @@ MAX_HITS = 5
 def register() -> None:
     """Called once the app is ready."""
     register_card(Card("approvals.turn", 10, "approvals/home_card_turn.html", _turn))
+    register_card(Card("approvals.open", 15, "approvals/home_card_open.html", _open))
     register_card(Card("approvals.mine", 25, "approvals/home_card_mine.html", _mine))
     register_hits("Requests", _hits, order=35)
     register_hits("Governance", _rules, order=80)
@@ -34,6 +36,16 @@ def _turn(request: HttpRequest) -> dict[str, Any] | None:
     shown = list(waiting[: MAX_ON_CARD + 1])
     more = waiting.count() - MAX_ON_CARD if len(shown) > MAX_ON_CARD else 0
     return {"turn": shown[:MAX_ON_CARD], "more": more} if shown else None
+
+
+def _open(request: HttpRequest) -> dict[str, Any] | None:
+    """Requests that wait for a board, the oldest first, for who looks after every board and votes in none of them."""
+    if not isinstance(request.user, User) or not request.user.has_perm(SEE_ALL):
+        return None
+    waiting = Request.objects.filter(state__in=OPEN_STATES)
+    rows = with_reviews(waiting).order_by("created_at")[:MAX_ON_CARD]
+    shown = [(row, next_step(row, request.user)) for row in rows]
+    return {"open_requests": shown, "more": waiting.count() - len(shown)} if shown else None
 
 
 def _mine(request: HttpRequest) -> dict[str, Any] | None:

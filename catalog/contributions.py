@@ -12,7 +12,7 @@ from django.urls import reverse
 from catalog import lexical, search, shelf
 from ui.places import Card, Hit, register_card, register_hits
 
-_CARD = "Where to start, and new in the catalog"
+_CARD = "New in the catalog, to use or to ask for"
 
 
 def register() -> None:
@@ -32,10 +32,12 @@ def hits(request: HttpRequest, text: str) -> Iterable[Hit]:
 
 
 def newest(request: HttpRequest) -> dict[str, Any] | None:
-    """Where to start, and what was published or released last: served models first. None while the catalog is empty."""
+    """Where to start, and what was released last, of what is served here; None while nothing is."""
     held = shelf.present()
-    first = [position for position in held.order("") if held.items[position].is_pinned][:2]
-    latest = (position for position in held.order("begin") if held.items[position].is_current)
+    served = held.masks.get("served", {}).get("yes", 0)
+    here = [position for position in held.order("begin") if served >> position & 1]
+    first = [position for position in held.order("") if held.items[position].is_pinned and position in here][:2]
+    latest = (position for position in here if held.items[position].is_current)
     shown = [*first, *islice((position for position in latest if position not in first), 4)]
     keys = [held.items[position].pk for position in shown]
     if not keys:

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from audit.models import Verification
+from audit.models import Entry, Verification
 from tenants.models import Notification, User
 from tenants.notifications import notify
 from tenants.roles import PLATFORM_ROLES
@@ -24,6 +24,13 @@ from ui.places import Card, register_card
 
 PERMISSION = "audit.search_entry"
 TOLD_WITHIN = dt.timedelta(days=1)
+LATELY = dt.timedelta(days=30)
+MAX_WEIGHTY = 5
+WEIGHTY = (
+    "appointment.made", "appointment.ended", "audit.verification_cancelled", "demonstration.removed", "export.taken",
+    "grant.revoked", "key.revoked", "person.deactivated", "policy.changed", "provider.connected",
+    "provider.credential_replaced", "provider.disconnected", "route.disabled", "session.revealed", "token.issued",
+)  # fmt: skip
 State = Verification.State
 
 
@@ -61,6 +68,7 @@ def register() -> None:
     """Ring the bell when a verification ends, and put the state of the audit on the home of who may see it."""
     task_postrun.connect(_ended, weak=False)
     register_card(Card("portal.audit-broken", 1, "portal/audit_broken_card.html", _broken, wide=True))
+    register_card(Card("portal.audit", 6, "portal/audit_card.html", _calm))
 
 
 def _who_may_see() -> list[User]:
@@ -78,3 +86,15 @@ def _broken(request: HttpRequest) -> dict[str, Any] | None:
         return None
     found = latest()
     return {"verification": found} if found is not None and is_broken(found) else None
+
+
+def _calm(request: HttpRequest) -> dict[str, Any] | None:
+    """The last verification, how much was written lately, and what weighs most of it."""
+    if not request.user.has_perm(PERMISSION):
+        return None
+    today, since = timezone.now().date(), timezone.now() - LATELY
+    return {
+        "verification": latest(),
+        "entries_today": Entry.objects.filter(day=today).count(),
+        "weighty": Entry.objects.filter(verb__in=WEIGHTY, at__gt=since).order_by("-at")[:MAX_WEIGHTY],
+    }

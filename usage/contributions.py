@@ -25,6 +25,7 @@ from usage.dimensions import DIMENSIONS
 from usage.figures import figures
 from usage.filters import Filters
 from usage.forecast import month_end
+from usage.movers import movers
 from usage.period import Period
 from usage.scope import sight_of
 
@@ -38,6 +39,7 @@ ACTIONS = (
 def register() -> None:
     """Called once the app is ready."""
     register_card(Card("usage.spend", 40, "usage/home_card.html", _spend))
+    register_card(Card("usage.movers", 41, "usage/movers_card.html", _movers))
     register_panel(Panel("usage.model", "usage", "usage/model_panel.html", _of_model))
     register_hits("Usage", _hits, order=60)
 
@@ -62,6 +64,22 @@ def _spend(request: HttpRequest) -> dict[str, Any] | None:
         "spend_calls": sum(told.calls for day, told in found[currency].items() if day >= month),
         "spend_forecast": month_end(spent, today),
         "spend_everybody": sight.everything,
+    }
+
+
+def _movers(request: HttpRequest) -> dict[str, Any] | None:
+    """Which tenants moved most in thirty days, for who sees every tenant's usage; None where nothing was called."""
+    if not isinstance(request.user, User) or not (sight := sight_of(request.user)).everything:
+        return None
+    today = timezone.now().date()
+    told = figures(sight, Filters(), Period("30d", today - dt.timedelta(days=29), today), DIMENSIONS["tenant"])
+    if not told.now.calls and not told.before.calls:
+        return None
+    return {
+        "movers": movers(totals.Source(sight, Filters(), told.currency), told),
+        "unpriced": told.now.unpriced,
+        "lines": told.lines[:5],
+        "currency": told.currency,
     }
 
 
