@@ -13,10 +13,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
-from audit import verifications
+from audit import verification_list, verifications
 from audit.models import Entry, Verification
 from audit.pages import require_searcher
 from audit.search import asked_of, find
+from refusals.errors import Invalid
 
 FILTERS = [
     OpenApiParameter("who", str, description="A username, or an actor's id or name as written."),
@@ -69,6 +70,14 @@ class EntryViewSet(viewsets.ReadOnlyModelViewSet[Entry]):
         return find(asked_of(self.request.query_params)) if self.action == "list" else super().get_queryset()
 
 
+@extend_schema_view(
+    list=extend_schema(
+        parameters=[
+            OpenApiParameter("q", str, description="Words in the name of who asked."),
+            OpenApiParameter("state", str, enum=Verification.State.values),
+        ]
+    )
+)
 class VerificationViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet[Verification]
 ):
@@ -78,6 +87,14 @@ class VerificationViewSet(
     serializer_class = VerificationSerializer
     permission_classes = [IsAuthenticated, SearchersOnly]
     filter_backends: list[Any] = []
+
+    def get_queryset(self) -> QuerySet[Verification]:
+        if self.action != "list":
+            return super().get_queryset()
+        text, state = (self.request.query_params.get(name, "").replace("\x00", "")[:200] for name in ("q", "state"))
+        if state and state not in Verification.State.values:
+            raise Invalid(f"“state” is one of {', '.join(Verification.State.values)}.", field="state")
+        return verification_list.find(text=text, state=state)
 
     @extend_schema(request=None, responses={202: VerificationSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:

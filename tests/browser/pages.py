@@ -104,6 +104,8 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("audit", "/platform/audit/", "auditor"),
     NamedPage("audit-entry", "/platform/audit/", "auditor", ("main tbody a[href^='/platform/audit/2']",)),
     NamedPage("audit-verify", "/platform/audit/", "auditor", ("form[action='/platform/audit/verify/'] button",)),
+    NamedPage("audit-verifications", "/platform/audit/verifications/", "auditor"),
+    NamedPage("audit-oldest", "/platform/audit/?sort=when", "auditor"),
     NamedPage("platform", "/platform/", "platform-admin"),
     NamedPage("set-price", f"{SMOLLM2}?tab=pricing", "finops", ("main a[href^='/usage/prices/']",)),
     NamedPage("providers", "/platform/providers/", "platform-admin"),
