@@ -14,8 +14,10 @@ from audit.record import record
 from catalog.models import Route
 from refusals.errors import Conflict, Invalid
 from tenants.changes import announce
+from tenants.delegation import MANAGE_MEMBERS
 from tenants.models import Environment, User
 from tenants.notifications import notify
+from tenants.scoping import members_who_may
 
 
 class RouteDisabled(Conflict):
@@ -101,9 +103,7 @@ def revoke(*, grant: Grant, by: Any, reason: str) -> Grant:
         reason=reason,
     )
     announce("grant")
-    told = User.objects.filter(
-        memberships__tenant=environment.tenant, memberships__role__in=("owner", "admin"), is_active=True
-    )
+    told = members_who_may(MANAGE_MEMBERS, environment.tenant)  # who runs the tenant
     notify(
         {*told, *([grant.decision.request.requester] if grant.decision else [])} - {by},
         title=f"Access to {grant.route.model} was revoked in {environment}",

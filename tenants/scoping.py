@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from django.db.models import Model, QuerySet
 from guardian.models import GroupObjectPermission, UserObjectPermission
-from guardian.shortcuts import get_objects_for_user
+from guardian.shortcuts import get_objects_for_user, get_users_with_perms
 
 from refusals.errors import Forbidden, Missing
 from tenants.models import Environment, Tenant, User
@@ -61,6 +61,20 @@ def find_environment(viewer: User, path: str, permission: str = "tenants.view_te
 def may(viewer: User, permission: str, tenant: Tenant) -> bool:
     """Whether `viewer` holds `permission` in `tenant` or above tenants."""
     return viewer.is_active and (viewer.has_perm(permission) or viewer.has_perm(permission, tenant))
+
+
+def members_who_may(permission: str, tenant: Tenant) -> QuerySet[User]:
+    """The active people who hold `permission` in `tenant` by membership (people above tenants are not among them)."""
+    codename = permission.partition(".")[2]
+    holders: Any = get_users_with_perms(tenant, only_with_perms_in=[codename])
+    found: QuerySet[User] = holders.filter(is_active=True)
+    return found
+
+
+def people_above_who_may(permission: str) -> QuerySet[User]:
+    """The active people who hold `permission` above tenants."""
+    found: QuerySet[User] = User.objects.with_perm(permission, backend="tenants.backends.AccountBackend")
+    return found
 
 
 def held(viewer: User, tenant: Tenant) -> frozenset[str]:

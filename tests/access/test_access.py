@@ -13,6 +13,7 @@ from approvals.voting import vote
 from catalog import standing
 from catalog.models import Model, Route
 from refusals.errors import Forbidden, Invalid, Missing
+from tenants.memberships import add_member
 from tenants.models import Notification
 from tests.approvals.test_pages import signed_in
 from tests.cast import Cast, route
@@ -190,3 +191,13 @@ def test_grants_are_sorted_by_their_heads_and_each_filter_can_be_dropped(cast: C
     page = client.get("/tenants/acme/grants/?q=zebra&kind=test").content.decode()
     assert "No grant fits" in page
     assert 'href="/tenants/acme/grants/?q=zebra"' in page and 'href="/tenants/acme/grants/?kind=test"' in page
+
+
+def test_who_may_run_the_tenant_is_told_of_a_revocation_and_nobody_who_left(cast: Cast) -> None:
+    add_member(tenant=cast.acme, user=cast.ned, role="admin", by=cast.olivia)
+    add_member(tenant=cast.acme, user=cast.vera, role="admin", by=cast.olivia)
+    cast.vera.is_active = False
+    cast.vera.save()
+    revoke(grant=grant(environment=cast.environment(), route=route(), by=cast.pat), by=cast.pat, reason="Too dear")
+    told = Notification.objects.filter(title__startswith="Access to").values_list("user__username", flat=True)
+    assert set(told) == {"olivia", "ned"}
