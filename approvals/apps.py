@@ -6,5 +6,8 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         from approvals.contributions import register
+        from approvals.reach import tell_of_leaving
+        from tenants.activation import deactivated
 
         register()
+        deactivated.connect(tell_of_leaving, dispatch_uid="approvals.reach")

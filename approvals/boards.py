@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from approvals.models import Board, Policy, Seat
+from approvals.reach import named, undecidable_without
 from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.models import User
@@ -54,7 +55,8 @@ def seat(*, board: Board, user: User, by: Any, at: dt.datetime | None = None) ->
 
 @transaction.atomic
 def unseat(*, board: Board, user: User, by: Any) -> None:
-    """Take the seat of `user` away; votes that they cast stay. Raises `SeatNeeded` when a policy in force needs it."""
+    """Take the seat of `user` away; votes that they cast stay. Raises `SeatNeeded` when a policy in force or a review
+    under way needs it."""
     Board.objects.select_for_update(no_key=True).get(pk=board.pk)
     place = Seat.objects.filter(board=board, user=user).first()
     if place is None:
@@ -68,5 +70,11 @@ def unseat(*, board: Board, user: User, by: Any) -> None:
                 " or change the policy.",
                 way_out="/platform/policies/",
             )
+    if stuck := undecidable_without(user, board):
+        raise SeatNeeded(
+            f"{named(stuck)} could never be decided without {user}: too few would be left on {board}. Seat somebody"
+            " else first, or let it be decided.",
+            way_out=stuck[0].get_absolute_url(),
+        )
     place.delete()
     record("seat.left", by=by, subject=board, user=user.username)

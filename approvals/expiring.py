@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 
 from django.db import transaction
 from django.utils import timezone
 
 from approvals.models import Request
 from approvals.states import OPEN_STATES, Verb
-from approvals.transitions import close_reviews, move
+from approvals.transitions import NotPossible, close_reviews, move
 from audit.record import SYSTEM, Actor, record
 from refusals.errors import Forbidden
 from tenants.notifications import notify
@@ -41,8 +42,10 @@ def expire(*, request: Request, by: object = SYSTEM) -> Request:
 
 
 def expire_overdue() -> int:
-    """Expire every request open for longer than `OPEN_FOR`; how many there were."""
-    overdue = Request.objects.filter(state__in=OPEN_STATES, created_at__lt=timezone.now() - OPEN_FOR)
-    for request in overdue:
-        expire(request=request)
-    return len(overdue)
+    """Expire every request open for longer than `OPEN_FOR`; how many. One that was decided meanwhile is let be."""
+    expired = 0
+    for request in Request.objects.filter(state__in=OPEN_STATES, created_at__lt=timezone.now() - OPEN_FOR):
+        with suppress(NotPossible):
+            expire(request=request)
+            expired += 1
+    return expired

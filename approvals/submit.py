@@ -127,7 +127,9 @@ def _refuse_second(subject_kind: str, subject_key: str) -> None:
 
 
 def _open_stages(request: Request, policy: Policy, at: dt.datetime) -> Review:
-    boards = {board.slug: board for board in Board.objects.filter(slug__in=[s["board"] for s in policy.stages])}
+    # Locked, so that nobody is unseated between our counting who is able and the review that needs them.
+    needed = Board.objects.filter(slug__in=[s["board"] for s in policy.stages]).order_by("pk")
+    boards = {board.slug: board for board in needed.select_for_update(no_key=True)}
     reviews = []
     for position, stage in enumerate(policy.stages, start=1):
         board = boards[stage["board"]]

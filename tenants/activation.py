@@ -6,11 +6,16 @@ from typing import Any
 
 from allauth.usersessions.models import UserSession
 from django.db import transaction
+from django.dispatch import Signal
 
 from audit.record import record
 from refusals.errors import Conflict
 from tenants.memberships import refuse_last_of_platform
 from tenants.models import Appointment, Tenant, User
+
+# Sent inside the transaction in which somebody was switched off, with `user` and `by`: rooms above look after what
+# that leaves behind.
+deactivated = Signal()
 
 
 class YourOwnAccount(Conflict):
@@ -35,6 +40,7 @@ def deactivate(*, user: User, by: Any, reason: str = "") -> User:
         for session in UserSession.objects.filter(user=locked):
             session.end()
         record("person.deactivated", by=by, subject=locked, user=locked.username, reason=reason)
+        deactivated.send(User, user=locked, by=by)
     return locked
 
 

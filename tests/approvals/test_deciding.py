@@ -5,7 +5,7 @@ import pytest
 from access.asking import request_access
 from access.models import Grant
 from approvals import policies, sealing
-from approvals.boards import create_board, seat, unseat
+from approvals.boards import SeatNeeded, create_board, seat, unseat
 from approvals.commenting import comment
 from approvals.models import Decision, Request, Review, Vote
 from approvals.submit import BoardTooSmall, OpenRequestExists, ReasonMissing, submit
@@ -15,6 +15,7 @@ from approvals.withdraw import NotTheRequester, withdraw
 from audit.models import Entry
 from audit.record import SYSTEM
 from refusals.errors import Missing
+from tenants.activation import deactivate
 from tenants.models import Notification
 from tests.cast import Cast, person, route
 
@@ -232,3 +233,30 @@ def test_an_unknown_kind_cannot_be_asked(cast: Cast) -> None:
 
     with pytest.raises(UnknownSubjectKind):
         submit(subject_kind="moon", subject_key="1", title="t", reason="r", by=cast.dev)
+
+
+def test_a_seat_that_a_review_under_way_needs_is_not_left_whatever_the_policy_says_now(cast: Cast) -> None:
+    request = ask(cast)
+    legal = create_board(slug="legal", name="Legal board", by=cast.pat)
+    seat(board=legal, user=cast.ned, by=cast.pat)
+    policies.change_policy(
+        subject_kind="access", sentence="Legal.", stages=[{"board": "legal", "quorum": 1}], by=cast.pat
+    )
+    unseat(board=cast.risk, user=cast.rob, by=cast.pat)
+    with pytest.raises(SeatNeeded, match="R-1 could never be decided without Rita") as refused:
+        unseat(board=cast.risk, user=cast.rita, by=cast.pat)
+    assert refused.value.way_out == request.get_absolute_url()
+    vote(review=review(request), verdict="approve", comment="Fits.", by=cast.rita)
+    unseat(board=cast.risk, user=cast.rita, by=cast.pat)
+    assert not cast.risk.seats.exists()
+
+
+def test_switching_off_whom_a_review_needs_is_recorded_and_told_to_who_may_mend_it(cast: Cast) -> None:
+    request = ask(cast)
+    deactivate(user=cast.rob, by=cast.pat)
+    assert not Notification.objects.filter(user=cast.pat).exists()
+    deactivate(user=cast.rita, by=cast.pat, reason="Left the firm")
+    note = Notification.objects.get(user=cast.pat)
+    assert note.title == "Nobody can decide on R-1 any more" and note.path == "/platform/boards/"
+    entry = Entry.objects.get(verb="reviews.left_undecidable")
+    assert (entry.subject_label, entry.facts) == ("Rita", {"requests": [request.number]})
