@@ -25,21 +25,38 @@ class LastOwner(Conflict):
     title = "A tenant needs an owner"
 
 
+class MemberAlready(Conflict):
+    code = "member_already"
+    title = "A member already"
+
+
+class RoleChanged(Conflict):
+    """The role is another one than the one that was seen when it was decided to change or end it."""
+
+    code = "role_changed"
+    title = "Somebody was faster"
+
+
 class LastOfPlatform(Conflict):
     code = "last_of_platform"
     title = "The platform needs somebody"
 
 
 @transaction.atomic
-def add_member(*, tenant: Tenant, user: User, role: str, by: Any, at: dt.datetime | None = None) -> Membership:
-    """Put `user` into `tenant` with `role`, or change the role they have. Raises `UnknownRole`, `LastOwner`.
+def add_member(
+    *, tenant: Tenant, user: User, role: str, by: Any, seen: str | None = None, at: dt.datetime | None = None
+) -> Membership:
+    """Put `user` into `tenant` with `role`, or change the role they have.
 
-    `at` dates demonstration data back.
+    `seen` is the role that the caller saw when they asked whether they may ("" for no member); None when whatever role
+    it is may be changed. `at` dates demonstration data back. Raises `UnknownRole`, `LastOwner`, `MemberAlready`,
+    `RoleChanged`.
     """
     if role not in TENANT_ROLES:
         raise UnknownRole(f"There is no role “{role}”. Choose one of {', '.join(TENANT_ROLES)}.", field="role")
     Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
     before = Membership.objects.filter(tenant=tenant, user=user).first()
+    _refuse_unseen(tenant, user, before.role if before else "", seen)
     if before and before.role == role:
         return before
     if before and before.role == "owner":
@@ -69,8 +86,13 @@ def add_member(*, tenant: Tenant, user: User, role: str, by: Any, at: dt.datetim
 
 @transaction.atomic
 def remove_member(*, membership: Membership, by: Any) -> None:
-    """Take a member out of the tenant. Raises `LastOwner`."""
+    """Take a member out of the tenant; a second time changes nothing. Raises `LastOwner`, `RoleChanged`."""
     tenant = Tenant.objects.select_for_update(no_key=True).get(pk=membership.tenant_id)
+    found = Membership.objects.select_related("user", "tenant").filter(pk=membership.pk).first()
+    if found is None:
+        return
+    _refuse_unseen(tenant, found.user, found.role, membership.role)
+    membership = found
     if membership.role == "owner":
         _refuse_last_owner(tenant, membership.user)
     _hold_exactly(tenant, membership.user, frozenset())
@@ -119,6 +141,15 @@ def refuse_last_of_platform(user: User) -> None:
     holders = Appointment.objects.filter(role="platform").select_for_update(of=("self",), no_key=True)
     if not any(a.user_id != user.pk for a in holders.filter(user__is_active=True).order_by("pk")):
         raise LastOfPlatform(f"{user} is the last active person of the platform team. Appoint somebody else first.")
+
+
+def _refuse_unseen(tenant: Tenant, user: User, role: str, seen: str | None) -> None:
+    if seen is None or seen == role:
+        return
+    if seen == "":
+        raise MemberAlready(f"{user} is a member already, as {role}. Change the role instead.")
+    now = f"is {role}" if role else "is no member any more"
+    raise RoleChanged(f"{user} was {seen} of {tenant} when you looked and {now} now. Look again and decide.")
 
 
 def _refuse_last_owner(tenant: Tenant, user: User) -> None:

@@ -10,7 +10,7 @@ from rest_framework import mixins, status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from refusals.errors import Conflict, Invalid, Missing
+from refusals.errors import Invalid, Missing
 from tenants import finding, scoping, structure
 from tenants.api import serializers as s
 from tenants.api.reading import body_of, flag_of, one_of, text_of, uuid_of, viewer_of
@@ -22,11 +22,6 @@ from tenants.roles import TENANT_ROLES
 
 TENANT = OpenApiParameter("tenant", str, description="A tenant's slug.")
 WORDS = OpenApiParameter("q", str, description="Words to look for.")
-
-
-class MemberAlready(Conflict):
-    code = "member_already"
-    title = "A member already"
 
 
 def within(request: Request, rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -173,10 +168,7 @@ class MembershipViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         tenant = scoping.find_tenant(viewer, given["tenant"])
         self._may_give(tenant, given["role"])
         person = person_called(given["person"], "person")
-        present = Membership.objects.filter(tenant=tenant, user=person).first()
-        if present is not None:
-            raise MemberAlready(f"{person} is a member already, as {present.role}. Change the role instead.")
-        made = add_member(tenant=tenant, user=person, role=given["role"], by=viewer)
+        made = add_member(tenant=tenant, user=person, role=given["role"], by=viewer, seen="")
         return Response(s.MembershipSerializer(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=s.RoleSerializer, responses=s.MembershipSerializer)
@@ -184,7 +176,7 @@ class MembershipViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         """Give a member another role."""
         found, role = self._find(pk), body_of(request, s.RoleSerializer)["role"]
         self._may_give(found.tenant, found.role, role)
-        changed = add_member(tenant=found.tenant, user=found.user, role=role, by=viewer_of(request))
+        changed = add_member(tenant=found.tenant, user=found.user, role=role, by=viewer_of(request), seen=found.role)
         return Response(s.MembershipSerializer(changed).data)
 
     @extend_schema(responses={204: None})

@@ -83,7 +83,7 @@ def _add(inside: Inside, form: MemberForm) -> Membership | None:
         return None
     try:
         require_assignable(inside.held, inside.tenant, role)
-        return add_member(tenant=inside.tenant, user=user, role=role, by=inside.viewer)
+        return add_member(tenant=inside.tenant, user=user, role=role, by=inside.viewer, seen="")
     except Refusal as refusal:
         form.refused(refusal)
         return None
@@ -95,7 +95,7 @@ def change_role(request: HttpRequest, slug: str, membership_id: str) -> HttpResp
     inside = enter(request, slug, MANAGE_MEMBERS)
     membership, role = _membership(inside, membership_id), posted(request, "role", 20)
     require_assignable(inside.held, inside.tenant, membership.role, role)
-    add_member(tenant=inside.tenant, user=membership.user, role=role, by=inside.viewer)
+    add_member(tenant=inside.tenant, user=membership.user, role=role, by=inside.viewer, seen=membership.role)
     messages.success(request, f"{membership.user} is {TENANT_ROLES[role].name} now.")
     return redirect("tenants:members", slug)
 

@@ -1,25 +1,29 @@
 """People who act at the same instant: one decision, every vote answered, no gap in numbers, nobody waits for ever."""
 
+import datetime as dt
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
+from django.utils import timezone
 
 from access.asking import request_access
 from access.granting import grant, revoke
 from access.models import Grant
-from approvals.boards import create_board
+from approvals.boards import create_board, seat, unseat
+from approvals.expiring import OPEN_FOR, expire_overdue
 from approvals.models import Decision, Request, Seat, Vote
 from approvals.policies import change_policy
 from approvals.voting import vote
 from approvals.withdraw import withdraw
 from audit.models import Entry
 from refusals.errors import Refusal
-from tenants.memberships import add_member
-from tenants.models import Project
+from tenants.memberships import add_member, remove_member
+from tenants.models import Membership, Project
 from tenants.structure import create_project
 from tests.cast import Cast, person, route
 
@@ -143,3 +147,90 @@ def test_a_comment_sent_by_two_clicks_at_once_is_said_once(house: Cast) -> None:
 
     assert at_once(send, send) == ["done", "done"]
     assert asked.comments.filter(text="Please").count() == 1
+
+
+def test_a_request_decided_at_that_moment_does_not_keep_the_others_from_expiring(house: Cast) -> None:
+    for number in range(3):
+        request_access(environment=house.environment(), route=route(f"r{number}"), purpose="x", by=house.dev)
+    Request.objects.update(created_at=timezone.now() - OPEN_FOR - dt.timedelta(days=1))
+    newest = Request.objects.order_by("-number")[0]
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            vote(review=newest.reviews.get(), verdict="refuse", comment="No.", by=house.rita)
+            counted = pool.submit(lambda: (expire_overdue(), connection.close())[0])
+            wait_for_a_lock()
+        assert counted.result(timeout=10) == 2
+    states = Request.objects.order_by("number").values_list("state", flat=True)
+    assert list(states) == ["expired", "expired", "refused"]
+
+
+def wait_for_a_lock() -> None:
+    """Until another connection waits for what this one has locked."""
+    for _ in range(200):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone() != (0,):
+                return
+        time.sleep(0.02)
+    raise AssertionError("nobody waited")
+
+
+def test_of_two_members_who_leave_at_once_the_one_whom_a_review_needs_stays(house: Cast) -> None:
+    request = request_access(environment=house.environment(), route=route(), purpose="x", by=house.dev)
+    change_policy(
+        subject_kind="access", sentence="Legal.", stages=[{"board": house_of(house), "quorum": 1}], by=house.pat
+    )
+    told = at_once(
+        lambda: unseat(board=house.risk, user=house.rita, by=house.pat),
+        lambda: unseat(board=house.risk, user=house.rob, by=house.pat),
+    )
+    assert sorted(told) == ["done", "seat_needed"]
+    left = Seat.objects.get(board=house.risk).user
+    assert vote(review=request.reviews.get(), verdict="approve", comment="ok", by=left)
+
+
+def house_of(house: Cast) -> str:
+    """Another board, so that no policy in force asks the risk board any more."""
+    legal = create_board(slug="legal", name="Legal board", by=house.pat)
+    seat(board=legal, user=house.ned, by=house.pat)
+    return legal.slug
+
+
+def test_a_member_made_the_last_owner_at_that_moment_is_not_removed(house: Cast) -> None:
+    seen = Membership.objects.get(tenant=house.acme, user=house.dev)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            add_member(tenant=house.acme, user=house.dev, role="owner", by=house.olivia)
+            add_member(tenant=house.acme, user=house.olivia, role="viewer", by=house.olivia)
+            told = pool.submit(at_once, lambda: remove_member(membership=seen, by=house.pat))
+            wait_for_a_lock()
+        assert told.result(timeout=10) == ["role_changed"]
+    assert Membership.objects.filter(tenant=house.acme, role="owner").count() == 1
+
+
+def test_a_member_who_is_removed_twice_at_once_is_removed_once(house: Cast) -> None:
+    seen = Membership.objects.get(tenant=house.acme, user=house.dev)
+    assert at_once(*[lambda: remove_member(membership=seen, by=house.olivia)] * 3) == ["done"] * 3
+    assert Entry.objects.filter(verb="membership.removed").count() == 1
+
+
+def test_an_admin_who_adds_somebody_does_not_unmake_the_owner_they_have_just_become(house: Cast) -> None:
+    add_member(tenant=house.acme, user=house.vera, role="admin", by=house.olivia)
+    client = Client()
+    client.force_login(house.vera)
+
+    def add() -> str:
+        try:
+            given = {"tenant": "acme", "person": "ned", "role": "viewer"}
+            answer = client.post("/api/memberships/", given, content_type="application/json")
+            return str(answer.json().get("code"))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            add_member(tenant=house.acme, user=house.ned, role="owner", by=house.olivia)
+            told = pool.submit(add)
+            wait_for_a_lock()
+        assert told.result(timeout=10) == "member_already"
+    assert Membership.objects.get(tenant=house.acme, user=house.ned).role == "owner"
