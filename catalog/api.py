@@ -18,6 +18,7 @@ from rest_framework.routers import DefaultRouter
 from catalog import comparing, filters, health, providers, publishing, search, standing
 from catalog import serializers as s
 from catalog.authority import require_manager
+from catalog.importing import jobs
 from catalog.missing import find_model
 from catalog.models import Deployment, ImportRun, Model, Provider, Route
 from catalog.provider_list import find
@@ -262,11 +263,27 @@ class DeploymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
 
 
 class ImportRunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[ImportRun]):
-    """What each import of the catalog changed."""
+    """Imports of the catalog: POST asks for one (or answers the one under way), GET tells how far it is and what it
+    changed."""
 
     queryset = ImportRun.objects.all()
     serializer_class = s.ImportRunSerializer
     permission_classes = [IsAuthenticated, ManagersOnly]
+
+    @extend_schema(request=None, responses={202: s.ImportRunSerializer})
+    def create(self, request: Request) -> Response:
+        """Import models, facts and prices from the installed packages."""
+        started = jobs.start(by=request.user)
+        return Response(s.ImportRunSerializer(started).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=None, responses=s.ImportRunSerializer)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Stop an import that is not over; it leaves everything as it was."""
+        found = self.get_object()
+        jobs.cancel(run=found, by=request.user)
+        found.refresh_from_db()
+        return Response(s.ImportRunSerializer(found).data)
 
 
 def _valid(serializer: Any, request: Request) -> dict[str, Any]:

@@ -286,15 +286,37 @@ class Edition(models.Model):
 
 
 class ImportRun(models.Model):
-    """What one import of the catalog changed."""
+    """One import of the catalog: who asked for it, how far it is, what it changed."""
 
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        SUCCEEDED = "succeeded", "Succeeded"
+        CANCELLED = "cancelled", "Cancelled"
+        FAILED = "failed", "Failed"
+
+    state = models.CharField(max_length=10, choices=State, default=State.SUCCEEDED)
+    asked_by = models.CharField(max_length=200, blank=True)
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
+    step = models.CharField(max_length=80, blank=True, help_text="what is being done")
+    steps_done = models.PositiveSmallIntegerField(default=0)
     sources = models.JSONField(default=dict)
     report = models.JSONField(default=dict)
+    error = models.CharField(max_length=300, blank=True)
 
     class Meta:
         ordering = ["-started_at"]
 
     def __str__(self) -> str:
         return f"import of {self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_over(self) -> bool:
+        return self.state not in (self.State.QUEUED, self.State.RUNNING)
+
+    @property
+    def changes(self) -> list[tuple[str, int, list[str]]]:
+        """What changed: of what kind, how many, and some of them by name."""
+        examples = self.report.get("examples", {})
+        return [(kind, count, examples.get(kind, [])) for kind, count in self.report.get("counts", {}).items()]

@@ -42,7 +42,7 @@ def provider_list(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         "sort": sort,
         "states": [(code, word) for code, (word, _) in STATES.items()],
         "suggestions": providers.suggestions(),
-        "last_import": ImportRun.objects.first(),
+        "last_import": ImportRun.objects.filter(state=ImportRun.State.SUCCEEDED).first(),
     }
     return render(request, "catalog/providers.html", context)
 

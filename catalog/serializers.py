@@ -141,7 +141,9 @@ class PublishSerializer(serializers.Serializer[Any]):
 class ImportRunSerializer(serializers.ModelSerializer[ImportRun]):
     class Meta:
         model = ImportRun
-        fields = ["id", "started_at", "finished_at", "sources", "report"]
+        fields = [
+            "id", "state", "asked_by", "started_at", "finished_at", "step", "steps_done", "sources", "report", "error",
+        ]  # fmt: skip
 
 
 class FacetValueSerializer(serializers.Serializer[Any]):

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from audit.record import SYSTEM
 from catalog import health, popularity
-from catalog.importing.run import import_catalog as run_import
+from catalog.importing import jobs
 
 SCHEDULE = {"catalog.check_deployments": 300, "catalog.refresh_popularity": 3600}
-AT_START = ("catalog.check_deployments", "catalog.refresh_popularity")
+AT_START = ("catalog.import_if_new", "catalog.check_deployments", "catalog.refresh_popularity")
 
 
 @shared_task(name="catalog.import_catalog")
-def import_catalog() -> None:
+def import_catalog(key: int) -> None:
     """Bring the catalog up to date with the installed packages."""
-    run_import(by=SYSTEM)
+    jobs.run(key)
+
+
+@shared_task(name="catalog.import_if_new")
+def import_if_new() -> None:
+    """Ask for an import where a price list is installed that was not imported yet."""
+    jobs.start_if_new()
 
 
 @shared_task(name="catalog.check_deployments")

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path, register_converter
 
-from catalog import browsing, comparison_page, model_page, provider_list, provider_pages
+from catalog import browsing, comparison_page, import_pages, model_page, provider_list, provider_pages
 from catalog.converters import NameConverter
 
 register_converter(NameConverter, "name")
@@ -11,6 +11,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("catalog/export.csv", browsing.export, name="export"),
     path("catalog/compare/", comparison_page.compare, name="compare"),
     path("catalog/models/<name:slug>/", model_page.model, name="model"),
+    path("platform/catalog/", import_pages.imports, name="imports"),
+    path("platform/catalog/<int:pk>/", import_pages.run, name="import"),
+    path("platform/catalog/<int:pk>/cancel/", import_pages.cancel, name="cancel-import"),
     path("platform/providers/", provider_list.provider_list, name="providers"),
     path("platform/providers/connect/", provider_pages.connect, name="connect"),
     path("platform/providers/connect/<slug:slug>/", provider_pages.connect_suggested, name="connect-suggested"),

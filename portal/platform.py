@@ -25,6 +25,12 @@ from ui.places import Card, register_card
 # What the platform team works on: name, sentence, address, icon.
 PAGES = (
     ("Providers", "Who serves models; connect, test, publish.", "catalog:providers", "plug-connected"),
+    (
+        "Imports",
+        "Where models and prices come from; what each import changed.",
+        "catalog:imports",
+        "refresh",
+    ),
     ("Policies", "Which boards decide what.", "approvals:policies", "list-check"),
     ("Boards", "Who sits on which board.", "approvals:boards", "gavel"),
     ("People", "Accounts and who runs the platform.", "tenants:people", "users-group"),

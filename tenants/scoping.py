@@ -6,6 +6,8 @@ Views, API, exports and search ask here and nowhere else. A row outside the answ
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import Model, QuerySet
 from guardian.models import GroupObjectPermission, UserObjectPermission
 from guardian.shortcuts import get_objects_for_user, get_users_with_perms

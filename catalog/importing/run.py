@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -16,27 +17,45 @@ from catalog.importing import drafting, known, local, offers, writing
 from catalog.models import Deployment, ImportRun, Model
 from tenants.changes import announce
 
+SOURCES = {"prices": offers.SOURCE, "facts": known.SOURCE}
+STEPS = ("Reading the price list", "Writing models and offers", "Writing prices", "Writing the search index")
 _IMPORT_LOCK = 0x43_41_54_41  # two imports at once would both add what is missing
 
 
+class Cancelled(Exception):
+    """Somebody cancelled the run."""
+
+
 @transaction.atomic
-def import_catalog(*, by: Any, found: list[offers.Offer] | None = None) -> ImportRun:
+def import_catalog(
+    *,
+    by: Any,
+    found: list[offers.Offer] | None = None,
+    run: ImportRun | None = None,
+    on_step: Callable[[int], None] = lambda step: None,
+) -> ImportRun:
     """Bring the catalog up to date; returns the run with its report. A second run finds nothing to change.
 
-    `found` replaces the installed price list.
+    `found` replaces the installed price list; `run` is the row of somebody who asked; `on_step` is told which of
+    `STEPS` begins and may raise, which leaves everything as it was. Raises `Cancelled`.
     """
+    on_step(0)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_IMPORT_LOCK])
     now = timezone.now()
-    run = ImportRun(started_at=now, sources={"prices": offers.SOURCE, "facts": known.SOURCE})
+    run = run or ImportRun(asked_by=str(getattr(by, "label", by))[:200], started_at=now)
+    run.sources = SOURCES
     drafts, left_out = drafting.draft_all(offers.read(now) if found is None else found, now.date())
+    on_step(1)
     written, report = writing.write(drafts, now.date())
     local_model, local_price = local.write()
     _write_provider_slugs()
+    on_step(2)
     prices = [local_price, *_prices(drafts, written)]
     priced = figures.write_offers(prices)
     report.counts.update({"prices added": priced.added, "prices changed": priced.changed})
     report.examples["prices changed"] = priced.examples
+    on_step(3)
     indexed = indexing.index(_words(drafts, local_model))
     report.counts["search entries written"] += indexed
     run.report = {
@@ -45,6 +64,9 @@ def import_catalog(*, by: Any, found: list[offers.Offer] | None = None) -> Impor
         "left_out": left_out,
         "totals": _totals(),
     }
+    if run.pk and not ImportRun.objects.select_for_update().filter(pk=run.pk, state=ImportRun.State.RUNNING).exists():
+        raise Cancelled  # from here on it is too late to cancel
+    run.state, run.step, run.steps_done = ImportRun.State.SUCCEEDED, "", len(STEPS)
     run.finished_at = timezone.now()
     run.save()
     if report.has_changes:

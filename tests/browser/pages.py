@@ -107,6 +107,8 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("audit-verifications", "/platform/audit/verifications/", "auditor"),
     NamedPage("audit-oldest", "/platform/audit/?sort=when", "auditor"),
     NamedPage("platform", "/platform/", "platform-admin"),
+    NamedPage("imports", "/platform/catalog/", "platform-admin"),
+    NamedPage("import", "/platform/catalog/1/", "platform-admin"),
     NamedPage("set-price", f"{SMOLLM2}?tab=pricing", "finops", ("main a[href^='/usage/prices/']",)),
     NamedPage("providers", "/platform/providers/", "platform-admin"),
     NamedPage("providers-none-fits", "/platform/providers/?q=zzzz&state=connected", "platform-admin"),

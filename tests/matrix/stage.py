@@ -75,6 +75,8 @@ class Stage:
             "model- slug": "echo-model",
             "route- slug": "echo-model",
             "deployment- pk": asked_route.targets.get().deployment_id,
+            "catalog:import pk": ImportRun.objects.create(sources={"prices": "p 1", "facts": "f 1"}).pk,
+            "catalog:cancel-import pk": ImportRun.objects.create(state="queued").pk,
             "catalog-import- pk": ImportRun.objects.create().pk,
             "playground: session_id": session.pk,
             "playground:answer answer_id": answer.pk,
