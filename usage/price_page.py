@@ -21,6 +21,7 @@ from refusals import Refusal
 from refusals.errors import Missing
 from tenants import once
 from tenants.forms import OnceForm
+from ui.formatting import money
 from usage.authority import require_price_setter
 from usage.models import Price
 from usage.prices import in_force, set_price
@@ -96,7 +97,8 @@ def _set(request: HttpRequest, deployment: Deployment, form: PriceForm) -> str:
         form.refused(refusal)
         return ""
     when = f"from {made.valid_from:%Y-%m-%d %H:%M} UTC on" if made.valid_from > timezone.now() else "from now on"
-    return f"{deployment.upstream_name} at {deployment.provider.name} costs {made} {when}."
+    costs = f"{money(made.input_per_million, made.currency)} in and {money(made.output_per_million, made.currency)} out"
+    return f"{deployment.upstream_name} at {deployment.provider.name} costs {costs} per million tokens, {when}."
 
 
 def _initial(deployment: Deployment) -> dict[str, Any]:
