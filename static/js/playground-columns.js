@@ -1,4 +1,4 @@
-// Columns: how many there are, the tabs that switch between them.
+// Columns: how many there are, and the tabs that switch between them where not all have room.
 const columns = document.getElementById("columns");
 const tabs = document.querySelector("[data-tabs]");
 const MAX = 4;
@@ -21,10 +21,12 @@ function arrange() {
       return tab;
     }),
   );
+  document.dispatchEvent(new CustomEvent("pg-arranged"));
   mark();
 }
 
 function mark() {
+  tabs.toggleAttribute("data-needed", columns.scrollWidth > columns.clientWidth + 1);
   const middle = columns.scrollLeft + columns.clientWidth / 2;
   for (const column of columns.querySelectorAll(":scope > .pg-column")) {
     const isCurrent = column.offsetLeft <= middle && middle < column.offsetLeft + column.offsetWidth;

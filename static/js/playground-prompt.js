@@ -138,6 +138,8 @@ async function attach(files) {
 if (root && form && prompt) {
   if (!prompt.value) prompt.value = sessionStorage.getItem(draftKey()) || "";
   changed();
+  // What tells of results stands above the prompt, however high that has grown.
+  new ResizeObserver(() => document.body.style.setProperty("--pg-composer", `${form.offsetHeight}px`)).observe(form);
   document.addEventListener("input", (event) => {
     if (event.target.form !== form) return;
     if (event.target === prompt) document.getElementById("prompt-error").textContent = "";

@@ -186,10 +186,17 @@ if (side) {
     root.toggleAttribute("data-sessions", open);
     for (const toggle of document.querySelectorAll("[data-sessions-toggle]")) toggle.setAttribute("aria-expanded", String(open));
   };
-  const columns = document.querySelectorAll(".pg-column").length;
-  const usual = innerWidth >= (columns > 2 ? 1700 : 1240);
+  // Columns come first: the list is open by itself only where they keep their room, and folds when more are added.
+  const count = () => document.querySelectorAll(".pg-column").length;
+  const fits = () => document.querySelector(".pg-work").offsetWidth - (root.hasAttribute("data-sessions") ? 0 : 232) >= count() * 300;
   const kept = localStorage.getItem(key);
-  show(wide.matches && (kept === null ? usual : kept === "open" && (columns < 3 || innerWidth >= 1500)));
+  show(wide.matches && fits() && (kept === null ? innerWidth >= 1400 : kept === "open"));
+  let known = count();
+  document.addEventListener("pg-arranged", () => {
+    const more = count() > known;
+    known = count();
+    if (more && wide.matches && root.hasAttribute("data-sessions") && !fits()) show(false);
+  });
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-clear-search]")) {
       const search = document.getElementById("session-search");

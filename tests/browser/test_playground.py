@@ -81,6 +81,47 @@ def test_two_columns_stream_side_by_side_with_their_figures(stage: Stage, visit:
     assert page.url.endswith(Session.objects.get().get_absolute_url())
 
 
+def test_the_list_of_sessions_marks_the_one_that_has_just_begun(stage: Stage, visit: Visit) -> None:
+    grant(stage, "says-hello")
+    page = visit("/playground/?m=says-hello", stage.cast.dev, width=1440)
+    prompt(page, "Greet me")
+    expect(page.locator(".pg-session[aria-current=page]")).to_have_text("Greet me")
+    page.get_by_label("Find sessions").fill("Greet")
+    expect(page.locator(".pg-session[aria-current=page]")).to_have_text("Greet me")
+
+
+def test_the_list_folds_for_columns_and_tabs_lead_to_those_without_room(stage: Stage, visit: Visit) -> None:
+    grant(stage, "says-hello")
+    page = visit("/playground/?m=says-hello&m=says-hello", stage.cast.dev, width=1440)
+    expect(page.locator("#sessions")).to_be_visible()
+    for _ in range(2):
+        page.get_by_role("button", name="Column", exact=True).click()
+    expect(page.locator(".pg-column")).to_have_count(4)
+    expect(page.locator("#sessions")).not_to_be_visible()
+    for place in range(4):
+        expect(page.locator(".pg-column").nth(place)).to_be_in_viewport(ratio=0.99)
+    page.set_viewport_size({"width": 1100, "height": 844})
+    tabs = page.get_by_role("navigation", name="Columns")
+    expect(tabs).to_be_visible()
+    tabs.get_by_role("button").first.click()
+    expect(page.locator(".pg-column").first).to_be_in_viewport(ratio=0.99)
+
+
+def test_the_switch_of_the_shell_and_of_the_playground_are_one(stage: Stage, visit: Visit) -> None:
+    grant(stage, "says-hello")
+    page = visit("/playground/?m=says-hello", stage.cast.dev)
+    page.get_by_label("Environment", exact=True).select_option("acme/support/production")
+    expect(page.locator("#where-badge")).to_have_text("Production")
+    expect(page.locator("#where-names")).to_contain_text("Production")
+    expect(page.locator(".at-top")).to_have_class("at-top at-env-production")
+    page.get_by_role("button", name="Switch to development").click()
+    expect(page.locator("#where-badge")).to_have_text("Development")
+    page.locator(".at-where").click()
+    page.get_by_role("button", name="Test of Support").click()
+    expect(page.get_by_label("Environment", exact=True)).to_have_value("acme/support/test")
+    expect(page.locator("#where-badge")).to_have_text("Test")
+
+
 def test_escape_stops_everything_and_regenerate_begins_one_column_again(stage: Stage, visit: Visit) -> None:
     grant(stage, "endless-x", "says-short-words")
     page = visit("/playground/?m=endless-x&m=says-short-words", stage.cast.dev)

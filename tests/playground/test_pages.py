@@ -58,7 +58,7 @@ def test_it_works(cast: Cast) -> None:
     text = page(cast.dev, "/playground/")
     assert 'name="c1-route" value="gpt-x"' in text
     assert "$1.00" in text
-    assert "Support · Development" in text
+    assert "Development · Support" in text
 
 
 def test_the_catalog_opens_it_with_models_and_a_prompt(cast: Cast) -> None:
@@ -77,7 +77,7 @@ def test_a_link_to_a_model_keeps_the_environment_and_offers_the_one_where_it_is_
     text = page(cast.dev, "/playground/?m=gpt-y")
     assert '<option value="acme/support/development" selected>' in text
     assert "may not use this model in development yet" in text
-    assert "It is granted in Support · Production" in text
+    assert "It is granted in Production · Support" in text
     assert 'data-work-in="acme/support/production"' in text
 
 
