@@ -55,7 +55,7 @@ def find(viewer: User, asked: Asked, *, page_size: int = PAGE_SIZE) -> Found:
     granted = held.mask_of(standing.granted_models(viewer))
     ranked, among = _by_text(held, asked, granted)
     passing = facets.mask(held, asked.filters, granted)
-    ordered = _ordered(held, asked.sort, ranked, passing & among)
+    ordered = _ordered(held, asked.sort, ranked, passing & among, granted)
     page = Paginator(ordered, page_size).get_page(asked.page)
     return Found(
         asked=asked,
@@ -75,7 +75,7 @@ def keys(viewer: User, asked: Asked) -> list[Any]:
     granted = held.mask_of(standing.granted_models(viewer))
     ranked, among = _by_text(held, asked, granted)
     passing = facets.mask(held, asked.filters, granted)
-    return [held.items[position].pk for position in _ordered(held, asked.sort, ranked, passing & among)]
+    return [held.items[position].pk for position in _ordered(held, asked.sort, ranked, passing & among, granted)]
 
 
 def rows_of(viewer: User, wanted: Sequence[Any]) -> list[Row]:
@@ -135,10 +135,13 @@ def _by_text(held: Shelf, asked: Asked, granted: int) -> tuple[list[int], int]:
     return ranked, mask
 
 
-def _ordered(held: Shelf, sort: str, ranked: list[int], mask: int) -> list[int]:
+def _ordered(held: Shelf, sort: str, ranked: list[int], mask: int, granted: int) -> list[int]:
     if ranked and sort in ("", "relevance"):
         return held.among(ranked, mask)
-    return held.among(held.order(sort), mask)
+    order = held.order(sort)
+    if sort in ("", "relevance"):  # suggested: what one may use at once comes first
+        return held.among(order, mask & granted) + held.among(order, mask & ~granted)
+    return held.among(order, mask)
 
 
 def _switched(held: Shelf, filters: Filters, granted: int, among: int, switch: str) -> int:

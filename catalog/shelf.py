@@ -8,7 +8,7 @@ builds its own shelf when it meets a new edition (about 150 ms at 10,000 models)
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -42,6 +42,9 @@ _FIELDS = (
 )  # fmt: skip
 
 
+_KNOWN_FOR = 10  # models of a maker in the catalog, from which on people will have heard of it
+
+
 @dataclass(frozen=True)
 class Item:
     """A model as lists sort it."""
@@ -55,6 +58,7 @@ class Item:
     calls: int
     is_pinned: bool
     is_current: bool
+    developer: str
     name_tokens: frozenset[str]
 
 
@@ -129,7 +133,21 @@ class Shelf:
                 served = self.masks.get("served", {}).get("yes", 0)
                 return lambda p: (not served >> p & 1, -items[p].born, items[p].name)
             case _:
-                return lambda p: (not items[p].is_pinned, not items[p].is_current, items[p].name.lower())
+                return self._suggested()
+
+    def _suggested(self) -> Callable[[int], Any]:
+        """Served here first, then what is called most here, then the newest of the makers that people know."""
+        items, served = self.items, self.masks.get("served", {}).get("yes", 0)
+        models_of = Counter(item.developer for item in items if item.developer)
+        return lambda p: (
+            not served >> p & 1,
+            not items[p].is_pinned,
+            -items[p].calls,
+            not items[p].is_current,
+            models_of[items[p].developer] < _KNOWN_FOR,
+            -items[p].born,
+            items[p].name.lower(),
+        )
 
 
 _building = threading.Lock()
@@ -179,6 +197,7 @@ def _item(row: dict[str, Any]) -> Item:
         calls=row["recent_calls"],
         is_pinned=row["is_pinned"],
         is_current=row["status"] in (Model.Status.AVAILABLE, Model.Status.PREVIEW),
+        developer=row["developer"],
         name_tokens=frozenset(tokens.of_name(f"{row['name']} {row['slug']}")),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 from decimal import Decimal
 
@@ -66,6 +67,23 @@ def test_granted_to_me_is_of_the_person_who_asks(cast: Cast, dev: Client) -> Non
     assert slugs(stranger, "granted=1") == []
 
 
+def test_suggested_begins_with_what_one_may_use_then_what_is_served_then_what_is_used_most(
+    cast: Cast, dev: Client
+) -> None:
+    for slug in ("gpt-4o", "gpt-4.1"):
+        Route.objects.create(slug=f"our-{slug}", model=Model.objects.get(slug=slug))
+    grant(environment=cast.environment(), route=Route.objects.get(slug="our-gpt-4.1"), by=cast.pat)
+    Model.objects.filter(slug="ada").update(recent_calls=7)
+    first = slugs(dev, "limit=25")
+    assert first[0] == "gpt-4.1"
+    assert set(first[1:3]) == {"gpt-4o", "smollm2-135m-instruct"}
+    assert first[3] == "ada"
+    rest = Model.objects.in_bulk(first[4:], field_name="slug")
+    assert all(Model.objects.filter(developer=model.developer).count() >= 10 for model in rest.values())
+    released = [rest[slug].released_on for slug in first[4:]]
+    assert released == sorted(released, key=lambda day: day or dt.date.min, reverse=True)
+
+
 @pytest.mark.parametrize("sort", SORTS)
 def test_pages_of_every_order_lose_and_double_nothing(dev: Client, sort: str) -> None:
     address, seen = f"/api/models/?sort={sort}&limit=200", []
@@ -126,3 +144,23 @@ def test_a_model_page_tells_facts_with_source_and_what_to_do_next(dev: Client) -
     assert "genai-prices" in priced
     missing = dev.get("/catalog/models/gpt-4oo/")
     assert missing.status_code == 404 and "gpt-4o" in missing.content.decode()
+
+
+def compared(dev: Client, *names: str) -> dict[str, dict[str, list[bool]]]:
+    """The facts of models side by side: what is marked best, by label."""
+    told = dev.get("/api/models/compare/?" + "&".join(f"m={slug}" for slug in names)).json()
+    return {row["label"]: row for row in told["facts"]}
+
+
+def test_how_much_a_model_is_called_here_is_no_merit(dev: Client) -> None:
+    Model.objects.filter(slug="gpt-4o").update(recent_calls=5000)
+    assert compared(dev, "gpt-4o", "gpt-4.1")["Calls here in 30 days"]["best"] == [False, False]
+
+
+def test_a_model_that_is_going_away_is_never_the_newest_and_its_end_is_marked(dev: Client) -> None:
+    old, new = Model.objects.get(slug="gpt-4o"), Model.objects.get(slug="gpt-4.1")
+    Model.objects.filter(pk=new.pk).update(status="deprecated", released_on="2026-01-02", deprecated_on="2027-01-02")
+    Model.objects.filter(pk=old.pk).update(status="available", released_on="2025-01-02", deprecated_on=None)
+    assert compared(dev, "gpt-4o", "gpt-4.1")["Released"]["best"] == [True, False]
+    page = dev.get("/catalog/compare/?m=gpt-4o&m=gpt-4.1").content.decode()
+    assert page.count("cat-against") == 2 and "going away" in page
