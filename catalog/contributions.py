@@ -12,6 +12,7 @@ from django.urls import reverse
 from catalog import lexical, search, shelf
 from ui.places import Card, Hit, register_card, register_hits
 
+_MOST_HITS = 6
 _CARD = "New in the catalog, to use or to ask for"
 
 
@@ -22,12 +23,13 @@ def register() -> None:
 
 
 def hits(request: HttpRequest, text: str) -> Iterable[Hit]:
-    """The entries that `text` names, by words alone: the palette is for what one knows."""
+    """The entries that `text` names: the palette is for what one knows."""
     text = text.strip()[:80]
     if len(text) < 2:
         return []
     held = shelf.present()
-    found = [held.items[position] for position in lexical.find(held, text)[:6]]
+    named = (position for position in lexical.find(held, text) if lexical.is_named(held, text, position))
+    found = [held.items[position] for position in islice(named, _MOST_HITS)]
     return [Hit(item.name, reverse("catalog:model", args=[item.slug]), "category", item.slug) for item in found]
 
 

@@ -113,9 +113,14 @@ def vocabulary(shelf: Shelf) -> Vocabulary:
         with connection.cursor() as cursor:
             cursor.execute("SELECT word, ndoc FROM ts_stat('SELECT search_vector FROM catalog_model')")
             counts: dict[str, int] = dict(cursor.fetchall())
-        spelled = [word for word in {*shelf.name_words, *_plain_words(counts)} if word.isalpha()]
+        spelled = [word for word in {*shelf.name_words, *_plain_words(counts)} if _can_be_misspelt(word)]
         _held[:] = [Vocabulary(shelf.edition, Words(spelled), counts)]
     return _held[0]
+
+
+def _can_be_misspelt(word: str) -> bool:
+    """Words, and names that end in a number (`smollm2`); of `4o` or `gpt4` nobody knows what else was meant."""
+    return word.isalpha() or (word.isalnum() and sum(map(str.isalpha, word)) > 4)
 
 
 def corrected(shelf: Shelf, text: str) -> dict[str, str]:
@@ -217,6 +222,16 @@ def named(shelf: Shelf, text: str, position: int) -> float:
     pieces = set(tokens.pieces(shelf.items[position].name))
     said = sum(each.weight for each in wanted if each.word in pieces or not pieces.isdisjoint(each.near))
     return said / sum(each.weight for each in wanted) if wanted else 0.0
+
+
+def is_named(shelf: Shelf, text: str, position: int) -> bool:
+    """Whether every word of the search begins a word of the model's name or maker, or is a slip of one."""
+    item = shelf.items[position]
+    said = {*item.name_tokens, *tokens.pieces(item.developer)}
+    return all(
+        not said.isdisjoint(each.near) or any(token.startswith(each.word) for token in said)
+        for each in read(shelf, text)
+    )
 
 
 def _name_tokens(text: str, wanted: list[Wanted]) -> set[str]:

@@ -98,7 +98,7 @@ def fuse(*rankings: tuple[float, list[int]]) -> list[int]:
 def rank(held: Shelf, text: str) -> list[int]:
     """Every model that `text` finds, the best first."""
     words = lexical.find(held, text)
-    meaning = semantic.find(held, _spelled(held, text))
+    meaning = semantic.find(held, _spelled(held, text), is_alone=not words)
     named = lexical.named(held, text, words[0]) if words else 0.0
     fused = fuse((1.0, words), (_between(_BY_MEANING, named), meaning))
     score = {position: 1 / (place + _RANK_CONSTANT) for place, position in enumerate(fused)}
@@ -125,10 +125,9 @@ def _by_text(held: Shelf, asked: Asked, granted: int) -> tuple[list[int], int]:
     ranked = rank(held, asked.text)
     passing = facets.mask(held, asked.filters, granted)
     if not asked.filters.is_empty and sum(1 for position in ranked if passing >> position & 1) < PAGE_SIZE:
-        known = set(ranked)
-        ranked = ranked + [
-            each for each in semantic.find(held, _spelled(held, asked.text), among=passing) if each not in known
-        ]
+        known, is_alone = set(ranked), not lexical.find(held, asked.text)
+        nearest = semantic.find(held, _spelled(held, asked.text), among=passing, is_alone=is_alone)
+        ranked = ranked + [each for each in nearest if each not in known]
     mask = 0
     for position in ranked:
         mask |= 1 << position

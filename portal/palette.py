@@ -38,8 +38,16 @@ def palette(request: HttpRequest) -> HttpResponse:
     for name, provider in hit_providers():
         if hits := list(islice(provider(request, text), MAX_PER_GROUP)):
             groups.append((name, hits))
+    if text:  # a group in which something is called so comes before one in which it only occurs
+        groups.sort(key=lambda group: min(_distance(text, hit.name) for hit in group[1]))
     template = "portal/palette.html#results" if request.headers.get("X-Palette") else "portal/palette.html"
     return render(request, template, {"groups": groups, "text": text})
+
+
+def _distance(text: str, name: str) -> int:
+    """How far a name is from what was typed: 0 the same, 1 it begins so, 2 it only has it somewhere or not at all."""
+    text, name = text.casefold(), name.casefold()
+    return 0 if name == text else 1 if name.startswith(text) else 2
 
 
 def matches(text: str, *words: str) -> bool:

@@ -15,6 +15,7 @@ from catalog import search
 from catalog.filters import SORTS, Asked, Filters
 from catalog.models import Model, Route
 from catalog.shelf import blended
+from tenants.models import Tenant
 from tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
@@ -125,6 +126,37 @@ def test_a_cell_that_begins_like_a_formula_does_not_leave_as_one(dev: Client) ->
 def test_nothing_found_offers_a_way_on(dev: Client) -> None:
     page = dev.get("/catalog/?q=zzzzqqqq").content.decode()
     assert "zzzzqqqq" in page and 'href="/catalog/"' in page
+    assert "No model fits" in page and "<strong>0</strong> models" in page
+
+
+@pytest.mark.parametrize("text", ["zzzzqqqq", "qwertz uiop", "lorem ipsum dolor", "kjhkjh 2983", "xyzzy", "🦄🦄"])
+@pytest.mark.parametrize("filters", ["", "&kind=embedding", "&granted=1"])
+def test_nonsense_finds_nothing(dev: Client, text: str, filters: str) -> None:
+    assert slugs(dev, f"q={text}{filters}") == []
+
+
+def palette(client: Client, text: str) -> str:
+    return str(client.get(f"/palette/?q={text}", headers={"X-Palette": "1"}).content.decode())
+
+
+@pytest.mark.parametrize("text", ["gpt-4o", "claude sonet", "smol", "anthropic"])
+def test_the_palette_finds_models_by_what_they_are_called(dev: Client, text: str) -> None:
+    assert "/catalog/models/" in palette(dev, text)
+
+
+def test_the_palette_lists_no_model_for_a_word_that_no_name_has(cast: Cast, dev: Client) -> None:
+    Tenant.objects.filter(pk=cast.acme.pk).update(name="Retail Banking")
+    told = palette(dev, "retail")
+    assert "Retail Banking" in told and "/catalog/models/" not in told
+
+
+def test_the_palette_begins_with_the_group_in_which_something_is_called_so(cast: Cast, dev: Client) -> None:
+    Tenant.objects.filter(pk=cast.acme.pk).update(name="Claude fans")
+    told = palette(dev, "claude fans")
+    assert "Claude fans" in told
+    Tenant.objects.filter(pk=cast.acme.pk).update(name="Mini")
+    told = palette(dev, "mini")
+    assert told.index("/tenants/acme/") < told.index("/catalog/models/")
 
 
 def test_five_are_compared_the_sixth_is_said_and_so_is_an_unknown_one(dev: Client) -> None:
