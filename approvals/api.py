@@ -13,7 +13,6 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema
 from rest_framework import mixins, status, viewsets
 from rest_framework import request as http
 from rest_framework.decorators import action
-from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
@@ -33,6 +32,7 @@ from approvals.subjects import Evidence, kind_of, kinds
 from approvals.voting import vote
 from approvals.withdraw import withdraw
 from refusals.errors import Forbidden, Invalid, Missing
+from tenants.api.paging import CursorPaging
 from tenants.api.reading import body_of, flag_of, one_of, text_of, viewer_of
 from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.finding import person
@@ -159,12 +159,9 @@ def _stage(reviews: QuerySet[Review], viewer: User) -> Review | None:
     return next(iter([*theirs, *still, *known]), None)
 
 
-class ByDecision(CursorPagination):
+class ByDecision(CursorPaging):
     """The newest decision first."""
 
-    page_size = 50
-    page_size_query_param = "limit"
-    max_page_size = 500
     ordering = ("-decided_at", "-id")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any, cast
 
@@ -23,6 +22,7 @@ from catalog.missing import find_model
 from catalog.models import Deployment, ImportRun, Model, Provider, Route
 from catalog.provider_list import find
 from refusals.errors import Missing
+from tenants.api.paging import CursorNotOurs
 from tenants.api.reading import flag_of, text_of
 from tenants.models import User
 
@@ -145,11 +145,11 @@ def _limit(request: Request) -> int:
 
 
 def _offset(request: Request) -> int:
-    """Where the page begins, from the opaque cursor; the beginning for one that is not ours."""
+    """Where the page begins, from the opaque cursor. Raises `CursorNotOurs`."""
     try:
         return max(0, int(urlsafe_b64decode(request.query_params.get("cursor", "").encode()).decode() or 0))
-    except (ValueError, binascii.Error):
-        return 0
+    except ValueError as error:
+        raise CursorNotOurs from error
 
 
 def _link(request: Request, offset: int) -> str:

@@ -14,7 +14,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status, viewsets
 from rest_framework.decorators import action
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
@@ -39,14 +38,14 @@ from playground.serializing import (
 )
 from playground.voting import vote
 from refusals.errors import Missing
+from tenants.api.paging import CursorPaging
 from tenants.models import User
 from ui.connections import give_back
 
 
-class ByLastUse(CursorPagination):
-    page_size = 50
-    page_size_query_param = "limit"
-    max_page_size = 500
+class ByLastUse(CursorPaging):
+    """The session used last first."""
+
     ordering = ("-updated_at", "-id")
 
 

@@ -9,11 +9,11 @@ from uuid import UUID
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers, viewsets
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
+from tenants.api.paging import CursorPaging
 from usage.asked import Asked, ask
 from usage.call_page import find_call
 from usage.calls_page import found
@@ -45,12 +45,9 @@ OF_CALLS = [
 ]
 
 
-class CallPaging(CursorPagination):
+class CallPaging(CursorPaging):
     """Newest first, by the moment a call began."""
 
-    page_size = 50
-    page_size_query_param = "limit"
-    max_page_size = 500
     ordering = ("-started_at", "-id")
 
 

@@ -9,12 +9,12 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog.models import Deployment
 from refusals.errors import Missing
+from tenants.api.paging import CursorPaging
 from tenants.api.reading import body_of, one_of, text_of, uuid_of, viewer_of
 from usage.authority import require_price_setter
 from usage.models import Price
@@ -23,12 +23,9 @@ from usage.prices import in_force, set_price
 SHOWN = ("in_force", "scheduled", "past")
 
 
-class PricePaging(CursorPagination):
+class PricePaging(CursorPaging):
     """The latest beginning first."""
 
-    page_size = 50
-    page_size_query_param = "limit"
-    max_page_size = 500
     ordering = ("-valid_from", "-id")
 
 

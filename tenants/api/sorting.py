@@ -14,12 +14,11 @@ from typing import Any
 
 from django.db.models import F, Model, Q, QuerySet
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework.exceptions import NotFound
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from tenants.api.paging import CursorNotOurs, CursorPaging
 from tenants.api.reading import one_of
 
 
@@ -41,19 +40,15 @@ def sort_parameter(sorts: Mapping[str, str]) -> OpenApiParameter:
     return OpenApiParameter("sort", str, enum=_both_ways(sorts), description="By a column; with a minus turned round.")
 
 
-class SortedPaging(CursorPagination):
+class SortedPaging(CursorPaging):
     """Newest first, or in an order of `sorts` of the view: names in addresses and their columns."""
 
-    page_size = 50
-    page_size_query_param = "limit"
-    max_page_size = 500
-    ordering = "-pk"
     _links: tuple[str | None, str | None] | None = None
 
-    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+    def page_of(self, queryset: Any, request: Request, view: Any) -> list[Any] | None:
         sort = one_of(request, "sort", _both_ways(view.sorts))
         if not sort:
-            return super().paginate_queryset(queryset, request, view)
+            return super().page_of(queryset, request, view)
         limit = self.get_page_size(request) or self.page_size
         rows = queryset.annotate(sorted_by=F(view.sorts[sort.removeprefix("-")]))
         place = _read(request.query_params.get(self.cursor_query_param, ""))
@@ -102,9 +97,9 @@ def _read(text: str) -> Place | None:
     try:
         value, key, is_back = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, TypeError) as error:
-        raise NotFound("This cursor is not one of ours. Begin again without it.") from error
+        raise CursorNotOurs from error
     if not isinstance(value, str | int | float | None) or not isinstance(key, str):
-        raise NotFound("This cursor is not one of ours. Begin again without it.")
+        raise CursorNotOurs
     return Place(value, key, bool(is_back))
 
 

@@ -1,0 +1,59 @@
+"""What no client of the API means to send: cursors and keys that were made up. They are refused, and break nothing."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+
+import pytest
+from django.test import Client
+
+from tests.cast import Cast
+from tests.matrix.addresses import Address, live
+from tests.matrix.stage import Stage
+
+pytestmark = pytest.mark.django_db
+BY_NUMBER = {"audit-entry-list", "catalog-import-list", "request-list", "policy-list"}
+
+
+@pytest.fixture
+def pat(cast: Cast) -> Client:
+    Stage.set_up(cast)
+    client = Client(raise_request_exception=False)
+    client.force_login(cast.pat)
+    return client
+
+
+def of_the_api(client: Client) -> list[Address]:
+    return [address for address in live() if address.route.startswith("api/") and address.methods]
+
+
+def lists(client: Client) -> list[Address]:
+    """Every list of the API that is paged."""
+    asked = [a for a in of_the_api(client) if "GET" in a.methods and not a.parameters and a.name != "model-compare"]
+    found = [address for address in asked if "next" in client.get(path_of(address)).json()]
+    assert len(found) > 18
+    return found
+
+
+def path_of(address: Address) -> str:
+    return f"/{address.route.replace('^', '').replace('$', '')}"
+
+
+def test_a_made_up_cursor_is_refused_on_every_list(pat: Client) -> None:
+    wrong = []
+    for address in lists(pat):
+        for position in ("10", "%00", "x", "9999-99-99", "0001-01-01T00:00:00%2B14:00", "%ED%A0%80"):
+            cursor = urlsafe_b64encode(f"p={position}".encode()).decode()
+            answer = pat.get(path_of(address), {"cursor": cursor, "limit": 2})
+            if position == "10" and address.name in BY_NUMBER:
+                assert answer.status_code == 200, address  # a number is what such a list is ordered by
+            elif (answer.status_code, answer.json().get("code")) != (404, "invalid_cursor"):
+                wrong.append((address.name, position, answer.status_code))
+    assert wrong == []
+
+
+def test_a_made_up_cursor_of_a_sorted_list_is_refused(pat: Client) -> None:
+    for place in (b'["a", "no key", false]', b'["\\u0000", "x", true]', b"[1e400, 1, 2]", b"{", b"\xff"):
+        cursor = urlsafe_b64encode(place).decode()
+        answer = pat.get("/api/keys/", {"sort": "created_at", "cursor": cursor})
+        assert (answer.status_code, answer.json()["code"]) == (404, "invalid_cursor"), place
