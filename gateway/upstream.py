@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from catalog.egress import address_of, is_forbidden
 from gateway.stop import Stop, Stopped
 
 LARGEST_HEAD = 64 * 1024
@@ -198,6 +199,12 @@ class Exchange(asyncio.Protocol):
         """Wait for the next request; anything that comes before it breaks the connection."""
         self._parser, self.idle_since = None, time.monotonic()
 
+    @property
+    def is_forbidden_peer(self) -> bool:
+        """Whether the connection leads to an address that is never called (`catalog.egress`)."""
+        peer = self._transport.get_extra_info("peername") if self._transport is not None else None
+        return peer is not None and is_forbidden(address_of(peer[0]))
+
     def abort(self) -> None:
         """Break the connection at once; the provider sees it and can stop working."""
         if self._transport is not None:
@@ -313,4 +320,7 @@ class Upstream:
             raise
         finally:
             stop.wake_by(None)
+        if exchange.is_forbidden_peer:  # looked at here, because a name may lead elsewhere than when it was connected
+            exchange.abort()
+            raise ConnectFailed("its address is one that is never called")
         return exchange

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import socket
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from audit.record import SYSTEM
+from catalog import egress
 from catalog.models import Provider as ProviderRow
 from catalog.models import Route
 from tenants.keys import issue, revoke
@@ -262,3 +264,12 @@ def test_every_answer_carries_a_strict_policy(client: httpx.Client, front: Serve
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"], answer.url
         assert answer.headers["x-content-type-options"] == "nosniff", answer.url
     assert streamed.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_an_address_that_is_never_called_hears_nothing_whatever_its_name_leads_to(
+    client: httpx.Client, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(egress, "_METADATA", frozenset({ipaddress.ip_address("127.0.0.1")}))
+    answer = client.post("/v1/chat/completions", json={"model": "echo-model", "messages": HELLO})
+    assert answer.status_code == 502
+    assert not provider.exchanges
