@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from catalog.models import Model, Route, name_for_addresses
+from ui.formatting import money
 
 
 class EndpointForm(forms.Form):
@@ -43,7 +44,18 @@ class PublishForm(forms.Form):
         max_length=160,
         required=False,
         label="Model of the catalog",
-        help_text="The model's name in its address, such as gpt-4.1. Leave empty to make a new one.",
+        help_text="Type a part of its name and choose. Leave empty to make a new one.",
+        widget=forms.TextInput(
+            attrs={
+                "list": "catalog-models",
+                "autocomplete": "off",
+                "placeholder": "gpt-4.1",
+                "hx-get": "?offered=1",
+                "hx-trigger": "input changed delay:200ms",
+                "hx-target": "#catalog-models",
+                "hx-swap": "innerHTML",
+            }
+        ),
     )
     new_name = forms.CharField(max_length=160, required=False, label="Name of a new model")
     slug = forms.CharField(max_length=120, label="Route", help_text="The name that programs call.")
@@ -53,6 +65,12 @@ class PublishForm(forms.Form):
     output_per_million = forms.DecimalField(
         label="Output price per million tokens (USD)", min_value=Decimal(0), max_digits=16, decimal_places=6
     )
+
+    def hint(self, model: Model) -> None:
+        """Say beside the prices what the catalog lists for `model`."""
+        for name, listed in (("input_per_million", model.input_price), ("output_per_million", model.output_price)):
+            if listed is not None:
+                self.fields[name].help_text = f"The catalog lists {money(listed)} for {model.name}."
 
     def clean_model(self) -> Model | None:
         slug = self.cleaned_data["model"].strip()

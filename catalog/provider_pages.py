@@ -13,12 +13,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from audit.exporting import exported
-from catalog import figures, health, providers, publishing, served
+from catalog import figures, health, lexical, providers, publishing, served, shelf
 from catalog.authority import require_manager
 from catalog.forms import CredentialForm, EndpointForm, PublishForm
-from catalog.models import Deployment, Provider, Route, RouteTarget
+from catalog.models import Deployment, Model, Provider, Route, RouteTarget
 from refusals import Refusal
 from refusals.errors import Missing
+
+MOST_OFFERED = 20
 
 
 @sensitive_post_parameters("credential")
@@ -114,18 +116,44 @@ def publish(request: HttpRequest, slug: str) -> HttpResponse:
     """`/platform/providers/<slug>/publish/?upstream=…`: a deployment, its route and its price."""
     require_manager(request.user)
     found = _find(slug)
-    form = PublishForm(request.POST or None, initial=_likely(found, request.GET.get("upstream", "")))
+    if "offered" in request.GET:
+        return render(request, "catalog/publish.html#offered", {"offered": _offered(request.GET.get("model", ""))})
+    start = _likely(found, request.GET.get("upstream", ""))
+    form = PublishForm(request.POST or None, initial=start)
+    chosen = Model.objects.filter(slug=request.POST.get("model", start["model"]) or "-").first()
+    if chosen is not None:
+        form.hint(chosen)
     if request.method == "POST" and form.is_valid() and (route := _tried(form, lambda: _publish(found, form, request))):
         messages.success(request, f"“{route.slug}” is published and can be requested now.")
         return redirect(route.model)
     status = 422 if form.is_bound else 200
-    return render(request, "catalog/publish.html", {"form": form, "provider": found}, status=status)
+    return render(
+        request,
+        "catalog/publish.html",
+        {"form": form, "provider": found, "offered": _offered(start["model"])},
+        status=status,
+    )
 
 
 def _publish(found: Provider, form: PublishForm, request: HttpRequest) -> Route:
     said = dict(form.cleaned_data)
     rate = publishing.Rate(said.pop("input_per_million"), said.pop("output_per_million"))
     return publishing.publish(provider=found, rate=rate, by=request.user, **said)
+
+
+def _offered(text: str) -> list[Model]:
+    """The models of the catalog that `text` names, the best first, to choose from while typing."""
+    text = text.strip().casefold()[:80]
+    if not text:
+        return []
+    held = shelf.present()
+    begins = [
+        p for p, item in enumerate(held.items) if item.slug.startswith(text) or item.name.casefold().startswith(text)
+    ]
+    named = dict.fromkeys([*begins, *lexical.find(held, text)])  # each once
+    keys = [held.items[position].pk for position in islice(named, MOST_OFFERED)]
+    found = Model.objects.defer("embedding", "search_vector").in_bulk(keys)
+    return [found[key] for key in keys if key in found]
 
 
 def _likely(found: Provider, upstream: str) -> dict[str, Any]:
@@ -137,6 +165,8 @@ def _likely(found: Provider, upstream: str) -> dict[str, Any]:
         "model": model.slug if model else "",
         "slug": model.slug if model else "",
     }
+    if model is not None and model.input_price is not None and model.output_price is not None:
+        start |= {"input_per_million": model.input_price, "output_per_million": model.output_price}
     deployment = Deployment.objects.filter(provider=found, upstream_name=upstream).first()
     now = timezone.now()
     for period in figures.price_history([deployment]).get(deployment.pk, []) if deployment else []:

@@ -6,6 +6,7 @@ import ipaddress
 import json
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -81,6 +82,25 @@ def test_an_endpoint_is_tested_connected_and_its_model_published(pat: Client, de
     assert answer.status_code == 302
     assert Route.objects.get(slug="cluster").targets.get().deployment.provider == provider
     assert "cluster" in dev.get("/api/models/?q=cluster 7b").content.decode()
+
+
+def test_publishing_begins_with_the_list_price_and_offers_models_while_one_types(
+    pat: Client, endpoint: Endpoint
+) -> None:
+    listed = {"mode": "chat", "input_price": Decimal("1.25"), "output_price": Decimal(10)}
+    Model.objects.create(slug="cluster-7b", name="Cluster 7B", purpose="x", **listed)
+    connect(pat, endpoint)
+    path = "/platform/providers/research-cluster/publish/"
+    page = pat.get(f"{path}?upstream=cluster-7b").content.decode()
+    assert 'value="1.250000"' in page and "The catalog lists $10.00 for Cluster 7B." in page
+    offered = pat.get(f"{path}?offered=1&model=clus").content.decode()
+    assert offered.strip().startswith('<option value="cluster-7b">') and "$1.25 in, $10.00 out" in offered
+
+
+def test_an_endpoint_that_is_not_there_is_told_in_words(pat: Client) -> None:
+    told = pat.post("/platform/providers/connect/", {"name": "Nobody", "base_url": "http://127.0.0.1:9/v1"})
+    assert told.status_code == 422
+    assert "connection refused" in told.content.decode() and "Errno" not in told.content.decode()
 
 
 def test_the_credential_is_encrypted_and_shown_to_nobody(pat: Client, endpoint: Endpoint) -> None:
