@@ -20,7 +20,9 @@ function over() {
   else if (!dialog) location.reload();
 }
 
-function resume() {
+function resume(user) {
+  // Somebody else came in: nothing on this page is theirs.
+  if (user !== document.body.dataset.user) return location.reload();
   // Signing in renews the token; forms that lie open carry the old one.
   for (const field of document.querySelectorAll("input[name=csrfmiddlewaretoken]")) field.value = csrf();
   dialog.close();
@@ -40,18 +42,19 @@ if (dialog) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     say("");
+    const sent = new FormData(form);
     const button = form.querySelector("[type=submit]");
     button.setAttribute("aria-busy", "true");
     try {
       const answer = await fetch(form.action, {
         method: "POST",
-        body: new FormData(form),
+        body: sent,
         headers: { "X-Requested-With": "XMLHttpRequest", "X-CSRFToken": csrf(), Accept: "application/json" },
       });
       const told = await answer.json().catch(() => ({}));
       if (answer.ok && told.location && !/2fa|reauthenticate|confirm/.test(told.location)) {
         form.reset();
-        resume();
+        resume(sent.get("login"));
       } else if (answer.ok && told.location) {
         say("A second step is needed: choose “Sign in another way”.");
       } else {
@@ -65,8 +68,7 @@ if (dialog) {
   });
   if (channel) {
     channel.addEventListener("message", (event) => {
-      if (dialog.open && event.data.user === document.body.dataset.user) resume();
-      else if (dialog.open) say(`You signed in as ${event.data.user}, but this page belongs to ${document.body.dataset.user}.`);
+      if (dialog.open) resume(event.data.user);
     });
   }
 }
