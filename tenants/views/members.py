@@ -58,7 +58,15 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
         return csv_response(f"{slug}-members.csv", head, lines)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     allowed = {r.slug for r in roles}
-    shown = [(m, TENANT_ROLES.get(m.role), m.role in allowed) for m in page.object_list]
+    owners = Membership.objects.filter(tenant=inside.tenant, role="owner", user__is_active=True).count()
+    shown = [
+        (
+            m,
+            TENANT_ROLES.get(m.role),
+            m.role in allowed and not (owners == 1 and m.role == "owner" and m.user.is_active),
+        )
+        for m in page.object_list
+    ]
     return inside.show(
         request,
         "members",
@@ -71,7 +79,7 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
         text=text,
         role=role,
         sort=sort,
-        owners=Membership.objects.filter(tenant=inside.tenant, role="owner", user__is_active=True).count(),
+        owners=owners,
     )
 
 
