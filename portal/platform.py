@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -73,7 +74,14 @@ def platform(request: HttpRequest) -> HttpResponse:
 def settings_page(request: HttpRequest) -> HttpResponse:
     """`/platform/settings/`: every variable of the environment that was read, its value and where that is from."""
     require_manager(request.user)
-    return render(request, "portal/settings.html", {"read": env.settings})
+    return render(request, "portal/settings.html", {"read": [(one, _remark(one.name)) for one in env.settings]})
+
+
+def _remark(name: str) -> str:
+    """What the value of a variable does not tell by itself."""
+    if name == "ATRIUM_OPEN_SIGNUP" and settings.DEMONSTRATION and not settings.OPEN_SIGNUP:
+        return "Sign-up is open all the same, as always in demonstration and development mode."
+    return ""
 
 
 def _deployments() -> list[Deployment]:

@@ -59,12 +59,9 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     allowed = {r.slug for r in roles}
     owners = Membership.objects.filter(tenant=inside.tenant, role="owner", user__is_active=True).count()
+    unless_last = allowed - {"owner"} if owners == 1 else allowed  # the only owner stays
     shown = [
-        (
-            m,
-            TENANT_ROLES.get(m.role),
-            m.role in allowed and not (owners == 1 and m.role == "owner" and m.user.is_active),
-        )
+        (m, TENANT_ROLES.get(m.role), m.role in (unless_last if m.user.is_active else allowed))
         for m in page.object_list
     ]
     return inside.show(

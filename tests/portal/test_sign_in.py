@@ -138,6 +138,14 @@ def test_a_real_account_is_no_button(cast: Cast, client: Client) -> None:
     assert who(client) == ""
 
 
+def test_making_an_account_speaks_our_words_and_the_settings_say_that_it_is_open(cast: Cast, client: Client) -> None:
+    page = client.get("/accounts/signup/").content.decode()
+    assert "<h1>Make an account</h1>" in page and "Sign Up" not in page
+    assert client.post("/accounts/signup/", {"username": ""}).content.decode().count("at-error") >= 2
+    client.force_login(cast.pat)
+    assert "Sign-up is open all the same" in client.get("/platform/settings/").content.decode()
+
+
 def test_outside_of_a_demonstration_there_are_no_buttons_and_no_sign_up(
     cast: Cast, client: Client, settings: Settings
 ) -> None:
