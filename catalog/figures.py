@@ -15,6 +15,9 @@ from uuid import UUID
 from catalog.models import Deployment, Model
 from tenants.models import User
 
+# Beyond it somebody wrote a price a token, or cents. The dearest model of any list costs less than 1,000 a million.
+LARGEST_PRICE = Decimal("999999.999999")
+
 
 @dataclass(frozen=True)
 class PricedOffer:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 
+from catalog.figures import LARGEST_PRICE
 from catalog.models import Model, Route, name_for_addresses
 from ui.formatting import money
 
@@ -60,10 +61,18 @@ class PublishForm(forms.Form):
     new_name = forms.CharField(max_length=160, required=False, label="Name of a new model")
     slug = forms.CharField(max_length=120, label="Route", help_text="The name that programs call.")
     input_per_million = forms.DecimalField(
-        label="Input price per million tokens (USD)", min_value=Decimal(0), max_digits=16, decimal_places=6
+        label="Input price per million tokens (USD)",
+        min_value=Decimal(0),
+        max_value=LARGEST_PRICE,
+        max_digits=16,
+        decimal_places=6,
     )
     output_per_million = forms.DecimalField(
-        label="Output price per million tokens (USD)", min_value=Decimal(0), max_digits=16, decimal_places=6
+        label="Output price per million tokens (USD)",
+        min_value=Decimal(0),
+        max_value=LARGEST_PRICE,
+        max_digits=16,
+        decimal_places=6,
     )
 
     def hint(self, model: Model) -> None:

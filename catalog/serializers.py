@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from catalog.figures import LARGEST_PRICE
 from catalog.models import Change, Deployment, Fact, ImportRun, Model, ModelVersion, Provider, Route
 
 
@@ -134,8 +135,12 @@ class PublishSerializer(serializers.Serializer[Any]):
     slug = serializers.CharField(max_length=120, help_text="the name that programs call")
     model = serializers.CharField(max_length=160, required=False, allow_blank=True, default="")
     new_name = serializers.CharField(max_length=160, required=False, allow_blank=True, default="")
-    input_per_million = serializers.DecimalField(max_digits=16, decimal_places=6, min_value=Decimal(0))
-    output_per_million = serializers.DecimalField(max_digits=16, decimal_places=6, min_value=Decimal(0))
+    input_per_million = serializers.DecimalField(
+        max_digits=16, decimal_places=6, min_value=Decimal(0), max_value=LARGEST_PRICE
+    )
+    output_per_million = serializers.DecimalField(
+        max_digits=16, decimal_places=6, min_value=Decimal(0), max_value=LARGEST_PRICE
+    )
 
 
 class ImportRunSerializer(serializers.ModelSerializer[ImportRun]):

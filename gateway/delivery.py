@@ -14,10 +14,10 @@ from decimal import Decimal
 from itertools import batched
 from pathlib import Path
 
-import orjson
 from django.db import DatabaseError, DataError, IntegrityError
 
 from gateway.journal import Journal, Position, Row, clear, lines, segments
+from gateway.refused import put_aside, taken
 from tenants.departed import was_of_demonstration
 from usage.ledger import write_rows
 from usage.pricing import cost
@@ -25,7 +25,6 @@ from usage.pricing import cost
 log = logging.getLogger(__name__)
 
 BATCH = 2000
-REFUSED = "refused.jsonl"  # beside the journals: calls that the database does not take, kept for a person to look at
 
 
 class Drain:
@@ -75,26 +74,46 @@ class Drain:
 
 
 def deliver(rows: Sequence[Row], root: Path) -> None:
-    """Write rows into the ledger; those that it refuses for what they are go into a file beside the journals.
-
-    Calls of a tenant that was removed with the demonstration meanwhile are let go, as those before them were.
-    """
+    """Write rows into the ledger; those that it refuses for what they are go into a file beside the journals."""
     if not rows:
         return
     try:
         write_rows(rows)
-    except (IntegrityError, DataError) as error:
+    except (IntegrityError, DataError):
         if len(rows) > 1:  # find out which
             middle = len(rows) // 2
             deliver(rows[:middle], root)
             deliver(rows[middle:], root)
-            return
-        if was_of_demonstration(rows[0].get("tenant_id")):
-            log.info("Call %s was of a tenant that went with the demonstration; let go.", rows[0].get("id"))
-            return
-        log.error("The ledger refuses call %s: %s", rows[0].get("id"), error)
-        with (root / REFUSED).open("ab") as file:
-            file.write(orjson.dumps({"at": time.time(), "reason": str(error), "row": rows[0]}) + b"\n")
+        elif reason := _written(rows[0]):
+            put_aside(rows[0], reason, root)
+
+
+def retry_refused(root: Path) -> tuple[int, int]:
+    """Offer the ledger again what it refused: how many calls are in it now, and how many it still refuses.
+
+    Raises what the database raises when it is gone; then nothing has changed.
+    """
+    return taken(root, _written) if root.is_dir() else (0, 0)
+
+
+def _written(row: Row) -> str:
+    """Write one call: why the ledger refuses it, empty when it is settled.
+
+    A value that no column holds can only be the cost (`CallRecord.row` bounds the others); the call is kept without
+    it, as one without a price. Calls of a tenant that was removed with the demonstration meanwhile are let go, as
+    those before them were.
+    """
+    try:
+        write_rows([row])
+    except (IntegrityError, DataError) as error:
+        if was_of_demonstration(row.get("tenant_id")):
+            log.info("Call %s was of a tenant that went with the demonstration; let go.", row.get("id"))
+            return ""
+        if row.get("cost") is not None and isinstance(error, DataError):
+            log.error("Call %s is kept without its cost of %s: %s", row.get("id"), row["cost"], error)
+            return _written(row | {"cost": None})
+        return str(error)
+    return ""
 
 
 def adopt_orphans(root: Path) -> int:

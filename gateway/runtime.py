@@ -18,7 +18,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from gateway import telemetry
-from gateway.delivery import Drain, adopt_orphans
+from gateway.delivery import Drain, adopt_orphans, retry_refused
 from gateway.freshness import SnapshotKeeper
 from gateway.journal import Journal
 from gateway.last_used import write_last_used
@@ -58,7 +58,7 @@ class Runtime:
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="atrium-ledger")
         self._tasks = [asyncio.create_task(self.keeper.run()), asyncio.create_task(self._deliver_for_ever())]
-        self._is_closed = False
+        self._is_closed = self._has_retried = False
 
     async def ready(self) -> None:
         """Wait until the snapshot was loaded once. Raises `NotReady` when it could not be."""
@@ -154,6 +154,9 @@ class Runtime:
         """Runs in the ledger's thread, where the ORM is at home."""
         try:
             self.drain.run()
+            if not self._has_retried:  # what an earlier release or state of the database refused
+                retry_refused(settings.JOURNAL_FOLDER)
+                self._has_retried = True
             if adopt:
                 adopt_orphans(settings.JOURNAL_FOLDER)
             if keys and self.last_used:

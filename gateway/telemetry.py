@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from gateway import refused as put_aside
 from gateway.metering import CallSummary
 
 registry = CollectorRegistry()
@@ -18,6 +20,8 @@ _first = Histogram(
 _running = Gauge("atrium_calls_running", "Calls under way", ["origin"], registry=registry)
 _lag = Gauge("atrium_journal_lag_calls", "Calls that ended and are not in the ledger yet", registry=registry)
 _stale = Gauge("atrium_snapshot_stale", "1 while keys, grants and prices cannot be read anew", registry=registry)
+_aside = Gauge("atrium_calls_refused_by_ledger", "Calls that ended and that the ledger refuses", registry=registry)
+_aside.set_function(lambda: put_aside.count(settings.JOURNAL_FOLDER))
 _refused = Counter("atrium_refusals", "Requests refused before any provider was called", ["code"], registry=registry)
 
 

@@ -104,7 +104,7 @@ class Answer(models.Model):
     input_tokens = models.PositiveIntegerField(null=True)
     output_tokens = models.PositiveIntegerField(null=True)
     usage_source = models.CharField(max_length=10, blank=True, help_text="who counted: provider or counted (Atrium)")
-    cost = models.DecimalField(max_digits=20, decimal_places=12, null=True)
+    cost = models.DecimalField(max_digits=30, decimal_places=12, null=True)
     currency = models.CharField(max_length=3, default="USD")
     call_id = models.UUIDField(null=True)
     created_at = models.DateTimeField(default=timezone.now)

@@ -22,6 +22,7 @@ from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from catalog.models import Deployment
+from gateway.refused import REFUSED, count
 from portal import audit_watch, jobs, pulse
 from portal.processes import PartRow, State, moment, parts, supervisor_runs
 from portal.supervisor import journal
@@ -88,6 +89,7 @@ def findings() -> Iterator[Finding]:
     if database.state != State.BAD:
         for look_at in (_migrations, _queue, _pulse, _job_runs, _deployments, _calls, _unpriced, _audit):
             yield _guarded(look_at)
+    yield _refused_calls()
     yield _local_model()
     yield _web()
     yield _mode()
@@ -212,6 +214,17 @@ def _unpriced() -> Finding:
         return Finding("prices", State.GOOD, "every call of the last 30 days had one")
     words = "calls of the last 30 days without a price: " + ", ".join(f"{n} to {route}" for route, n in rows)
     return Finding("prices", State.WARNING, words, "Publish the route's model again with its price.")
+
+
+def _refused_calls() -> Finding:
+    refused = count(settings.JOURNAL_FOLDER)
+    if not refused:
+        return Finding("ledger", State.GOOD, "refuses no call")
+    words = f"{counted(refused, 'call')} are not in the ledger, which refuses them as they are"
+    if refused == 1:
+        words = "1 call is not in the ledger, which refuses it as it is"
+    file = settings.JOURNAL_FOLDER / REFUSED
+    return Finding("ledger", State.WARNING, words, f"{file} says why; try again with atrium ledger retry-refused.")
 
 
 def _audit() -> Finding:

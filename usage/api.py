@@ -62,7 +62,7 @@ class CallSerializer(serializers.ModelSerializer[Call]):
 
 
 class TotalsSerializer(serializers.Serializer[Any]):
-    cost = serializers.DecimalField(max_digits=24, decimal_places=12)
+    cost = serializers.DecimalField(max_digits=36, decimal_places=12)
     calls = serializers.IntegerField()
     errors = serializers.IntegerField()  # type: ignore[assignment]  # fields leave the class
     unpriced = serializers.IntegerField()
@@ -75,7 +75,7 @@ class LineSerializer(serializers.Serializer[Any]):
     label = serializers.CharField(source="name.label")  # type: ignore[assignment]  # fields leave the class
     value = serializers.CharField(source="name.value")
     now = TotalsSerializer()
-    cost_before = serializers.DecimalField(max_digits=24, decimal_places=12, source="before.cost")
+    cost_before = serializers.DecimalField(max_digits=36, decimal_places=12, source="before.cost")
     calls_before = serializers.IntegerField(source="before.calls")
 
 
@@ -103,7 +103,7 @@ class FiguresSerializer(serializers.Serializer[Any]):
     lines = LineSerializer(many=True)
     line_count = serializers.IntegerField(source="count")
     rest = TotalsSerializer(help_text="what the lines that are not listed add up to")
-    other_currencies = serializers.DictField(child=serializers.DecimalField(max_digits=24, decimal_places=12))
+    other_currencies = serializers.DictField(child=serializers.DecimalField(max_digits=36, decimal_places=12))
     latency = LatencySerializer(allow_null=True)
 
 

@@ -99,7 +99,7 @@ class Call(models.Model):
     input_per_million = models.DecimalField(max_digits=16, decimal_places=6, null=True)
     output_per_million = models.DecimalField(max_digits=16, decimal_places=6, null=True)
     cached_input_per_million = models.DecimalField(max_digits=16, decimal_places=6, null=True)
-    cost = models.DecimalField(max_digits=20, decimal_places=12, null=True, help_text="null: no price was known")
+    cost = models.DecimalField(max_digits=30, decimal_places=12, null=True, help_text="null: no price was known")
     currency = models.CharField(max_length=3, default="USD")
     is_demonstration = models.BooleanField(default=False)
 
@@ -143,7 +143,7 @@ class Rollup(models.Model):
     input_tokens = models.PositiveBigIntegerField(default=0)
     output_tokens = models.PositiveBigIntegerField(default=0)
     duration_ms = models.PositiveBigIntegerField(default=0)
-    cost = models.DecimalField(max_digits=24, decimal_places=12, default=0)
+    cost = models.DecimalField(max_digits=36, decimal_places=12, default=0)
 
     class Meta:
         ordering = ["-day"]
@@ -209,7 +209,7 @@ class PlatformRollup(models.Model):
     input_tokens = models.PositiveBigIntegerField(default=0)
     output_tokens = models.PositiveBigIntegerField(default=0)
     duration_ms = models.PositiveBigIntegerField(default=0)
-    cost = models.DecimalField(max_digits=24, decimal_places=12, default=0)
+    cost = models.DecimalField(max_digits=36, decimal_places=12, default=0)
 
     objects = PlatformRollupQuerySet.as_manager()
 

@@ -12,6 +12,7 @@ from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from catalog.figures import LARGEST_PRICE
 from catalog.models import Deployment
 from refusals.errors import Missing
 from tenants.api.paging import CursorPaging
@@ -44,10 +45,16 @@ class PriceSerializer(serializers.ModelSerializer[Price]):
 
 class NewPriceSerializer(serializers.Serializer[Any]):
     deployment = serializers.UUIDField()
-    input_per_million = serializers.DecimalField(max_digits=16, decimal_places=6, min_value=0)
-    output_per_million = serializers.DecimalField(max_digits=16, decimal_places=6, min_value=0)
+    input_per_million = serializers.DecimalField(max_digits=16, decimal_places=6, min_value=0, max_value=LARGEST_PRICE)
+    output_per_million = serializers.DecimalField(max_digits=16, decimal_places=6, min_value=0, max_value=LARGEST_PRICE)
     cached_input_per_million = serializers.DecimalField(
-        max_digits=16, decimal_places=6, min_value=0, required=False, allow_null=True, default=None
+        max_digits=16,
+        decimal_places=6,
+        min_value=0,
+        max_value=LARGEST_PRICE,
+        required=False,
+        allow_null=True,
+        default=None,
     )
     currency = serializers.RegexField(r"^[A-Z]{3}$", required=False, default="USD")
     valid_from = serializers.DateTimeField(

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from catalog.figures import LARGEST_PRICE
 from catalog.models import Deployment
 from refusals import Refusal
 from refusals.errors import Missing
@@ -30,7 +31,9 @@ LISTED = 100
 
 
 def _amount(label: str, **more: Any) -> forms.DecimalField:
-    return forms.DecimalField(label=label, min_value=Decimal(0), max_digits=16, decimal_places=6, **more)
+    return forms.DecimalField(
+        label=label, min_value=Decimal(0), max_value=LARGEST_PRICE, max_digits=16, decimal_places=6, **more
+    )
 
 
 class PriceForm(OnceForm):

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from audit.record import record
 from catalog import serving
+from catalog.figures import LARGEST_PRICE
 from catalog.models import Deployment, Route
 from refusals.errors import Conflict, Invalid
 from tenants.changes import announce
@@ -22,6 +23,10 @@ from usage.models import Price
 
 class PriceIsNegative(Invalid):
     code = "price_is_negative"
+
+
+class PriceIsTooHigh(Invalid):
+    code = "price_is_too_high"
 
 
 class CurrencyNotUnderstood(Invalid):
@@ -64,7 +69,8 @@ def set_price(
 
     Calls that have begun keep the price they began with, so a price cannot begin in the past: the pages would tell
     another price than was billed. Setting the price that is already in force changes nothing.
-    Raises `PriceIsNegative`, `CurrencyNotUnderstood`, `PriceStartsTooEarly` and `PriceBeginsInThePast`.
+    Raises `PriceIsNegative`, `PriceIsTooHigh`, `CurrencyNotUnderstood`, `PriceStartsTooEarly` and
+    `PriceBeginsInThePast`.
     """
     for field, amount in (
         ("input_per_million", input_per_million),
@@ -73,6 +79,8 @@ def set_price(
     ):
         if amount is not None and not (amount.is_finite() and amount >= 0):
             raise PriceIsNegative("A price is zero or more.", field=field)
+        if amount is not None and amount > LARGEST_PRICE:
+            raise PriceIsTooHigh("A price is less than 1,000,000 per million tokens.", field=field)
     if not (len(currency) == 3 and currency.isascii() and currency.isalpha() and currency.isupper()):
         raise CurrencyNotUnderstood("A currency has three capital letters, such as USD (ISO 4217).", field="currency")
     Deployment.objects.select_for_update().get(pk=deployment.pk)

@@ -14,7 +14,7 @@ from typing import NoReturn
 from portal.command.django import complain, not_running, prepare_django, run_management_command
 from portal.embedded.trouble import CannotStart
 
-DATABASE_COMMANDS = {"key", "token", "audit", "demo"}
+DATABASE_COMMANDS = {"key", "token", "audit", "demo", "ledger"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -124,6 +124,12 @@ def grammar() -> tuple[Parser, set[str]]:
     verify.add_argument("--json", action="store_true", help="answer in JSON")
     verify.set_defaults(run=_verify_audit)
 
+    ledger = commands.add_parser("ledger", help="the ledger of calls").add_subparsers(
+        required=True, metavar="retry-refused"
+    )
+    retry = ledger.add_parser("retry-refused", help="offer it again the calls that it refused")
+    retry.set_defaults(run=_retry_refused)
+
     rotate = commands.add_parser("credential-rotate", help="encrypt the providers' credentials with the newest key")
     rotate.set_defaults(run=_later("portal.command.issuing", "rotate_credentials"))
 
@@ -170,6 +176,16 @@ def _verify_audit(options: argparse.Namespace) -> int:
     given = [f"--{name}={value}" for name in ("since", "until", "receipt") if (value := getattr(options, name))]
     given += [f"--{name.replace('_', '-')}" for name in ("accept_restored", "json") if getattr(options, name)]
     return _call("audit_verify", *given)
+
+
+def _retry_refused(options: argparse.Namespace) -> int:
+    from django.conf import settings
+
+    from gateway.delivery import retry_refused
+
+    written, left = retry_refused(settings.JOURNAL_FOLDER)
+    print(f"{written} calls are in the ledger now; it still refuses {left}.")
+    return int(left > 0)
 
 
 def _call(name: str, *arguments: str) -> int:

@@ -28,8 +28,9 @@ from django.db import connection
 from audit.identifiers import uuid7
 from catalog.models import Route
 from gateway import journal as journal_module
-from gateway.delivery import REFUSED, Drain, adopt_orphans, ends_of
+from gateway.delivery import Drain, adopt_orphans, ends_of
 from gateway.journal import Journal, JournalUnwritable, segments
+from gateway.refused import REFUSED
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO, eventually, kept
 from tests.gateway.provider import Exchange, Provider, chunk

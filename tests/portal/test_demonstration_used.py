@@ -28,7 +28,8 @@ from audit.identifiers import uuid7
 from audit.models import Entry
 from catalog.importing import local
 from catalog.models import Route
-from gateway.delivery import REFUSED, deliver
+from gateway.delivery import deliver
+from gateway.refused import REFUSED
 from playground.models import Answer, Feedback, Session
 from portal import start_set
 from tenants import keys, tokens

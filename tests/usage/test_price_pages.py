@@ -89,7 +89,13 @@ def test_a_price_set_for_later_is_shown_as_scheduled_and_reaches_the_lists_when_
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("input_per_million", "-1"), ("currency", "dollars"), ("source", ""), ("valid_from", "2026-01-01T00:00")],
+    [
+        ("input_per_million", "-1"),
+        ("output_per_million", "1000000"),
+        ("currency", "dollars"),
+        ("source", ""),
+        ("valid_from", "2026-01-01T00:00"),
+    ],
 )
 def test_what_cannot_be_a_price_is_refused_beside_its_field(
     fin: Client, deployment: Deployment, field: str, value: str

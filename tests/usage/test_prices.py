@@ -17,7 +17,7 @@ from tests import cast as make
 from tests.cast import Cast
 from usage import list_prices
 from usage.models import Price
-from usage.prices import PriceIsNegative, PriceStartsTooEarly, in_force, set_price
+from usage.prices import PriceIsNegative, PriceIsTooHigh, PriceStartsTooEarly, in_force, set_price
 
 
 @pytest.fixture
@@ -132,3 +132,11 @@ def test_of_several_deployments_the_one_that_is_tried_first_counts(cast: Cast, d
     RouteTarget.objects.create(route=Route.objects.get(), deployment=cheap, priority=2)
     list_prices.write()
     assert shown() == (Decimal("1"), Decimal("2"))
+
+
+@pytest.mark.parametrize("field", ["input_per_million", "output_per_million", "cached_input_per_million"])
+def test_a_price_that_nobody_can_mean_is_refused(cast: Cast, deployment: Deployment, field: str) -> None:
+    amounts = {"input_per_million": Decimal(1), "output_per_million": Decimal(1), field: Decimal(1_000_000)}
+    with pytest.raises(PriceIsTooHigh, match="less than 1,000,000 per million"):
+        set_price(deployment=deployment, **amounts, source="us", by=cast.pat)  # type: ignore[arg-type]
+    assert Price.objects.count() == 1
