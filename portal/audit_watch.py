@@ -29,7 +29,7 @@ MAX_WEIGHTY = 5
 WEIGHTY = (
     "appointment.made", "appointment.ended", "audit.verification_cancelled", "demonstration.removed", "export.taken",
     "grant.revoked", "key.revoked", "person.deactivated", "policy.changed", "provider.connected",
-    "provider.credential_replaced", "provider.disconnected", "route.disabled", "session.revealed", "token.issued",
+    "provider.credential_replaced", "provider.disconnected", "session.revealed", "token.issued",
 )  # fmt: skip
 State = Verification.State
 
