@@ -6,7 +6,7 @@ from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from playwright.sync_api import expect
 
-from tenants.models import ApiKey, Notification, User
+from tenants.models import ApiKey, Notification, Project, User
 from tests.browser.axe import assert_accessible
 from tests.cast import PASSWORD
 
@@ -195,3 +195,23 @@ def test_losing_the_connection_is_told(cast, visit):
     expect(page.get_by_text("You are offline")).to_be_visible()
     page.context.set_offline(False)
     expect(page.get_by_text("You are offline")).to_be_hidden()
+
+
+def test_an_ended_session_asks_for_the_password_at_once_and_a_page_of_somebody_else_is_loaded_anew(cast, visit):
+    page = visit("/", cast.dev)
+    page.evaluate("document.dispatchEvent(new CustomEvent('session-over'))")
+    expect(page.get_by_role("dialog", name="Your session has ended").get_by_label("Password")).to_be_focused()
+    page.evaluate("window.isOld = true; new BroadcastChannel('atrium-session').postMessage({ user: 'olivia' })")
+    page.wait_for_function("!window.isOld")
+
+
+def test_on_a_phone_what_is_clipped_on_a_desk_is_read_whole_and_copy_chips_have_text(cast, visit):
+    Project.objects.filter(tenant=cast.acme).update(purpose="Answers people who ask, and asks people who answer. " * 2)
+    page = visit("/tenants/acme/projects/", cast.olivia, width=390)
+    purpose = page.locator("td[data-label=Purpose]").first
+    assert purpose.evaluate("cell => cell.scrollWidth <= cell.clientWidth && cell.clientWidth > 250")
+    chip = page.locator("main td .at-copy > .at-clip").first
+    assert chip.evaluate("text => text.clientWidth >= text.scrollWidth && text.clientWidth > 0")
+    search = page.get_by_role("button", name="Search", exact=True)
+    field = page.get_by_role("searchbox", name="Search projects")
+    assert abs(search.bounding_box()["y"] - field.bounding_box()["y"]) < 8
