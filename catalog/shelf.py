@@ -136,14 +136,15 @@ class Shelf:
                 return self._suggested()
 
     def _suggested(self) -> Callable[[int], Any]:
-        """Served here first, then what is called most here, then the newest of the makers that people know."""
+        """Served here first, then what is called most here, then the newest of the makers that people know; last what
+        its maker has given up."""
         items, served = self.items, self.masks.get("served", {}).get("yes", 0)
         models_of = Counter(item.developer for item in items if item.developer)
         return lambda p: (
             not served >> p & 1,
             not items[p].is_pinned,
-            -items[p].calls,
             not items[p].is_current,
+            -items[p].calls,
             models_of[items[p].developer] < _KNOWN_FOR,
             -items[p].born,
             items[p].name.lower(),

@@ -74,7 +74,8 @@ def test_suggested_begins_with_what_one_may_use_then_what_is_served_then_what_is
     for slug in ("gpt-4o", "gpt-4.1"):
         Route.objects.create(slug=f"our-{slug}", model=Model.objects.get(slug=slug))
     grant(environment=cast.environment(), route=Route.objects.get(slug="our-gpt-4.1"), by=cast.pat)
-    Model.objects.filter(slug="ada").update(recent_calls=7)
+    Model.objects.filter(slug="ada").update(recent_calls=7, status="available")
+    Model.objects.filter(slug="gemini-2.5-flash").update(recent_calls=9, status="retired")
     first = slugs(dev, "limit=25")
     assert first[0] == "gpt-4.1"
     assert set(first[1:3]) == {"gpt-4o", "smollm2-135m-instruct"}
