@@ -29,7 +29,8 @@ function mark() {
   tabs.toggleAttribute("data-needed", columns.scrollWidth > columns.clientWidth + 1);
   const middle = columns.scrollLeft + columns.clientWidth / 2;
   for (const column of columns.querySelectorAll(":scope > .pg-column")) {
-    const isCurrent = column.offsetLeft <= middle && middle < column.offsetLeft + column.offsetWidth;
+    const left = column.offsetLeft - columns.offsetLeft; // both from the same ancestor
+    const isCurrent = left <= middle && middle < left + column.offsetWidth;
     column.tab?.setAttribute("aria-current", String(isCurrent));
   }
 }

@@ -64,7 +64,7 @@ def until(true: Callable[[], bool]) -> None:
 
 def test_two_columns_stream_side_by_side_with_their_figures(stage: Stage, visit: Visit) -> None:
     grant(stage, "says-hello-there", "slow-one-two-three-four-five")
-    page = visit("/playground/?m=says-hello-there&m=slow-one-two-three-four-five", stage.cast.dev)
+    page = visit("/playground/?m=says-hello-there&m=slow-one-two-three-four-five", stage.cast.dev, width=1440)
     expect(page.get_by_label("Prompt for all columns")).to_be_focused()
     prompt(page, "Greet me, please")
     expect(answer(page, "says-hello-there")).to_contain_text("hello there")
