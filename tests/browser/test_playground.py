@@ -356,7 +356,7 @@ def test_a_second_tab_sees_the_answer_grow_and_end(stage: Stage, visit: Visit) -
 
 def test_code_history_and_sharing_are_one_press_away(stage: Stage, visit: Visit) -> None:
     grant(stage, "says-hi")
-    page = visit("/playground/?m=says-hi", stage.cast.dev)
+    page = visit("/playground/?m=says-hi", stage.cast.dev, width=1440)
     prompt(page, "Greet")
     expect(answer(page, "says-hi")).to_contain_text("complete")
     page.get_by_role("button", name="As code").click()
