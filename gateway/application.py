@@ -20,6 +20,7 @@ from django.conf import settings
 from gateway import telemetry
 from gateway.admission import ModelNotFound, authenticate
 from gateway.caller import Caller
+from gateway.ending import when_told_to_stop
 from gateway.pipeline import Call, begin
 from gateway.runtime import here, runtime
 from gateway.snapshot import Route
@@ -66,7 +67,7 @@ async def _live(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            here()
+            when_told_to_stop(here().begin_to_end)
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await here().close()

@@ -117,6 +117,11 @@ class Meter:
             for text in counting.texts_of_answer(choice.get("delta") or choice.get("message")):
                 self._took(text)
 
+    def answered(self) -> None:
+        """The caller is about to get the beginning of the answer, and with it the status 200, whatever comes next."""
+        if self._is_open and self._is_streamed:
+            self._journal.progressed({"id": str(self.call_id), "status": 200})
+
     def _took(self, text: str) -> None:
         now = time.monotonic()
         if self._first_token_ms is None and self._is_streamed:

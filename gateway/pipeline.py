@@ -23,6 +23,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+RETRY_AFTER_S = 5  # a restart takes about as long
+
+
+STOPPED = "The gateway was stopped."
+
+
+class ShuttingDown(Refusal):
+    """This process goes, another one or the next will answer."""
+
+    code = "shutting_down"
+    status = 503
+    title = "The gateway is being stopped"
+
+    def __init__(self, sentence: str = f"{STOPPED} Please send the request again.") -> None:
+        super().__init__(sentence, retry_after_s=RETRY_AFTER_S)
+
 
 class Call:
     """One call that was admitted. Its events are read once; then `summary` says what came of it."""
@@ -45,7 +61,8 @@ class Call:
     async def events(self) -> AsyncGenerator[Event]:
         """The answer as it comes: relayed and metered. Raises `ProviderFailure` or another `Refusal`.
 
-        When the reader stops reading, is cancelled or calls `stop`, the provider's call is broken off.
+        When this process is stopped meanwhile, that is `ShuttingDown`. When the reader stops reading, is cancelled or
+        calls `stop`, the provider's call is broken off.
         """
         if self.summary is not None:  # closed before it was read
             return
@@ -53,7 +70,9 @@ class Call:
         try:
             async with aclosing(relay(self._runtime.upstream, self.meter, self._stop)) as answer:
                 async for event in answer:
-                    self.has_answered = True
+                    if not self.has_answered:
+                        self.has_answered = True
+                        self.meter.answered()
                     yield event
             self._end("ok", 200)
         except Refusal as refusal:
@@ -63,6 +82,8 @@ class Call:
             self._end_early()
             if not isinstance(stopped, Stopped):
                 raise
+            if self._is_our_end:
+                raise ShuttingDown from None
         except Exception as error:
             log.exception("A call broke on our side.")
             self._end("interrupted", 200 if self.has_answered else 500, "internal_error", type(error).__name__)
@@ -79,7 +100,7 @@ class Call:
 
     def _end_early(self) -> None:
         if self._is_our_end:
-            self._end("interrupted", 200 if self.has_answered else 503, "shutting_down", "The gateway was stopped.")
+            self._end("interrupted", 200 if self.has_answered else 503, ShuttingDown.code, STOPPED)
         else:
             self._end("cancelled", 200 if self.has_answered else 499, "cancelled", "The caller left.")
 
@@ -90,7 +111,9 @@ class Call:
 
 
 def begin(runtime: Runtime, caller: Caller, body: Any, request_id: str) -> Call:
-    """Admit a call against the snapshot in force. Raises the refusals of `gateway.admission`."""
+    """Admit a call against the snapshot in force. Raises the refusals of `gateway.admission` and `ShuttingDown`."""
+    if runtime.is_ending:
+        raise ShuttingDown
     snapshot = runtime.snapshot()
     admitted = admit(snapshot, caller, body, request_id, dt.datetime.now(dt.UTC))
     return Call(runtime, admitted)

@@ -34,7 +34,7 @@ GATHER_S = 0.1  # closings of this long go into the ledger together
 ADOPT_EVERY_S = 5.0
 LAST_USED_EVERY_S = 5.0
 LONGEST_BACK_OFF_S = 3.0
-GRACE_S = 3.0  # running calls have this long when the server is stopped
+GRACE_S = 2.0  # running calls have this long when the server is stopped; it is killed after 4 (portal.command.serving)
 
 _runtimes: dict[asyncio.AbstractEventLoop, Runtime] = {}
 
@@ -58,6 +58,7 @@ class Runtime:
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="atrium-ledger")
         self._tasks = [asyncio.create_task(self.keeper.run()), asyncio.create_task(self._deliver_for_ever())]
+        self._ending: asyncio.Task[None] | None = None
         self._is_closed = self._has_retried = False
 
     async def ready(self) -> None:
@@ -90,13 +91,23 @@ class Runtime:
         """Calls that have ended and are not in the ledger yet."""
         return self.journal.closings - self.drain.delivered
 
+    @property
+    def is_ending(self) -> bool:
+        return self._ending is not None
+
+    def begin_to_end(self) -> asyncio.Task[None]:
+        """From now on no call is admitted; running ones get a moment, then are told so and settled."""
+        if self._ending is None:
+            self._ending = asyncio.get_running_loop().create_task(self._let_calls_end(GRACE_S))
+        return self._ending
+
     async def close(self) -> None:
         """End: running calls get a moment, then are settled; the journal is emptied if Postgres is there."""
         if self._is_closed:
             return
         self._is_closed = True
         _runtimes.pop(asyncio.get_running_loop(), None)
-        await self._let_calls_end(GRACE_S)
+        await self.begin_to_end()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -344,11 +344,12 @@ class Killable:
         }
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self) -> tuple[subprocess.Popen[bytes], str]:
+    def start(self, module: str = "tests.gateway.serve_alone", *arguments: str) -> tuple[subprocess.Popen[bytes], str]:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
-        command = [sys.executable, "-m", "tests.gateway.serve_alone", str(port)]
-        process = subprocess.Popen(command, env=self._environment, stderr=subprocess.DEVNULL)
+        command = [sys.executable, "-m", module, *(arguments or [str(port)])]
+        environment = self._environment | {"PORT": str(port)}
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
         self.processes.append(process)
         url = f"http://127.0.0.1:{port}"
         eventually(lambda: _answers(url), within_s=60)
@@ -407,6 +408,7 @@ def test_a_server_killed_in_the_middle_of_a_stream_leaves_its_account(
     # More than the client read is what lay between the two when the server was killed.
     assert words * 0.4 < call.output_tokens < words * 1.3 + 20, "at most a second of it is missing"
     assert call.cost is not None and call.cost > 0 and call.first_token_ms is not None
+    assert call.status == 200, "that is what the client had got"
 
 
 def test_no_call_is_lost_or_doubled_when_servers_are_killed_under_load(
