@@ -39,7 +39,6 @@ from tenants.finding import person
 from tenants.models import User
 
 MANAGE = "approvals.manage_policies"
-NUMBER = "[0-9]{1,9}"
 
 
 class ByNumber(SortedPaging):
@@ -98,7 +97,7 @@ class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
     sorts = SORTS
     filter_backends: list[Any] = []
     lookup_field = "number"
-    lookup_value_regex = NUMBER
+    lookup_value_converter = "int"
 
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "viewer": self.request.user}
@@ -115,16 +114,16 @@ class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
         return find(viewer, Asked.read(self.request.query_params))
 
     @extend_schema(responses=s.RequestDetailSerializer)
-    def retrieve(self, request: http.Request, number: str) -> Response:
+    def retrieve(self, request: http.Request, number: int) -> Response:
         """A request with its reviews, the conversation and the evidence."""
         return self._answer(request, number)
 
     @extend_schema(request=s.CastVoteSerializer, responses=s.RequestDetailSerializer)
     @action(detail=True, methods=["post"])
-    def vote(self, request: http.Request, number: str) -> Response:
+    def vote(self, request: http.Request, number: int) -> Response:
         """Approve or refuse in the stage that is open. A vote is final; nobody votes on their own request."""
         viewer = viewer_of(request)
-        reviews = Review.objects.filter(request=find_request(viewer, int(number))).select_related("board", "request")
+        reviews = Review.objects.filter(request=find_request(viewer, number)).select_related("board", "request")
         given = body_of(request, s.CastVoteSerializer)
         found = reviews.filter(pk=given["review"]).first() if "review" in given else _stage(reviews, viewer)
         if found is None:
@@ -134,21 +133,21 @@ class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
 
     @extend_schema(request=s.CommentSerializer, responses=s.RequestDetailSerializer)
     @action(detail=True, methods=["post"])
-    def comment(self, request: http.Request, number: str) -> Response:
+    def comment(self, request: http.Request, number: int) -> Response:
         """Say something in the conversation."""
-        found = find_request(viewer_of(request), int(number))
+        found = find_request(viewer_of(request), number)
         comment(request=found, text=body_of(request, s.CommentSerializer)["text"], by=viewer_of(request))
         return self._answer(request, number)
 
     @extend_schema(request=None, responses=s.RequestDetailSerializer)
     @action(detail=True, methods=["post"])
-    def withdraw(self, request: http.Request, number: str) -> Response:
+    def withdraw(self, request: http.Request, number: int) -> Response:
         """Withdraw one's own request."""
-        withdraw(request=find_request(viewer_of(request), int(number)), by=viewer_of(request))
+        withdraw(request=find_request(viewer_of(request), number), by=viewer_of(request))
         return self._answer(request, number)
 
-    def _answer(self, request: http.Request, number: str) -> Response:
-        return Response(document_of(int(number), viewer_of(request)))
+    def _answer(self, request: http.Request, number: int) -> Response:
+        return Response(document_of(number, viewer_of(request)))
 
 
 def _stage(reviews: QuerySet[Review], viewer: User) -> Review | None:
@@ -202,6 +201,7 @@ class BoardViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     permission_classes = [IsAuthenticated, ReadersRead]
     filter_backends: list[Any] = []
     lookup_field = "slug"
+    lookup_value_converter = "slug"
 
     def get_queryset(self) -> QuerySet[Board]:
         return find_boards(rule_lists.Asked(text_of(self.request, "q")))[0]

@@ -65,6 +65,7 @@ class EntryViewSet(viewsets.ReadOnlyModelViewSet[Entry]):
     serializer_class = EntrySerializer
     permission_classes = [IsAuthenticated, SearchersOnly]
     filter_backends: list[Any] = []
+    lookup_value_converter = "int"
 
     def get_queryset(self) -> QuerySet[Entry]:
         return find(asked_of(self.request.query_params)) if self.action == "list" else super().get_queryset()
@@ -87,6 +88,7 @@ class VerificationViewSet(
     serializer_class = VerificationSerializer
     permission_classes = [IsAuthenticated, SearchersOnly]
     filter_backends: list[Any] = []
+    lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[Verification]:
         if self.action != "list":

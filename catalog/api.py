@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
+import catalog.converters  # noqa: F401  (how a name is written in an address)
 from catalog import comparing, filters, health, providers, publishing, search, standing
 from catalog import serializers as s
 from catalog.authority import require_manager
@@ -26,7 +27,6 @@ from tenants.api.paging import CursorNotOurs
 from tenants.api.reading import flag_of, text_of
 from tenants.models import User
 
-NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 MOST_AT_ONCE = 200
 
 _FILTERS = [
@@ -63,7 +63,7 @@ class ModelViewSet(viewsets.GenericViewSet[Model]):
     queryset = Model.objects.defer("embedding", "search_vector", "search_text")
     serializer_class = s.ModelSerializer
     lookup_field = "slug"
-    lookup_value_regex = NAME
+    lookup_value_converter = "name"
     pagination_class = None
     filter_backends: list[Any] = []
 
@@ -170,6 +170,7 @@ class ProviderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
     serializer_class = s.ProviderSerializer
     permission_classes = [IsAuthenticated, ManagersOnly]
     lookup_field = "slug"
+    lookup_value_converter = "slug"
     reaches_outside = ("create", "test", "credential")  # the endpoint is asked
 
     def get_queryset(self) -> QuerySet[Provider]:
@@ -216,7 +217,7 @@ class RouteViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     serializer_class = s.RouteSerializer
     permission_classes = [IsAuthenticated, ManagersChange]
     lookup_field = "slug"
-    lookup_value_regex = NAME
+    lookup_value_converter = "name"
     filterset_fields = {"is_enabled": ["exact"], "model__slug": ["exact"]}
 
     @extend_schema(request=s.PublishSerializer, responses={201: s.RouteSerializer})
@@ -254,6 +255,7 @@ class DeploymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
 
     queryset = Deployment.objects.select_related("version__model", "provider")
     serializer_class = s.DeploymentSerializer
+    lookup_value_converter = "uuid"
     filterset_fields = {
         "version__model__slug": ["exact"],
         "provider__slug": ["exact"],
@@ -269,6 +271,7 @@ class ImportRunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
     queryset = ImportRun.objects.all()
     serializer_class = s.ImportRunSerializer
     permission_classes = [IsAuthenticated, ManagersOnly]
+    lookup_value_converter = "int"
 
     @extend_schema(request=None, responses={202: s.ImportRunSerializer})
     def create(self, request: Request) -> Response:

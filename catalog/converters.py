@@ -1,5 +1,7 @@
 """How a model's name is written in an address: as clients write it, dots included."""
 
+from django.urls import register_converter
+
 
 class NameConverter:
     regex = r"[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -9,3 +11,6 @@ class NameConverter:
 
     def to_url(self, value: str) -> str:
         return value
+
+
+register_converter(NameConverter, "name")

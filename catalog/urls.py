@@ -1,9 +1,7 @@
-from django.urls import URLPattern, URLResolver, path, register_converter
+from django.urls import URLPattern, URLResolver, path
 
+import catalog.converters  # noqa: F401  (how a name is written in an address)
 from catalog import browsing, comparison_page, import_pages, model_page, provider_list, provider_pages
-from catalog.converters import NameConverter
-
-register_converter(NameConverter, "name")
 
 app_name = "catalog"
 urlpatterns: list[URLPattern | URLResolver] = [

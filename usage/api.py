@@ -115,7 +115,7 @@ class CallViewSet(viewsets.ReadOnlyModelViewSet[Call]):
     serializer_class = CallSerializer
     pagination_class = CallPaging
     filter_backends: list[Any] = []
-    lookup_value_regex = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[Call]:
         if getattr(self, "swagger_fake_view", False):

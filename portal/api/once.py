@@ -27,7 +27,6 @@ from rest_framework.exceptions import APIException
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.routers import DefaultRouter
 
 from refusals import Refusal
 from refusals.errors import Conflict, Invalid
@@ -151,13 +150,3 @@ def _again(kept: Sending, operation: str, digest: str) -> Response:
 
 def _still_under_way() -> StillUnderWay:
     return StillUnderWay("The first sending with this key is not done yet. Ask again in a moment.", retry_after_s=2)
-
-
-class Router(DefaultRouter):
-    """The router of the API: what a room registers honours `Idempotency-Key`."""
-
-    include_format_suffixes = False
-
-    def register(self, prefix: str, viewset: type[Any], basename: str | None = None) -> None:
-        facts = {"__doc__": viewset.__doc__, "__module__": viewset.__module__}
-        super().register(prefix, type(viewset.__name__, (Once, viewset), facts), basename)

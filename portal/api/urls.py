@@ -10,10 +10,10 @@ from portal.api import (
     reading,
     schema,  # noqa: F401  (registers how programs authenticate)
 )
-from portal.api.once import Router
+from portal.api.routing import Router
 from portal.platform import SettingsView, StatusView
 
-router = Router(trailing_slash=True)
+router = Router()
 for room in (
     "tenants",
     "approvals",

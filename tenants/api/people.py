@@ -12,6 +12,7 @@ from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+import tenants.converters  # noqa: F401  (how a user name is written in an address)
 from refusals.errors import Missing
 from tenants import finding, scoping
 from tenants.activation import activate, deactivate
@@ -56,7 +57,7 @@ class PersonViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     permission_classes = [IsAuthenticated, SeersOnly]
     filter_backends: list[Any] = []
     lookup_field = "username"
-    lookup_value_regex = "[^/]+"
+    lookup_value_converter = "username"
 
     def get_queryset(self) -> QuerySet[User]:
         if self.action != "list":

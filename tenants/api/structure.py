@@ -59,6 +59,7 @@ class TenantViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     sorts = finding.TENANT_SORTS
     filter_backends: list[Any] = []
     lookup_field = "slug"
+    lookup_value_converter = "slug"
 
     def get_queryset(self) -> QuerySet[Tenant]:
         viewer = viewer_of(self.request)

@@ -1,0 +1,26 @@
+"""Addresses of the API's view sets, and what every view set of a room is given: `Once`.
+
+A view set says by `lookup_value_converter` what a key in its addresses may be (Django's path converters). What cannot
+be one is not an address, so no view sees it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.routers import DefaultRouter
+
+from portal.api.once import Once
+
+
+class Router(DefaultRouter):
+    """The router of the API: what a room registers honours `Idempotency-Key`."""
+
+    include_format_suffixes = False
+
+    def __init__(self) -> None:
+        super().__init__(trailing_slash=True, use_regex_path=False)
+
+    def register(self, prefix: str, viewset: type[Any], basename: str | None = None) -> None:
+        facts = {"__doc__": viewset.__doc__, "__module__": viewset.__module__}
+        super().register(prefix, type(viewset.__name__, (Once, viewset), facts), basename)
