@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from catalog.figures import LARGEST_PRICE
@@ -97,6 +98,7 @@ class ModelDetailSerializer(ModelSerializer):
 
 
 class ProviderSerializer(serializers.ModelSerializer[Provider]):
+    website = serializers.CharField(read_only=True, help_text='"" where none is known.')
     is_connected = serializers.BooleanField(read_only=True)
     has_credential = serializers.SerializerMethodField()
 
@@ -163,6 +165,7 @@ class FacetSerializer(serializers.Serializer[Any]):
     values = FacetValueSerializer(many=True)
 
 
+@extend_schema_serializer(many=False)
 class ModelPageSerializer(serializers.Serializer[Any]):
     """A page of models, with every facet counted."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer, extend_schema_view
 from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -92,6 +92,7 @@ class LatencySerializer(serializers.Serializer[Any]):
     first_token_p95_ms = serializers.IntegerField(allow_null=True)
 
 
+@extend_schema_serializer(many=False)
 class FiguresSerializer(serializers.Serializer[Any]):
     since = serializers.DateField(source="period.since")
     until = serializers.DateField(source="period.until")

@@ -45,3 +45,11 @@ class CursorPaging(CursorPagination):
     def page_of(self, queryset: Any, request: Request, view: Any) -> list[Any] | None:
         """The rows of the page, for a cursor that may be anything."""
         return super().paginate_queryset(queryset, request, view)
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """How the document tells a page; of OpenAPI 3.1, where what may be null is of two types."""
+        told = super().get_paginated_response_schema(schema)
+        link = {"type": ["string", "null"], "format": "uri"}
+        told["required"] = ["next", "previous", "results"]
+        told["properties"] |= {"next": link, "previous": link}
+        return told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from tenants.models import ApiKey, Environment, Membership, Notification, PersonalToken, Project, Tenant, User
@@ -145,6 +146,7 @@ class PersonSerializer(serializers.ModelSerializer[User]):
         fields = ["id", "username", "name", "email", "roles", "is_active", "last_login", "date_joined"]
 
 
+@extend_schema_serializer(many=False)
 class MeSerializer(PersonSerializer):
     permissions = serializers.ListField(child=serializers.CharField(), read_only=True, help_text="Above tenants.")
     memberships = MembershipSerializer(many=True, read_only=True)
