@@ -1,7 +1,7 @@
 """Lists of the API in the orders of the pages (`?sort=name`, `?sort=-name`), still by cursor.
 
 A place in such a list is a value and a key, so that rows of equal value, and those without one, are neither lost nor
-doubled between two pages. As on the pages, rows without a value come last, and first in the order turned round.
+doubled between two pages. As on the pages (`ui.sorting`), rows without a value come last either way.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class SortedPaging(CursorPaging):
         place = _read(request.query_params.get(self.cursor_query_param, ""))
         is_back = place is not None and place.is_back
         downwards = sort.startswith("-") != is_back
-        found = list(_ordered(rows, place, downwards=downwards)[: limit + 1])
+        found = list(_ordered(rows, place, downwards=downwards, is_back=is_back)[: limit + 1])
         is_more, shown = len(found) > limit, found[:limit]
         if is_back:
             shown.reverse()
@@ -75,19 +75,21 @@ class SortedPaging(CursorPaging):
         return replace_query_param(request.build_absolute_uri(), self.cursor_query_param, place.written())
 
 
-def _ordered(rows: QuerySet[Any], place: Place | None, *, downwards: bool) -> QuerySet[Any]:
+def _ordered(rows: QuerySet[Any], place: Place | None, *, downwards: bool, is_back: bool) -> QuerySet[Any]:
+    """From `place` on; walked back, rows without a value come first."""
     if place is not None:
         side = "lt" if downwards else "gt"
         beside = Q(**{f"pk__{side}": place.key})
         if place.value is None:
             rest = Q(sorted_by__isnull=True) & beside
-            beyond = rest | Q(sorted_by__isnull=False) if downwards else rest
+            beyond = rest | Q(sorted_by__isnull=False) if is_back else rest
         else:
             beyond = Q(**{f"sorted_by__{side}": place.value}) | (Q(sorted_by=place.value) & beside)
-            if not downwards:
+            if not is_back:
                 beyond |= Q(sorted_by__isnull=True)
         rows = rows.filter(beyond)
-    column = F("sorted_by").desc(nulls_first=True) if downwards else F("sorted_by").asc(nulls_last=True)
+    empty: dict[str, bool] = {"nulls_first" if is_back else "nulls_last": True}
+    column = F("sorted_by").desc(**empty) if downwards else F("sorted_by").asc(**empty)
     return rows.order_by(column, "-pk" if downwards else "pk")
 
 

@@ -8,7 +8,9 @@ import pytest
 from django.conf import settings
 from pgmq.install import install_pgmq_from_sql
 
-CONNINFO = settings.CELERY_BROKER_TRANSPORT_OPTIONS["conn_string"]
+from portal.embedded.addresses import key_value_conninfo
+
+CONNINFO = key_value_conninfo(settings.DATABASE_URL)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("onboarding-request-list", "POST"): {**_NEXT, "purpose": "Answer"},
     ("playground-session-list", "POST"): {"environment": HERE, "columns": [{"route": "echo-model"}]},
     ("playground:rename", "POST"): {"name": "Next"},
-    ("approvals:comment", "POST"): {"text": "Why?"},
+    ("approvals:comment", "POST"): {"text": "Why?", "once": "one-press"},
     ("tenants:change-role", "POST"): {"role": "developer"},
     ("tenants:issue-key", "POST"): {"environment": HERE, "name": "Next"},
     ("tenants:projects", "POST"): _NEXT,
