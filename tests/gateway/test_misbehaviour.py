@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import time
 from decimal import Decimal
 from typing import Any
@@ -13,39 +12,21 @@ import httpx
 import openai
 import pytest
 
-from catalog.credentials import encrypt
-from catalog.models import Deployment, ModelVersion, Route, RouteTarget
-from catalog.models import Provider as ProviderRow
+from catalog.models import Route
 from tenants.changes import announce
+from tests.gateway.behaviours import (
+    answers,
+    deployments,
+    drips,
+    hurry,
+    second_target,
+    streams,
+)
 from tests.gateway.conftest import HELLO, eventually, kept
 from tests.gateway.provider import WORDS, Behaviour, Exchange, Provider, chunk, usage
 from usage.models import Call, Price
 
 ASKED: dict[str, Any] = {"model": "echo-model", "messages": HELLO}
-
-
-def answers(status: int, content: bytes, kind: str = "application/json", extra: str = "") -> Behaviour:
-    async def behaviour(exchange: Exchange) -> None:
-        await exchange.whole(status, content, kind, extra)
-
-    return behaviour
-
-
-def streams(*events: Any, ends: bool = True, then: str = "") -> Behaviour:
-    """A stream of events; `then` may be `break` (the connection) or `silence`."""
-
-    async def behaviour(exchange: Exchange) -> None:
-        await exchange.head(kind="text/event-stream")
-        for event in events:
-            await exchange.event(event)
-        if then == "break":
-            exchange.writer.transport.abort()
-        elif then == "silence":
-            await asyncio.sleep(30)
-        elif ends:
-            await exchange.end()
-
-    return behaviour
 
 
 def failed_stream(client: httpx.Client) -> tuple[str, dict[str, Any]]:
@@ -159,20 +140,6 @@ def test_a_provider_that_never_ends_is_given_up(client: httpx.Client, provider: 
     kept(2)
 
 
-def drips(piece: bytes, *, kind: str = "text/event-stream", first: bytes = b"", status: int = 200) -> Behaviour:
-    """`piece` again and again, for ever."""
-
-    async def behaviour(exchange: Exchange) -> None:
-        await exchange.head(status, kind)
-        if first:
-            await exchange.piece(first)
-        while True:
-            await exchange.piece(piece)
-            await asyncio.sleep(0.05)
-
-    return behaviour
-
-
 WELL = b"data: " + json.dumps(chunk("Well")).encode() + b"\n\n"
 
 
@@ -203,7 +170,7 @@ def test_a_call_has_an_end_whatever_the_provider_goes_on_sending(
     client: httpx.Client, provider: Provider, route: Route, asked: dict[str, Any], behaviour: Behaviour, status: int
 ) -> None:
     second_target(route, provider, first_url=provider.url)
-    eventually(lambda: _deployments(route) == 2)
+    eventually(lambda: deployments(route) == 2)
     hurry(total_s=0.6)
     provider.behaves(behaviour)
     answer = client.post("/v1/chat/completions", json=ASKED | asked)
@@ -320,169 +287,3 @@ def test_a_call_without_a_price_is_kept_without_a_cost(client: httpx.Client, pro
     eventually(lambda: "x-atrium-cost" not in client.post("/v1/chat/completions", json=ASKED).headers)
     call = kept(len(provider.exchanges)).last()
     assert call is not None and call.cost is None and call.input_tokens == 11
-
-
-def second_target(route: Route, provider: Provider, *, first_url: str) -> None:
-    """The route is served by a provider at `first_url` first, by `provider` after that."""
-    ProviderRow.objects.filter(slug="echo").update(base_url=first_url)
-    other = ProviderRow.objects.create(
-        slug="other", name="Other", base_url=provider.url, credential=encrypt("sk-other")
-    )
-    version = ModelVersion.objects.get(model=route.model)
-    deployment = Deployment.objects.create(version=version, provider=other, upstream_name="other-name")
-    RouteTarget.objects.create(route=route, deployment=deployment, priority=2)
-    announce("route")
-
-
-def until_deployment(client: httpx.Client, name: str, **asked: Any) -> httpx.Response:
-    def answered() -> httpx.Response | None:
-        answer = client.post("/v1/chat/completions", json=ASKED | asked)
-        return answer if answer.headers.get("x-atrium-deployment") == name else None
-
-    answer: httpx.Response = eventually(answered)
-    return answer
-
-
-def test_the_next_deployment_is_tried_when_the_first_is_down(
-    client: httpx.Client, provider: Provider, route: Route
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        dead = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
-    second_target(route, provider, first_url=dead)
-    answer = until_deployment(client, "other/other-name", stream=True)
-    assert answer.text.endswith("data: [DONE]\n\n")
-    served = provider.exchanges[-1]
-    assert (served.headers["authorization"], served.body["model"]) == ("Bearer sk-other", "other-name")
-    calls = kept(len(provider.exchanges), within_s=4)
-    last = calls.last()
-    assert last is not None and (last.provider, last.upstream_name, last.cost) == ("other", "other-name", None)
-
-
-@pytest.mark.parametrize(
-    "behaviour", [answers(500, b"{}"), answers(429, b"{}"), answers(200, b'{"error": {"message": "x"}}')]
-)
-def test_the_next_deployment_is_tried_when_the_first_does_not_take_the_call(
-    client: httpx.Client, provider: Provider, route: Route, behaviour: Behaviour
-) -> None:
-    provider.behaves(behaviour, model="echo-model")
-    second_target(route, provider, first_url=provider.url)
-    assert until_deployment(client, "other/other-name").json()["choices"][0]["message"]["content"] == "".join(WORDS)
-
-
-def test_a_request_that_is_wrong_is_not_sent_elsewhere(client: httpx.Client, provider: Provider, route: Route) -> None:
-    second_target(route, provider, first_url=provider.url)
-    until_seen = provider.exchanges
-    provider.behaves(answers(400, b"{}"))
-    for _ in range(20):
-        assert client.post("/v1/chat/completions", json=ASKED).status_code == 400
-        time.sleep(0.02)
-    assert {exchange.body["model"] for exchange in until_seen} == {"echo-model"}
-
-
-def test_a_connection_that_the_provider_closed_meanwhile_is_replaced(client: httpx.Client, provider: Provider) -> None:
-    for _ in range(3):
-        assert client.post("/v1/chat/completions", json=ASKED).status_code == 200
-        for writer in list(provider._connections):
-            provider._loop.call_soon_threadsafe(writer.close)
-        eventually(lambda: not provider._connections)
-    assert set(kept(3).values_list("outcome", flat=True)) == {"ok"}
-    assert provider.accepted == 3
-
-
-def test_a_kept_connection_that_ends_without_an_answer_is_told_and_nothing_is_sent_twice(
-    client: httpx.Client, provider: Provider
-) -> None:
-    client.post("/v1/chat/completions", json=ASKED)
-
-    async def reads_and_breaks_off(exchange: Exchange) -> None:
-        exchange.writer.transport.abort()
-
-    provider.behaves(reads_and_breaks_off)
-    answer = client.post("/v1/chat/completions", json=ASKED)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "provider_dropped")
-    assert len(provider.exchanges) == 2
-    last = kept(2).last()
-    assert last is not None and last.input_tokens > 0, "the provider had the prompt and may bill it"
-
-
-async def keeps_silent(exchange: Exchange) -> None:
-    await asyncio.sleep(30)
-
-
-async def breaks_off(exchange: Exchange) -> None:
-    exchange.writer.transport.abort()
-
-
-def hurry(**timeouts: float) -> None:
-    """Shorten what the served gateway waits for."""
-    from gateway import runtime
-
-    for held in runtime._runtimes.values():
-        held.upstream.timeouts = held.upstream.timeouts._replace(**timeouts)
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "status", "is_charged"),
-    [
-        (keeps_silent, 504, True),
-        (breaks_off, 502, True),
-        (answers(200, b"<html>"), 502, True),
-        (answers(503, b"{}"), 503, False),
-        (answers(400, b"{}"), 400, False),
-    ],
-)
-def test_a_prompt_that_the_provider_had_is_charged_and_one_it_refused_is_not(
-    client: httpx.Client, provider: Provider, behaviour: Behaviour, status: int, is_charged: bool
-) -> None:
-    hurry(first_byte_s=0.3)
-    provider.behaves(behaviour)
-    assert client.post("/v1/chat/completions", json=ASKED).status_code == status
-    call = kept().get()
-    assert (call.outcome, call.input_tokens > 0, bool(call.cost)) == ("failed", is_charged, is_charged)
-
-
-def test_what_a_first_deployment_may_bill_has_a_row_of_its_own(
-    client: httpx.Client, provider: Provider, route: Route
-) -> None:
-    second_target(route, provider, first_url=provider.url)
-    eventually(lambda: _deployments(route) == 2)
-    hurry(first_byte_s=0.3)
-    provider.behaves(keeps_silent, model="echo-model")
-    answer = client.post("/v1/chat/completions", json=ASKED, headers={"x-request-id": "mine"})
-    assert answer.headers["x-atrium-deployment"] == "other/other-name"
-    rows = {call.provider: call for call in kept(2)}
-    lost, served = rows["echo"], rows["other"]
-    assert (lost.outcome, lost.error_code, lost.usage_source) == ("failed", "provider_timeout", "counted")
-    assert lost.input_tokens > 0 and lost.output_tokens == 0 and lost.cost
-    assert (served.outcome, served.input_tokens, served.usage_source) == ("ok", 11, "provider")
-    assert lost.request_id == served.request_id == "mine"
-    assert answer.headers["x-atrium-call-id"] == str(served.id)
-
-
-def _deployments(route: Route) -> int:
-    from gateway import runtime
-
-    held = runtime.current_snapshot()
-    return len(held.routes[route.slug].targets) if held else 0
-
-
-def test_what_comes_after_an_answer_is_nobodys(client: httpx.Client, provider: Provider) -> None:
-    async def says_it_twice(exchange: Exchange) -> None:
-        answer = b'{"choices": [{"message": {"content": "mine"}}]}'
-        once = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(answer), answer)
-        exchange.writer.write(once + once.replace(b"mine", b"evil"))
-        await exchange.writer.drain()
-
-    async def says_more_later(exchange: Exchange) -> None:
-        await exchange.whole(200, b'{"choices": [{"message": {"content": "mine"}}]}')
-        await asyncio.sleep(0.1)
-        exchange.writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")
-        await exchange.writer.drain()
-
-    for behaviour in (says_it_twice, says_more_later):
-        provider.behaves(behaviour)
-        for _ in range(2):
-            answer = client.post("/v1/chat/completions", json=ASKED)
-            assert answer.json()["choices"][0]["message"]["content"] == "mine"
-            time.sleep(0.3)
-    assert provider.accepted == 4

@@ -1,0 +1,181 @@
+"""A server that is killed: its account of calls is in its journal, and nothing is lost or doubled."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from django.conf import settings as project
+from django.db import connection
+
+from catalog.models import Route
+from tests.cast import Cast
+from tests.gateway.conftest import HELLO, eventually, kept
+from tests.gateway.provider import Exchange, Provider, chunk
+from tests.usage.test_ledger import assert_totals_are_the_sums_of_the_calls
+from usage.models import Call
+
+ASKED: dict[str, Any] = {"model": "echo-model", "messages": HELLO, "stream": True}
+
+
+class Killable:
+    """Servers of the gateway in processes of their own, over this test's database and one journal folder."""
+
+    def __init__(self, data: Path) -> None:
+        held = connection.settings_dict
+        host = held["HOST"] or held["OPTIONS"].get("host", "")
+        login = f"{held['USER']}:{held['PASSWORD']}@" if held["PASSWORD"] else f"{held['USER']}@"
+        address = f"postgresql://{login}/{held['NAME']}?host={quote(host)}"
+        if held["PORT"]:
+            address += f"&port={held['PORT']}"
+        self._environment = os.environ | {
+            "DATABASE_URL": address,
+            "ATRIUM_DATA": str(data),
+            "SECRET_KEY": project.SECRET_KEY,
+            "DJANGO_SETTINGS_MODULE": "portal.settings",
+        }
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, module: str = "tests.gateway.serve_alone", *arguments: str) -> tuple[subprocess.Popen[bytes], str]:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        command = [sys.executable, "-m", module, *(arguments or [str(port)])]
+        environment = self._environment | {"PORT": str(port)}
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        self.processes.append(process)
+        url = f"http://127.0.0.1:{port}"
+        eventually(lambda: _answers(url), within_s=60)
+        return process, url
+
+    def stop(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait(10)
+
+
+def _answers(url: str) -> bool:
+    with contextlib.suppress(httpx.HTTPError):
+        return httpx.get(f"{url}/v1/models").status_code == 401
+    return False
+
+
+@pytest.fixture
+def killable(team: Cast, tmp_path: Path) -> Iterator[Killable]:
+    made = Killable(tmp_path / "data")
+    yield made
+    made.stop()
+
+
+async def _words(exchange: Exchange) -> None:
+    import asyncio
+
+    await exchange.head(kind="text/event-stream")
+    for _ in range(4000):
+        await exchange.event(chunk(" word"))
+        await asyncio.sleep(0.005)
+
+
+def test_a_server_killed_in_the_middle_of_a_stream_leaves_its_account(
+    killable: Killable, provider: Provider, route: Route, key: str
+) -> None:
+    provider.behaves(_words)
+    process, url = killable.start()
+    words = 0
+    headers = {"authorization": f"Bearer {key}"}
+    with (
+        contextlib.suppress(httpx.HTTPError),
+        httpx.stream("POST", f"{url}/v1/chat/completions", json=ASKED, headers=headers, timeout=20) as answer,
+    ):
+        began = time.monotonic()
+        for line in answer.iter_lines():
+            words += "word" in line
+            if time.monotonic() - began > 2.5 and process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    assert words > 50 and Call.objects.count() == 0
+    killable.start()
+    call = kept(within_s=10).get()
+    assert (call.outcome, call.usage_source, call.route) == ("interrupted", "counted", "echo-model")
+    # More than the client read is what lay between the two when the server was killed.
+    assert words * 0.4 < call.output_tokens < words * 1.3 + 20, "at most a second of it is missing"
+    assert call.cost is not None and call.cost > 0 and call.first_token_ms is not None
+    assert call.status == 200, "that is what the client had got"
+
+
+def test_no_call_is_lost_or_doubled_when_servers_are_killed_under_load(
+    killable: Killable, provider: Provider, route: Route, key: str
+) -> None:
+    """Every call that reached the provider is in the ledger once; every answer that a client got whole is `ok`.
+
+    A server may die between the opening of a call and its sending: that call is in the ledger as interrupted.
+    """
+    dice = random.Random(5)
+    answered: set[str] = set()
+    is_over = threading.Event()
+    places: list[str] = []
+
+    def ask(seed: int) -> None:
+        own = random.Random(seed)
+        while not is_over.is_set():
+            asked = ASKED | {"stream": own.random() < 0.5}
+            try:
+                answer = httpx.post(
+                    f"{own.choice(places)}/v1/chat/completions",
+                    json=asked,
+                    headers={"authorization": f"Bearer {key}"},
+                    timeout=5,
+                )
+            except httpx.HTTPError:
+                time.sleep(0.02)
+                continue
+            if answer.status_code == 200 and (not asked["stream"] or answer.text.endswith("data: [DONE]\n\n")):
+                answered.add(answer.headers["x-atrium-call-id"])
+
+    servers = [killable.start() for _ in range(2)]
+    places[:] = [url for _, url in servers]
+    clients = [threading.Thread(target=ask, args=(seed,)) for seed in range(8)]
+    for each in clients:
+        each.start()
+    for turn in range(3):
+        time.sleep(dice.uniform(0.3, 1.0))
+        victim = turn % 2
+        servers[victim][0].send_signal(signal.SIGKILL)
+        servers[victim][0].wait(10)
+        servers[victim] = killable.start()
+        places[victim] = servers[victim][1]
+    is_over.set()
+    for each in clients:
+        each.join()
+    reached = {each.headers["x-client-request-id"] for each in provider.exchanges}
+    assert len(reached) == len(provider.exchanges), "the provider had a call twice"
+    assert len(answered) > 20
+    eventually(lambda: Call.objects.filter(pk__in=answered).count() == len(answered), within_s=15)
+    eventually(lambda: not _lagging(places), within_s=15)
+    assert set(map(str, Call.objects.filter(outcome="ok").values_list("id", flat=True))) >= answered
+    in_ledger = {str(pk): outcome for pk, outcome in Call.objects.values_list("id", "outcome")}
+    assert reached <= in_ledger.keys()
+    assert {in_ledger[never_sent] for never_sent in in_ledger.keys() - reached} <= {"interrupted"}
+    assert_totals_are_the_sums_of_the_calls()
+
+
+def _lagging(places: list[str]) -> int:
+    waiting = 0
+    for url in places:
+        facts = json.loads(httpx.get(f"{url}/readyz").content)["gateway"]
+        waiting += facts["calls_waiting_for_the_ledger"] + facts["calls_running"]
+    return waiting
