@@ -155,6 +155,11 @@ def check_form(body: Any) -> None:
         raise InvalidRequest("“stream” must be true or false.", field="stream")
     if not isinstance(body.get("stream_options", {}), dict | None):
         raise InvalidRequest("“stream_options” must be an object.", field="stream_options")
+    for place, message in enumerate(messages):
+        if not isinstance(message.get("role"), str) or not message["role"]:
+            raise InvalidRequest(
+                "Every message needs a “role”, such as user, system or assistant.", field=f"messages[{place}].role"
+            )
 
 
 def _caller(place: Place, prefix: str, name: str) -> Caller:

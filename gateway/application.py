@@ -12,7 +12,6 @@ import logging
 import time
 from contextlib import aclosing
 from ipaddress import ip_address
-from urllib.parse import unquote
 
 import orjson
 from django.conf import settings
@@ -100,7 +99,7 @@ async def _answer(exchange: Exchange) -> None:
         await exchange.answer(200, orjson.dumps({"object": "list", "data": [_described(route) for route in routes]}))
     elif path.startswith("/v1/models/"):
         _require(exchange, "GET")
-        name = unquote(path.removeprefix("/v1/models/"))
+        name = path.removeprefix("/v1/models/")
         found = [route for route in await _routes(exchange) if route.slug == name]
         if not found:
             raise ModelNotFound(f"There is no model “{name[:120]}” that this key may use.", field="model")

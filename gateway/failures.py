@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 import orjson
@@ -11,6 +12,9 @@ from gateway.snapshot import Target
 from refusals import Refusal
 
 LONGEST_QUOTE = 300  # characters of what a provider says
+LONGEST_WAIT_S = 86_400.0
+# llama.cpp's server answers 500 also where the request asks for what it or the model cannot do.
+CALLERS_FAULT = ("not supported", "unsupported", "missing 'role'")
 OURS_TO_MEND = {401, 402, 403, 404, 405}  # statuses that tell of our connection to the provider, not of the request
 
 
@@ -93,12 +97,13 @@ def from_status(target: Target, status: int, headers: Mapping[str, str], body: b
             f"{target.provider_name} points to another address, which is not followed. "
             "The platform team has to mend it."
         )
-    if 400 <= status < 500 and status != 408:
+    is_callers = target.dialect == "local" and status == 500 and any(words in said.lower() for words in CALLERS_FAULT)
+    if is_callers or (400 <= status < 500 and status != 408):
         error = _error_of(body)
         return ProviderRejected(
             f"{target.provider_name} does not accept the request{said}.",
-            status=status,
-            field=str(error.get("param") or "") if isinstance(error, dict) else "",
+            status=400 if is_callers else status,
+            field=param if isinstance(error, dict) and isinstance(param := error.get("param"), str) else "",
         )
     return ProviderFailure(
         f"{target.provider_name} failed with status {status}{said}. Please try again later.",
@@ -109,12 +114,15 @@ def from_status(target: Target, status: int, headers: Mapping[str, str], body: b
 
 def from_error(target: Target, error: Any) -> ProviderFailure:
     """The failure that an error object in an answer of status 200, or in the middle of a stream, means."""
-    return ProviderFailure(f"{target.provider_name} reported an error{quoted(orjson.dumps({'error': error}))}.")
+    return ProviderFailure(f"{target.provider_name} reported an error{_quoted(error)}.")
 
 
 def quoted(body: bytes) -> str:
     """What a provider says in an error, as the end of a sentence; empty when it is nothing for people (HTML, bytes)."""
-    error = _error_of(body)
+    return _quoted(_error_of(body))
+
+
+def _quoted(error: Any) -> str:
     text = error.get("message") if isinstance(error, dict) else error
     if not isinstance(text, str) or not text.strip():
         return ""
@@ -132,6 +140,9 @@ def _error_of(body: bytes) -> Any:
 
 def _seconds(retry_after: str | None) -> float | None:
     try:
-        return max(0.0, float(retry_after)) if retry_after else None
+        seconds = float(retry_after) if retry_after else None
     except ValueError:
         return None  # a date: rare, and the caller's own back-off does as well
+    if seconds is None or not isfinite(seconds):
+        return None
+    return min(max(0.0, seconds), LONGEST_WAIT_S)

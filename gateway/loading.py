@@ -29,9 +29,10 @@ _PLACES = """
       JOIN tenants_project p ON p.id = e.project_id JOIN tenants_tenant t ON t.id = e.tenant_id
 """
 _GRANTS = """
-    SELECT g.environment_id, r.slug, g.id, g.decision_id, g.expires_at
+    SELECT DISTINCT ON (g.environment_id, r.slug)
+           g.environment_id, r.slug, g.id, g.decision_id, least(g.expires_at, g.revoked_at)
       FROM access_grant g JOIN catalog_route r ON r.id = g.route_id
-     WHERE g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > now())
+     ORDER BY g.environment_id, r.slug, least(g.expires_at, g.revoked_at) DESC NULLS FIRST, g.granted_at DESC
 """
 _ROUTES = """
     SELECT r.id, r.slug, m.slug, r.is_enabled, r.created_at

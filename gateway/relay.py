@@ -15,6 +15,7 @@ import orjson
 from django.conf import settings
 
 from gateway import failures
+from gateway.admission import InvalidRequest
 from gateway.metering import Meter
 from gateway.patience import Patience, whole
 from gateway.routing import address_of, targets_in_order
@@ -152,11 +153,17 @@ async def _attempt(
 
 
 def _request(target: Target, body: dict[str, Any]) -> bytes:
-    """The caller's request with the deployment's own name; in a stream the provider is asked to tell the usage."""
+    """The caller's request with the deployment's own name; in a stream the provider is asked to tell the usage.
+
+    Raises `InvalidRequest`.
+    """
     sent = body | {"model": target.upstream_name}
     if body.get("stream"):
         sent["stream_options"] = (body.get("stream_options") or {}) | {"include_usage": True}
-    return orjson.dumps(sent)
+    try:
+        return orjson.dumps(sent)
+    except orjson.JSONEncodeError as error:  # it reads deeper than it writes
+        raise InvalidRequest("The request is nested too deep. Nothing takes more than 250 levels.") from error
 
 
 async def _streamed(
@@ -170,7 +177,7 @@ async def _streamed(
     while piece := await exchange.read(patience.left_s(), stop):
         events = parser.feed(piece)
         for event in events:
-            if event.data == DONE:
+            if event.data.strip() == DONE:
                 await _rest(exchange, stop)
                 return
             chunk = _parsed(target, event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,6 +29,10 @@ _ALWAYS = (
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
 
 
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_WHOLE = range(-(2**63), 2**64)  # the whole numbers that are read and written as they are
+
+
 class BodyTooLarge(Refusal):
     code = "request_too_large"
     status = 413
@@ -42,6 +47,21 @@ class BodyTooSlow(Refusal):
 
 class ClientLeft(Exception):
     """The client closed the connection before its request was whole: there is nobody to answer."""
+
+
+def _refuse_changed_numbers(body: bytes) -> None:
+    """Raise `InvalidRequest` for a whole number that would reach the provider as another one."""
+
+    def kept(text: str) -> int:
+        number = int(text) if len(text) < 25 else 2**64
+        if number not in _WHOLE:
+            raise InvalidRequest(f"The number {text[:60]} is too large to be passed on as it is. Send it as a text.")
+        return number
+
+    try:
+        json.loads(body, parse_int=kept)
+    except (ValueError, RecursionError):
+        return  # no JSON, or nested too deep: told where it is read
 
 
 class Exchange:
@@ -68,6 +88,8 @@ class Exchange:
                 body = await self._body(settings.GATEWAY_LARGEST_BODY)
         except TimeoutError as error:
             raise BodyTooSlow("The request's body did not arrive in time. Please send it again.") from error
+        if _LONG_NUMBER.search(body):
+            _refuse_changed_numbers(body)
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError as error:

@@ -93,8 +93,11 @@ class Writing:
     def _take(self, chunk: dict[str, Any]) -> bool:
         """Keep what the chunk adds to the answer; whether it added anything."""
         added = False
-        for choice in chunk.get("choices") or ():
-            delta = choice.get("delta") or {}
+        choices = chunk.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            delta = choice.get("delta") if isinstance(choice, dict) else None
+            if not isinstance(delta, dict):
+                continue  # a provider may send anything
             thought = delta.get("reasoning_content") or delta.get("reasoning")
             if isinstance(thought, str) and thought:
                 self.reasoning += thought[: self._room].replace("\x00", "")

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import httpx
 import openai
+import pgtrigger
 
 from catalog.models import Route
 from tenants.changes import announce
@@ -89,7 +90,9 @@ def test_models_are_those_that_the_key_may_use(sdk: openai.OpenAI, route: Route)
 
 def test_a_large_prompt_in_any_script_arrives_whole(client: httpx.Client, provider: Provider) -> None:
     text = "\0 <script>alert(1)</script> 👩‍🚀 שלום עולם \u202e " + "x" * 2_000_000
-    answer = client.post("/v1/chat/completions", json={"model": "echo-model", "messages": [{"content": text}]})
+    answer = client.post(
+        "/v1/chat/completions", json={"model": "echo-model", "messages": [{"role": "user", "content": text}]}
+    )
     assert answer.status_code == 200
     assert provider.exchanges[0].body["messages"][0]["content"] == text
 
@@ -107,7 +110,8 @@ def test_what_a_team_of_the_demonstration_uses_is_marked_so(
     shown = Call.objects.filter(is_demonstration=True)
     client.post("/v1/chat/completions", json=asked)
     assert kept().get().is_demonstration is False
-    Tenant.objects.filter(pk=team.acme.pk).update(is_demonstration=True)
+    with pgtrigger.ignore("tenants.Tenant:stays_real"):  # a real tenant never becomes one; here it saves a second cast
+        Tenant.objects.filter(pk=team.acme.pk).update(is_demonstration=True)
     announce("tenant")
     eventually(lambda: client.post("/v1/chat/completions", json=asked) and shown.exists())
     kept(len(provider.exchanges))

@@ -18,7 +18,7 @@ from catalog.models import Route
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO, eventually, kept
 from tests.gateway.provider import Exchange, Provider, chunk
-from tests.gateway.test_journal import Killable
+from tests.gateway.test_kills import Killable
 from usage.models import Call
 
 ASKED: dict[str, Any] = {"model": "echo-model", "messages": HELLO}
