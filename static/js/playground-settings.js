@@ -27,7 +27,8 @@ async function closeWhenRight(dialog) {
 
 if (keep) {
   document.addEventListener("change", (event) => {
-    if (event.target.closest?.("[data-settings]")) checked = check();
+    // One after the other: a press while an answer is awaited would be dropped, and its values never checked.
+    if (event.target.closest?.("[data-settings]")) checked = checked.then(check);
   });
   // Before the shell's own listener, which would close at once.
   document.addEventListener("click", (event) => {

@@ -135,6 +135,7 @@ def _ask(page: Page, *routes: str) -> None:
         page.get_by_role("button", name=f"Settings of {route}", exact=True).click()
         page.get_by_role("dialog").get_by_label("Longest answer").fill("24")
         page.get_by_role("dialog").get_by_role("button", name="Done").click()
+        expect(page.get_by_role("dialog")).to_be_hidden()  # it closes once the setting is found to be acceptable
     page.get_by_label("Prompt for all columns").fill("Name a colour.")
     page.keyboard.press("Control+Enter")
 
