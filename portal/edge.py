@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
+from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.db import close_old_connections
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import render
 from structlog.contextvars import get_contextvars
 
@@ -74,6 +75,39 @@ def refusal_response(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     if refusal.retry_after_s is not None:
         response["Retry-After"] = str(max(1, round(refusal.retry_after_s)))
     return response
+
+
+class TooMuchSent(Refusal):
+    """More than any form takes."""
+
+    code = "request_too_large"
+    status = 413
+    title = "That is too much at once"
+
+    def __init__(self) -> None:
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20
+        super().__init__(f"A form takes {most} MB at most. Nothing was changed; go back, shorten it and send it again.")
+
+
+class NotUnderstood(Refusal):
+    """A request that no browser sends by itself."""
+
+    code = "bad_request"
+    status = 400
+    title = "This request cannot be understood"
+
+    def __init__(self) -> None:
+        super().__init__("Nothing was changed. Go back, reload the page and try again.")
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """What Django itself takes for no honest request: too large, a foreign host, a broken form."""
+    told = TooMuchSent() if isinstance(exception, RequestDataTooBig) else NotUnderstood()
+    if request.path.startswith("/api/"):
+        return problems.refused(told)
+    if isinstance(exception, DisallowedHost):  # nothing that builds an address may be asked
+        return HttpResponseBadRequest("This is not a name under which Atrium can be reached.", "text/plain")
+    return refusal_response(request, told)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

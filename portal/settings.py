@@ -257,6 +257,8 @@ if DEBUG:
 WHITENOISE_USE_FINDERS = DEBUG
 MEDIA_ROOT = DATA_FOLDER / "files"
 
+# A prompt of 2 MB in any script, as forms encode it (three bytes for one), is told its own limit, not this one.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("portal.pages")),
 ]
 
+handler400 = "portal.edge.bad_request"
 handler403 = "portal.edge.forbidden"
 handler404 = "portal.edge.not_found"
 handler500 = "portal.edge.server_error"

@@ -87,9 +87,14 @@ def not_found(request: Any, exception: Exception | None = None) -> JsonResponse:
 def away() -> JsonResponse:
     """The problem document for a database that went away before the API's own edge was reached."""
     told = DatabaseAway()
-    response = _plain(told.status, told.title, told.sentence, told.code)
+    response = refused(told)
     response["Retry-After"] = str(round(told.retry_after_s or 0))
     return response
+
+
+def refused(told: Refusal) -> JsonResponse:
+    """The problem document for a refusal before the API's own edge was reached."""
+    return _plain(told.status, told.title, told.sentence, told.code)
 
 
 def broken() -> JsonResponse:

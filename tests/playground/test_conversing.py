@@ -113,8 +113,9 @@ def test_a_tab_that_missed_a_turn_gets_it_with_its_own(stage: Stage) -> None:
         ("", "Write a prompt first."),
         (" \n\x00 ", "Write a prompt first."),
         ("x" * 2_000_000, "The prompt has 2,000,000 characters; the playground takes 200,000."),
+        ("\N{PARTY POPPER}" * 500_000, "The prompt has 500,000 characters; the playground takes 200,000."),
     ],
-    ids=["empty", "nothing but blanks and null bytes", "2 MB"],
+    ids=["empty", "nothing but blanks and null bytes", "2 MB", "2 MB of emoji"],
 )
 def test_a_prompt_that_cannot_be_sent_is_told_in_place(stage: Stage, prompt: str, told: str) -> None:
     stage.grant("says-hi")
