@@ -26,8 +26,10 @@ def prepare_django() -> None:
 def run_management_command(arguments: list[str]) -> int:
     """Hand `arguments` to Django, as `manage.py` would; its exit status."""
     prepare_django()
-    from django.core.management import ManagementUtility
+    from django.core.management import ManagementUtility, get_commands
 
+    if arguments[0] not in get_commands() and arguments[0] not in ("help", "version"):
+        return complain(f"there is no command “{arguments[0]}”. See: atrium --help")
     try:
         ManagementUtility(["atrium", *arguments]).execute()
     except SystemExit as ended:

@@ -79,6 +79,7 @@ def grammar() -> tuple[Parser, set[str]]:
         description="The portal and gateway of an enterprise generative-AI foundation.",
         epilog="Every management command of Django works too: atrium migrate, atrium shell, atrium createsuperuser …",
     )
+    parser.add_argument("--version", action="version", version=f"atrium {_version()}")
     parser.set_defaults(run=lambda options: parser.print_help())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
 
@@ -136,6 +137,12 @@ def grammar() -> tuple[Parser, set[str]]:
     secret = commands.add_parser("credential-key", help="make a key for ATRIUM_CREDENTIAL_KEYS and print it")
     secret.set_defaults(run=_make_credential_key)
     return parser, set(commands.choices)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("atrium")
 
 
 def _add_issuing(commands: argparse._SubParsersAction[Parser]) -> None:

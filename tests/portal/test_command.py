@@ -97,6 +97,24 @@ def test_what_is_not_understood_is_one_line_and_status_2(
     assert "--help" in printed.err
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(["bogus"], "there is no command “bogus”"), (["audit", "verify", "--since", "x"], "“x” is not a day")],
+)
+def test_what_there_is_not_is_told_in_one_line(
+    db: None, capsys: pytest.CaptureFixture[str], given: list[str], said: str
+) -> None:
+    assert main(given) != 0
+    told = capsys.readouterr()
+    assert said in told.err and len(told.err.splitlines()) == 1 and not told.out
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out.startswith("atrium ")
+
+
 def test_every_command_of_django_works(db: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["showmigrations", "--plan", "tenants"]) == 0
     assert "tenants.0001_initial" in capsys.readouterr().out

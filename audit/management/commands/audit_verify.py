@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import getpass
 import json
+from argparse import ArgumentTypeError
 from dataclasses import asdict
 from typing import Any
 
@@ -16,19 +17,27 @@ from audit.restoring import accept_restored
 from audit.verify import Report, verify
 
 
+def day(text: str) -> dt.date:
+    """A day as it is written on the command line."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"“{text}” is not a day; write it as 2026-11-24") from error
+
+
 class Command(BaseCommand):
     help = "Recompute the audit. Exits with 1 and names every entry that was changed, removed or inserted."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--since",
-            type=dt.date.fromisoformat,
+            type=day,
             default=dt.date.min,
             help="first day, YYYY-MM-DD",
         )
         parser.add_argument(
             "--until",
-            type=dt.date.fromisoformat,
+            type=day,
             default=dt.date.max,
             help="last day, YYYY-MM-DD",
         )
