@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.models import EMBEDDING_DIMENSIONS
+from catalog.tokenizing import folder, tokenizer
 
 _loading = threading.Lock()
 _loaded: list[Any] = []
@@ -45,11 +46,11 @@ class _Weights:
 def _model() -> Any:
     with _loading:
         if not _loaded:
-            import wordllama
+            import numpy
+            from wordllama.inference import WordLlamaInference
 
-            folder = Path(wordllama.__file__).parent
-            model = wordllama.WordLlama.load(cache_dir=folder, disable_download=True, dim=EMBEDDING_DIMENSIONS)
-            (file,) = (folder / "weights").glob(f"*_{EMBEDDING_DIMENSIONS}.safetensors")
+            (file,) = (folder() / "weights").glob(f"*_{EMBEDDING_DIMENSIONS}.safetensors")
+            model = WordLlamaInference(numpy.empty((0, EMBEDDING_DIMENSIONS)), tokenizer())  # its own way reads it all
             model.embedding = _Weights(file)
             _loaded.append(model)
         return _loaded[0]

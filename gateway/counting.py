@@ -6,15 +6,12 @@ counted by a sample of it, so that no count takes longer than some milliseconds.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
+from catalog.tokenizing import tokenizer
 
 SAMPLE = 64 * 1024  # characters
 CHARACTERS_A_TOKEN = 4
@@ -45,15 +42,6 @@ LOCAL = Template(a_message=5, a_reply=3, own_system_message=22)
 def template_of(dialect: str) -> Template:
     """The template that a provider of this dialect probably uses."""
     return LOCAL if dialect == "local" else USUAL
-
-
-@cache
-def tokenizer() -> Tokenizer:
-    """The tokenizer that `wordllama` carries, without importing what it does with it (90 ms, 28 MB, the first time)."""
-    found = importlib.util.find_spec("wordllama")
-    if found is None or found.origin is None:
-        raise ModuleNotFoundError("wordllama")
-    return Tokenizer.from_file(str(Path(found.origin).parent / "tokenizers" / "l2_supercat_tokenizer_config.json"))
 
 
 def tokens_of(text: str) -> int:
