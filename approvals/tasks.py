@@ -4,8 +4,6 @@ from celery import shared_task
 
 from approvals.expiring import expire_overdue
 
-SCHEDULE = {"approvals.expire_requests": 3600}
-
 
 @shared_task(name="approvals.expire_requests")
 def expire_requests() -> int:

@@ -5,8 +5,6 @@ from celery import shared_task
 from audit.sealing import seal_past_days
 from audit.verifications import run
 
-SCHEDULE = {"audit.seal_past_days": 3600.0}
-
 
 @shared_task(name="audit.seal_past_days")
 def seal() -> int:

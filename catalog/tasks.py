@@ -7,9 +7,6 @@ from celery import shared_task
 from catalog import health, popularity
 from catalog.importing import jobs
 
-SCHEDULE = {"catalog.check_deployments": 300, "catalog.refresh_popularity": 3600}
-AT_START = ("catalog.import_if_new", "catalog.check_deployments", "catalog.refresh_popularity")
-
 
 @shared_task(name="catalog.import_catalog")
 def import_catalog(key: int) -> None:

@@ -16,7 +16,8 @@ from celery.signals import task_postrun, task_prerun
 from django.core.cache import cache
 from django.utils import timezone
 
-from portal.celery import app, schedule
+from portal.celery import app
+from portal.clock import schedule
 
 KEPT_S = 30 * 24 * 3600
 _KEY = "portal:job:"
@@ -83,8 +84,6 @@ def _every(planned: dict[str, Any] | None) -> str:
     if planned is None:
         return "when asked"
     when = planned["schedule"]
-    if not isinstance(when, int | float):
-        return str(when)
     for unit, length in (("hour", 3600), ("minute", 60)):
         if when >= length and when % length == 0:
             return f"every {unit}" if when == length else f"every {when / length:.0f} {unit}s"

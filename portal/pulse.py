@@ -8,7 +8,6 @@ from django.core.cache import cache
 from django.utils import timezone
 
 KEY = "portal:pulse"
-EVERY_S = 30
 KEPT_S = 7 * 24 * 3600
 
 

@@ -25,12 +25,13 @@ from catalog.models import Deployment
 from gateway.refused import REFUSED, count
 from portal import audit_watch, jobs, pulse
 from portal.processes import PartRow, State, moment, parts, supervisor_runs
+from portal.schedule import EVERY_S
 from portal.supervisor import journal
 from ui.formatting import byte_size, counted
 from usage.models import Call, PlatformRollup
 
 LITTLE_DISK_BYTES = 1_000_000_000
-PULSE_IS_LATE_S = 4 * pulse.EVERY_S
+PULSE_IS_LATE_S = 4 * EVERY_S["portal.pulse"]
 TROUBLE = (Call.Outcome.FAILED, Call.Outcome.INTERRUPTED)
 __all__ = ["Finding", "PartRow", "State", "Status", "findings", "look", "parts"]
 

@@ -4,10 +4,8 @@ from celery import shared_task
 
 from portal import audit_watch, pulse
 
-SCHEDULE = {"portal.pulse": float(pulse.EVERY_S), "portal.tell_of_a_broken_audit": 300.0}
 
-
-@shared_task(name="portal.pulse", expires=4 * pulse.EVERY_S)
+@shared_task(name="portal.pulse")
 def beat() -> None:
     """Show that beat, queue and worker are at work."""
     pulse.beat()

@@ -6,9 +6,6 @@ from celery import shared_task
 
 from usage.prices import bring_to_lists
 
-SCHEDULE = {"usage.bring_prices_to_lists": 60}
-AT_START = ("usage.bring_prices_to_lists",)
-
 
 @shared_task(name="usage.bring_prices_to_lists")
 def bring_prices_to_lists() -> int:

@@ -79,18 +79,11 @@ def worker(options: argparse.Namespace) -> None:
 
 def beat(options: argparse.Namespace) -> None:
     """Celery's clock. Exactly one of these runs in an installation."""
-    os.environ.setdefault("DATABASE_POOL_SIZE", "2")
-    os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     _refuse_unfit_production()
-    from django.conf import settings
+    from portal import clock
 
-    from portal.celery import app
-
-    app.Beat(
-        loglevel=_log_level(),
-        schedule=str(settings.DATA_FOLDER / "beat-schedule"),
-        quiet=True,
-    ).run()
+    clock.run(_log_level())
 
 
 def models(options: argparse.Namespace) -> None:

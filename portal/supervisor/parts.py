@@ -63,6 +63,8 @@ def environment(here: Installation) -> dict[str, str]:
     """What every part of ours is told: the same installation, wherever it looks for it."""
     return {
         "MALLOC_ARENA_MAX": "2",  # glibc keeps a heap for each of many threads, most of them empty
+        "MALLOC_MMAP_THRESHOLD_": "131072",  # its own values, but fixed: it would raise both with the largest block
+        "MALLOC_TRIM_THRESHOLD_": "131072",  # that was ever freed, and keep what an export or a search has used
         **os.environ,
         "ATRIUM_DATA": str(here.data_folder),
         "PORT": str(here.port),
@@ -80,7 +82,8 @@ def reserve_model_port(data_folder: Path) -> int:
 
 def announce(data_folder: Path, name: str) -> None:
     """Called by a part that has no port to ask (worker, beat) when it has begun its work."""
-    (data_folder / f"{name}.ready").write_text(f"{os.getpid()} {time.time():.0f}\n")
+    if data_folder.is_dir():
+        (data_folder / f"{name}.ready").write_text(f"{os.getpid()} {time.time():.0f}\n")
 
 
 def _own(here: Installation, name: str, *arguments: str, is_ready: Callable[[int], bool]) -> Part:

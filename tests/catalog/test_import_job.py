@@ -13,7 +13,7 @@ from audit.models import Entry
 from catalog.importing import jobs, offers, run
 from catalog.models import ImportRun, Model
 from catalog.tasks import import_if_new
-from portal.celery import at_start
+from portal.clock import at_start
 from tests.audit.conftest import queue  # noqa: F401  (a fixture)
 from tests.cast import Cast
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from unittest import mock
@@ -14,7 +16,8 @@ from pytest_django import Settings
 
 from catalog.models import Deployment
 from portal import status
-from portal.celery import app, at_start, schedule
+from portal.celery import app
+from portal.clock import at_start, schedule
 from portal.supervisor import journal
 from tests.cast import Cast, route
 from tests.usage.ledger_lines import called
@@ -119,7 +122,26 @@ def test_what_begins_with_beat_is_sent_at_once() -> None:
     ]
     # What is installed changes with a start only.
     assert set(at_start()) - set(schedule()) == {"catalog.import_if_new"}
-    assert "approvals.expire_requests" in schedule()
+    assert schedule()["approvals.expire_requests"] == {
+        "task": "approvals.expire_requests",
+        "schedule": 3600.0,
+        "options": {"expires": 4 * 3600},
+    }
+
+
+def test_every_job_that_is_sent_is_a_task_of_a_room() -> None:
+    app.loader.import_default_modules()
+    assert set(schedule()) | set(at_start()) <= set(app.tasks)
+
+
+def test_beat_knows_no_room(tmp_path: Path) -> None:
+    """It reads when to send what, and loads neither the rooms nor the ORM: that is two thirds of a process's memory."""
+    look = "import sys; from portal import clock; clock.schedule(); clock.at_start(); print(*sys.modules, sep='\\n')"
+    told = {**os.environ, "ATRIUM_DATA": str(tmp_path), "DJANGO_SETTINGS_MODULE": "portal.settings"}
+    ran = subprocess.run([sys.executable, "-c", look], env=told, capture_output=True, text=True, check=True)
+    loaded = set(ran.stdout.split())
+    assert "approvals.schedule" in loaded
+    assert not loaded & {"django.db.models", "approvals.models", "catalog.tasks", "portal.celery"}
 
 
 def test_a_deployment_that_fails_and_calls_without_a_price_are_told(cast: Cast, client: Client, folder: Path) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit.models import Entry
 from catalog.models import Deployment, Model
-from portal.celery import schedule
+from portal.clock import schedule
 from tests import cast as make
 from tests.cast import Cast
 from usage.models import Price
