@@ -6,16 +6,21 @@ The pages themselves are django-allauth's; `portal.account_page` is the page whe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter, get_adapter
 from allauth.account.utils import perform_login
+from allauth.account.views import LoginView
+from allauth.core import ratelimit
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.validators import RegexValidator
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 from django.shortcuts import get_object_or_404, render
@@ -26,6 +31,8 @@ from requests import RequestException
 from refusals import Refusal
 from tenants.models import User
 
+TRIES_FROM_ANYWHERE = "login_failed_anywhere"
+TOO_MANY_TRIES_S = 300  # as long as `ACCOUNT_RATE_LIMITS` remembers a failed try
 # What looks like an e-mail address as a user name could be taken for the person who has that address.
 username_validators = [
     RegexValidator(
@@ -48,6 +55,40 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return settings.DEMONSTRATION or settings.OPEN_SIGNUP
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """A name's tries are counted for each address: who guesses at it elsewhere does not keep its person out."""
+        return f"{super()._get_login_attempts_cache_key(request, **credentials)}:{self.get_client_ip(request)}"
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Refuse where there were too many failed tries, from this address or from all: many machines guess as well."""
+        super().pre_authenticate(request, **credentials)
+        name = super()._get_login_attempts_cache_key(request, **credentials)
+        if not ratelimit.consume(request, action=TRIES_FROM_ANYWHERE, key=name, dry_run=True):
+            raise self.validation_error("too_many_login_attempts")
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count the failed try, wherever it came from."""
+        super().authentication_failed(request, **credentials)
+        name = super()._get_login_attempts_cache_key(request, **credentials)
+        ratelimit.consume(request, action=TRIES_FROM_ANYWHERE, key=name)
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        """Forget the failed tries, once the password was set anew."""
+        super()._delete_login_attempts_cached_email(request, **credentials)
+        name = super()._get_login_attempts_cache_key(request, **credentials)
+        ratelimit.clear(request, action=TRIES_FROM_ANYWHERE, key=name)
+
+
+class SignInView(LoginView):
+    """allauth's page, which says with its status when it is too many tries, as it says in words."""
+
+    def form_invalid(self, form: Form) -> HttpResponse:
+        response = super().form_invalid(form)
+        if form.has_error(NON_FIELD_ERRORS, "too_many_login_attempts"):
+            response.status_code = HTTPStatus.TOO_MANY_REQUESTS
+            response["Retry-After"] = str(TOO_MANY_TRIES_S)
+        return response
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):

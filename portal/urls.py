@@ -2,7 +2,10 @@
 
 from django.urls import include, path
 
+from portal.accounts import SignInView
+
 urlpatterns = [
+    path("accounts/login/", SignInView.as_view(), name="account_login"),
     path("accounts/", include("allauth.urls")),
     path("api/", include("portal.api.urls")),
     path("", include("playground.urls")),

@@ -73,7 +73,7 @@ def test_it_works(cast: Cast, visit: Visit) -> None:
 
 
 def test_too_many_wrong_passwords_are_answered_with_patience(cast: Cast, visit: Visit) -> None:
-    page = visit("/accounts/login/")
+    page = visit("/accounts/login/", expect={429})
     for _ in range(5):
         sign_in(page, "dev", "wrong password")
         expect(page.get_by_text("This user name and password do not belong together.")).to_be_visible()

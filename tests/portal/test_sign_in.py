@@ -71,6 +71,7 @@ def test_the_sixth_try_is_refused_even_with_the_right_password_and_others_are_no
         client.post(LOGIN, {"login": "dev", "password": "wrong"})
     answer = client.post(LOGIN, {"login": "dev", "password": PASSWORD})
     assert "There were too many failed tries. Wait five minutes" in answer.content.decode()
+    assert (answer.status_code, answer["Retry-After"]) == (429, "300")
     client.post(LOGIN, {"login": "olivia", "password": PASSWORD})
     assert who(client) == "olivia"
 
@@ -80,6 +81,26 @@ def test_tries_at_many_names_from_one_place_are_stopped_too(cast: Cast, client: 
         client.post(LOGIN, {"login": f"guess-{number}", "password": "wrong"})
     answer = client.post(LOGIN, {"login": "dev", "password": PASSWORD})
     assert "too many failed tries" in answer.content.decode()
+
+
+def test_who_guesses_elsewhere_does_not_keep_a_person_out(cast: Cast, client: Client) -> None:
+    for _ in range(6):
+        client.post(LOGIN, {"login": "dev", "password": "wrong"}, REMOTE_ADDR="192.0.2.7")
+    client.post(LOGIN, {"login": "dev", "password": PASSWORD}, REMOTE_ADDR="192.0.2.8")
+    assert who(client) == "dev"
+
+
+def test_the_guesses_of_many_machines_at_one_name_end(cast: Cast, client: Client, settings: Settings) -> None:
+    settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | {"login_failed_anywhere": "3/h/key"}
+    client.post(LOGIN, {"login": "dev", "password": PASSWORD}, REMOTE_ADDR="192.0.2.1")
+    assert who(client) == "dev"  # a right password counts for nothing
+    client.logout()
+    for number in range(3):
+        client.post(LOGIN, {"login": "dev", "password": "wrong"}, REMOTE_ADDR=f"192.0.2.{number}")
+    answer = client.post(LOGIN, {"login": "dev", "password": PASSWORD}, REMOTE_ADDR="192.0.2.9")
+    assert answer.status_code == 429
+    client.post(LOGIN, {"login": "olivia", "password": PASSWORD}, REMOTE_ADDR="192.0.2.9")
+    assert who(client) == "olivia"
 
 
 def test_behind_a_proxy_each_visitor_is_counted_alone(cast: Cast, client: Client, settings: Settings) -> None:
