@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -18,7 +17,7 @@ from celery.signals import beat_init
 from django.conf import settings
 from django.utils.log import configure_logging
 
-from portal.supervisor.parts import announce
+from portal.supervisor.parts import PROJECT, announce
 
 TURNS_KEPT = 4  # what no worker took for so many turns is dropped: the next one does the same
 
@@ -57,5 +56,5 @@ def run(level: str) -> None:
 
 def _schedules() -> Iterator[ModuleType]:
     for name in settings.INSTALLED_APPS:
-        if "." not in name and find_spec(f"{name}.schedule"):
+        if (PROJECT / name / "schedule.py").is_file():
             yield import_module(f"{name}.schedule")

@@ -50,6 +50,14 @@ def atrium(
     )
 
 
+def lives(process: psutil.Process) -> bool:
+    """Whether it still runs. What has ended and waits for the machine's first process to take note has ended."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def until(happened: Callable[[], Any], *, within_s: float, what: str) -> Any:
     """Wait for `happened` to give something true and return it; fail with `what` when it does not in time."""
     deadline = time.monotonic() + within_s

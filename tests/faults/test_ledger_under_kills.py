@@ -18,7 +18,7 @@ import pytest
 from portal.embedded import addresses
 from tests.faults.load import Load, Memory
 from tests.gateway.provider import Exchange, Provider, chunk
-from tests.installation import Installation, until
+from tests.installation import Installation, lives, until
 
 CLIENTS = {"echo-model": 5, "smollm2": 1}
 ROWS = "SELECT request_id, id::text, outcome, route, output_tokens FROM usage_call"
@@ -74,7 +74,7 @@ def test_no_call_is_missing_or_doubled_when_every_part_is_killed_under_load(
             until(partial(whole_since, memory, set(memory.whole)), within_s=30, what=f"calls go through without {part}")
         everything = installation.processes()
         assert installation.stop() < 10, "stopped in time, with streams under way"
-        assert not any(one.is_running() for one in everything)
+        assert not any(lives(one) for one in everything)
         installation.start()
         until(partial(whole_since, memory, set(memory.whole)), within_s=30, what="calls go through after a restart")
     until(

@@ -12,7 +12,7 @@ import time
 import psutil
 import pytest
 
-from tests.installation import Installation, until
+from tests.installation import Installation, lives, until
 
 RECOVERY_S = 30
 
@@ -38,13 +38,13 @@ def test_a_killed_part_comes_back_and_the_record_says_why(installation: Installa
     facts = installation.record()["parts"][part]
     assert facts["restarts"] == 1
     assert facts["last_end"] == "signal 9 (SIGKILL)"
-    until(lambda: not any(one.is_running() for one in below), within_s=10, what=f"what {part} had started has ended")
+    until(lambda: not any(lives(one) for one in below), within_s=10, what=f"what {part} had started has ended")
 
 
 def test_a_process_of_the_web_server_that_dies_alone_is_replaced(installation: Installation) -> None:
     (serving,) = psutil.Process(installation.pid("web")).children()
     serving.kill()
-    until(lambda: not serving.is_running(), within_s=5, what="it is gone")
+    until(lambda: not lives(serving), within_s=5, what="it is gone")
     until(lambda: installation.get("/readyz") == 200, within_s=RECOVERY_S, what="the portal answers")
 
 
@@ -83,7 +83,7 @@ def test_a_killed_supervisor_leaves_nothing_and_its_successor_starts_within_ten_
     everything = installation.processes()
     assert len(everything) > 6
     installation.stop(signal.SIGKILL)
-    until(lambda: not any(one.is_running() for one in everything), within_s=15, what="all children end by themselves")
+    until(lambda: not any(lives(one) for one in everything), within_s=15, what="all children end by themselves")
     took_s = installation.start(within_s=60)
     assert installation.get("/readyz") == 200
     assert took_s < 10 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)), f"{took_s:.1f} s"
@@ -109,7 +109,7 @@ def test_the_end_takes_everything_along_within_ten_seconds(installation: Install
     installation.stop(number)
     took_s = time.monotonic() - began
     assert took_s < 10, f"{took_s:.1f} s"
-    assert not any(one.is_running() for one in everything)
+    assert not any(lives(one) for one in everything)
     assert installation.process is not None
     assert installation.process.returncode == 0
     assert installation.get("/readyz") == 0
