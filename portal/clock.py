@@ -17,7 +17,8 @@ from celery.signals import beat_init
 from django.conf import settings
 from django.utils.log import configure_logging
 
-from portal.supervisor.parts import PROJECT, announce
+from portal.supervisor.installation import PROJECT
+from portal.supervisor.parts import announce
 
 TURNS_KEPT = 4  # what no worker took for so many turns is dropped: the next one does the same
 
