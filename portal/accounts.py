@@ -56,27 +56,30 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return settings.DEMONSTRATION or settings.OPEN_SIGNUP
 
+    def _name_tried(self, request: HttpRequest, **credentials: Any) -> str:
+        return super()._get_login_attempts_cache_key(request, **credentials)
+
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """A name's tries are counted for each address: who guesses at it elsewhere does not keep its person out."""
-        return f"{super()._get_login_attempts_cache_key(request, **credentials)}:{self.get_client_ip(request)}"
+        return f"{self._name_tried(request, **credentials)}:{self.get_client_ip(request)}"
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Refuse where there were too many failed tries, from this address or from all: many machines guess as well."""
         super().pre_authenticate(request, **credentials)
-        name = super()._get_login_attempts_cache_key(request, **credentials)
+        name = self._name_tried(request, **credentials)
         if not ratelimit.consume(request, action=TRIES_FROM_ANYWHERE, key=name, dry_run=True):
             raise self.validation_error("too_many_login_attempts")
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Count the failed try, wherever it came from."""
         super().authentication_failed(request, **credentials)
-        name = super()._get_login_attempts_cache_key(request, **credentials)
+        name = self._name_tried(request, **credentials)
         ratelimit.consume(request, action=TRIES_FROM_ANYWHERE, key=name)
 
     def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
         """Forget the failed tries, once the password was set anew."""
         super()._delete_login_attempts_cached_email(request, **credentials)
-        name = super()._get_login_attempts_cache_key(request, **credentials)
+        name = self._name_tried(request, **credentials)
         ratelimit.clear(request, action=TRIES_FROM_ANYWHERE, key=name)
 
 

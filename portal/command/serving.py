@@ -79,7 +79,6 @@ def worker(options: argparse.Namespace) -> None:
 
 def beat(options: argparse.Namespace) -> None:
     """Celery's clock. Exactly one of these runs in an installation."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     _refuse_unfit_production()
     from portal import clock
 
