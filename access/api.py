@@ -21,7 +21,9 @@ from approvals.api import document_of
 from approvals.serializers import RequestDetailSerializer
 from catalog.models import Route
 from refusals.errors import Missing
-from tenants.api.reading import body_of, one_of, text_of, viewer_of
+from tenants.api.bodies import Body, body_of
+from tenants.api.reading import one_of, text_of, viewer_of
+from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.models import Environment
 from tenants.scoping import find_environment, find_tenant, require, visible
 
@@ -43,11 +45,11 @@ class GrantSerializer(serializers.ModelSerializer[Grant]):
         ]  # fmt: skip
 
 
-class RevokeSerializer(serializers.Serializer[Any]):
+class RevokeSerializer(Body):
     reason = serializers.CharField(max_length=1000, help_text="People will ask.")
 
 
-class AccessSerializer(serializers.Serializer[Any]):
+class AccessSerializer(Body):
     environment = serializers.CharField(max_length=200, help_text="`tenant/project/kind`")
     route = serializers.CharField(max_length=200, help_text="The name that programs call.")
     purpose = serializers.CharField(max_length=4000)
@@ -56,7 +58,7 @@ class AccessSerializer(serializers.Serializer[Any]):
     )
 
 
-class OnboardingSerializer(serializers.Serializer[Any]):
+class OnboardingSerializer(Body):
     name = serializers.CharField(max_length=120)
     slug = serializers.CharField(max_length=40)
     purpose = serializers.CharField(max_length=4000)
@@ -74,6 +76,7 @@ class OnboardingSerializer(serializers.Serializer[Any]):
             OpenApiParameter("route", str, description="A route's name."),
             OpenApiParameter("kind", str, enum=Environment.Kind.values),
             OpenApiParameter("show", str, enum=finding.SHOWN, description="active unless told."),
+            sort_parameter(finding.SORTS),
         ]
     )
 )
@@ -82,6 +85,8 @@ class GrantViewSet(viewsets.ReadOnlyModelViewSet[Grant]):
 
     queryset = Grant.objects.none()
     serializer_class = GrantSerializer
+    pagination_class = SortedPaging
+    sorts = finding.SORTS
     filter_backends: list[Any] = []
     lookup_value_converter = "uuid"
 

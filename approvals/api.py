@@ -32,8 +32,9 @@ from approvals.subjects import Evidence, kind_of, kinds
 from approvals.voting import vote
 from approvals.withdraw import withdraw
 from refusals.errors import Forbidden, Invalid, Missing
+from tenants.api.bodies import body_of
 from tenants.api.paging import CursorPaging
-from tenants.api.reading import body_of, flag_of, one_of, text_of, viewer_of
+from tenants.api.reading import flag_of, one_of, text_of, viewer_of
 from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.finding import person
 from tenants.models import User
@@ -192,12 +193,21 @@ class DecisionViewSet(viewsets.ReadOnlyModelViewSet[Decision]):
         return rows
 
 
-@extend_schema_view(list=extend_schema(parameters=[OpenApiParameter("q", str, description="Words to look for.")]))
+@extend_schema_view(
+    list=extend_schema(
+        parameters=[
+            OpenApiParameter("q", str, description="Words to look for."),
+            sort_parameter(rule_lists.BOARD_SORTS),
+        ]
+    )
+)
 class BoardViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Board]):
     """Boards and who sits on them."""
 
     queryset = Board.objects.prefetch_related("seats__user")
     serializer_class = s.BoardSerializer
+    pagination_class = SortedPaging
+    sorts = rule_lists.BOARD_SORTS
     permission_classes = [IsAuthenticated, ReadersRead]
     filter_backends: list[Any] = []
     lookup_field = "slug"
@@ -242,6 +252,7 @@ def _person(request: http.Request) -> User:
             OpenApiParameter("in_force", bool),
             OpenApiParameter("kind", str, description="A kind of subject, as `access`."),
             OpenApiParameter("board", str, description="The slug of a board that decides."),
+            sort_parameter(rule_lists.POLICY_SORTS),
         ]
     )
 )
@@ -250,6 +261,8 @@ class PolicyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     queryset = Policy.objects.all()
     serializer_class = s.PolicySerializer
+    pagination_class = SortedPaging
+    sorts = rule_lists.POLICY_SORTS
     permission_classes = [IsAuthenticated, ReadersRead]
     filter_backends: list[Any] = []
     lookup_value_converter = "int"

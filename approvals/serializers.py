@@ -9,6 +9,7 @@ from rest_framework import serializers
 from approvals.conversation import conversation
 from approvals.models import Board, Decision, Policy, Request, Review, Vote
 from approvals.next_step import next_step
+from tenants.api.bodies import Body
 
 
 class BoardVoteSerializer(serializers.ModelSerializer[Vote]):
@@ -92,13 +93,13 @@ class RequestDetailSerializer(RequestSerializer):
         return str(row.decision.pk) if hasattr(row, "decision") else None
 
 
-class CastVoteSerializer(serializers.Serializer[Any]):
+class CastVoteSerializer(Body):
     verdict = serializers.ChoiceField(choices=Vote.Verdict.choices)
     comment = serializers.CharField(max_length=4000)
     review = serializers.UUIDField(required=False, help_text="The stage; that which is open for you unless told.")
 
 
-class CommentSerializer(serializers.Serializer[Any]):
+class CommentSerializer(Body):
     text = serializers.CharField(max_length=4000)
 
 
@@ -121,17 +122,17 @@ class BoardSerializer(serializers.ModelSerializer[Board]):
         return [seat.user.username for seat in row.seats.all()]
 
 
-class NewBoardSerializer(serializers.Serializer[Any]):
+class NewBoardSerializer(Body):
     slug = serializers.SlugField(max_length=40)
     name = serializers.CharField(max_length=80)
     purpose = serializers.CharField(max_length=300, required=False, default="", allow_blank=True)
 
 
-class SeatSerializer(serializers.Serializer[Any]):
+class SeatSerializer(Body):
     person = serializers.CharField(max_length=254, help_text="User name or e-mail.")
 
 
-class StageSerializer(serializers.Serializer[Any]):
+class StageSerializer(Body):
     board = serializers.CharField(max_length=40)
     quorum = serializers.IntegerField(min_value=1, max_value=99, default=1)
 
@@ -152,7 +153,7 @@ class PolicySerializer(serializers.ModelSerializer[Policy]):
         return row.superseded_at is None
 
 
-class NewPolicySerializer(serializers.Serializer[Any]):
+class NewPolicySerializer(Body):
     subject_kind = serializers.CharField(max_length=40)
     environment_kind = serializers.CharField(max_length=12, required=False, default="", allow_blank=True)
     sentence = serializers.CharField(max_length=300)

@@ -21,10 +21,12 @@ from catalog.authority import require_manager
 from catalog.importing import jobs
 from catalog.missing import find_model
 from catalog.models import Deployment, ImportRun, Model, Provider, Route
-from catalog.provider_list import find
+from catalog.provider_list import SORTS, find
 from refusals.errors import Missing
+from tenants.api.bodies import body_of
 from tenants.api.paging import CursorNotOurs
 from tenants.api.reading import flag_of, text_of
+from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.models import User
 
 MOST_AT_ONCE = 200
@@ -160,7 +162,11 @@ def _link(request: Request, offset: int) -> str:
 
 @extend_schema_view(
     list=extend_schema(
-        parameters=[OpenApiParameter("q", str, description="Words to look for."), OpenApiParameter("connected", bool)]
+        parameters=[
+            OpenApiParameter("q", str, description="Words to look for."),
+            OpenApiParameter("connected", bool),
+            sort_parameter(SORTS),
+        ]
     )
 )
 class ProviderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Provider]):
@@ -168,6 +174,8 @@ class ProviderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
 
     queryset = Provider.objects.all()
     serializer_class = s.ProviderSerializer
+    pagination_class = SortedPaging
+    sorts = SORTS
     permission_classes = [IsAuthenticated, ManagersOnly]
     lookup_field = "slug"
     lookup_value_converter = "slug"
@@ -180,7 +188,7 @@ class ProviderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
 
     @extend_schema(request=s.ConnectSerializer, responses={201: s.ProviderSerializer})
     def create(self, request: Request) -> Response:
-        made = providers.connect(**_valid(s.ConnectSerializer, request), by=request.user)
+        made = providers.connect(**body_of(request, s.ConnectSerializer), by=request.user)
         return Response(s.ProviderSerializer(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=None, responses=s.ProviderSerializer)
@@ -193,7 +201,7 @@ class ProviderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
     @extend_schema(request=s.CredentialSerializer, responses=s.ProviderSerializer)
     @action(detail=True, methods=["post"])
     def credential(self, request: Request, slug: str) -> Response:
-        said = _valid(s.CredentialSerializer, request)
+        said = body_of(request, s.CredentialSerializer)
         found = providers.replace_credential(provider=self.get_object(), by=request.user, **said)
         return Response(s.ProviderSerializer(found).data)
 
@@ -222,7 +230,7 @@ class RouteViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
 
     @extend_schema(request=s.PublishSerializer, responses={201: s.RouteSerializer})
     def create(self, request: Request) -> Response:
-        said = _valid(s.PublishSerializer, request)
+        said = body_of(request, s.PublishSerializer)
         provider = Provider.objects.filter(slug=said["provider"]).first()
         if provider is None:
             raise Missing(f"There is no provider “{said['provider']}”.", field="provider")
@@ -287,12 +295,6 @@ class ImportRunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
         jobs.cancel(run=found, by=request.user)
         found.refresh_from_db()
         return Response(s.ImportRunSerializer(found).data)
-
-
-def _valid(serializer: Any, request: Request) -> dict[str, Any]:
-    checked = serializer(data=request.data)
-    checked.is_valid(raise_exception=True)
-    return dict(checked.validated_data)
 
 
 def register(router: DefaultRouter) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.paginator import Paginator
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -30,7 +32,6 @@ def provider_list(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     text, state = text_of(request, "q"), text_of(request, "state", 10)
     state = state if state in STATES else ""
     found = find(text=text, connected=STATES[state][1] if state else None)
-    found = found.annotate(routes=_routes_on(), is_listed=Q(base_url=""))
     rows, sort = ordered(found, text_of(request, "sort"), SORTS, "state", then=("name", "pk"))
     if request.GET.get("format") == "csv":
         exported(request, "providers")
@@ -48,8 +49,8 @@ def provider_list(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 
 
 def find(*, text: str = "", connected: bool | None = None) -> QuerySet[Provider]:
-    """Providers with the words of `text` in name, address, website or region."""
-    rows = Provider.objects.all()
+    """Providers with the words of `text` in name, address, website or region, with their `routes` that are on."""
+    rows: QuerySet[Any] = Provider.objects.annotate(routes=_routes_on(), is_listed=Q(base_url=""))
     for word in text.split():
         rows = rows.filter(
             Q(name__icontains=word)

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from catalog.figures import LARGEST_PRICE
 from catalog.models import Change, Deployment, Fact, ImportRun, Model, ModelVersion, Provider, Route
+from tenants.api.bodies import Body
 
 
 class StandingSerializer(serializers.Serializer[Any]):
@@ -113,7 +114,7 @@ class ProviderSerializer(serializers.ModelSerializer[Provider]):
         return bool(provider.credential)
 
 
-class ConnectSerializer(serializers.Serializer[Any]):
+class ConnectSerializer(Body):
     name = serializers.CharField(max_length=120)
     base_url = serializers.CharField(max_length=300)
     credential = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="", write_only=True)
@@ -127,11 +128,11 @@ class ConnectSerializer(serializers.Serializer[Any]):
     )
 
 
-class CredentialSerializer(serializers.Serializer[Any]):
+class CredentialSerializer(Body):
     credential = serializers.CharField(max_length=4000, allow_blank=True, write_only=True)
 
 
-class PublishSerializer(serializers.Serializer[Any]):
+class PublishSerializer(Body):
     provider = serializers.CharField(max_length=80)
     upstream_name = serializers.CharField(max_length=200)
     slug = serializers.CharField(max_length=120, help_text="the name that programs call")

@@ -5,11 +5,11 @@ Streaming is what `/v1/chat/completions` does; a run here answers once all its c
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from django.db.models import QuerySet
+from django.db.models.functions import Lower
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status, viewsets
@@ -21,7 +21,7 @@ from rest_framework.routers import DefaultRouter
 from playground import keeping
 from playground.asking import Plan, Prompt, ask, ask_again, begin_session, check_columns
 from playground.columns import from_api, from_kept
-from playground.finding import containing, find_own, find_readable, own, readable
+from playground.finding import containing, find_own, find_readable
 from playground.models import Answer, Session, Turn
 from playground.offering import usable_environment
 from playground.recovery import interrupt_the_silent
@@ -36,15 +36,18 @@ from playground.serializing import (
     feedback_document,
     turn_document,
 )
+from playground.sessions_page import SORTS, WHOSE, of
 from playground.voting import vote
 from refusals.errors import Missing
-from tenants.api.paging import CursorPaging
+from tenants.api.bodies import body_of
+from tenants.api.reading import one_of, text_of
+from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.models import User
 from ui.connections import give_back
 
 
-class ByLastUse(CursorPaging):
-    """The session used last first."""
+class ByLastUse(SortedPaging):
+    """The session used last first, or in an order of the page's."""
 
     ordering = ("-updated_at", "-id")
 
@@ -55,14 +58,14 @@ class SessionViewSet(viewsets.GenericViewSet[Session]):
 
     serializer_class = SessionSerializer
     pagination_class = ByLastUse
+    sorts = SORTS
     lookup_value_converter = "uuid"
     queryset = Session.objects.none()
     reaches_outside = ("runs", "again")  # models are called
 
     def get_queryset(self) -> QuerySet[Session]:
-        shared = self.request.query_params.get("shared") == "true"
-        rows = readable(self._user).filter(is_shared=True) if shared else own(self._user)
-        found = containing(rows, self.request.query_params.get("q", ""))
+        whose = one_of(self.request, "whose", WHOSE)
+        found = containing(of(self._user, whose), text_of(self.request, "q")).annotate(lower_name=Lower("name"))
         return found.select_related("tenant", "environment__tenant", "environment__project", "owner")
 
     @property
@@ -73,7 +76,8 @@ class SessionViewSet(viewsets.GenericViewSet[Session]):
     @extend_schema(
         parameters=[
             OpenApiParameter("q", OpenApiTypes.STR, description="words in the name, a prompt or an answer"),
-            OpenApiParameter("shared", OpenApiTypes.BOOL, description="those shared in your tenants"),
+            OpenApiParameter("whose", str, enum=list(WHOSE), description="those of others are `shared` with you"),
+            sort_parameter(SORTS),
         ]
     )
     def list(self, request: Request) -> Response:
@@ -84,7 +88,7 @@ class SessionViewSet(viewsets.GenericViewSet[Session]):
     @extend_schema(request=NewSessionSerializer, responses={201: SessionSerializer})
     def create(self, request: Request) -> Response:
         """Begin a session."""
-        given = self._read(NewSessionSerializer)
+        given = body_of(request, NewSessionSerializer)
         environment = usable_environment(self._user, given["environment"])
         columns = from_api(given["columns"])
         check_columns(columns)
@@ -105,7 +109,7 @@ class SessionViewSet(viewsets.GenericViewSet[Session]):
     @extend_schema(request=ChangedSessionSerializer)
     def partial_update(self, request: Request, pk: UUID) -> Response:
         """Rename, pin or share a session."""
-        session, given = find_own(self._user, pk), self._read(ChangedSessionSerializer)
+        session, given = find_own(self._user, pk), body_of(request, ChangedSessionSerializer)
         if "name" in given:
             session = keeping.rename(session=session, name=given["name"], by=self._user)
         if "is_pinned" in given:
@@ -124,7 +128,7 @@ class SessionViewSet(viewsets.GenericViewSet[Session]):
     @action(detail=True, methods=["post"])
     def runs(self, request: Request, pk: UUID) -> Response:
         """Send a prompt to every column and wait for the answers."""
-        session, given = find_own(self._user, pk), self._read(PromptSerializer)
+        session, given = find_own(self._user, pk), body_of(request, PromptSerializer)
         plan = ask(
             session=session,
             environment=usable_environment(self._user, session.environment.path),
@@ -138,7 +142,7 @@ class SessionViewSet(viewsets.GenericViewSet[Session]):
     @action(detail=True, methods=["post"])
     def again(self, request: Request, pk: UUID) -> Response:
         """Let one column answer the last prompt once more."""
-        session, key = find_own(self._user, pk), self._read(AgainSerializer)["column"]
+        session, key = find_own(self._user, pk), body_of(request, AgainSerializer)["column"]
         usable_environment(self._user, session.environment.path)
         column = next((column for column in from_kept(session.columns) if column.key == key), None)
         if column is None:
@@ -156,7 +160,7 @@ class SessionViewSet(viewsets.GenericViewSet[Session]):
     @action(detail=True, methods=["post"])
     def votes(self, request: Request, pk: UUID) -> Response:
         """Vote for an answer of a turn; of a blind session this shows the names."""
-        session, given = find_own(self._user, pk), self._read(VoteSerializer)
+        session, given = find_own(self._user, pk), body_of(request, VoteSerializer)
         turn = session.turns.filter(pk=given["turn"]).first()
         if turn is None:
             raise Missing("There is no such turn in this session.")
@@ -169,12 +173,6 @@ class SessionViewSet(viewsets.GenericViewSet[Session]):
         """Show the names of a blind session without a vote."""
         keeping.reveal(session=find_own(self._user, pk), by=self._user)
         return Response(SessionSerializer(find_own(self._user, pk)).data)
-
-    def _read(self, serializer_class: type[Any]) -> dict[str, Any]:
-        serializer = serializer_class(data=self.request.data)
-        serializer.is_valid(raise_exception=True)
-        validated: dict[str, Any] = serializer.validated_data
-        return validated
 
 
 def register(router: DefaultRouter) -> None:

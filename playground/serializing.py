@@ -10,9 +10,10 @@ from playground.blinding import letter
 from playground.columns import from_kept
 from playground.models import Answer, Feedback, Session, Turn
 from playground.showing import figures_of, shown_answer
+from tenants.api.bodies import Body
 
 
-class ColumnSerializer(serializers.Serializer[Any]):
+class ColumnSerializer(Body):
     """One column as it is given: a route, a system prompt, parameters of `/v1/chat/completions`."""
 
     key = serializers.IntegerField(read_only=True)
@@ -106,7 +107,7 @@ def feedback_document(feedback: Feedback) -> dict[str, Any]:
     }
 
 
-class NewSessionSerializer(serializers.Serializer[Any]):
+class NewSessionSerializer(Body):
     """What a new session needs."""
 
     environment = serializers.CharField(help_text="tenant/project/kind")
@@ -115,7 +116,7 @@ class NewSessionSerializer(serializers.Serializer[Any]):
     is_blind = serializers.BooleanField(required=False, default=False)
 
 
-class ChangedSessionSerializer(serializers.Serializer[Any]):
+class ChangedSessionSerializer(Body):
     """What of a session can be changed."""
 
     name = serializers.CharField(required=False, allow_blank=True)
@@ -123,20 +124,20 @@ class ChangedSessionSerializer(serializers.Serializer[Any]):
     is_shared = serializers.BooleanField(required=False)
 
 
-class PromptSerializer(serializers.Serializer[Any]):
+class PromptSerializer(Body):
     """A prompt for every column; `variables` are put in for `{{name}}`."""
 
     prompt = serializers.CharField(allow_blank=True, trim_whitespace=False)
     variables = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
 
 
-class AgainSerializer(serializers.Serializer[Any]):
+class AgainSerializer(Body):
     """Which column answers the last prompt once more."""
 
     column = serializers.IntegerField(min_value=1, help_text="its key")
 
 
-class VoteSerializer(serializers.Serializer[Any]):
+class VoteSerializer(Body):
     """The better answer of a turn, or null for a tie."""
 
     turn = serializers.UUIDField()

@@ -20,6 +20,7 @@ from catalog.authority import PERMISSION, require_manager
 from catalog.models import Deployment
 from gateway.runtime import facts
 from portal import jobs, status
+from portal.api.published import AsPublished
 from portal.settings import env
 from ui.places import Card, register_card
 
@@ -105,7 +106,7 @@ def _health(request: HttpRequest) -> dict[str, Any] | None:
     return {"address": reverse("platform")} if request.user.has_perm(PERMISSION) else None
 
 
-class StatusView(APIView):
+class StatusView(AsPublished, APIView):
     """How the installation is: every part and every store, with what is wrong and how to mend it."""
 
     @extend_schema(operation_id="platform_status", responses=OpenApiTypes.OBJECT)
@@ -116,7 +117,7 @@ class StatusView(APIView):
         return Response({**seen.as_json(), "gateway": facts(), "jobs": held})
 
 
-class SettingsView(APIView):
+class SettingsView(AsPublished, APIView):
     """Every variable of the environment that was read, its value (secrets are not told) and where that is from."""
 
     @extend_schema(operation_id="platform_settings", responses=OpenApiTypes.OBJECT)

@@ -17,6 +17,13 @@ TENANT_SORTS = {
 }  # fmt: skip
 PEOPLE_SORTS = {name: name for name in ("username", "display_name", "last_login", "date_joined")}
 KEY_SORTS = {name: name for name in ("name", "created_at", "last_used_at", "expires_at")}
+TOKEN_SORTS = KEY_SORTS
+MEMBER_SORTS = {
+    "person": "user__display_name", "username": "user__username", "role": "role", "since": "created_at",
+    "added_by": "created_by__username",
+}  # fmt: skip
+PROJECT_SORTS = {"name": "name", "purpose": "purpose", "keys": "keys", "since": "created_at"}
+PROJECT_STATES = {"keys": "With keys", "no-keys": "Without keys", "archived": "Archived"}
 
 
 def tenants(viewer: User, *, text: str = "", mine: bool = False, archived: bool = False) -> QuerySet[Tenant]:
@@ -54,6 +61,24 @@ def members(rows: QuerySet[Membership], *, text: str = "", role: str = "") -> Qu
             Q(user__username__icontains=word) | Q(user__display_name__icontains=word) | Q(user__email__icontains=word)
         )
     return rows.filter(role=role) if role else rows
+
+
+def projects(rows: QuerySet[Project], *, text: str = "", state: str = "") -> QuerySet[Project]:
+    """Those of `rows` with the words of `text` in name, slug or purpose and in a state of `PROJECT_STATES`, with the
+    number of their `keys` that are not revoked."""
+    found: QuerySet[Any] = rows.annotate(
+        keys=Count("environments__keys", filter=Q(environments__keys__revoked_at=None))
+    )
+    for word in text.split():
+        found = found.filter(Q(name__icontains=word) | Q(slug__icontains=word) | Q(purpose__icontains=word))
+    match state:
+        case "archived":
+            return found.filter(archived_at__isnull=False)
+        case "keys":
+            return found.filter(archived_at=None, keys__gt=0)
+        case "no-keys":
+            return found.filter(archived_at=None, keys=0)
+    return found
 
 
 def keys(rows: QuerySet[ApiKey], *, text: str = "", state: str = "", kind: str = "") -> QuerySet[ApiKey]:

@@ -15,8 +15,9 @@ from rest_framework.response import Response
 from catalog.figures import LARGEST_PRICE
 from catalog.models import Deployment
 from refusals.errors import Missing
+from tenants.api.bodies import Body, body_of
 from tenants.api.paging import CursorPaging
-from tenants.api.reading import body_of, one_of, text_of, uuid_of, viewer_of
+from tenants.api.reading import one_of, text_of, uuid_of, viewer_of
 from usage.authority import require_price_setter
 from usage.models import Price
 from usage.prices import in_force, set_price
@@ -43,7 +44,7 @@ class PriceSerializer(serializers.ModelSerializer[Price]):
         ]  # fmt: skip
 
 
-class NewPriceSerializer(serializers.Serializer[Any]):
+class NewPriceSerializer(Body):
     deployment = serializers.UUIDField()
     input_per_million = serializers.DecimalField(max_digits=16, decimal_places=6, min_value=0, max_value=LARGEST_PRICE)
     output_per_million = serializers.DecimalField(max_digits=16, decimal_places=6, min_value=0, max_value=LARGEST_PRICE)

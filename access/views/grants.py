@@ -9,7 +9,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -29,8 +28,6 @@ from ui.sorting import ordered
 
 MANAGE = "tenants.manage_tenant"
 PAGE_SIZE = 50
-SORTS = {"model": "route__model__name", "project": "environment__project__name", "kind": "environment__kind",
-         "granted": "granted_at", "ends": "ends_at"}  # fmt: skip
 
 
 @require_GET
@@ -105,7 +102,7 @@ def _text(request: HttpRequest) -> str:
 
 
 def _ordered(request: HttpRequest, tenant: Tenant) -> tuple[QuerySet[Grant], str]:
-    return ordered(_found(request, tenant), request.GET.get("sort", ""), SORTS, "-granted")
+    return ordered(_found(request, tenant), request.GET.get("sort", ""), finding.SORTS, "-granted")
 
 
 def _found(request: HttpRequest, tenant: Tenant) -> QuerySet[Grant]:
@@ -114,7 +111,7 @@ def _found(request: HttpRequest, tenant: Tenant) -> QuerySet[Grant]:
     )
     kind = request.GET.get("kind", "")
     return finding.grants(
-        rows.annotate(ends_at=Coalesce("revoked_at", "expires_at")),
+        rows,
         show=_show(request),
         kind=kind if kind in Environment.Kind.values else "",
         text=_text(request),

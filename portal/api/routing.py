@@ -1,4 +1,4 @@
-"""Addresses of the API's view sets, and what every view set of a room is given: `Once`.
+"""Addresses of the API's view sets, and what every view set of a room is given: `Once` and `AsPublished`.
 
 A view set says by `lookup_value_converter` what a key in its addresses may be (Django's path converters). What cannot
 be one is not an address, so no view sees it.
@@ -11,10 +11,11 @@ from typing import Any
 from rest_framework.routers import DefaultRouter
 
 from portal.api.once import Once
+from portal.api.published import AsPublished
 
 
 class Router(DefaultRouter):
-    """The router of the API: what a room registers honours `Idempotency-Key`."""
+    """The router of the API: what a room registers honours `Idempotency-Key` and takes only what is published."""
 
     include_format_suffixes = False
 
@@ -23,4 +24,4 @@ class Router(DefaultRouter):
 
     def register(self, prefix: str, viewset: type[Any], basename: str | None = None) -> None:
         facts = {"__doc__": viewset.__doc__, "__module__": viewset.__module__}
-        super().register(prefix, type(viewset.__name__, (Once, viewset), facts), basename)
+        super().register(prefix, type(viewset.__name__, (AsPublished, Once, viewset), facts), basename)

@@ -13,7 +13,8 @@ from rest_framework.response import Response
 
 from tenants import finding, keys, scoping, tokens
 from tenants.api import serializers as s
-from tenants.api.reading import body_of, one_of, text_of, viewer_of
+from tenants.api.bodies import body_of
+from tenants.api.reading import one_of, text_of, viewer_of
 from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.api.structure import TENANT, WORDS, within
 from tenants.models import ApiKey, Environment, PersonalToken
@@ -77,12 +78,22 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         return Response(s.KeySerializer(self.get_object()).data)
 
 
-@extend_schema_view(list=extend_schema(parameters=[WORDS, OpenApiParameter("state", str, enum=list(tokens.STATES))]))
+@extend_schema_view(
+    list=extend_schema(
+        parameters=[
+            WORDS,
+            OpenApiParameter("state", str, enum=list(tokens.STATES)),
+            sort_parameter(finding.TOKEN_SORTS),
+        ]
+    )
+)
 class TokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[PersonalToken]):
     """Your own tokens for this API."""
 
     queryset = PersonalToken.objects.none()
     serializer_class = s.TokenSerializer
+    pagination_class = SortedPaging
+    sorts = finding.TOKEN_SORTS
     filter_backends: list[Any] = []
     lookup_value_converter = "uuid"
 

@@ -17,7 +17,8 @@ from refusals.errors import Missing
 from tenants import finding, scoping
 from tenants.activation import activate, deactivate
 from tenants.api import serializers as s
-from tenants.api.reading import body_of, flag_of, one_of, text_of, viewer_of
+from tenants.api.bodies import body_of
+from tenants.api.reading import flag_of, one_of, text_of, viewer_of
 from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.api.structure import WORDS
 from tenants.memberships import appoint, dismiss

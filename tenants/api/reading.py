@@ -1,9 +1,9 @@
-"""What the view sets of several rooms read alike from a request: who asks, values among known ones, a checked body."""
+"""What the view sets of several rooms read alike from a request: who asks, and values among known ones."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 from rest_framework.request import Request
@@ -38,13 +38,6 @@ def flag_of(request: Request, name: str) -> bool | None:
     if value in ("", "true", "1", "false", "0"):
         return value in ("true", "1") if value else None
     raise Invalid(f"“{name}” is true or false.", field=name)
-
-
-def body_of(request: Request, serializer: type[Any]) -> dict[str, Any]:
-    """The body by its serializer. Raises DRF's `ValidationError`."""
-    checked = serializer(data=request.data)
-    checked.is_valid(raise_exception=True)
-    return dict(checked.validated_data)
 
 
 def uuid_of(text: str, what: str) -> UUID:

@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from tenants.api.bodies import Body
 from tenants.models import ApiKey, Environment, Membership, Notification, PersonalToken, Project, Tenant, User
 
 
@@ -27,14 +28,14 @@ class TenantSerializer(serializers.ModelSerializer[Tenant]):
         ]  # fmt: skip
 
 
-class NewTenantSerializer(serializers.Serializer[Any]):
+class NewTenantSerializer(Body):
     slug = serializers.CharField(max_length=40)
     name = serializers.CharField(max_length=120)
     cost_centre = serializers.CharField(max_length=40, required=False, default="", allow_blank=True)
     owner = serializers.CharField(max_length=254, help_text="User name or e-mail of who will answer for it.")
 
 
-class ChangedTenantSerializer(serializers.Serializer[Any]):
+class ChangedTenantSerializer(Body):
     name = serializers.CharField(max_length=120, required=False)
     cost_centre = serializers.CharField(max_length=40, required=False, allow_blank=True)
 
@@ -58,7 +59,7 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
         fields = ["id", "tenant", "slug", "name", "purpose", "environments", "created_at", "archived_at"]
 
 
-class NewProjectSerializer(serializers.Serializer[Any]):
+class NewProjectSerializer(Body):
     tenant = serializers.CharField(max_length=40, help_text="A tenant's slug.")
     slug = serializers.CharField(max_length=40)
     name = serializers.CharField(max_length=120)
@@ -76,13 +77,13 @@ class MembershipSerializer(serializers.ModelSerializer[Membership]):
         fields = ["id", "tenant", "user", "name", "role", "created_at", "created_by"]
 
 
-class NewMembershipSerializer(serializers.Serializer[Any]):
+class NewMembershipSerializer(Body):
     tenant = serializers.CharField(max_length=40, help_text="A tenant's slug.")
     person = serializers.CharField(max_length=254, help_text="User name or e-mail of somebody with an account.")
     role = serializers.CharField(max_length=20)
 
 
-class RoleSerializer(serializers.Serializer[Any]):
+class RoleSerializer(Body):
     role = serializers.CharField(max_length=20)
 
 
@@ -100,7 +101,7 @@ class KeySerializer(serializers.ModelSerializer[ApiKey]):
         ]  # fmt: skip
 
 
-class NewKeySerializer(serializers.Serializer[Any]):
+class NewKeySerializer(Body):
     environment = serializers.CharField(max_length=200, help_text="`tenant/project/kind`")
     name = serializers.CharField(max_length=80)
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
@@ -113,7 +114,7 @@ class IssuedKeySerializer(KeySerializer):
         fields = [*KeySerializer.Meta.fields, "secret"]
 
 
-class ReasonSerializer(serializers.Serializer[Any]):
+class ReasonSerializer(Body):
     reason = serializers.CharField(max_length=1000, required=False, default="", allow_blank=True)
 
 
@@ -125,7 +126,7 @@ class TokenSerializer(serializers.ModelSerializer[PersonalToken]):
         fields = ["id", "prefix", "name", "state", "created_at", "expires_at", "last_used_at", "revoked_at"]
 
 
-class NewTokenSerializer(serializers.Serializer[Any]):
+class NewTokenSerializer(Body):
     name = serializers.CharField(max_length=80)
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
 

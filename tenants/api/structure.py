@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
 from rest_framework.request import Request
@@ -13,7 +13,8 @@ from rest_framework.response import Response
 from refusals.errors import Invalid, Missing
 from tenants import finding, scoping, structure
 from tenants.api import serializers as s
-from tenants.api.reading import body_of, flag_of, one_of, text_of, uuid_of, viewer_of
+from tenants.api.bodies import body_of
+from tenants.api.reading import flag_of, one_of, text_of, uuid_of, viewer_of
 from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT, require_assignable
 from tenants.memberships import add_member, remove_member
@@ -92,12 +93,23 @@ class TenantViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         return s.TenantSerializer(rows.get()).data
 
 
-@extend_schema_view(list=extend_schema(parameters=[TENANT, WORDS]))
+@extend_schema_view(
+    list=extend_schema(
+        parameters=[
+            TENANT,
+            WORDS,
+            OpenApiParameter("state", str, enum=list(finding.PROJECT_STATES)),
+            sort_parameter(finding.PROJECT_SORTS),
+        ]
+    )
+)
 class ProjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Project]):
     """Projects with their environments."""
 
     queryset = Project.objects.none()
     serializer_class = s.ProjectSerializer
+    pagination_class = SortedPaging
+    sorts = finding.PROJECT_SORTS
     filter_backends: list[Any] = []
     lookup_value_converter = "uuid"
 
@@ -105,10 +117,8 @@ class ProjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         rows = Project.objects.select_related("tenant").prefetch_related(
             "environments__tenant", "environments__project"
         )
-        found: QuerySet[Project] = within(self.request, rows)
-        for word in text_of(self.request, "q").split():
-            found = found.filter(Q(name__icontains=word) | Q(slug__icontains=word) | Q(purpose__icontains=word))
-        return found
+        state = one_of(self.request, "state", finding.PROJECT_STATES)
+        return finding.projects(within(self.request, rows), text=text_of(self.request, "q"), state=state)
 
     @extend_schema(request=s.NewProjectSerializer, responses={201: s.ProjectSerializer})
     def create(self, request: Request) -> Response:
@@ -147,13 +157,22 @@ class EnvironmentViewSet(viewsets.ReadOnlyModelViewSet[Environment]):
 
 
 @extend_schema_view(
-    list=extend_schema(parameters=[TENANT, WORDS, OpenApiParameter("role", str, enum=list(TENANT_ROLES))])
+    list=extend_schema(
+        parameters=[
+            TENANT,
+            WORDS,
+            OpenApiParameter("role", str, enum=list(TENANT_ROLES)),
+            sort_parameter(finding.MEMBER_SORTS),
+        ]
+    )
 )
 class MembershipViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Membership]):
     """Who is in a tenant, as what."""
 
     queryset = Membership.objects.none()
     serializer_class = s.MembershipSerializer
+    pagination_class = SortedPaging
+    sorts = finding.MEMBER_SORTS
     filter_backends: list[Any] = []
     lookup_value_converter = "uuid"
 

@@ -22,8 +22,6 @@ from ui.exporting import csv_response, in_batches
 from ui.sorting import ordered
 
 PAGE_SIZE = 50
-SORTS = {"person": "user__display_name", "username": "user__username", "role": "role", "since": "created_at",
-         "added_by": "created_by__username"}  # fmt: skip
 
 
 @require_http_methods(["GET", "POST"])
@@ -39,7 +37,8 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
             return redirect("tenants:members", slug)
     text, role = text_of(request, "q"), text_of(request, "role", 20)
     everybody = Membership.objects.filter(tenant=inside.tenant).select_related("user", "created_by")
-    rows, sort = ordered(finding.members(everybody, text=text, role=role), text_of(request, "sort"), SORTS, "since")
+    found = finding.members(everybody, text=text, role=role)
+    rows, sort = ordered(found, text_of(request, "sort"), finding.MEMBER_SORTS, "since")
     if request.GET.get("format") == "csv":
         head = ("user name", "name", "e-mail", "role", "since", "added by", "active")
         lines = (

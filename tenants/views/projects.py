@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from audit.exporting import exported
 from refusals import Refusal
-from tenants import structure
+from tenants import finding, structure
 from tenants.forms import ProjectForm
-from tenants.models import Project, Tenant
+from tenants.models import Project
 from tenants.views.entering import enter, text_of
 from ui.exporting import csv_response, in_batches
 from ui.sorting import ordered
 
 PAGE_SIZE = 50
-SORTS = {"name": "name", "purpose": "purpose", "keys": "keys", "since": "created_at"}
-STATES = {"keys": "With keys", "no-keys": "Without keys", "archived": "Archived"}
 
 
 @require_http_methods(["GET", "POST"])
@@ -41,29 +36,14 @@ def projects(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
                 messages.success(request, f"{project} has development, test and production now.")
                 return redirect("tenants:overview", slug)
     text, state = text_of(request, "q"), text_of(request, "state", 10)
-    state = state if state in STATES else ""
-    rows, sort = ordered(_found(inside.tenant, text, state), text_of(request, "sort"), SORTS, "name")
+    state = state if state in finding.PROJECT_STATES else ""
+    found = finding.projects(Project.objects.filter(tenant=inside.tenant), text=text, state=state)
+    rows, sort = ordered(found, text_of(request, "sort"), finding.PROJECT_SORTS, "name")
     if request.GET.get("format") == "csv":
         head = ("name", "slug", "purpose", "keys", "created at", "archived at")
         lines = ((p.name, p.slug, p.purpose, vars(p)["keys"], p.created_at, p.archived_at) for p in in_batches(rows))
         exported(request, "projects", tenant=slug)
         return csv_response(f"{slug}-projects.csv", head, lines)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    shown = {"page": page, "text": text, "state": state, "sort": sort, "states": STATES.items()}
+    shown = {"page": page, "text": text, "state": state, "sort": sort, "states": finding.PROJECT_STATES.items()}
     return inside.show(request, "projects", status=422 if form.errors else 200, form=form, **shown)
-
-
-def _found(tenant: Tenant, text: str, state: str) -> QuerySet[Project]:
-    """The projects of `tenant` that fit, with the number of their `keys` that are not revoked."""
-    keys = Count("environments__keys", filter=Q(environments__keys__revoked_at=None))
-    rows: QuerySet[Any] = Project.objects.filter(tenant=tenant).annotate(keys=keys)
-    for word in text.split():
-        rows = rows.filter(Q(name__icontains=word) | Q(slug__icontains=word) | Q(purpose__icontains=word))
-    match state:
-        case "archived":
-            return rows.filter(archived_at__isnull=False)
-        case "keys":
-            return rows.filter(archived_at=None, keys__gt=0)
-        case "no-keys":
-            return rows.filter(archived_at=None, keys=0)
-    return rows

@@ -18,6 +18,7 @@ from audit.exporting import exported
 from refusals.errors import Missing
 from tenants import once
 from tenants import tokens as verbs
+from tenants.finding import TOKEN_SORTS
 from tenants.forms import TokenForm, expiry_of
 from tenants.models import PersonalToken
 from tenants.views.entering import text_of, viewer_of
@@ -25,7 +26,6 @@ from ui.exporting import csv_response
 from ui.sorting import ordered
 
 PAGE_SIZE = 50
-SORTS = {name: name for name in ("name", "last_used_at", "created_at", "expires_at")}
 
 
 @require_http_methods(["GET", "POST"])
@@ -62,7 +62,7 @@ def _found(request: HttpRequest) -> tuple[QuerySet[PersonalToken], dict[str, str
     text, state = text_of(request, "q"), text_of(request, "state", 10)
     state = state if state in verbs.STATES else ""
     rows, sort = ordered(
-        verbs.find(viewer_of(request), text=text, state=state), text_of(request, "sort"), SORTS, "-created_at"
+        verbs.find(viewer_of(request), text=text, state=state), text_of(request, "sort"), TOKEN_SORTS, "-created_at"
     )
     return rows, {"text": text, "state": state, "sort": sort}
 

@@ -15,7 +15,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("key-list", "POST"): {"environment": HERE, "name": "Next"},
     ("token-list", "POST"): {"name": "Next"},
     ("request-comment", "POST"): {"text": "Why?"},
-    ("request-vote", "POST"): {"board": "risk", "verdict": "approve", "comment": "Fine"},
+    ("request-vote", "POST"): {"verdict": "approve", "comment": "Fine"},
     ("access-request-list", "POST"): {
         "environment": "acme/support/production", "route": "echo-model", "purpose": "Answer"
     },
