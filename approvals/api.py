@@ -21,7 +21,8 @@ from approvals import rule_lists
 from approvals import serializers as s
 from approvals.boards import create_board, seat, unseat
 from approvals.commenting import comment
-from approvals.listing import SORTS, Asked, find, turn_of, with_reviews
+from approvals.durations import by_week
+from approvals.listing import SORTS, Asked, before, find, turn_of, with_reviews
 from approvals.models import Board, Decision, Policy, Request, Review
 from approvals.next_step import may_vote
 from approvals.policies import change_policy
@@ -147,6 +148,12 @@ class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
         withdraw(request=find_request(viewer_of(request), number), by=viewer_of(request))
         return self._answer(request, number)
 
+    @extend_schema(responses=s.WeekSerializer(many=True), filters=False)
+    @action(detail=False, pagination_class=None)
+    def durations(self, request: http.Request) -> Response:
+        """How long decisions took, by the week of the decision: of your boards, or of all where you see every one."""
+        return Response(s.WeekSerializer(by_week(before(viewer_of(request))), many=True).data)
+
     def _answer(self, request: http.Request, number: int) -> Response:
         return Response(document_of(number, viewer_of(request)))
 
@@ -178,6 +185,10 @@ class DecisionViewSet(viewsets.ReadOnlyModelViewSet[Decision]):
 
     queryset = Decision.objects.none()
     serializer_class = s.DecisionSerializer
+
+    def get_serializer_class(self) -> type[s.DecisionSerializer]:
+        return s.SealedDecisionSerializer if self.action == "retrieve" else s.DecisionSerializer
+
     pagination_class = ByDecision
     filter_backends: list[Any] = []
     lookup_value_converter = "uuid"

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import QueryDict
 
 from approvals.models import Request, Review, Seat, Vote
-from approvals.scoping import requests_for
+from approvals.scoping import SEE_ALL, requests_for
 from approvals.states import State
 from approvals.subjects import kinds
 from refusals.errors import Invalid
@@ -108,6 +108,11 @@ def turn_of(viewer: User) -> QuerySet[Request]:
     boards = Seat.objects.filter(user=viewer).values("board")
     mine = Review.objects.filter(~Exists(voted), request=OuterRef("pk"), outcome=Review.Outcome.OPEN, board__in=boards)
     return Request.objects.filter(Exists(mine), state=State.IN_REVIEW).exclude(requester=viewer).order_by("number")
+
+
+def before(viewer: User) -> QuerySet[Request]:
+    """Every request that `viewer` decides on or may see: those before their boards, all for who sees every one."""
+    return Request.objects.all() if viewer.has_perm(SEE_ALL) else before_boards_of(viewer)
 
 
 def before_boards_of(viewer: User) -> QuerySet[Request]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from approvals.conversation import conversation
 from approvals.models import Board, Decision, Policy, Request, Review, Vote
 from approvals.next_step import next_step
+from approvals.sealing import verify
 from tenants.api.bodies import Body
 
 
@@ -109,6 +111,32 @@ class DecisionSerializer(serializers.ModelSerializer[Decision]):
     class Meta:
         model = Decision
         fields = ["id", "request", "outcome", "decided_at", "valid_until", "hash", "record"]
+
+
+class WeekSerializer(serializers.Serializer[Any]):
+    monday = serializers.DateField()
+    count = serializers.IntegerField()
+    median_hours = serializers.FloatField(allow_null=True)
+
+
+class SealSerializer(serializers.Serializer[Any]):
+    """Whether a decision is as it was made, computed when it is asked for."""
+
+    computed = serializers.CharField(help_text="SHA-256 of the record as it is now.")
+    fits_record = serializers.BooleanField()
+    fits_audit = serializers.BooleanField(help_text="The audit was told the same hash.")
+    is_intact = serializers.BooleanField()
+
+
+class SealedDecisionSerializer(DecisionSerializer):
+    seal = serializers.SerializerMethodField()
+
+    class Meta(DecisionSerializer.Meta):
+        fields = [*DecisionSerializer.Meta.fields, "seal"]
+
+    @extend_schema_field(SealSerializer)
+    def get_seal(self, row: Decision) -> Any:
+        return SealSerializer(verify(row)).data
 
 
 class BoardSerializer(serializers.ModelSerializer[Board]):

@@ -179,7 +179,7 @@ class ProviderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
     permission_classes = [IsAuthenticated, ManagersOnly]
     lookup_field = "slug"
     lookup_value_converter = "slug"
-    reaches_outside = ("create", "test", "credential")  # the endpoint is asked
+    reaches_outside = ("create", "connect_suggested", "test", "credential")  # the endpoint is asked
 
     def get_queryset(self) -> QuerySet[Provider]:
         if self.action != "list":
@@ -210,6 +210,23 @@ class ProviderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
     def disconnect(self, request: Request, slug: str) -> Response:
         providers.disconnect(provider=self.get_object(), by=request.user)
         return Response(s.ProviderSerializer(self.get_object()).data)
+
+    @extend_schema(responses=s.SuggestionSerializer(many=True), filters=False)
+    @action(detail=False, pagination_class=None)
+    def suggestions(self, request: Request) -> Response:
+        """Providers whose key is in the environment of this installation and that nobody has connected yet."""
+        return Response(s.SuggestionSerializer(providers.suggestions(), many=True).data)
+
+    @extend_schema(
+        operation_id="providers_connect_suggested",
+        request=s.ConnectSuggestedSerializer,
+        responses={201: s.ProviderSerializer},
+    )
+    @suggestions.mapping.post
+    def connect_suggested(self, request: Request) -> Response:
+        """Connect one of them with that key."""
+        made = providers.connect_suggested(**body_of(request, s.ConnectSuggestedSerializer), by=request.user)
+        return Response(s.ProviderSerializer(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(responses={200: {"type": "array", "items": {"type": "string"}}})
     @action(detail=True)

@@ -128,6 +128,17 @@ class ConnectSerializer(Body):
     )
 
 
+class SuggestionSerializer(serializers.Serializer[Any]):
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    base_url = serializers.CharField()
+    variable = serializers.CharField(help_text="Where the key was found.")
+
+
+class ConnectSuggestedSerializer(Body):
+    slug = serializers.CharField(max_length=80)
+
+
 class CredentialSerializer(Body):
     credential = serializers.CharField(max_length=4000, allow_blank=True, write_only=True)
 

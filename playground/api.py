@@ -32,11 +32,13 @@ from playground.serializing import (
     NewSessionSerializer,
     PromptSerializer,
     SessionSerializer,
+    StopSerializer,
     VoteSerializer,
     feedback_document,
     turn_document,
 )
 from playground.sessions_page import SORTS, WHOSE, of
+from playground.stopping import ask_to_stop
 from playground.voting import vote
 from refusals.errors import Missing
 from tenants.api.bodies import body_of
@@ -108,8 +110,13 @@ class SessionViewSet(viewsets.GenericViewSet[Session]):
 
     @extend_schema(request=ChangedSessionSerializer)
     def partial_update(self, request: Request, pk: UUID) -> Response:
-        """Rename, pin or share a session."""
+        """Rename, pin, share or arrange a session: its columns and the environment that its calls count for."""
         session, given = find_own(self._user, pk), body_of(request, ChangedSessionSerializer)
+        if "columns" in given or "environment" in given:
+            environment = usable_environment(self._user, given.get("environment", session.environment.path))
+            columns = from_api(given["columns"]) if "columns" in given else from_kept(session.columns)
+            check_columns(columns)
+            keeping.arrange(session=session, environment=environment, columns=columns)
         if "name" in given:
             session = keeping.rename(session=session, name=given["name"], by=self._user)
         if "is_pinned" in given:
@@ -155,6 +162,13 @@ class SessionViewSet(viewsets.GenericViewSet[Session]):
         turn = Turn.objects.prefetch_related("answers").get(pk=plan.turn.pk)
         said = turn_document(turn, find_own(self._user, session.pk))
         return Response(said, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=StopSerializer, responses={202: OpenApiTypes.OBJECT})
+    @action(detail=True, methods=["post"])
+    def stop(self, request: Request, pk: UUID) -> Response:
+        """Stop the answers that are being written: within about a second they end and keep what arrived."""
+        asked = ask_to_stop(find_own(self._user, pk), body_of(request, StopSerializer).get("answer"))
+        return Response({"stopping": asked}, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=VoteSerializer, responses={201: OpenApiTypes.OBJECT})
     @action(detail=True, methods=["post"])

@@ -122,6 +122,14 @@ class ChangedSessionSerializer(Body):
     name = serializers.CharField(required=False, allow_blank=True)
     is_pinned = serializers.BooleanField(required=False)
     is_shared = serializers.BooleanField(required=False)
+    environment = serializers.CharField(required=False, help_text="tenant/project/kind")
+    columns = ColumnSerializer(many=True, required=False)
+
+
+class StopSerializer(Body):
+    """Which running answer is stopped; all of them unless told."""
+
+    answer = serializers.UUIDField(required=False)
 
 
 class PromptSerializer(Body):

@@ -7,7 +7,6 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.html import escape
 from django.views.decorators.http import require_GET, require_POST
 from structlog.contextvars import get_contextvars
@@ -25,6 +24,7 @@ from playground.models import Answer
 from playground.recovery import interrupt_the_silent
 from playground.running import Run, caller_of
 from playground.showing import preferred_by, shown_answer
+from playground.stopping import ask_to_stop
 from refusals.errors import Invalid, Missing
 from ui.connections import give_back
 
@@ -89,17 +89,13 @@ async def stop(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 
 def _ask_to_stop(request: HttpRequest, session_id: UUID) -> list[UUID]:
-    session = find_own(viewer_of(request), session_id)
-    answers = Answer.objects.filter(turn__session=session, state=Answer.State.RUNNING)
-    if only := request.POST.get("answer"):
-        wanted = [pk for pk in answers.values_list("pk", flat=True) if str(pk) == only]
-        answers = answers.filter(pk__in=wanted)
-    ids = list(answers.values_list("pk", flat=True))
-    Answer.objects.filter(pk__in=ids).update(
-        stop_asked_at=timezone.now()
-    )  # for another process, which looks each second
-    interrupt_the_silent(Answer.objects.filter(pk__in=ids))
-    return ids
+    session, only = find_own(viewer_of(request), session_id), request.POST.get("answer", "")
+    if not only:
+        return ask_to_stop(session)
+    try:
+        return ask_to_stop(session, UUID(only))
+    except ValueError:
+        return []
 
 
 @require_GET

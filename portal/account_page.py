@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from audit.record import record
 from portal.context import THEMES
 from tenants.models import User
+from tenants.own_settings import change_settings, time_zones
 
 
 def _zones() -> list[tuple[str, str]]:
-    named = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
-    return [("UTC", "UTC (the browser's own zone is used on screen)"), *((z, z.replace("_", " ")) for z in named)]
+    named = ((zone, zone.replace("_", " ")) for zone in time_zones() if zone != "UTC")
+    return [("UTC", "UTC (the browser's own zone is used on screen)"), *named]
 
 
 class AccountForm(forms.ModelForm):
@@ -36,28 +34,11 @@ class AccountForm(forms.ModelForm):
         help_texts = {"display_name": "How you are called on requests, votes and in the audit."}
 
 
-RECORDED = ("display_name", "time_zone")  # how others read this person, and when
-
-
-@transaction.atomic
-def change_settings(form: AccountForm, *, by: User) -> None:
-    """Save a valid form about `by`; what changed of the name and the zone is an entry with before and after."""
-    before = User.objects.select_for_update(no_key=True).get(pk=by.pk)
-    after: User = form.save()
-    changed: dict[str, Any] = {
-        name: {"before": getattr(before, name), "after": getattr(after, name)}
-        for name in RECORDED
-        if getattr(before, name) != getattr(after, name)
-    }
-    if changed:
-        record("person.settings_changed", by=after, subject=after, **changed)
-
-
 def account(request: HttpRequest) -> HttpResponse:
     """Show and change one's own settings."""
     form = AccountForm(request.POST or None, instance=_own(request))
     if request.method == "POST" and form.is_valid():
-        change_settings(form, by=_own(request))
+        change_settings(user=_own(request), **form.cleaned_data)
         messages.success(request, "Your settings are saved.")
         response = redirect("account")
         response.set_cookie("atrium_theme", form.cleaned_data["theme"], max_age=31_536_000, samesite="Lax")

@@ -291,6 +291,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
         "EnvironmentKindEnum": "tenants.models.Environment.Kind",
+        "DecisionOutcomeEnum": [("approved", "Approved"), ("refused", "Refused")],
         "SaidKindEnum": ["asked", "comment", "vote"],
         "ChangeKindEnum": "catalog.models.Change.Kind",
         "RequestStateEnum": "approvals.states.State",

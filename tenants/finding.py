@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from audit.models import Entry
 from tenants.models import ApiKey, Membership, Project, Tenant, User
 from tenants.scoping import tenants_for
 
@@ -98,6 +99,16 @@ def keys(rows: QuerySet[ApiKey], *, text: str = "", state: str = "", kind: str =
         )
     narrowed: QuerySet[ApiKey] = found
     return narrowed
+
+
+def entries(tenant: Tenant, *, text: str = "", verb: str = "") -> QuerySet[Entry]:
+    """What was done in `tenant`, with the words of `text` in actor, subject or verb, and verbs that begin as `verb`."""
+    rows = Entry.objects.filter(tenant=tenant.slug)
+    if verb:
+        rows = rows.filter(verb__startswith=verb)
+    for word in text.split():
+        rows = rows.filter(Q(actor_label__icontains=word) | Q(subject_label__icontains=word) | Q(verb__icontains=word))
+    return rows
 
 
 def person(text: str) -> User | None:

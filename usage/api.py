@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer, extend_schema_view
 from rest_framework import serializers, viewsets
@@ -14,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
 from tenants.api.paging import CursorPaging
+from tenants.api.reading import viewer_of
 from usage.asked import Asked, ask
 from usage.call_page import find_call
 from usage.calls_page import found
@@ -21,9 +23,13 @@ from usage.dimensions import DIMENSIONS
 from usage.figures import figures
 from usage.latency import latency
 from usage.models import Call
+from usage.month import Month, month
+from usage.movers import movers
 from usage.overview_page import fitting, words_of
 from usage.period import NAMED
 from usage.price_api import PriceViewSet
+from usage.scope import sight_of
+from usage.totals import Source
 
 MOST_LINES = 1_000
 FILTERS = [
@@ -92,6 +98,12 @@ class LatencySerializer(serializers.Serializer[Any]):
     first_token_p95_ms = serializers.IntegerField(allow_null=True)
 
 
+class MoverSerializer(serializers.Serializer[Any]):
+    sentence = serializers.CharField()
+    value = serializers.CharField(help_text="Of the dimension `by`.")
+    is_more = serializers.BooleanField()
+
+
 @extend_schema_serializer(many=False)
 class FiguresSerializer(serializers.Serializer[Any]):
     since = serializers.DateField(source="period.since")
@@ -106,6 +118,20 @@ class FiguresSerializer(serializers.Serializer[Any]):
     rest = TotalsSerializer(help_text="what the lines that are not listed add up to")
     other_currencies = serializers.DictField(child=serializers.DecimalField(max_digits=36, decimal_places=12))
     latency = LatencySerializer(allow_null=True)
+    movers = MoverSerializer(many=True, help_text="Who spends notably more or less than in the period before.")
+
+
+@extend_schema_serializer(many=False)
+class MonthSerializer(serializers.Serializer[Any]):
+    currency = serializers.CharField()
+    spent = serializers.DecimalField(max_digits=36, decimal_places=12)
+    calls = serializers.IntegerField()
+    forecast = serializers.DecimalField(
+        max_digits=36,
+        decimal_places=12,
+        allow_null=True,
+        help_text="For the whole month; null while nothing was spent in the four weeks before.",
+    )
 
 
 @extend_schema_view(list=extend_schema(parameters=[*FILTERS, *OF_CALLS]))
@@ -149,10 +175,20 @@ class FiguresViewSet(viewsets.ViewSet):
         days = [{"day": day, "totals": totals} for day, totals in told.days.items()]
         told_of = {field.name: getattr(told, field.name) for field in fields(told)}
         told_of |= {"days": days, "latency": timed, "rest": told.rest}
+        told_of["movers"] = movers(Source(asked.sight, asked.filters, told.currency), told)
         if words:
             lines = fitting(told.lines, words)
             told_of |= {"lines": lines[:MOST_LINES], "count": len(lines)}
         return Response(FiguresSerializer(told_of).data)
+
+
+class MonthViewSet(viewsets.ViewSet):
+    """This month: what was spent in the tenants whose usage you may see, and what it will come to."""
+
+    @extend_schema(operation_id="usage_month", responses=MonthSerializer)
+    def list(self, request: Request) -> Response:
+        told = month(sight_of(viewer_of(request))) or Month(settings.CURRENCY)
+        return Response(MonthSerializer(told).data)
 
 
 def _asked(request: Request) -> Asked:
@@ -163,4 +199,5 @@ def register(router: DefaultRouter) -> None:
     """Add this room's view sets to the API."""
     router.register("usage/calls", CallViewSet, basename="call")
     router.register("usage/figures", FiguresViewSet, basename="figures")
+    router.register("usage/month", MonthViewSet, basename="usage-month")
     router.register("prices", PriceViewSet, basename="price")

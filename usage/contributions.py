@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -24,12 +23,11 @@ from usage.call_page import find_call
 from usage.dimensions import DIMENSIONS
 from usage.figures import figures
 from usage.filters import Filters
-from usage.forecast import month_end
+from usage.month import month
 from usage.movers import movers
 from usage.period import Period
 from usage.scope import sight_of
 
-WEEKS_SHOWN = 5
 ACTIONS = (
     ("See usage and cost", "usage:overview", "chart-bar"),
     ("See my calls", "usage:calls", "list"),
@@ -48,23 +46,9 @@ def _spend(request: HttpRequest) -> dict[str, Any] | None:
     """This month's spend with its forecast; None for people whose tenants used nothing in five weeks."""
     if not isinstance(request.user, User):
         return None
-    today = timezone.now().date()
-    period = Period("custom", today - dt.timedelta(days=7 * WEEKS_SHOWN - 1), today)
     sight = sight_of(request.user)
-    found = totals.by_day(totals.Source(sight, Filters()), period)
-    if not found:
-        return None
-    currency = max(found, key=lambda code: sum((t.calls for t in found[code].values()), 0))
-    spent = {day: told.cost for day, told in found[currency].items()}
-    month = today.replace(day=1)
-    return {
-        "spend_currency": currency,
-        "spend_points": [spent.get(day, Decimal(0)) for day in period.days[:-1]],  # today is not over
-        "spend_month": sum((cost for day, cost in spent.items() if day >= month), Decimal(0)),
-        "spend_calls": sum(told.calls for day, told in found[currency].items() if day >= month),
-        "spend_forecast": month_end(spent, today),
-        "spend_everybody": sight.everything,
-    }
+    told = month(sight)
+    return {"spend": told, "spend_everybody": sight.everything} if told else None
 
 
 def _movers(request: HttpRequest) -> dict[str, Any] | None:

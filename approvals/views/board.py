@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from approvals.durations import by_week
-from approvals.listing import SORTS, Asked, before_boards_of, narrow, turn_of, with_reviews
+from approvals.listing import SORTS, Asked, before, narrow, turn_of, with_reviews
 from approvals.models import Board, Request
 from approvals.next_step import next_step
 from approvals.scoping import SEE_ALL
@@ -48,21 +48,17 @@ def board(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         "counts": {"turn": rows["turn"].count(), "open": rows["open"].count()},
         "boards": boards,
         "kinds": kinds(),
-        "chart": _chart(_before(viewer)) if part == "decided" else None,
+        "chart": _chart(before(viewer)) if part == "decided" else None,
     }
     return render(request, "approvals/board.html", context)
 
 
-def _before(viewer: User) -> QuerySet[Request]:
-    return Request.objects.all() if viewer.has_perm(SEE_ALL) else before_boards_of(viewer)
-
-
 def _open(viewer: User) -> QuerySet[Request]:
-    return _before(viewer).filter(state__in=OPEN_STATES)
+    return before(viewer).filter(state__in=OPEN_STATES)
 
 
 def _decided(viewer: User) -> QuerySet[Request]:
-    return _before(viewer).exclude(state__in=OPEN_STATES)
+    return before(viewer).exclude(state__in=OPEN_STATES)
 
 
 def _chart(rows: QuerySet[Request]) -> Chart | None:

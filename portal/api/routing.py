@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rest_framework.routers import DefaultRouter
+from rest_framework.routers import DefaultRouter, Route
 
 from portal.api.once import Once
 from portal.api.published import AsPublished
@@ -21,6 +21,13 @@ class Router(DefaultRouter):
 
     def __init__(self) -> None:
         super().__init__(trailing_slash=True, use_regex_path=False)
+        # What is one for every caller has no key in its address and is changed there.
+        self.routes = [
+            each._replace(mapping={**each.mapping, "patch": "change_all"})
+            if isinstance(each, Route) and not each.detail
+            else each
+            for each in self.routes
+        ]
 
     def register(self, prefix: str, viewset: type[Any], basename: str | None = None) -> None:
         facts = {"__doc__": viewset.__doc__, "__module__": viewset.__module__}

@@ -109,6 +109,7 @@ def grammar() -> tuple[Parser, set[str]]:
     chosen = demo.add_mutually_exclusive_group()
     chosen.add_argument("--remove", action="store_true", help="remove it; only the audit remembers")
     chosen.add_argument("--reset", action="store_true", help="remove it and load it again")
+    demo.add_argument("--json", action="store_true", help="answer in JSON")
     demo.set_defaults(run=_demonstration)
 
     _add_issuing(commands)
@@ -176,7 +177,7 @@ def _later(module: str, function: str) -> Callable[[argparse.Namespace], int | N
 
 
 def _demonstration(options: argparse.Namespace) -> int:
-    return _call("demo", *[f"--{name}" for name in ("remove", "reset") if getattr(options, name)])
+    return _call("demo", *[f"--{name}" for name in ("remove", "reset", "json") if getattr(options, name)])
 
 
 def _verify_audit(options: argparse.Namespace) -> int:

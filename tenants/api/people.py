@@ -25,6 +25,7 @@ from tenants.memberships import appoint, dismiss
 from tenants.models import Appointment, Notification, User
 from tenants.notifications import find as find_notifications
 from tenants.notifications import mark_read
+from tenants.own_settings import change_settings
 from tenants.roles import PLATFORM_ROLES
 
 SEE, CHANGE = "tenants.view_user", "tenants.change_user"
@@ -106,11 +107,20 @@ class MeViewSet(viewsets.ViewSet):
 
     @extend_schema(operation_id="me", responses=s.MeSerializer)
     def list(self, request: Request) -> Response:
-        viewer = viewer_of(request)
+        return self._told(viewer_of(request))
+
+    @extend_schema(operation_id="me_change", request=s.OwnSettingsSerializer, responses=s.MeSerializer)
+    def change_all(self, request: Request) -> Response:
+        """Change your name, time zone or theme."""
+        return self._told(change_settings(user=viewer_of(request), **body_of(request, s.OwnSettingsSerializer)))
+
+    def _told(self, viewer: User) -> Response:
         memberships = viewer.memberships.select_related("tenant", "user", "created_by")
         return Response(
             {
                 **s.PersonSerializer(viewer).data,
+                "time_zone": viewer.time_zone,
+                "theme": viewer.theme,
                 "permissions": sorted(viewer.get_all_permissions()),
                 "memberships": s.MembershipSerializer(memberships, many=True).data,
             }

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from tenants.api.bodies import Body
 from tenants.models import ApiKey, Environment, Membership, Notification, PersonalToken, Project, Tenant, User
+from tenants.own_settings import time_zones
 
 
 def _slug(of: str = "slug", **options: Any) -> Any:
@@ -153,7 +154,18 @@ class MeSerializer(PersonSerializer):
     memberships = MembershipSerializer(many=True, read_only=True)
 
     class Meta(PersonSerializer.Meta):
-        fields = [*PersonSerializer.Meta.fields, "permissions", "memberships"]
+        fields = [*PersonSerializer.Meta.fields, "time_zone", "theme", "permissions", "memberships"]
+
+
+class OwnSettingsSerializer(Body):
+    display_name = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    time_zone = serializers.CharField(max_length=64, required=False, help_text="As `Europe/Berlin`.")
+    theme = serializers.ChoiceField(choices=["system", "light", "dark"], required=False)
+
+    def validate_time_zone(self, value: str) -> str:
+        if value not in time_zones():
+            raise serializers.ValidationError(f"There is no time zone “{value}”. Name one as “Europe/Berlin”.")
+        return value
 
 
 class NotificationSerializer(serializers.ModelSerializer[Notification]):

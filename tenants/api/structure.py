@@ -7,13 +7,16 @@ from typing import Any
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from audit.api import EntrySerializer
 from refusals.errors import Invalid, Missing
 from tenants import finding, scoping, structure
 from tenants.api import serializers as s
 from tenants.api.bodies import body_of
+from tenants.api.paging import CursorPaging
 from tenants.api.reading import flag_of, one_of, text_of, uuid_of, viewer_of
 from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT, require_assignable
@@ -21,6 +24,7 @@ from tenants.memberships import add_member, remove_member
 from tenants.models import Environment, Membership, Project, Tenant, User
 from tenants.roles import TENANT_ROLES
 
+SEE_AUDIT = "tenants.view_tenant_audit"
 TENANT = OpenApiParameter("tenant", str, description="A tenant's slug.")
 WORDS = OpenApiParameter("q", str, description="Words to look for.")
 
@@ -87,6 +91,20 @@ class TenantViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         given = body_of(request, s.ChangedTenantSerializer)
         now = {"name": tenant.name, "cost_centre": tenant.cost_centre}
         return Response(self._document(structure.change_tenant(tenant=tenant, by=viewer_of(request), **(now | given))))
+
+    @extend_schema(
+        parameters=[WORDS, OpenApiParameter("verb", str, description="A verb, or its beginning with the dot: `key.`")],
+        responses=EntrySerializer(many=True),
+        filters=True,
+    )
+    @action(detail=True, pagination_class=CursorPaging)
+    def audit(self, request: Request, slug: str) -> Response:
+        """What was done in the tenant, newest first."""
+        tenant = scoping.find_tenant(viewer_of(request), slug)
+        scoping.require(viewer_of(request), SEE_AUDIT, tenant)
+        rows = finding.entries(tenant, text=text_of(request, "q"), verb=text_of(request, "verb"))
+        found: list[Any] = list(self.paginate_queryset(rows) or [])  # type: ignore[arg-type]  # not the view's own rows
+        return self.get_paginated_response(EntrySerializer(found, many=True).data)
 
     def _document(self, tenant: Tenant) -> Any:
         rows = finding.with_counts(Tenant.objects.filter(pk=tenant.pk), viewer_of(self.request))

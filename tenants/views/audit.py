@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
 from audit.exporting import exported
-from audit.models import Entry
+from tenants import finding
 from tenants.views.entering import enter, text_of
 from ui import keyset
 from ui.exporting import csv_response
@@ -22,11 +21,7 @@ def audit(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRespon
     """The entries; any length of history costs one page."""
     inside = enter(request, slug, "tenants.view_tenant_audit")
     text, verb = text_of(request, "q"), text_of(request, "verb", 80)
-    rows = Entry.objects.filter(tenant=inside.tenant.slug)
-    if verb:
-        rows = rows.filter(verb__startswith=verb)
-    for word in text.split():
-        rows = rows.filter(Q(actor_label__icontains=word) | Q(subject_label__icontains=word) | Q(verb__icontains=word))
+    rows = finding.entries(inside.tenant, text=text, verb=verb)
     if request.GET.get("format") == "csv":
         exported(request, "audit", tenant=slug)
         lines = (

@@ -16,7 +16,7 @@ from django.test import Client
 
 from audit.models import Entry
 from audit.record import SYSTEM
-from catalog import egress, probing
+from catalog import egress, probing, providers
 from catalog.models import Deployment, Model, Provider, Route
 from catalog.providers import credential_of, rotate_credentials
 from tests.cast import Cast, route
@@ -256,3 +256,22 @@ def test_a_file_of_the_catalog_leaves_a_trace_like_every_file(dev: Client) -> No
     list(dev.get("/catalog/export.csv?q=gpt").streaming_content)
     entry = Entry.objects.filter(verb="export.taken").latest("pk")
     assert (entry.subject_id, entry.facts["filters"]) == ("catalog", {"q": "gpt"})
+
+
+def test_a_provider_whose_key_is_in_the_environment_is_suggested_and_connected_by_the_api(
+    pat: Client, dev: Client, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = providers.Suggestion("cluster", "Cluster", "CLUSTER_API_KEY", endpoint.url)
+    monkeypatch.setattr(providers, "_KNOWN_KEYS", (known,))
+    address = "/api/providers/suggestions/"
+    assert pat.get(address).json() == []
+    monkeypatch.setenv("CLUSTER_API_KEY", CREDENTIAL)
+    facts = {"slug": "cluster", "name": "Cluster", "base_url": endpoint.url, "variable": "CLUSTER_API_KEY"}
+    assert pat.get(address).json() == [facts]
+    assert dev.get(address).status_code == 403
+    made = pat.post(address, {"slug": "cluster"}, "application/json")
+    assert made.status_code == 201 and CREDENTIAL not in made.content.decode()
+    assert credential_of(Provider.objects.get(slug="cluster")) == CREDENTIAL
+    assert pat.get(address).json() == []
+    again = pat.post(address, {"slug": "cluster"}, "application/json")
+    assert (again.status_code, again.json()["code"]) == (409, "provider_not_connected")

@@ -133,3 +133,52 @@ def test_a_refused_run_may_be_mended_and_sent_again_with_its_key(stage: Stage) -
     program = Program(stage.cast.dev, "says-hello-world")
     assert program.ask("k", prompt=" ").status_code == 422
     assert answers(program.ask("k")) == [("done", "hello world")]
+
+
+def test_a_running_answer_is_stopped_from_another_caller_and_keeps_what_arrived(stage: Stage) -> None:
+    stage.grant("endless-x")
+    program, told = Program(stage.cast.dev, "endless-x"), []
+
+    def send() -> None:
+        try:
+            told.append(program.ask())
+        finally:
+            connection.close()
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    while not stage.upstream.bodies:
+        sending.join(0.02)
+    other = Program(stage.cast.dev, "endless-x")
+    nothing = other.post(f"{program.session}/stop/", answer=str(uuid4()))
+    assert (nothing.status_code, nothing.json()) == (202, {"stopping": []})
+    asked = other.post(f"{program.session}/stop/")
+    running = Answer.objects.get(turn__session=program.session)
+    assert (asked.status_code, asked.json()) == (202, {"stopping": [str(running.pk)]})
+    sending.join(20)
+    [(state, text)] = answers(told[0])
+    assert state == "stopped" and text
+    program.client.force_login(stage.cast.greta)
+    assert program.post(f"{program.session}/stop/").status_code == 404
+
+
+def test_columns_and_environment_of_a_session_are_changed(stage: Stage) -> None:
+    stage.grant("says-hello-world", "says-good-day")
+    program = Program(stage.cast.dev, "says-hello-world")
+    address = f"/api/playground/sessions/{program.session}/"
+
+    def change(**given: Any) -> Any:
+        return program.client.patch(address, json.dumps(given), "application/json")
+
+    two = [{"route": "says-good-day", "parameters": {"temperature": 0.5}}, {"route": "says-hello-world"}]
+    changed = change(columns=two).json()
+    assert [column["route"] for column in changed["columns"]] == ["says-good-day", "says-hello-world"]
+    assert [text for _, text in answers(program.ask())] == ["good day", "hello world"]
+    moved = change(environment=PATH.replace("development", "test")).json()
+    assert moved["environment"].endswith("/test") and len(moved["columns"]) == 2
+    for wrong, status in (
+        ({"columns": []}, 422), ({"columns": [{"route": ""}]}, 422), ({"environment": "globex/x/test"}, 404),
+        ({"columns": [{"route": "x", "parameters": {"temperature": 9}}]}, 422),
+    ):  # fmt: skip
+        assert change(**wrong).status_code == status, wrong
+    assert program.client.get(address).json()["columns"] == changed["columns"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from io import StringIO
 from unittest import mock
@@ -106,13 +107,15 @@ class TheDemonstration(TestCase):
 
     def test_a_second_load_changes_nothing(self) -> None:
         before = Entry.objects.count()
-        assert "already loaded" in demo()
+        assert "it is there already" in demo()
         assert Entry.objects.count() == before
+        assert json.loads(demo("--json")) == {"loaded": {}}
 
     def test_removal_leaves_no_trace_but_the_audit_and_what_every_installation_begins_with(self) -> None:
         client = Client()
         client.post("/accounts/login/", {"login": "developer", "password": PASSWORD})
-        demo("--remove")
+        told = json.loads(demo("--remove", "--json"))
+        assert told["removed"]["people"] == 26 and told["removed"]["calls"] > 1000
         left = {m._meta.label for m in apps.get_models() if m._default_manager.exists()}
         left = {label for label in left if not label.startswith("catalog.")}
         begins_with = {"auth.Permission", "contenttypes.ContentType", "approvals.Board", "approvals.Policy"}

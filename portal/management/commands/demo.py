@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -12,6 +13,8 @@ from portal.demonstration.loading import load
 from portal.demonstration.removing import remove
 from refusals import Refusal
 
+NOTHING = {"loaded": "it is there already", "removed": "there is none"}
+
 
 class Command(BaseCommand):
     help = "Load the demonstration data (people, teams, requests, six months of calls), remove it, or begin anew."
@@ -21,19 +24,25 @@ class Command(BaseCommand):
         chosen.add_argument("--remove", action="store_true", help="remove it; nothing but the audit remains")
         chosen.add_argument("--reset", action="store_true", help="remove it and load it again")
 
+        parser.add_argument("--json", action="store_true", help="answer in JSON")
+
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMONSTRATION and not options["remove"]:
             raise CommandError("Demonstration data is not loaded in production: its passwords are known to everybody.")
-        begun = time.monotonic()
+        begun, told = time.monotonic(), {}
         try:
             if options["remove"] or options["reset"]:
-                self.stdout.write(f"removed {_words(remove())}")
+                told["removed"] = remove()
             if not options["remove"]:
-                counts = load()
-                took = f" in {time.monotonic() - begun:.0f} s"
-                self.stdout.write(f"loaded {_words(counts)}{took}" if counts else "already loaded")
+                told["loaded"] = load()
         except Refusal as refusal:
             raise CommandError(refusal.sentence) from refusal
+        if options["json"]:
+            self.stdout.write(json.dumps(told))
+            return
+        for done, counts in told.items():
+            took = f" in {time.monotonic() - begun:.0f} s" if done == "loaded" else ""
+            self.stdout.write(f"{done} {_words(counts)}{took}" if counts else f"nothing is {done}: {NOTHING[done]}")
 
 
 def _words(counts: dict[str, int]) -> str:
