@@ -20,7 +20,7 @@ from approvals.submit import submit
 from catalog.models import Route
 from refusals.errors import Conflict
 from tenants.models import Environment, User
-from tenants.scoping import require
+from tenants.scoping import require, visible
 
 KIND = "access"
 
@@ -40,6 +40,13 @@ def open_requests(environment_id: UUID, routes: Iterable[Route]) -> dict[UUID, R
     by_key = {f"{environment_id}:{route.pk}": route.pk for route in routes}
     found = Request.objects.filter(subject_kind=KIND, subject_key__in=list(by_key), state__in=OPEN_STATES)
     return {by_key[request.subject_key]: request for request in found.prefetch_related("reviews__board")}
+
+
+def environments_to_ask_for(viewer: User) -> list[Environment]:
+    """Those that `viewer` may request access for, by tenant, project and kind."""
+    rows = Environment.objects.select_related("tenant", "project").order_by("tenant__name", "project__name", "kind")
+    rows = rows.filter(tenant__archived_at=None, project__archived_at=None)
+    return list(visible(viewer, rows, "tenants.request_access"))
 
 
 @transaction.atomic

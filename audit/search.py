@@ -107,6 +107,9 @@ def verbs() -> list[str]:
 
 def _day(text: str, field: str) -> dt.date | None:
     try:
-        return dt.date.fromisoformat(text) if text else None
+        day = dt.date.fromisoformat(text) if text else None
     except ValueError as error:
         raise SearchNotUnderstood(f"“{text[:40]}” is not a day. Write it as 2026-11-24.", field=field) from error
+    if day is not None and not 2000 <= day.year <= 2200:
+        raise SearchNotUnderstood("Choose a day between 2000 and 2200.", field=field)
+    return day

@@ -102,8 +102,9 @@ class ModelViewSet(viewsets.GenericViewSet[Model]):
     @extend_schema(responses=s.ModelDetailSerializer)
     def retrieve(self, request: Request, slug: str) -> Response:
         found = find_model(slug)
-        standings = standing.standing_of(request.user, [found])  # type: ignore[arg-type]
-        return Response(s.ModelDetailSerializer(found, context={"standings": standings}).data)
+        by_route = standing.standing_of_routes(request.user, list(found.routes.all()))  # type: ignore[arg-type]
+        context = {"standings": {found.pk: standing.furthest(by_route.values())}, "route_standings": by_route}
+        return Response(s.ModelDetailSerializer(found, context=context).data)
 
     @extend_schema(responses=s.ChangeSerializer(many=True))
     @action(detail=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -17,6 +17,7 @@ from catalog import figures, panels, pricing_chart, snippets, standing, steps, v
 from catalog.missing import find_model
 from catalog.models import Deployment, Model, ModelVersion, Route, RouteTarget
 from catalog.vocabulary import OFFERS
+from tenants.models import User
 
 SET_PRICES = "usage.manage_prices"
 TABS = {
@@ -31,7 +32,7 @@ TABS = {
 
 @require_GET
 def model(request: HttpRequest, slug: str) -> HttpResponse:
-    """`/catalog/models/<slug>/?tab=…`."""
+    """`/catalog/models/<slug>/?tab=…`. The first route is the one that the viewer gets furthest with."""
     found = find_model(slug)
     if found.slug != slug:
         return redirect(found)
@@ -39,13 +40,16 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
     tab = tab if tab in TABS else "overview"
     routes = list(found.routes.all())
     routes.sort(key=lambda route: (not route.is_enabled, len(route.slug), route.slug))
-    stands = standing.standing_of(request.user, [found])[found.pk]  # type: ignore[arg-type]
+    by_route = standing.standing_of_routes(cast("User", request.user), routes)
+    stands = standing.furthest(by_route[route.pk] for route in routes)
+    routes.sort(key=lambda route: by_route[route.pk].kind != stands.kind)
     may_manage = request.user.has_perm("catalog.manage_catalog")
     context = {
         "model": found,
         "tab": tab,
         "tabs": TABS,
         "routes": routes,
+        "standings": [(route, by_route[route.pk]) for route in routes],
         "standing": stands,
         "step": steps.next_step(found, routes, stands, may_manage=may_manage),
         "may_manage": may_manage,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from catalog.figures import LARGEST_PRICE
@@ -39,6 +39,7 @@ class ModelSerializer(serializers.ModelSerializer[Model]):
     def get_is_list_price(self, model: Model) -> bool:
         return not self.context["standings"][model.pk].is_served
 
+    @extend_schema_field(StandingSerializer)
     def get_standing(self, model: Model) -> dict[str, Any]:
         standing = self.context["standings"][model.pk]
         return {"kind": standing.kind, "environments": list(standing.environments), "path": standing.path}
@@ -87,12 +88,26 @@ class RouteSerializer(serializers.ModelSerializer[Route]):
         return [str(target.deployment_id) for target in route.targets.all()]
 
 
+class RouteOfModelSerializer(RouteSerializer):
+    """A route, and where the caller stands with it."""
+
+    standing = serializers.SerializerMethodField()
+
+    class Meta(RouteSerializer.Meta):
+        fields = [*RouteSerializer.Meta.fields, "standing"]
+
+    @extend_schema_field(StandingSerializer)
+    def get_standing(self, route: Route) -> dict[str, Any]:
+        standing = self.context["route_standings"][route.pk]
+        return {"kind": standing.kind, "environments": list(standing.environments), "path": standing.path}
+
+
 class ModelDetailSerializer(ModelSerializer):
     """A model with all that is known of it."""
 
     facts = FactSerializer(many=True, read_only=True)
     versions = VersionSerializer(many=True, read_only=True)
-    routes = RouteSerializer(many=True, read_only=True)
+    routes = RouteOfModelSerializer(many=True, read_only=True)
 
     class Meta(ModelSerializer.Meta):
         fields = [*ModelSerializer.Meta.fields, "description", "facts", "versions", "routes"]

@@ -31,7 +31,7 @@ def address(name: str, *args: object, **query: str | list[str]) -> str:
 
 
 def next_step(model: Model, routes: list[Route], standing: Standing, *, may_manage: bool) -> Step:
-    """What the person with `standing` can do next."""
+    """What the person with `standing` can do next; of `routes`, the first that is on is the one meant."""
     served = next((route for route in routes if route.is_enabled), None)
     name = served.slug if served else model.slug
     if standing.kind == "granted":

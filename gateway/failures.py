@@ -14,7 +14,7 @@ from refusals import Refusal
 LONGEST_QUOTE = 300  # characters of what a provider says
 LONGEST_WAIT_S = 86_400.0
 # llama.cpp's server answers 500 also where the request asks for what it or the model cannot do.
-CALLERS_FAULT = ("not supported", "unsupported", "missing 'role'")
+CALLERS_FAULT = ("not supported", "unsupported", "missing 'role'", "failed to parse")
 OURS_TO_MEND = {401, 402, 403, 404, 405}  # statuses that tell of our connection to the provider, not of the request
 
 

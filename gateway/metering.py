@@ -93,6 +93,13 @@ class Meter:
         """No connection, or an answer that says no: nothing was used at the target that it was sent to."""
         self._was_taken = False
 
+    def was_told_no(self, told: Any = None) -> None:
+        """What came with status 200 is an error, or no answer at all: before any text, only what it tells was used."""
+        if isinstance(told, dict) and _is_credible(told.get("usage")):
+            self._usage = told["usage"]
+        elif not self._chunks:
+            self._was_taken = False
+
     def goes_elsewhere(self, failure: ProviderFailure) -> None:
         """The target failed and another is tried. If it had the prompt it may bill it: that is a row of its own."""
         if self._was_taken:

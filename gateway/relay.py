@@ -68,7 +68,7 @@ async def _from(
                 yield event
         else:
             body = await whole(exchange, LARGEST_ANSWER, patience, stop)
-            answer = _checked(target, body)
+            answer = _checked(target, body, meter)
             meter.saw(answer)
             yield Event(body, answer)
     except Dropped as error:
@@ -170,7 +170,7 @@ async def _streamed(
     target: Target, exchange: Exchange, meter: Meter, patience: Patience, stop: Stop
 ) -> AsyncGenerator[Event]:
     if "text/event-stream" not in exchange.headers.get("content-type", ""):
-        _checked(target, await whole(exchange, LARGEST_ANSWER, patience, stop))
+        meter.saw(_checked(target, await whole(exchange, LARGEST_ANSWER, patience, stop), meter))
         raise failures.ProviderMalformed(f"{target.provider_name} answered all at once where a stream was asked for.")
     wants_usage = bool((meter.admitted.body.get("stream_options") or {}).get("include_usage"))
     parser = EventParser()
@@ -180,7 +180,7 @@ async def _streamed(
             if event.data.strip() == DONE:
                 await _rest(exchange, stop)
                 return
-            chunk = _parsed(target, event)
+            chunk = _parsed(target, event, meter)
             meter.saw(chunk)
             if wants_usage or chunk.get("choices") or "usage" not in chunk:
                 yield Event(event.data, chunk)
@@ -200,26 +200,32 @@ async def _rest(exchange: Exchange, stop: Stop) -> None:
         return
 
 
-def _parsed(target: Target, event: ServerSentEvent) -> dict[str, Any]:
+def _parsed(target: Target, event: ServerSentEvent, meter: Meter) -> dict[str, Any]:
     try:
         chunk = orjson.loads(event.data)
     except orjson.JSONDecodeError as error:
+        meter.was_told_no()
         raise failures.ProviderMalformed(f"{target.provider_name} sent an event that cannot be read.") from error
     if not isinstance(chunk, dict):
+        meter.was_told_no()
         raise failures.ProviderMalformed(f"{target.provider_name} sent an event that is no answer.")
     if chunk.get("error") is not None or event.type == b"error":
+        meter.was_told_no(chunk)
         raise failures.from_error(target, chunk.get("error", chunk))
     return chunk
 
 
-def _checked(target: Target, body: bytes) -> dict[str, Any]:
+def _checked(target: Target, body: bytes, meter: Meter) -> dict[str, Any]:
     """A whole answer as it should be."""
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        meter.was_told_no()
         raise failures.ProviderMalformed(f"{target.provider_name} sent an answer that cannot be read.") from error
     if isinstance(answer, dict) and answer.get("error") is not None:
+        meter.was_told_no(answer)
         raise failures.from_error(target, answer["error"])
     if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list):
+        meter.was_told_no(answer)
         raise failures.ProviderMalformed(f"{target.provider_name} sent an answer without choices.")
     return answer

@@ -55,7 +55,9 @@ def _refuse_changed_numbers(body: bytes) -> None:
     def kept(text: str) -> int:
         number = int(text) if len(text) < 25 else 2**64
         if number not in _WHOLE:
-            raise InvalidRequest(f"The number {text[:60]} is too large to be passed on as it is. Send it as a text.")
+            raise InvalidRequest(
+                f"The number {text[:60]} is too large to be passed on as it is. Send a number of at most 18 digits."
+            )
         return number
 
     try:

@@ -51,7 +51,7 @@ class Shell:
 
     @property
     def demonstration(self) -> bool:
-        return settings.DEMONSTRATION and self.standing.user.is_authenticated
+        return settings.DEMONSTRATION and self.standing.among_demonstration
 
     @cached_property
     def account_tabs(self) -> list[ShownPlace]:

@@ -1,4 +1,4 @@
-"""What the shell must know about the person on every page, asked in one query: seats, tenants, unread notifications."""
+"""What the shell must know about the person on every page, asked in one query."""
 
 from __future__ import annotations
 
@@ -32,15 +32,16 @@ class Standing:
     @cached_property
     def _row(self) -> Mapping[str, Any]:
         if not isinstance(self.user, User):
-            return {"unread": 0, "seated": False, "member": False}
+            return {"unread": 0, "seated": False, "member": False, "demonstrated": False}
         return (
             User.objects.filter(pk=self.user.pk)
             .annotate(
                 unread=Count("notifications", filter=Q(notifications__read_at=None)),
                 seated=Exists(Seat.objects.filter(user=OuterRef("pk"))),
                 member=Exists(Membership.objects.filter(user=OuterRef("pk"))),
+                demonstrated=Exists(User.objects.filter(is_demonstration=True)),
             )
-            .values("unread", "seated", "member")
+            .values("unread", "seated", "member", "demonstrated")
             .get()
         )
 
@@ -55,6 +56,11 @@ class Standing:
     @property
     def is_member(self) -> bool:
         return bool(self._row["member"])
+
+    @property
+    def among_demonstration(self) -> bool:
+        """Whether there is demonstration data here: its people come and go with it."""
+        return bool(self._row["demonstrated"])
 
     def may(self, permission: str) -> bool:
         """Whether the person holds `permission` above tenants."""

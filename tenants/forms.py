@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils import timezone
@@ -21,12 +21,19 @@ def expiry_of(choice: str) -> dt.datetime | None:
     return timezone.now() + dt.timedelta(days=int(choice)) if choice else None
 
 
+def _end_of(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time.max, dt.UTC)
+
+
 class VerbForm(forms.Form):
     """A form whose errors may also come from a verb's refusal."""
 
+    stands_for: ClassVar[dict[str, str]] = {}  # the field of this form, by the name that the verb has for it
+
     def refused(self, refusal: Refusal) -> None:
         """Show `refusal` beside the field that it names, else above the form."""
-        self.add_error(refusal.field if refusal.field in self.fields else None, refusal.sentence)
+        field = self.stands_for.get(refusal.field, refusal.field)
+        self.add_error(field if field in self.fields else None, refusal.sentence)
 
 
 class OnceForm(VerbForm):
@@ -108,6 +115,8 @@ class EnvironmentChoice(forms.ModelChoiceField):
 class KeyForm(OnceForm):
     """A new key."""
 
+    stands_for: ClassVar[dict[str, str]] = {"expires_at": "expires_on"}
+
     environment = EnvironmentChoice(
         queryset=Environment.objects.none(),
         to_field_name="pk",
@@ -132,7 +141,7 @@ class KeyForm(OnceForm):
             if day is None and "expires_on" not in self.errors:
                 self.add_error("expires_on", "Say on which date the key expires.")
             elif day is not None:
-                cleaned["expires_at"] = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), dt.UTC)
+                cleaned["expires_at"] = _end_of(day)
         else:
             cleaned["expires_at"] = expiry_of(choice)
         return cleaned

@@ -9,14 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.record import record
-from refusals.errors import Invalid
 from tenants import secrets
 from tenants.changes import announce
+from tenants.issuing import check_expiry, named
 from tenants.models import ApiKey, Environment, User
-
-
-class ExpiryInThePast(Invalid):
-    code = "expiry_in_the_past"
 
 
 class IssuedKey(NamedTuple):
@@ -28,14 +24,16 @@ class IssuedKey(NamedTuple):
 
 @transaction.atomic
 def issue(*, environment: Environment, name: str, by: Any, expires_at: dt.datetime | None = None) -> IssuedKey:
-    """Issue a key for `environment`. Raises `ExpiryInThePast`. Who may is asked before, by `scoping.require`."""
-    if expires_at is not None and expires_at <= timezone.now():
-        raise ExpiryInThePast("The key would already have expired. Choose a later date.", field="expires_at")
+    """Issue a key for `environment`. Who may is asked before, by `scoping.require`.
+
+    Raises `ExpiryInThePast`, `ExpiryTooFar` or `NameNotUnderstood`.
+    """
+    check_expiry(expires_at, what="key")
     made = secrets.make(environment.short_kind)
     key = ApiKey.objects.create(
         tenant=environment.tenant,
         environment=environment,
-        name=name.strip() or "Key",
+        name=named(name, otherwise="Key"),
         prefix=made.prefix,
         secret_hash=made.secret_hash,
         created_by=by if isinstance(by, User) else None,

@@ -29,6 +29,9 @@ class User(AbstractUser):
     theme = models.CharField(max_length=10, default="system", choices=[(t, t) for t in ("system", "light", "dark")])
     is_demonstration = models.BooleanField(default=False)
 
+    class Meta(AbstractUser.Meta):
+        indexes = [models.Index(fields=["id"], condition=models.Q(is_demonstration=True), name="of_demonstration")]
+
     def __str__(self) -> str:
         return self.display_name or self.get_full_name() or self.username
 

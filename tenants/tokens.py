@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from audit.record import record
 from tenants import secrets
-from tenants.keys import ExpiryInThePast
+from tenants.issuing import check_expiry, named
 from tenants.models import PersonalToken, User
 
 STATES = ("active", "expired", "revoked")
@@ -21,13 +21,15 @@ USE_IS_KEPT_EVERY = dt.timedelta(minutes=1)
 
 @transaction.atomic
 def issue(*, user: User, name: str, by: Any, expires_at: dt.datetime | None = None) -> tuple[PersonalToken, str]:
-    """A new token of `user`: the row, and the secret that is shown this once. Raises `ExpiryInThePast`."""
-    if expires_at is not None and expires_at <= timezone.now():
-        raise ExpiryInThePast("The token would already have expired. Choose a later date.", field="expires_at")
+    """A new token of `user`: the row, and the secret that is shown this once.
+
+    Raises `ExpiryInThePast`, `ExpiryTooFar` or `NameNotUnderstood`.
+    """
+    check_expiry(expires_at, what="token")
     made = secrets.make("pat")
     token = PersonalToken.objects.create(
         user=user,
-        name=name.strip() or "Token",
+        name=named(name, otherwise="Token"),
         prefix=made.prefix,
         secret_hash=made.secret_hash,
         expires_at=expires_at,

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from access.asking import ACCESS, KIND, open_requests, request_access, subject_key
+from access.asking import ACCESS, KIND, environments_to_ask_for, open_requests, request_access, subject_key
 from access.forms import AccessForm
 from access.models import Grant
 from access.outlook import outlook
@@ -21,8 +21,7 @@ from approvals.submit import OpenRequestExists
 from approvals.viewer import viewer_of
 from catalog.models import Model, Route
 from refusals.errors import Conflict, Invalid, Missing
-from tenants.models import Environment, User
-from tenants.scoping import visible
+from tenants.models import Environment
 from tenants.where import chosen
 
 
@@ -32,7 +31,7 @@ def ask(request: HttpRequest, route: str) -> HttpResponse:
     wanted = Route.objects.select_related("model").filter(slug=route, is_enabled=True).first()
     if wanted is None:
         return _not_served(request, route)
-    environments = _environments(viewer)
+    environments = environments_to_ask_for(viewer)
     if not environments:
         return render(request, "access/no_tenant.html", {"route": wanted})
     if request.method == "GET" and (asked := _asked_already(request, wanted, environments)):
@@ -75,12 +74,6 @@ def _not_served(request: HttpRequest, route: str) -> HttpResponse:
         raise Missing(f"There is no route “{route}”. Look for it in the catalog.", way_out=f"/catalog/?{query}")
     messages.info(request, f"{model} is listed but not served here, so there is nothing to ask access to yet.")
     return redirect(model)
-
-
-def _environments(viewer: User) -> list[Environment]:
-    rows = Environment.objects.select_related("tenant", "project").order_by("tenant__name", "project__name", "kind")
-    rows = rows.filter(tenant__archived_at=None, project__archived_at=None)
-    return list(visible(viewer, rows, "tenants.request_access"))
 
 
 def _taken(route: Route, environments: list[Environment]) -> dict[str, str]:

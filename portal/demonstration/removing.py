@@ -14,7 +14,6 @@ from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
-from django.core.cache import cache
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -49,7 +48,6 @@ def remove() -> dict[str, int]:
     record(REMOVED, by=LOADER, tenant_ids=[str(tenant) for tenant in tenants], **counts)
     for what in ("key", "grant", "route"):
         announce(what)
-    transaction.on_commit(cache.clear)
     return counts
 
 

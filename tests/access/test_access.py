@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
-from access.asking import GrantedAlready, request_access
+from access.asking import GrantedAlready, environments_to_ask_for, request_access
 from access.granting import RevokedAlready, RouteDisabled, grant, revoke
 from access.models import Grant
 from approvals.models import Request
@@ -167,6 +167,28 @@ def test_the_catalog_is_told_how_one_stands(cast: Cast) -> None:
     assert told[other.model_id].path == "/requests/new/access/other/"
     assert standing.granted_models(cast.dev) == {granted.model_id}
     assert standing.granted_models(cast.greta) == set()
+
+
+def test_the_models_page_tells_for_each_route_how_one_stands_and_where_to_ask(cast: Cast) -> None:
+    first = route()
+    second = Route.objects.create(slug="echo-batch", model=first.model)
+    grant(environment=cast.environment(), route=second, by=cast.pat)
+    told = standing.standing_of_routes(cast.dev, [first, second])
+    assert (told[first.pk].kind, told[first.pk].path) == ("request", f"/requests/new/access/{first.slug}/")
+    assert (told[second.pk].kind, told[second.pk].environments) == ("granted", ("acme/support/development",))
+    for tab in ("overview", "access"):
+        page = signed_in(cast.dev).get(f"/catalog/models/echo-model/?tab={tab}").content.decode()
+        assert f'href="/requests/new/access/{first.slug}/"' in page, tab
+        assert 'href="/requests/new/access/echo-batch/"' in page, "for another environment"
+        assert 'href="/playground/?m=echo-batch"' in page, "the granted route is the one that is opened"
+
+
+def test_with_every_environment_granted_there_is_nothing_to_ask_for(cast: Cast) -> None:
+    asked = route()
+    for environment in environments_to_ask_for(cast.dev):
+        assert standing.standing_of_routes(cast.dev, [asked])[asked.pk].path
+        grant(environment=environment, route=asked, by=cast.pat)
+    assert standing.standing_of_routes(cast.dev, [asked])[asked.pk].path == ""
 
 
 def test_the_models_page_says_who_may_use_it_to_those_who_may_know(cast: Cast) -> None:

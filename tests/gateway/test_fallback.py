@@ -101,7 +101,10 @@ def test_a_kept_connection_that_ends_without_an_answer_is_told_and_nothing_is_se
     [
         (keeps_silent, 504, True),
         (breaks_off, 502, True),
-        (answers(200, b"<html>"), 502, True),
+        (answers(200, b"<html>"), 502, False),
+        (answers(200, b'{"error": {"message": "quota exceeded"}}'), 502, False),
+        (answers(200, b'data: {"error": {"message": "quota exceeded"}}\n\n', "text/event-stream"), 502, False),
+        (answers(200, b'{"error": "x", "usage": {"prompt_tokens": 9, "completion_tokens": 0}}'), 502, True),
         (answers(503, b"{}"), 503, False),
         (answers(400, b"{}"), 400, False),
     ],

@@ -107,7 +107,7 @@ class TheDemonstration(TestCase):
 
     def test_a_second_load_changes_nothing(self) -> None:
         before = Entry.objects.count()
-        assert "it is there already" in demo()
+        assert "loaded already" in demo()
         assert Entry.objects.count() == before
         assert json.loads(demo("--json")) == {"loaded": {}}
 
@@ -122,6 +122,15 @@ class TheDemonstration(TestCase):
         assert left - begins_with == {"audit.Entry", "audit.DayHead", "usage.Price"}
         assert client.get("/").status_code == 302  # the session ended with its person
         assert Entry.objects.filter(verb="demonstration.removed").exists()
+
+    def test_the_banner_is_there_as_long_as_the_data(self) -> None:
+        client = Client()
+        client.force_login(User.objects.create_user("real.person"))
+        banner = 'aria-label="Demonstration"'
+        with override_settings(DEMONSTRATION=True):
+            assert banner in client.get("/account/").content.decode()
+            demo("--remove")
+            assert banner not in client.get("/account/").content.decode()
 
     def test_it_can_begin_anew(self) -> None:
         with mock.patch("portal.demonstration.calls.TRAFFIC", ()):

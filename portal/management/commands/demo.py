@@ -13,7 +13,10 @@ from portal.demonstration.loading import load
 from portal.demonstration.removing import remove
 from refusals import Refusal
 
-NOTHING = {"loaded": "it is there already", "removed": "there is none"}
+NOTHING = {
+    "loaded": "The demonstration is loaded already; nothing was changed. Use --reset to begin anew.",
+    "removed": "There is no demonstration data; nothing was removed.",
+}
 
 
 class Command(BaseCommand):
@@ -42,7 +45,7 @@ class Command(BaseCommand):
             return
         for done, counts in told.items():
             took = f" in {time.monotonic() - begun:.0f} s" if done == "loaded" else ""
-            self.stdout.write(f"{done} {_words(counts)}{took}" if counts else f"nothing is {done}: {NOTHING[done]}")
+            self.stdout.write(f"{done} {_words(counts)}{took}" if counts else NOTHING[done])
 
 
 def _words(counts: dict[str, int]) -> str:
