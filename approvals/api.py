@@ -19,7 +19,7 @@ from rest_framework.routers import DefaultRouter
 
 from approvals import rule_lists
 from approvals import serializers as s
-from approvals.boards import create_board, seat, unseat
+from approvals.boards import change_board, create_board, remove_board, seat, unseat
 from approvals.commenting import comment
 from approvals.durations import by_week
 from approvals.listing import SORTS, Asked, before, find, turn_of, with_reviews
@@ -232,6 +232,20 @@ class BoardViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         """Create a board without members."""
         made = create_board(**body_of(request, s.NewBoardSerializer), by=viewer_of(request))
         return Response(s.BoardSerializer(made).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=s.BoardWordsSerializer, responses=s.BoardSerializer)
+    def partial_update(self, request: http.Request, slug: str) -> Response:
+        """Give the board another name or purpose."""
+        found = self.get_object()
+        given = {"name": found.name, "purpose": found.purpose} | body_of(request, s.BoardWordsSerializer)
+        change_board(board=found, **given, by=viewer_of(request))
+        return Response(s.BoardSerializer(self.get_object()).data)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: http.Request, slug: str) -> Response:
+        """Remove a board that no policy names and that never decided."""
+        remove_board(board=self.get_object(), by=viewer_of(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=s.SeatSerializer, responses=s.BoardSerializer)
     @action(detail=True, methods=["post"])

@@ -1,4 +1,4 @@
-"""Who sits on which board."""
+"""The boards, and who sits on them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from approvals.models import Board, Policy, Seat
+from approvals.models import Board, Policy, Review, Seat
 from approvals.reach import named, undecidable_without
 from audit.record import record
 from refusals.errors import Conflict, Invalid
@@ -19,6 +19,11 @@ from tenants.structure import reserve
 
 class BoardExists(Invalid):
     code = "board_exists"
+
+
+class BoardNeeded(Conflict):
+    code = "board_needed"
+    title = "This board is needed"
 
 
 class SeatNeeded(Conflict):
@@ -33,14 +38,47 @@ def create_board(*, slug: str, name: str, purpose: str = "", by: Any) -> Board:
     if Board.objects.filter(slug=slug).exists():
         raise BoardExists(f"There is already a board “{slug}”.", field="slug")
     board = Board(slug=slug, name=name.strip(), purpose=purpose.strip())
-    try:
-        board.full_clean()
-    except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
-        raise Invalid(" ".join(messages), field=field) from error
+    _check(board)
     board.save()
     record("board.created", by=by, subject=board, slug=slug)
     return board
+
+
+@transaction.atomic
+def change_board(*, board: Board, name: str, purpose: str, by: Any) -> Board:
+    """Give `board` another name or purpose; nothing is written when neither changed. Raises `Invalid`.
+
+    Decisions keep the name that they were made under.
+    """
+    changed = Board.objects.select_for_update(no_key=True).get(pk=board.pk)
+    before = {"name": changed.name, "purpose": changed.purpose}
+    changed.name, changed.purpose = name.strip(), purpose.strip()
+    if before == {"name": changed.name, "purpose": changed.purpose}:
+        return changed
+    _check(changed, but="slug")
+    changed.save(update_fields=["name", "purpose"])
+    record("board.changed", by=by, subject=changed, name=changed.name, purpose=changed.purpose, before=before)
+    return changed
+
+
+@transaction.atomic
+def remove_board(*, board: Board, by: Any) -> None:
+    """Remove a board that no policy names, now or earlier, and that never reviewed anything. Raises `BoardNeeded`."""
+    board = Board.objects.select_for_update().get(pk=board.pk)
+    if reason := why_kept(board):
+        raise BoardNeeded(reason, way_out="/platform/policies/")
+    record("board.removed", by=by, subject=board, slug=board.slug, name=board.name)
+    board.delete()
+
+
+def why_kept(board: Board) -> str:
+    """Why `board` cannot be removed, in a sentence; empty where it can."""
+    versions = Policy.objects.filter(stages__contains=[{"board": board.slug}])
+    if policy := versions.filter(superseded_at=None).first():
+        return f"{policy.sentence} This policy needs {board}. Change the policy first."
+    if versions.exists() or Review.objects.filter(board=board).exists():
+        return f"{board} has decided, or stood in a policy: it stays for the record. You can rename it."
+    return ""
 
 
 @transaction.atomic
@@ -78,3 +116,11 @@ def unseat(*, board: Board, user: User, by: Any) -> None:
         )
     place.delete()
     record("seat.left", by=by, subject=board, user=user.username)
+
+
+def _check(board: Board, but: str = "") -> None:
+    try:
+        board.full_clean(exclude=[but])
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        raise Invalid(" ".join(messages), field=field) from error

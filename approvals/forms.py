@@ -89,9 +89,18 @@ class SeatForm(forms.Form):
     user = forms.CharField(label="Username or e-mail", max_length=254)
 
 
-class BoardForm(forms.Form):
-    """A new board."""
+class BoardWordsForm(forms.Form):
+    """What a board is called and looks after."""
 
     name = forms.CharField(label="Name", max_length=80)
-    slug = forms.SlugField(label="Short name", max_length=40, help_text="Lower-case letters, digits and hyphens.")
     purpose = forms.CharField(label="What it looks after", max_length=300, required=False)
+
+
+class BoardForm(BoardWordsForm):
+    """A new board."""
+
+    slug = forms.CharField(
+        label="Short name",
+        max_length=40,
+        help_text="Part of addresses and policies; it stays. Lower-case letters, digits and hyphens.",
+    )

@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from approvals.states import OPEN_STATES, TABLE, State
 from audit.identifiers import uuid7
-from tenants.models import Environment, Tenant
+from tenants.models import Environment, Tenant, slug_form
 
 
 class Board(models.Model):
     """A group of people that decides."""
 
-    slug = models.SlugField(max_length=40, unique=True)
+    slug = models.SlugField(max_length=40, unique=True, validators=[slug_form])
     name = models.CharField(max_length=80)
     purpose = models.CharField(max_length=300, blank=True)
 

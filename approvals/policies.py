@@ -63,7 +63,10 @@ def change_policy(
         raise Invalid("Say in one sentence why it is so: people read it on their request.", field="sentence")
     if validity_days is not None and validity_days < 1:
         raise Invalid("A decision is valid for at least one day; leave it empty for no end.", field="validity_days")
-    stages = [_fit(stage) for stage in stages]
+    # Locked in one order, so that none is removed and nobody unseated between our counting and the policy.
+    named = Board.objects.filter(slug__in=[str(stage.get("board")) for stage in stages]).order_by("pk")
+    boards = {board.slug: board for board in named.select_for_update(no_key=True)}
+    stages = [_fit(stage, boards) for stage in stages]
     if not stages:
         raise UnfitStage("A policy needs at least one stage.", field="stages")
     if len({stage["board"] for stage in stages}) < len(stages):
@@ -93,8 +96,8 @@ def change_policy(
     return policy
 
 
-def _fit(stage: dict[str, Any]) -> dict[str, Any]:
-    board = Board.objects.filter(slug=stage.get("board")).first()
+def _fit(stage: dict[str, Any], boards: dict[str, Board]) -> dict[str, Any]:
+    board = boards.get(str(stage.get("board")))
     if board is None:
         raise UnfitStage(f"There is no board “{stage.get('board')}”.", field="stages")
     quorum = stage.get("quorum")

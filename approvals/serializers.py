@@ -150,8 +150,13 @@ class BoardSerializer(serializers.ModelSerializer[Board]):
         return [seat.user.username for seat in row.seats.all()]
 
 
+class BoardWordsSerializer(Body):
+    name = serializers.CharField(max_length=80, required=False)
+    purpose = serializers.CharField(max_length=300, required=False, allow_blank=True)
+
+
 class NewBoardSerializer(Body):
-    slug = serializers.SlugField(max_length=40)
+    slug = serializers.CharField(max_length=40, help_text="Lower-case letters, digits and hyphens; it stays.")
     name = serializers.CharField(max_length=80)
     purpose = serializers.CharField(max_length=300, required=False, default="", allow_blank=True)
 

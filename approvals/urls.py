@@ -17,6 +17,8 @@ urlpatterns = [
     path("decisions/<uuid:decision_id>/record.json", decision.record, name="decision-record"),
     path("platform/policies/", rules.policies, name="policies"),
     path("platform/boards/", rules.boards, name="boards"),
+    path("platform/boards/<slug:slug>/", rules.board, name="board-settings"),
+    path("platform/boards/<slug:slug>/remove/", rules.remove, name="board-removal"),
     path("platform/boards/<slug:slug>/seat/", rules.take_seat, name="seat"),
     path("platform/boards/<slug:slug>/unseat/", rules.leave_seat, name="unseat"),
 ]

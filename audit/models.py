@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from audit.identifiers import uuid7
 from audit.protection import never_truncated
-from audit.sentences import sentence
+from audit.sentences import kind_in_words, sentence
 
 # A new entry takes the next place of its day and follows on the hash before it.
 FOLLOWS_ON = """
@@ -101,6 +101,11 @@ class Entry(models.Model):
     def sentence(self) -> str:
         """What was done, in words: "issued the key"."""
         return sentence(self.verb)
+
+    @property
+    def subject_in_words(self) -> str:
+        """What kind of thing it was done to, as people call it."""
+        return kind_in_words(self.subject_kind)
 
 
 class DayHead(models.Model):

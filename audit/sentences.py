@@ -12,7 +12,9 @@ SENTENCES = {
     "audit.verification_cancelled": "cancelled a verification of the audit",
     "audit.verification_started": "asked for a verification of the audit",
     "audit.verified": "verified the audit",
+    "board.changed": "changed the board",
     "board.created": "created the board",
+    "board.removed": "removed the board",
     "catalog.import_asked": "asked for an import of the catalog",
     "catalog.import_cancelled": "cancelled an import of the catalog",
     "catalog.import_failed": "failed to import the catalog",
@@ -81,3 +83,19 @@ SENTENCES = {
 def sentence(verb: str) -> str:
     """The words of `verb`; of one that has no line, its own: `thing.done` is "thing done"."""
     return SENTENCES.get(verb) or verb.replace(".", " ").replace("_", " ")
+
+
+# What the name of a kind says less well than people do.
+KINDS = {
+    "apikey": "key",
+    "emailaddress": "address",
+    "importrun": "import",
+    "modelversion": "model version",
+    "personaltoken": "token",
+    "user": "person",
+}
+
+
+def kind_in_words(kind: str) -> str:
+    """What people call a `subject_kind`."""
+    return KINDS.get(kind) or kind.replace("_", " ")

@@ -22,7 +22,6 @@ from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.validators import RegexValidator
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -126,6 +125,18 @@ def refusal_of_sign_on(request: HttpRequest, error: Exception) -> Refusal | None
     )
 
 
+def is_by_script(request: HttpRequest) -> bool:
+    """Sent by htmx or `fetch`: the page stays, and the answer is for a part of it."""
+    return "HX-Request" in request.headers or request.headers.get("X-Requested-With") == "XMLHttpRequest"
+
+
+def session_over() -> HttpResponse:
+    """401 to a script whose person is no longer signed in."""
+    response = HttpResponse("Your session has ended. Sign in and try again.", status=401)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
 class SignInRequired(LoginRequiredMiddleware):
     """Every page needs a sign-in unless its view says otherwise. A script is told so, never sent to the sign-in page.
 
@@ -134,10 +145,8 @@ class SignInRequired(LoginRequiredMiddleware):
     """
 
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseBase:  # type: ignore[override]  # 401 too
-        if request.headers.get("HX-Request") or request.headers.get("X-Requested-With") == "XMLHttpRequest":
-            response = HttpResponse("Your session has ended. Sign in and try again.", status=401)
-            response["Cache-Control"] = "no-store"
-            return response
+        if is_by_script(request):
+            return session_over()
         return super().handle_no_permission(request, view_func)
 
 
@@ -201,9 +210,3 @@ def session(request: HttpRequest) -> HttpResponse:
 def signed_in(request: HttpRequest) -> HttpResponse:
     """Where a second tab lands after signing in again: it tells the first tab and can be closed."""
     return render(request, "account/signed_in.html")
-
-
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form whose token is no longer valid: nothing was changed, and how to send it again."""
-    context = {"back": request.path if request.method == "POST" else "/", "no_cookie": reason == REASON_NO_CSRF_COOKIE}
-    return render(request, "portal/csrf.html", context, status=403)

@@ -10,10 +10,11 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.middleware.csrf import REASON_NO_CSRF_COOKIE, get_token
 from django.shortcuts import render
 from structlog.contextvars import get_contextvars
 
-from portal.accounts import SignInServiceAway, refusal_of_sign_on
+from portal.accounts import SignInServiceAway, is_by_script, refusal_of_sign_on, session_over
 from portal.api import problems
 from portal.database.patience import at_most
 from portal.database.trouble import DatabaseAway, DatabaseTooSlow, is_outage, refused_by_database
@@ -64,7 +65,7 @@ class RefusalMiddleware:
 
 def refusal_response(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     """The page (or, for htmx, the toast) that tells about `refusal`, with its status."""
-    if request.headers.get("HX-Request") or request.headers.get("X-Requested-With") == "XMLHttpRequest":
+    if is_by_script(request):
         toast = {"level": "danger", "title": refusal.title, "text": refusal.sentence, "path": refusal.way_out}
         response: HttpResponse = JsonResponse(toast, status=refusal.status)
         response["HX-Reswap"] = "none"
@@ -108,6 +109,33 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
     if isinstance(exception, DisallowedHost):  # nothing that builds an address may be asked
         return HttpResponseBadRequest("This is not a name under which Atrium can be reached.", "text/plain")
     return refusal_response(request, told)
+
+
+class FormTooOld(Refusal):
+    """A form whose token is no longer valid, sent by a page that stays where it is."""
+
+    code = "form_too_old"
+    status = 403
+    title = "Please send that again"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The page was open for too long, or your browser lost its cookies, so this was not taken. Nothing was "
+            "changed, and what you typed is still here: press the button once more."
+        )
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form whose token is no longer valid: nothing was changed, and how to send it again.
+
+    A page that sends by itself (htmx, `fetch`) is told in place; the answer carries a new token, so that the next press
+    works.
+    """
+    get_token(request)  # sets the cookie with this answer, should the browser have lost it
+    if is_by_script(request):
+        return refusal_response(request, FormTooOld()) if request.user.is_authenticated else session_over()
+    context = {"back": request.path if request.method == "POST" else "/", "no_cookie": reason == REASON_NO_CSRF_COOKIE}
+    return render(request, "portal/csrf.html", context, status=403)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -190,7 +190,7 @@ SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CON
 SOCIALACCOUNT_PROVIDERS = sign_on_providers(os.environ)
 # A form that redirects to another host is stopped by `form-action` below, a link is not. State and PKCE protect it.
 SOCIALACCOUNT_LOGIN_ON_GET = True
-CSRF_FAILURE_VIEW = "portal.accounts.csrf_failure"
+CSRF_FAILURE_VIEW = "portal.edge.csrf_failure"
 OPEN_SIGNUP = env.bool("ATRIUM_OPEN_SIGNUP", False)
 ACCOUNT_RATE_LIMITS = {
     "login_failed": "10/m/ip,5/5m/key",  # the key: a name and the address it is tried from

@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from approvals.boards import create_board, seat, unseat
-from approvals.forms import BoardForm, PolicyForm, SeatForm
+from approvals.boards import change_board, create_board, remove_board, seat, unseat, why_kept
+from approvals.forms import BoardForm, BoardWordsForm, PolicyForm, SeatForm
 from approvals.models import Board, Policy
 from approvals.policies import change_policy
 from approvals.rule_lists import Asked, find_boards, find_policies
@@ -94,6 +94,31 @@ def boards(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         "may_change": viewer.has_perm(MANAGE),
     }
     return render(request, "approvals/boards.html", context, status=422 if form.errors else 200)
+
+
+def board(request: HttpRequest, slug: str) -> HttpResponse:
+    """A board's name and purpose, for those who may change them; and whether it can be removed."""
+    viewer = _reader(request)
+    _require_manager(viewer)
+    shown = _board(slug)
+    sent = request.POST if request.method == "POST" else None
+    form = BoardWordsForm(sent, initial={"name": shown.name, "purpose": shown.purpose})
+    if form.is_valid() and _done(form, lambda: change_board(board=shown, **form.cleaned_data, by=viewer)):
+        messages.success(request, f"{form.cleaned_data['name']} is saved.")
+        return redirect("approvals:boards")
+    context = {"board": shown, "form": form, "kept": why_kept(shown), "seats": shown.seats.count()}
+    return render(request, "approvals/board_settings.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+def remove(request: HttpRequest, slug: str) -> HttpResponse:
+    """Remove a board that nothing needs."""
+    viewer = _reader(request)
+    _require_manager(viewer)
+    gone = _board(slug)
+    remove_board(board=gone, by=viewer)
+    messages.success(request, f"{gone} is removed.")
+    return redirect("approvals:boards")
 
 
 @require_POST

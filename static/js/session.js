@@ -9,11 +9,18 @@ document.addEventListener("htmx:config:request", (event) => {
   if (ctx.request.method !== "GET") ctx.request.headers["X-CSRFToken"] = csrf();
 });
 document.addEventListener("htmx:after:request", (event) => {
-  if (event.detail.ctx.response.status !== 401) return;
+  const { status } = event.detail.ctx.response;
+  if (status === 403) renewForms(); // a token that was too old came back renewed
+  if (status !== 401) return;
   event.detail.ctx.swap = "none";
   over();
 });
 document.addEventListener("session-over", over);
+
+// Forms that lie open carry the token they were made with; a field counts before the header.
+function renewForms() {
+  for (const field of document.querySelectorAll("input[name=csrfmiddlewaretoken]")) field.value = csrf();
+}
 
 function over() {
   if (dialog && !dialog.open) dialog.showModal();
@@ -23,8 +30,7 @@ function over() {
 function resume(user) {
   // Somebody else came in: nothing on this page is theirs.
   if (user !== document.body.dataset.user) return location.reload();
-  // Signing in renews the token; forms that lie open carry the old one.
-  for (const field of document.querySelectorAll("input[name=csrfmiddlewaretoken]")) field.value = csrf();
+  renewForms(); // signing in renews the token
   dialog.close();
   document.dispatchEvent(
     new CustomEvent("at:toast", { detail: { tone: "good", text: "You are signed in again. Press the button once more to go on." } }),

@@ -21,7 +21,19 @@ class Body(serializers.Serializer[Any]):
         unknown = [str(name) for name in data if name not in self.fields] if isinstance(data, Mapping) else []
         if unknown:
             raise serializers.ValidationError({name: [self._unknown(name)] for name in unknown}, code="unknown")
+        if isinstance(data, Mapping):
+            self._require_text(data)
         return super().to_internal_value(data)
+
+    def _require_text(self, data: Mapping[str, Any]) -> None:
+        """A number where text is published is a mistake of the caller, not another way to write text."""
+        wrong = [
+            name
+            for name, field in self.fields.items()
+            if isinstance(field, serializers.CharField) and isinstance(data.get(name), int | float)
+        ]
+        if wrong:
+            raise serializers.ValidationError({name: ["This is text: put it in quotes."] for name in wrong})
 
     def _unknown(self, name: str) -> str:
         return not_known("field", name, list(self.fields))

@@ -9,6 +9,7 @@ from django.test import Client
 from access.asking import request_access
 from approvals.models import Board, Policy, Request
 from approvals.voting import vote
+from audit.models import Entry
 from tenants.models import User
 from tests.cast import Cast, route
 
@@ -241,6 +242,40 @@ def test_the_platform_team_seats_people(cast: Cast) -> None:
     assert not legal.seats.exists()
     assert signed_in(cast.rita).post("/platform/boards/legal/seat/", {"user": "rita"}).status_code == 403
     assert client.post("/platform/boards/moon/seat/", {"user": "rita"}).status_code == 404
+
+
+def test_a_board_is_renamed_and_removed_while_nothing_needs_it(cast: Cast, asked: Request) -> None:
+    client = signed_in(cast.pat)
+    told = client.post("/platform/boards/", {"name": "Legal board", "slug": "-1"})
+    assert told.status_code == 422 and b"beginning with a letter" in told.content
+    client.post("/platform/boards/", {"name": "Legal board", "slug": "legal"})
+    client.post("/platform/boards/legal/", {"name": "Law board", "purpose": "Contracts"})
+    assert Board.objects.get(slug="legal").name == "Law board"
+    assert Entry.objects.get(verb="board.changed").facts["before"] == {"name": "Legal board", "purpose": ""}
+    assert client.post("/platform/boards/legal/", {"name": " "}).status_code == 422
+    assert signed_in(cast.ada).get("/platform/boards/legal/").status_code == 403
+
+    assert b"Remove the board" in client.get("/platform/boards/legal/").content
+    client.post("/platform/boards/legal/remove/")
+    assert not Board.objects.filter(slug="legal").exists()
+    assert Entry.objects.get(verb="board.removed").facts == {"slug": "legal", "name": "Law board"}
+
+    page = client.get("/platform/boards/risk/").content
+    assert b"This policy needs Risk board" in page and b"Remove the board" not in page
+    assert b"This policy needs Risk board" in client.post("/platform/boards/risk/remove/").content
+    assert Board.objects.filter(slug="risk").exists()
+
+
+def test_a_program_changes_and_removes_boards(cast: Cast) -> None:
+    client = signed_in(cast.pat)
+    words = {"content_type": "application/json"}
+    told = client.post("/api/boards/", {"name": 5, "slug": "law"}, **words).json()
+    assert told["errors"] == {"name": ["This is text: put it in quotes."]}
+    assert client.post("/api/boards/", {"name": "Law", "slug": "-1"}, **words).status_code == 422
+    assert client.post("/api/boards/", {"name": "Law", "slug": "law"}, **words).status_code == 201
+    assert client.patch("/api/boards/law/", {"purpose": "Contracts"}, **words).json()["purpose"] == "Contracts"
+    assert client.delete("/api/boards/law/").status_code == 204
+    assert client.delete("/api/boards/risk/").status_code == 409
 
 
 def test_home_shows_what_waits_and_what_one_asked(cast: Cast, asked: Request) -> None:

@@ -38,6 +38,25 @@ def test_an_ended_session_is_renewed_in_place_and_the_prompt_is_kept(stage: Stag
     expect(answer(page, "says-hi")).to_contain_text("hi")
 
 
+def test_lost_cookies_are_told_and_the_next_press_works(stage: Stage, visit: Visit) -> None:
+    grant(stage, "says-hi")
+    page = visit("/playground/?m=says-hi", stage.cast.dev, expect={401, 403})
+    page.context.clear_cookies(name="csrftoken")
+    prompt(page, "A long thought")
+    expect(page.locator("[data-toasts]").get_by_text("Please send that again")).to_be_visible()
+    expect(page.get_by_label("Prompt for all columns")).to_have_value("A long thought")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(answer(page, "says-hi")).to_contain_text("hi")
+
+    page.context.clear_cookies()
+    prompt(page, "Another thought")
+    expect(page.get_by_role("dialog", name="Your session has ended")).to_be_visible()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_role("article", name="Answer of says-hi")).to_have_count(2)
+
+
 def test_a_column_that_is_read_does_not_move_and_latest_leads_to_the_end(stage: Stage, visit: Visit) -> None:
     grant(stage, "endless-x")
     stage.upstream.pause_s = 0.002
