@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from approvals.models import Board, Policy, Review, Seat
@@ -69,6 +70,17 @@ def remove_board(*, board: Board, by: Any) -> None:
         raise BoardNeeded(reason, way_out="/platform/policies/")
     record("board.removed", by=by, subject=board, slug=board.slug, name=board.name)
     board.delete()
+
+
+def short_of_members() -> list[tuple[Board, int, int]]:
+    """The boards that cannot reach the quorum of a policy in force: board, how many it needs, how many active sit."""
+    needed: dict[str, int] = {}
+    for stages in Policy.objects.filter(superseded_at=None).values_list("stages", flat=True):
+        for stage in stages:
+            needed[stage["board"]] = max(needed.get(stage["board"], 0), stage["quorum"])
+    sitting = Count("seats", filter=Q(seats__user__is_active=True))
+    boards = Board.objects.filter(slug__in=needed).annotate(active=sitting).order_by("name")
+    return [(board, needed[board.slug], board.active) for board in boards if board.active < needed[board.slug]]
 
 
 def why_kept(board: Board) -> str:

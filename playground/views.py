@@ -138,6 +138,7 @@ def _begin_elsewhere(request: HttpRequest, viewer: User) -> HttpResponse:
         "wanted": request.GET.getlist("m")[:MAX_COLUMNS],
         "shared": readable(viewer).select_related("owner").order_by("-updated_at")[:10],
         "bring_path": _path("access:new-tenant"),
+        "create_path": reverse("tenants:create") if viewer.has_perm("tenants.add_tenant") else "",
         "catalog_path": _path("catalog:list"),
     }
     return render(request, "playground/begin.html", context)

@@ -7,6 +7,7 @@ class PortalConfig(AppConfig):
     def ready(self) -> None:
         from portal import (
             audit_watch,
+            beginning,
             checks,  # noqa: F401  (registers them)
             holding,
             jobs,
@@ -16,6 +17,7 @@ class PortalConfig(AppConfig):
         from portal.platform import register
 
         register()
+        beginning.register()
         sign_ins.connect()
         jobs.connect()
         holding.connect()

@@ -61,7 +61,11 @@ PLACES: tuple[Place, ...] = (
 
 
 def places(request: HttpRequest, standing: Standing) -> list[ShownPlace]:
-    """The places this person may go to, with the one that this page belongs to marked."""
+    """The places this person may go to, with the one that this page belongs to marked.
+
+    A page that one comes to from several places says itself which it stands under: `request.stands_under`, an address.
+    """
+    path = getattr(request, "stands_under", request.path)
     offered = []
     for place in PLACES:
         if not place.may(standing):
@@ -70,7 +74,7 @@ def places(request: HttpRequest, standing: Standing) -> list[ShownPlace]:
             offered.append((place, reverse(place.url_name)))
         except NoReverseMatch:
             continue
-    holding = [href for _, href in offered if request.path == href or (href != "/" and request.path.startswith(href))]
+    holding = [href for _, href in offered if path == href or (href != "/" and path.startswith(href))]
     current = max(holding, key=len, default="")  # /platform/audit/ belongs to Audit and not to Platform
     return [
         ShownPlace(

@@ -41,7 +41,7 @@ FILTERS = [
     OpenApiParameter("environment", str, description="A kind, or `tenant/project/kind`."),
     OpenApiParameter("route", str),
     OpenApiParameter("provider", str),
-    OpenApiParameter("key", str, description="A key's prefix."),
+    OpenApiParameter("key", str, description="A key's prefix; `playground`: calls without a key."),
     OpenApiParameter("person", str, description="A username, or `me`."),
 ]
 OF_CALLS = [

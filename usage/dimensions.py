@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from tenants.models import ApiKey, Project, Tenant, User
+from usage.filters import PLAYGROUND
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def names(dimension: Dimension, values: Iterable[Any]) -> dict[Any, Name]:
             return {v: Name(str(u), u.username) if (u := people.get(_key(v))) else Name("By key", "") for v in values}
         case "key":
             keys = dict(ApiKey.objects.filter(prefix__in=[v for v in values if v]).values_list("prefix", "name"))
-            return {v: Name(f"{keys.get(v, 'Key')} ({v}…)" if v else "Playground", v) for v in values}
+            return {v: Name(f"{keys.get(v, 'Key')} ({v}…)", v) if v else Name("Playground", PLAYGROUND) for v in values}
         case "day":
             return {v: Name(f"{v:%a} {v.day} {v:%b %Y}", v.isoformat()) for v in values if isinstance(v, dt.date)}
         case "environment":

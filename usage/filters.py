@@ -12,6 +12,7 @@ from tenants.models import User
 from usage.models import Call
 
 LONGEST = 200
+PLAYGROUND = "playground"  # stands for the key of calls that were made without one; no prefix is written so
 
 
 class FilterNotUnderstood(Invalid):
@@ -21,7 +22,8 @@ class FilterNotUnderstood(Invalid):
 @dataclass(frozen=True)
 class Filters:
     """Empty texts filter nothing. `tenant` a slug, `project` `tenant/project`, `environment` a kind, `route` a name,
-    `provider` a slug, `key` a prefix, `person` a username; the last three only calls have, totals do not."""
+    `provider` a slug, `key` a prefix (or `playground`: without a key), `person` a username; the last three only calls
+    have, totals do not."""
 
     tenant: str = ""
     project: str = ""
@@ -53,7 +55,7 @@ class Filters:
         if self.provider:
             wanted &= Q(provider=self.provider)
         if self.key:
-            wanted &= Q(key_prefix=self.key)
+            wanted &= Q(key_prefix="" if self.key == PLAYGROUND else self.key)
         if self.person:
             wanted &= Q(user__username=self.person)
         if rows.model is Call:

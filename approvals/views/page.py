@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from approvals.commenting import comment
@@ -136,6 +137,8 @@ def _shown(
         "vote_form": vote_form or VoteForm(),
         "comment_form": comment_form or CommentForm(initial={"once": once.new_token()}),
     }
+    if context["queue"]:
+        request.stands_under = reverse("approvals:board")  # type: ignore[attr-defined]  # the shell reads it
     return render(request, "approvals/request.html", context, status=status)
 
 

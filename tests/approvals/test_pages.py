@@ -100,6 +100,7 @@ def test_a_reviewer_gets_back_to_the_board_and_on_to_the_next_request(cast: Cast
     text = signed_in(cast.rita).get(asked.get_absolute_url()).content.decode()
     assert f'href="{second.get_absolute_url()}"' in text and "Next: R-2" in text
     assert 'href="/board/">Board</a>' in text
+    assert 'href="/board/" aria-current="true"' in text and 'href="/requests/" aria-current' not in text
     assert "Next: R-2" not in signed_in(cast.dev).get(asked.get_absolute_url()).content.decode()
 
 

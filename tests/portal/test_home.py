@@ -10,9 +10,12 @@ from django.utils import timezone
 
 from access.asking import request_access
 from access.granting import grant
+from approvals.boards import seat
+from approvals.models import Board
 from audit.models import Verification
 from audit.record import SYSTEM
 from catalog.models import Model
+from portal import start_set
 from tenants.models import User
 from tests.cast import Cast, route
 from tests.usage.ledger_lines import called
@@ -60,3 +63,26 @@ def test_new_in_the_catalog_is_only_what_is_served_here(cast: Cast) -> None:
     Model.objects.create(slug="listed", name="Listed Elsewhere", purpose="x")
     shown = home(cast.dev)
     assert "Served Model" in shown and "Listed Elsewhere" not in shown
+
+
+def test_the_platform_team_sees_what_an_empty_portal_still_needs(db: None) -> None:
+    start_set.load()
+    admin = User.objects.create_superuser("first", "first@example.test", "x")
+    shown = home(admin)
+    assert "Before the first team can begin" in shown and "A model is published" in shown
+    assert "Members are missing on Risk board (0 of 1), Security board (0 of 1)." in shown
+    client = Client()
+    client.force_login(admin)
+    assert b'href="/tenants/create/"' in client.get("/playground/").content
+    for board in Board.objects.all():
+        seat(board=board, user=admin, by=SYSTEM)
+    shown = home(admin)
+    assert "Members are missing" not in shown and "The first team is here" in shown
+
+
+def test_a_portal_that_is_set_up_says_nothing_of_it(cast: Cast) -> None:
+    route("served-model")
+    assert "Before the first team can begin" not in home(cast.pat)
+    cast.risk.seats.all().delete()
+    assert "Members are missing on Risk board (0 of 1)" in home(cast.pat)
+    assert "Before the first team can begin" not in home(cast.olivia)

@@ -47,7 +47,7 @@ def test_each_filter_finds_its_calls(cast: Cast, client: Client) -> None:
     client.force_login(cast.vera)
     for query in (
         "route=other", "outcome=errors", "outcome=failed", "person=dev", "origin=playground", "request=r-2",
-        "environment=production", "environment=acme/support/production", "tenant=acme&route=other",
+        "environment=production", "environment=acme/support/production", "tenant=acme&route=other", "key=playground",
     ):  # fmt: skip
         assert listed(client, f"/usage/calls/?{query}") == [other], query
     assert listed(client, "/usage/calls/?key=atrium_dev_0123456789ab") == [plain]
