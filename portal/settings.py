@@ -287,6 +287,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Atrium API",
     "VERSION": "1",
+    "DEFAULT_GENERATOR_CLASS": "portal.api.document.Generator",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from drf_spectacular.generators import SchemaGenerator
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from portal.api.document import published_document
 from tenants.api.bodies import not_known
 
 HOLDER = re.compile(r"<[^>]+>|\{[^}]+\}")
@@ -57,7 +57,7 @@ def shape(address: str) -> str:
 @cache
 def operations() -> dict[tuple[str, str], Taken]:
     """By method and shape of the address, what the document publishes."""
-    paths = SchemaGenerator().get_schema(public=True)["paths"]
+    paths = published_document()["paths"]
     return {
         (method.upper(), shape(path)): Taken(
             tuple(each["name"] for each in facts.get("parameters", []) if each["in"] == "query"),

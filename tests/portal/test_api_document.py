@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.settings import spectacular_settings
 from jsonschema import Draft202012Validator
 
 from tests.cast import Cast
@@ -84,3 +87,21 @@ def test_what_is_one_thing_is_told_as_one_thing(document: dict[str, Any]) -> Non
     for path in ("/api/me/", "/api/models/", "/api/usage/figures/"):
         schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         assert "$ref" in schema, path
+
+
+def test_the_document_is_made_by_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    making, most = 0, 0
+
+    def slowly(self: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        nonlocal making, most
+        making += 1
+        most = max(most, making)
+        time.sleep(0.02)
+        making -= 1
+        return {"paths": {}}
+
+    monkeypatch.setattr(SchemaGenerator, "get_schema", slowly)
+    generators = [spectacular_settings.DEFAULT_GENERATOR_CLASS() for _ in range(4)]
+    with ThreadPoolExecutor(4) as four:
+        list(four.map(lambda one: one.get_schema(public=True), generators))
+    assert most == 1
