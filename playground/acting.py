@@ -88,8 +88,8 @@ def _moved(request: HttpRequest, response: HttpResponse, environment: Environmen
 @require_POST
 def rename(request: HttpRequest, session_id: UUID) -> HttpResponse:
     session = find_own(viewer_of(request), session_id)
-    keeping.rename(session=session, name=request.POST.get("name", ""), by=viewer_of(request))
-    return _refreshed()
+    session = keeping.rename(session=session, name=request.POST.get("name", ""), by=viewer_of(request))
+    return _refreshed(renamed=session.name)
 
 
 @require_POST
@@ -158,8 +158,11 @@ def _reloaded() -> HttpResponse:
     return response
 
 
-def _refreshed() -> HttpResponse:
+def _refreshed(renamed: str = "") -> HttpResponse:
     """The page's script asks for the toolbar and the list anew; the conversation stays where it is."""
+    events: dict[str, dict[str, str]] = {"pg-sessions": {}, "pg-toolbar": {}} | (
+        {"pg-renamed": {"name": renamed}} if renamed else {}
+    )
     response = HttpResponse(status=204)
-    response["HX-Trigger"] = json.dumps({"pg-sessions": {}, "pg-toolbar": {}})
+    response["HX-Trigger"] = json.dumps(events)
     return response

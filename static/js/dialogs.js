@@ -7,6 +7,10 @@ document.addEventListener("click", (event) => {
     if (dialog && !dialog.open) {
       dialog.showModal();
       syncNames(dialog);
+      // Where there is something to type, one has come to type it; without, the browser's choice is right.
+      const field = dialog.querySelector("input:not([type=hidden], [type=checkbox], [type=radio], [disabled]), textarea");
+      field?.focus();
+      field?.select();
     }
   }
   const closer = event.target.closest("[data-close]");

@@ -70,7 +70,7 @@ if (root && form) {
     if (told.isPrompt) clearPrompt(told.id);
     if (told.isNew) {
       history.replaceState({ htmx: true }, "", told.url);
-      document.title = `${told.name} · Atrium`;
+      called(told.name);
       htmx.ajax("GET", told.toolbar, { target: "#toolbar", swap: "none" });
     }
     document.dispatchEvent(new CustomEvent("pg-sessions"));
@@ -153,6 +153,13 @@ if (root && form) {
     }
   }, 1000);
 }
+
+// What the session is called, on the tab and for those who hear the page.
+function called(name) {
+  document.title = `${name} · Atrium`;
+  root.querySelector("h1").textContent = `Playground: ${name}`;
+}
+document.addEventListener("pg-renamed", (event) => called(event.detail.name));
 
 // The list of sessions, the toolbar, a preference, copying an answer.
 document.addEventListener("pg-sessions", () => {

@@ -114,6 +114,19 @@ def test_code_history_and_sharing_are_one_press_away(stage: Stage, visit: Visit)
     expect(other.get_by_role("article")).to_contain_text("hi")
 
 
+def test_a_session_is_renamed_by_typing_at_once(stage: Stage, visit: Visit) -> None:
+    grant(stage, "says-hi")
+    page = visit("/playground/?m=says-hi", stage.cast.dev, width=1440)
+    prompt(page, "Greet")
+    expect(answer(page, "says-hi")).to_contain_text("complete")
+    page.get_by_role("button", name="Rename").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type("Greetings")
+    page.keyboard.press("Enter")
+    expect(page).to_have_title("Greetings · Atrium")
+    assert Session.objects.get().name == "Greetings"
+
+
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_state_of_the_page_is_accessible(stage: Stage, visit: Visit, look: dict[str, object]) -> None:
     grant(stage, "says-**hi**-`code`", "breaks-one-two-three")
