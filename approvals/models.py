@@ -17,6 +17,8 @@ from tenants.models import Environment, Tenant, slug_form
 class Board(models.Model):
     """A group of people that decides."""
 
+    shared_because = "boards decide for every tenant"
+
     slug = models.SlugField(max_length=40, unique=True, validators=[slug_form])
     name = models.CharField(max_length=80)
     purpose = models.CharField(max_length=300, blank=True)
@@ -31,6 +33,8 @@ class Board(models.Model):
 class Seat(models.Model):
     """A person's place on a board."""
 
+    shared_because = "boards decide for every tenant"
+
     board = models.ForeignKey(Board, on_delete=models.CASCADE, related_name="seats")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="seats")
     created_at = models.DateTimeField(default=timezone.now)
@@ -44,6 +48,8 @@ class Seat(models.Model):
 
 class Policy(models.Model):
     """Which boards decide on a kind of subject, in which environment. A change is a new version."""
+
+    shared_because = "one rule holds for every tenant"
 
     subject_kind = models.CharField(max_length=40)
     environment_kind = models.CharField(max_length=12, blank=True, help_text="empty: any")
@@ -129,6 +135,8 @@ class Request(models.Model):
 class Review(models.Model):
     """One stage at work: a board with its quorum."""
 
+    owned_through = "request"
+
     class Outcome(models.TextChoices):
         WAITING = "waiting", "Waiting for an earlier stage"
         OPEN = "open", "In review"
@@ -156,6 +164,8 @@ class Review(models.Model):
 class Vote(models.Model):
     """What a member of the board said in a review, once."""
 
+    owned_through = "review"
+
     class Verdict(models.TextChoices):
         APPROVE = "approve", "Approve"
         REFUSE = "refuse", "Refuse"
@@ -178,6 +188,8 @@ class Vote(models.Model):
 class Comment(models.Model):
     """A word in the conversation of a request."""
 
+    owned_through = "request"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     request = models.ForeignKey(Request, on_delete=models.CASCADE, related_name="comments")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -193,6 +205,8 @@ class Comment(models.Model):
 
 class Decision(models.Model):
     """The frozen outcome: what was decided, by whom, on what they saw. Never changed."""
+
+    owned_through = "request"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     request = models.OneToOneField(Request, on_delete=models.CASCADE, related_name="decision")

@@ -43,6 +43,8 @@ ONLY_FORWARD = """
 class Entry(models.Model):
     """One thing that somebody did. Written only by `audit.record`."""
 
+    shared_because = "the record of everybody; who reads what of it is decided by audit.search"
+
     day = models.DateField()
     sequence = models.PositiveIntegerField(help_text="position within the day, from 1, without a gap")
     at = models.DateTimeField()
@@ -115,6 +117,8 @@ class DayHead(models.Model):
     entries and the last hash of that, so a day cannot be taken out between two others either.
     """
 
+    shared_because = "the record of everybody"
+
     day = models.DateField(unique=True)
     previous_day = models.DateField(null=True, blank=True)
     previous_hash = models.CharField(max_length=64, blank=True)
@@ -145,6 +149,8 @@ SILENT_AFTER = dt.timedelta(minutes=5)  # a run at work is heard of every few th
 
 class Verification(models.Model):
     """One run of `audit.verify` that somebody asked for: how far it is, what it found. Not part of the audit itself."""
+
+    shared_because = "the record of everybody"
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"

@@ -280,7 +280,10 @@ def main() -> None:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     django.setup()
-    build()
+    from tenants.scope import everything
+
+    with everything("a measurement makes its data"):
+        build()
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ name_for_addresses = RegexValidator(
 class Provider(models.Model):
     """Who serves models: an endpoint with its credential, or so far only a name in the catalog."""
 
+    shared_because = "every tenant finds the same catalog"
+
     class Dialect(models.TextChoices):
         OPENAI = "openai", "OpenAI-compatible"
         LOCAL = "local", "Local model server"
@@ -60,6 +62,8 @@ class Provider(models.Model):
 
 class Model(models.Model):
     """What is offered. The same model at several providers is one model with several deployments."""
+
+    shared_because = "every tenant finds the same catalog"
 
     class Status(models.TextChoices):
         AVAILABLE = "available", "Available"
@@ -146,6 +150,8 @@ class Model(models.Model):
 class ModelVersion(models.Model):
     """An immutable release of a model."""
 
+    shared_because = "every tenant finds the same catalog"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
     label = models.CharField(max_length=160)
@@ -162,6 +168,8 @@ class ModelVersion(models.Model):
 
 class Fact(models.Model):
     """One statement about a model with where it comes from and when that was read."""
+
+    shared_because = "every tenant finds the same catalog"
 
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="facts")
     name = models.CharField(max_length=60)
@@ -180,6 +188,8 @@ class Fact(models.Model):
 
 class Deployment(models.Model):
     """A model version at a provider."""
+
+    shared_because = "every tenant finds the same catalog"
 
     class Health(models.TextChoices):
         UNKNOWN = "unknown", "Not checked"
@@ -215,6 +225,8 @@ class Deployment(models.Model):
 class Route(models.Model):
     """The name that clients call. Grants attach here; it resolves to deployments in order of their priority."""
 
+    shared_because = "every tenant finds the same catalog"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.CharField(max_length=120, unique=True)
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="routes")
@@ -237,6 +249,8 @@ class Route(models.Model):
 class RouteTarget(models.Model):
     """A deployment that serves a route; lower priority first."""
 
+    shared_because = "every tenant finds the same catalog"
+
     route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="targets")
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="targets")
     priority = models.PositiveSmallIntegerField(default=1)
@@ -251,6 +265,8 @@ class RouteTarget(models.Model):
 
 class Change(models.Model):
     """What changed of a model, in words and values: the tab *Changes* of its page."""
+
+    shared_because = "every tenant finds the same catalog"
 
     class Kind(models.TextChoices):
         LISTED = "listed", "Listed"
@@ -279,6 +295,8 @@ class Change(models.Model):
 class Edition(models.Model):
     """One row that counts the catalog's changes; see `catalog.edition`."""
 
+    shared_because = "every tenant finds the same catalog"
+
     number = models.PositiveBigIntegerField(default=0)
 
     def __str__(self) -> str:
@@ -287,6 +305,8 @@ class Edition(models.Model):
 
 class ImportRun(models.Model):
     """One import of the catalog: who asked for it, how far it is, what it changed."""
+
+    shared_because = "every tenant finds the same catalog"
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"

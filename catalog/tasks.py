@@ -6,6 +6,7 @@ from celery import shared_task
 
 from catalog import health, popularity
 from catalog.importing import jobs
+from tenants.scope import everything
 
 
 @shared_task(name="catalog.import_catalog")
@@ -27,6 +28,7 @@ def check_deployments() -> None:
 
 
 @shared_task(name="catalog.refresh_popularity")
+@everything("how much a model is called is counted over every tenant")
 def refresh_popularity() -> None:
     """Note how much each model was called in the last 30 days."""
     popularity.refresh()

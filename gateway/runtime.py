@@ -27,6 +27,7 @@ from gateway.pipeline import Call
 from gateway.snapshot import Snapshot
 from gateway.upstream import Timeouts, Upstream
 from refusals import Refusal
+from tenants.scope import everything
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +162,7 @@ class Runtime:
     async def _in_thread(self, work: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
+    @everything("the ledger takes the calls of every tenant")
     def _deliver(self, adopt: bool, keys: bool) -> None:
         """Runs in the ledger's thread, where the ORM is at home."""
         try:

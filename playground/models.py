@@ -52,6 +52,8 @@ class Session(models.Model):
 class Turn(models.Model):
     """One prompt, sent to every column."""
 
+    owned_through = "session"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="turns")
     position = models.PositiveIntegerField()
@@ -74,6 +76,8 @@ class Turn(models.Model):
 
 class Answer(models.Model):
     """What one column answered to a turn, with its figures; the ledger's call is named by `call_id`."""
+
+    owned_through = "turn"
 
     class State(models.TextChoices):
         RUNNING = "running", "Answering"

@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.request_scope.ScopeMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "portal.accounts.SignInRequired",
     "django.contrib.messages.middleware.MessageMiddleware",

@@ -20,6 +20,7 @@ from django.http import HttpRequest
 from audit.record import record
 from portal.turned_away import turned_away
 from tenants.models import User
+from tenants.scope import act_as
 
 
 def connect() -> None:
@@ -56,6 +57,7 @@ class SessionsAdapter(DefaultUserSessionsAdapter):
 
 
 def _came_in(sender: object, request: HttpRequest, user: User, **signal: Any) -> None:
+    act_as(user)
     how = sorted({str(one.get("method", "")) for one in request.session.get("account_authentication_methods", [])})
     _write("person.signed_in", user, how=how)
 

@@ -23,6 +23,8 @@ slug_form = RegexValidator(
 class User(AbstractUser):
     """A person."""
 
+    shared_because = "a person may belong to several tenants"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     display_name = models.CharField(max_length=120, blank=True)
     time_zone = models.CharField(max_length=64, default="UTC")
@@ -149,6 +151,8 @@ class Membership(models.Model):
 class Appointment(models.Model):
     """A person in a role above tenants (`tenants.roles.PLATFORM_ROLES`): platform, finops, auditor."""
 
+    shared_because = "roles above tenants"
+
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="appointments")
     role = models.CharField(max_length=20)
     created_at = models.DateTimeField(default=timezone.now)
@@ -246,6 +250,8 @@ class ApiKey(models.Model):
 class PersonalToken(models.Model):
     """A person's token for the control-plane API. Only its keyed hash is kept; see `tenants.tokens`."""
 
+    shared_because = "a person's own, for every tenant they belong to"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="personal_tokens")
     name = models.CharField(max_length=80)
@@ -276,6 +282,8 @@ class Sending(models.Model):
     Written in the transaction of what it brought about (`tenants.once`), so that neither exists without the other.
     `answer` holds no secret: what is shown once is taken out before it is kept.
     """
+
+    shared_because = "a person's own"
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=200, help_text="chosen by the client, or the form's own token")

@@ -14,9 +14,7 @@ from guardian.shortcuts import get_objects_for_user, get_users_with_perms
 
 from refusals.errors import Forbidden, Missing
 from tenants.models import Environment, Tenant, User
-
-# How a tenant-owned model reaches its tenant; every other one has a column `tenant`.
-PATH_TO_TENANT: dict[str, str] = {"tenants.Tenant": "pk"}
+from tenants.owned import path_to_tenant
 
 
 def tenants_for(viewer: User, permission: str = "tenants.view_tenant") -> QuerySet[Tenant]:
@@ -29,7 +27,7 @@ def tenants_for(viewer: User, permission: str = "tenants.view_tenant") -> QueryS
 
 def visible[M: Model](viewer: User, rows: QuerySet[M], permission: str = "tenants.view_tenant") -> QuerySet[M]:
     """`rows` of a tenant-owned model cut down to the tenants in which `viewer` holds `permission`."""
-    path = PATH_TO_TENANT.get(rows.model._meta.label, "tenant")
+    path = path_to_tenant(rows.model)
     if viewer.is_active and viewer.has_perm(permission):  # held above tenants: no list of tenants is needed
         return rows
     return rows.filter(**{f"{path}__in": tenants_for(viewer, permission).values("pk")})

@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,21 @@ from psycopg.errors import DeadlockDetected
 from pytest_django import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
+from tenants.scope import Scope, within
 from tests.cast import Cast
+
+ARRANGING = Scope(None, "a test arranges and looks")
 
 # What migrations made of the code itself. A served Atrium keeps it in memory, as it never changes while one runs.
 KEPT_TABLES = {"django_content_type", "auth_permission"}
 TRIES = 5
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    """A test arranges and looks for every tenant; what it sends as a request runs in the scope of that request."""
+    with within(ARRANGING):
+        return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,8 @@ KEPT = """
 class Price(models.Model):
     """Unit prices of a deployment from a moment on, per million tokens. A change is a new row."""
 
+    shared_because = "every tenant pays the same price"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="prices")
     currency = models.CharField(max_length=3, default="USD")
@@ -190,6 +192,8 @@ class PlatformRollup(models.Model):
     Each call counts once in every dimension and every span (`usage.spans`), so the rows of any one of both add up to
     the whole. `value` holds a key as text for tenants, the kind for environments, the name for routes and providers.
     """
+
+    shared_because = "totals over all tenants, for those who see all of them"
 
     class Dimension(models.TextChoices):
         TENANT = "tenant", "Tenant"

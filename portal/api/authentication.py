@@ -8,6 +8,7 @@ from rest_framework.request import Request
 
 from tenants import tokens
 from tenants.models import PersonalToken, User
+from tenants.scope import act_as
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -20,6 +21,7 @@ class TokenAuthentication(BaseAuthentication):
         token = tokens.recognise(value.strip())
         if token is None:
             raise exceptions.AuthenticationFailed("The token is unknown, expired or revoked. Issue a new one.")
+        act_as(token.user)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

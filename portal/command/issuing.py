@@ -8,11 +8,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from portal.embedded.trouble import CannotStart
+from tenants.scope import everything
 
 if TYPE_CHECKING:
     from tenants.models import Environment, User
 
 
+@everything("an operator names the environment")
 def issue_key(options: argparse.Namespace) -> None:
     """Issue a key of an environment."""
     from tenants import keys

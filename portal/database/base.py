@@ -12,7 +12,9 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, schema
+
+from tenants import scope
 
 ATTEMPT_EVERY_S = 1.0
 ATTEMPT_PATIENCE_S = 1.5
@@ -45,8 +47,30 @@ class Away:
 _known: dict[str, Away] = {}
 
 
+class SchemaEditor(schema.DatabaseSchemaEditor):
+    """What a migration does, it does to the rows of every tenant."""
+
+    def __enter__(self) -> SchemaEditor:
+        self._scope = scope.everything("a migration")
+        self._scope.__enter__()
+        super().__enter__()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        try:
+            super().__exit__(*raised)
+        finally:
+            self._scope.__exit__(*raised)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """The backend; `ENGINE` is `portal.database`."""
+
+    SchemaEditorClass = SchemaEditor
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.execute_wrappers.append(_guard)
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         away = _known.setdefault(self.alias, Away())
@@ -68,3 +92,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except psycopg.Error:
             return False
         return True
+
+
+def _guard(*statement: Any) -> Any:
+    from portal.database.wall import guard  # which tables there are is known once the apps are loaded
+
+    return guard(*statement)

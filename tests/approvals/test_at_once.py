@@ -24,6 +24,7 @@ from audit.models import Entry
 from refusals.errors import Refusal
 from tenants.memberships import add_member, remove_member
 from tenants.models import Membership, Project
+from tenants.scope import everything
 from tenants.structure import create_project
 from tests.cast import Cast, person, route
 
@@ -32,6 +33,7 @@ def at_once(*deeds: Callable[[], object]) -> list[str]:
     """Run all deeds in threads that begin together; the code of the refusal of each, or "done"."""
     start = Barrier(len(deeds))
 
+    @everything("a deed of a test")
     def run(deed: Callable[[], object]) -> str:
         try:
             start.wait()
@@ -157,7 +159,7 @@ def test_a_request_decided_at_that_moment_does_not_keep_the_others_from_expiring
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             vote(review=newest.reviews.get(), verdict="refuse", comment="No.", by=house.rita)
-            counted = pool.submit(lambda: (expire_overdue(), connection.close())[0])
+            counted = pool.submit(everything("a job")(lambda: (expire_overdue(), connection.close())[0]))
             wait_for_a_lock()
         assert counted.result(timeout=10) == 2
     states = Request.objects.order_by("number").values_list("state", flat=True)

@@ -8,10 +8,12 @@ from catalog.models import Route
 from tenants.changes import announce
 from tenants.keys import issue
 from tenants.models import Environment
+from tenants.scope import everything
 from tenants.structure import create_project, create_tenant
 from tests import cast as make
 
 
+@everything("a test arranges")
 def key_for(base_url: str) -> str:
     """The secret of a key that may call the local model and `echo-model`, served at `base_url`."""
     owner = make.person("olivia")

@@ -18,6 +18,7 @@ from gateway import journal as journal_module
 from gateway.delivery import Drain, adopt_orphans, ends_of
 from gateway.journal import Journal, JournalUnwritable, segments
 from gateway.refused import REFUSED
+from tenants.scope import everything
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO
 from tests.usage.test_ledger import assert_totals_are_the_sums_of_the_calls, record
@@ -295,6 +296,7 @@ def test_two_processes_that_adopt_at_once_count_each_call_once(transactional_db:
             journal.closed(opened | {"outcome": "ok"})
         journal.release()
 
+    @everything("as the gateway's thread does")
     def adopt() -> None:
         adopt_orphans(tmp_path)
         connection.close()

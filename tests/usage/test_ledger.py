@@ -14,6 +14,7 @@ from django.db import IntegrityError, connection
 from django.db.models import Count, Q, Sum
 
 from audit.identifiers import uuid7
+from tenants.scope import everything
 from tests.cast import Cast
 from usage.calls import CallRecord
 from usage.ledger import write
@@ -154,6 +155,7 @@ def test_writers_who_meet_neither_lose_nor_double_a_call(transactional_db: None)
     calls = varied(cast, 400)
     new: list[int] = []
 
+    @everything("as the gateway's thread does")
     def deliver(seed: int) -> None:
         mine = calls[:]
         random.Random(seed).shuffle(mine)

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from portal.demonstration.loading import load
 from portal.demonstration.removing import remove
 from refusals import Refusal
+from tenants.scope import everything
 
 NOTHING = {
     "loaded": "The demonstration is loaded already; nothing was changed. Use --reset to begin anew.",
@@ -29,6 +30,7 @@ class Command(BaseCommand):
 
         parser.add_argument("--json", action="store_true", help="answer in JSON")
 
+    @everything("the demonstration makes and removes its tenants")
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMONSTRATION and not options["remove"]:
             raise CommandError("Demonstration data is not loaded in production: its passwords are known to everybody.")
