@@ -12,6 +12,7 @@ from refusals import Refusal
 from tenants.finding import person
 from tenants.models import Environment, User
 from tenants.roles import Role
+from tenants.scoping import words
 
 EXPIRIES = (("90", "In 90 days"), ("30", "In 30 days"), ("365", "In a year"), ("date", "On a date"), ("", "Never"))
 
@@ -89,6 +90,20 @@ class SettingsForm(VerbForm):
     cost_centre = forms.CharField(
         max_length=40, required=False, label="Cost centre", help_text="Shown in statements and exports."
     )
+
+
+class WhyForm(forms.Form):
+    """Why may somebody do something here, or not? Without the right to manage members: about oneself."""
+
+    permission = forms.ChoiceField(label="May")
+
+    def __init__(self, *args: Any, permissions: list[str], about_others: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(permission, words(permission)) for permission in permissions]
+        self.fields["permission"] = forms.ChoiceField(label="Permission", choices=choices)
+        if about_others:
+            who = PersonField(max_length=254, required=False, label="Person", help_text="Empty: you.")
+            self.fields = {"person": who, **self.fields}
 
 
 class MemberForm(VerbForm):

@@ -14,7 +14,7 @@ from typing import NoReturn
 from portal.command.django import complain, not_running, prepare_django, run_management_command
 from portal.embedded.trouble import CannotStart
 
-DATABASE_COMMANDS = {"key", "token", "audit", "demo", "ledger"}
+DATABASE_COMMANDS = {"key", "token", "audit", "demo", "explain", "ledger"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -131,6 +131,13 @@ def grammar() -> tuple[Parser, set[str]]:
     )
     retry = ledger.add_parser("retry-refused", help="offer it again the calls that it refused")
     retry.set_defaults(run=_retry_refused)
+
+    why = commands.add_parser("explain", help="say why somebody may do something, or may not")
+    why.add_argument("user", metavar="USER")
+    why.add_argument("permission", metavar="PERMISSION", help="as manage_keys, or tenants.manage_keys")
+    why.add_argument("object", metavar="TENANT[/PROJECT[/ENVIRONMENT]]", nargs="?", help="above tenants unless told")
+    why.add_argument("--json", action="store_true", help="answer in JSON")
+    why.set_defaults(run=_later("portal.command.explaining", "explain"))
 
     rotate = commands.add_parser("credential-rotate", help="encrypt the providers' credentials with the newest key")
     rotate.set_defaults(run=_later("portal.command.issuing", "rotate_credentials"))

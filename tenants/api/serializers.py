@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from tenants.api.bodies import Body
+from tenants.explaining import Explanation
 from tenants.models import ApiKey, Environment, Membership, Notification, PersonalToken, Project, Tenant, User
 from tenants.own_settings import time_zones
 
@@ -166,6 +167,28 @@ class OwnSettingsSerializer(Body):
         if value not in time_zones():
             raise serializers.ValidationError(f"There is no time zone “{value}”. Name one as “Europe/Berlin”.")
         return value
+
+
+class LinkSerializer(serializers.Serializer[Any]):
+    """One thing that was looked at."""
+
+    sentence = serializers.CharField()
+    gives = serializers.BooleanField(help_text="It gives the permission by itself.")
+
+
+class ExplanationSerializer(serializers.Serializer[Any]):
+    """Whether somebody holds a permission, what was looked at, and what to do."""
+
+    person = serializers.CharField(source="person.username")
+    permission = serializers.CharField()
+    tenant = serializers.SerializerMethodField(help_text="Empty: held above tenants alone.")
+    allowed = serializers.BooleanField()
+    verdict = serializers.CharField()
+    links = LinkSerializer(many=True)
+    way = serializers.CharField(help_text="What would give it, and who could; empty where it is held.")
+
+    def get_tenant(self, told: Explanation) -> str:
+        return told.tenant.slug if told.tenant else ""
 
 
 class NotificationSerializer(serializers.ModelSerializer[Notification]):

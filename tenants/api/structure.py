@@ -20,6 +20,7 @@ from tenants.api.paging import CursorPaging
 from tenants.api.reading import flag_of, one_of, text_of, uuid_of, viewer_of
 from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT, require_assignable
+from tenants.explaining import explain
 from tenants.memberships import add_member, remove_member
 from tenants.models import Environment, Membership, Project, Tenant, User
 from tenants.roles import TENANT_ROLES
@@ -105,6 +106,26 @@ class TenantViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         rows = finding.entries(tenant, text=text_of(request, "q"), verb=text_of(request, "verb"))
         found: list[Any] = list(self.paginate_queryset(rows) or [])  # type: ignore[arg-type]  # not the view's own rows
         return self.get_paginated_response(EntrySerializer(found, many=True).data)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("permission", str, description="As `manage_keys`; `view_tenant` unless told."),
+            OpenApiParameter("person", str, description="User name or e-mail; you unless told."),
+        ],
+        responses=s.ExplanationSerializer,
+    )
+    @action(detail=True, pagination_class=None)
+    def explanation(self, request: Request, slug: str) -> Response:
+        """Why somebody may do something in the tenant, or may not. About others only who manages members asks."""
+        tenant = scoping.find_tenant(viewer_of(request), slug)
+        about = viewer_of(request)
+        if named := text_of(request, "person"):
+            about = person_called(named, "person")
+        if about != viewer_of(request):
+            scoping.require(viewer_of(request), MANAGE_MEMBERS, tenant)
+        return Response(
+            s.ExplanationSerializer(explain(about, text_of(request, "permission") or "view_tenant", tenant)).data
+        )
 
     def _document(self, tenant: Tenant) -> Any:
         rows = finding.with_counts(Tenant.objects.filter(pk=tenant.pk), viewer_of(self.request))

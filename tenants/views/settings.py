@@ -9,7 +9,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from refusals import Refusal
 from tenants import scoping, structure
-from tenants.forms import SettingsForm
+from tenants.explaining import explain
+from tenants.forms import SettingsForm, WhyForm
 from tenants.models import Membership
 from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
 from tenants.views.entering import enter
@@ -43,8 +44,21 @@ def roles(request: HttpRequest, slug: str) -> HttpResponse:
         (scoping.words(p), p, [p in role.permissions for role in TENANT_ROLES.values()], p in inside.held)
         for p in permissions
     ]
+    about = inside.may("tenants.manage_members")
+    asked = WhyForm(request.GET if "permission" in request.GET else None, permissions=permissions, about_others=about)
+    told = None
+    if asked.is_valid():
+        person = asked.cleaned_data.get("person") or inside.viewer
+        told = explain(person, asked.cleaned_data["permission"], inside.tenant)
     return inside.show(
-        request, "roles", roles=TENANT_ROLES.values(), rows=rows, mine=TENANT_ROLES.get(mine or ""), above=above
+        request,
+        "roles",
+        roles=TENANT_ROLES.values(),
+        rows=rows,
+        mine=TENANT_ROLES.get(mine or ""),
+        above=above,
+        form=asked,
+        told=told,
     )
 
 

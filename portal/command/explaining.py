@@ -1,0 +1,53 @@
+"""`atrium explain USER PERMISSION [TENANT…]`: the chain of reasons, for a person or for a program."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from portal.embedded.trouble import CannotStart
+from tenants.scope import everything
+
+if TYPE_CHECKING:
+    from tenants.models import Tenant
+
+
+@everything("an operator asks about anybody")
+def explain(options: argparse.Namespace) -> None:
+    """Print whether the person may, what was looked at, and what to do."""
+    from tenants import explaining
+    from tenants.models import User
+
+    person = User.objects.filter(username=options.user).first()
+    if person is None:
+        raise CannotStart(f"There is no account {options.user!r}.")
+    told = explaining.explain(person, options.permission, _tenant_of(options.object) if options.object else None)
+    if options.json:
+        facts = {"person": person.username, "permission": told.permission, "allowed": told.allowed}
+        links = [{"sentence": link.sentence, "gives": link.gives} for link in told.links]
+        tenant = told.tenant.slug if told.tenant else None
+        print(json.dumps({**facts, "tenant": tenant, "verdict": told.verdict, "links": links, "way": told.way}))
+        return
+    print(told.verdict)
+    for link in told.links:
+        print(f"  {'+' if link.gives else '-'} {link.sentence}")
+    if told.way:
+        print(told.way)
+
+
+def _tenant_of(path: str) -> Tenant:
+    """The tenant that an object stands in: permissions are held per tenant."""
+    from tenants.models import Environment, Project, Tenant
+
+    slug, *below = path.strip("/").split("/")
+    tenant = Tenant.objects.filter(slug=slug).first()
+    if tenant is None:
+        raise CannotStart(f"There is no tenant {slug!r}.")
+    if below and not Project.objects.filter(tenant=tenant, slug=below[0]).exists():
+        raise CannotStart(f"{tenant} has no project {below[0]!r}.")
+    if below[1:] and not Environment.objects.filter(tenant=tenant, project__slug=below[0], kind=below[1]).exists():
+        raise CannotStart(f"There is no environment {path!r}.")
+    if below[2:]:
+        raise CannotStart(f"{path!r} is no tenant, project or environment.")
+    return tenant

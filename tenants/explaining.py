@@ -1,0 +1,147 @@
+"""Why somebody may do something, or may not: the chain of what was looked at, from the account to the role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from django.contrib.auth.models import Permission
+
+from refusals.errors import Invalid
+from tenants.models import Appointment, Membership, Tenant, User
+from tenants.roles import PLATFORM_ROLES, TENANT_ROLES, Role
+from tenants.scoping import may
+
+MAX_NAMED = 3  # of the people who could give what lacks
+WITHIN = frozenset().union(*(role.permissions for role in TENANT_ROLES.values()))
+KNOWN = sorted({p for roles in (TENANT_ROLES, PLATFORM_ROLES) for role in roles.values() for p in role.permissions})
+
+
+class UnknownPermission(Invalid):
+    code = "unknown_permission"
+
+
+@dataclass(frozen=True)
+class Link:
+    """One thing that was looked at; `gives` says whether it gives the permission by itself."""
+
+    sentence: str
+    gives: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Whether `person` holds `permission`, in `tenant` or (None) above tenants, what was looked at, and what to do."""
+
+    person: User
+    permission: str
+    words: str
+    tenant: Tenant | None
+    allowed: bool
+    links: tuple[Link, ...]
+    way: str
+
+    @property
+    def verdict(self) -> str:
+        """The answer in one sentence."""
+        where = f"in {self.tenant}" if self.tenant else "above tenants"
+        return f"{self.person} {'may' if self.allowed else 'may not'} “{self.words}” {where}."
+
+
+def explain(person: User, permission: str, tenant: Tenant | None = None) -> Explanation:
+    """Explain `permission` (`tenants.manage_keys`, or `manage_keys`). Raises `UnknownPermission`.
+
+    One that is held above tenants alone is explained so, whatever the tenant.
+    """
+    permission = known(permission)
+    if permission not in WITHIN:
+        tenant = None  # no role in a tenant gives it
+    links = list(_chain(person, permission, tenant))
+    allowed = may(person, permission, tenant) if tenant else person.is_active and person.has_perm(permission)
+    if allowed and not any(link.gives for link in links):
+        links.append(Link("It was given to this person, or to a group of theirs, outside of the table of roles.", True))
+    way = "" if allowed else _way(person, permission, tenant)
+    return Explanation(person, permission, words_of(permission), tenant, allowed, tuple(links), way)
+
+
+def known(permission: str) -> str:
+    """`app.codename` of a permission that a role gives, also named by its codename. Raises `UnknownPermission`."""
+    asked = permission.strip()
+    for name in KNOWN:
+        if asked in (name, name.partition(".")[2]):
+            return name
+    near = get_close_matches(asked, [*KNOWN, *(name.partition(".")[2] for name in KNOWN)], n=1)
+    hint = f"Did you mean “{near[0]}”?" if near else f"Known are {', '.join(KNOWN)}."
+    raise UnknownPermission(f"No role gives a permission “{asked[:100]}”. {hint}", field="permission")
+
+
+def words_of(permission: str) -> str:
+    """What a permission allows, as people read it."""
+    app, _, codename = permission.partition(".")
+    found = Permission.objects.filter(content_type__app_label=app, codename=codename).values_list("name", flat=True)
+    name = found.first() or codename.replace("_", " ")
+    return name.removeprefix("Can ")
+
+
+def _chain(person: User, permission: str, tenant: Tenant | None) -> list[Link]:
+    if not person.is_active:
+        return [Link(f"The account {person.username} is switched off, so it may nothing at all.", False)]
+    links = []
+    if person.is_superuser:
+        links.append(Link(f"{person} is a superuser, made at the command line: they may everything.", True))
+    appointments = list(Appointment.objects.filter(user=person).order_by("created_at"))
+    for appointment in appointments:
+        role = PLATFORM_ROLES[appointment.role]
+        links.append(_of_role(role, permission, f"{person} has the role {role.name} above tenants"))
+    if not appointments:
+        links.append(Link(f"{person} has no role above tenants.", False))
+    if tenant:
+        links.append(_of_membership(person, permission, tenant))
+    return links
+
+
+def _of_membership(person: User, permission: str, tenant: Tenant) -> Link:
+    membership = Membership.objects.select_related("created_by").filter(tenant=tenant, user=person).first()
+    if membership is None:
+        return Link(f"{person} is not a member of {tenant}.", False)
+    by = f", given by {membership.created_by}" if membership.created_by else ""
+    since = f"{membership.created_at:%d %b %Y}".lstrip("0")
+    role = TENANT_ROLES[membership.role]
+    return _of_role(role, permission, f"{person} is {role.name} of {tenant} since {since}{by}")
+
+
+def _of_role(role: Role, permission: str, how: str) -> Link:
+    gives = permission in role.permissions
+    return Link(f"{how}. {role.name} {'includes it' if gives else 'does not include it'}.", gives)
+
+
+def _way(person: User, permission: str, tenant: Tenant | None) -> str:
+    """What would give it, and who could do that."""
+    if not person.is_active:
+        return f"The platform team can switch the account on again: {_named(_platform_team())}."
+    inside = [role.name for role in TENANT_ROLES.values() if permission in role.permissions] if tenant else []
+    if tenant and inside:
+        owners = User.objects.filter(is_active=True, memberships__tenant=tenant, memberships__role="owner")
+        return (
+            f"In {tenant} it comes with the role{'s' * (len(inside) > 1)} {_or(inside)}. "
+            f"An owner of {tenant} can give one: {_named(list(owners.order_by('username')))}."
+        )
+    above = [role.name for role in PLATFORM_ROLES.values() if permission in role.permissions]
+    return (
+        f"It comes with the role{'s' * (len(above) > 1)} {_or(above)} above tenants. "
+        f"The platform team can give one: {_named(_platform_team())}."
+    )
+
+
+def _platform_team() -> list[User]:
+    return list(User.objects.filter(is_active=True, appointments__role="platform").order_by("username"))
+
+
+def _named(people: list[User]) -> str:
+    shown = ", ".join(str(person) for person in people[:MAX_NAMED])
+    more = len(people) - MAX_NAMED
+    return f"{shown} and {more} more" if more > 0 else shown or "nobody holds that role now"
+
+
+def _or(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
