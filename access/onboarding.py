@@ -16,8 +16,9 @@ from approvals.models import Decision, Request
 from approvals.subjects import Evidence, SubjectKind
 from approvals.submit import OpenRequestExists, submit
 from refusals.errors import Invalid
-from tenants.models import Membership, Tenant, User, slug_form
-from tenants.structure import RESERVED_SLUGS, SlugTaken, create_project, create_tenant, reserve_slug
+from tenants.models import Tenant, User, slug_form
+from tenants.scope import everything, only, widen
+from tenants.structure import SlugTaken, create_project, create_tenant, is_taken, reserve_slug
 
 KIND = "onboarding"
 
@@ -45,7 +46,7 @@ def bring_team(
             _check_slug(value, field)
     if bool(project_name) != bool(project_slug):
         raise Invalid("A first project needs a name and a short name, or leave both empty.", field="project_name")
-    if slug in RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists():
+    if is_taken(slug):
         raise SlugTaken(f"“{slug}” is already taken. Choose another short name.", field="slug")
     return _submitted(
         subject_key=slug,
@@ -95,25 +96,28 @@ def _create(request: Request, decision: Decision, by: Any) -> None:
         is_demonstration=request.is_demonstration,
         by=by,
     )
-    if facts["project_slug"]:
-        create_project(
-            tenant=tenant, slug=facts["project_slug"], name=facts["project_name"], purpose=request.reason, by=by
-        )
-    Request.objects.filter(pk=request.pk).update(tenant=tenant)
+    with only(tenant, because="a tenant that was just decided on is set up"):
+        if facts["project_slug"]:
+            create_project(
+                tenant=tenant, slug=facts["project_slug"], name=facts["project_name"], purpose=request.reason, by=by
+            )
+        Request.objects.filter(pk=request.pk).update(tenant=tenant)
     request.tenant = tenant
+    widen([tenant.pk], "a tenant that was just decided on")
 
 
 def _evidence(request: Request) -> list[Evidence]:
     facts, requester = request.facts, request.requester
-    elsewhere = Membership.objects.filter(user=requester).select_related("tenant")
-    alike = Tenant.objects.filter(name__iexact=facts["name"]).exclude(slug=facts["slug"]).count()
+    with everything("other tenants of the same name are counted, not named"):
+        alike = Tenant.objects.filter(name__iexact=facts["name"]).exclude(slug=facts["slug"]).count()
+        elsewhere = [f"{m.tenant} ({m.role})" for m in requester.memberships.select_related("tenant")]
     project = f"{facts['project_name']} ({facts['project_slug']})" if facts["project_slug"] else "none yet"
     return [
         Evidence("Name", f"{facts['name']} ({facts['slug']})", "Requester"),
         Evidence("Cost centre", facts["cost_centre"] or "not stated", "Requester"),
         Evidence("First project", project, "Requester"),
         Evidence("Future owner", str(requester), "Requester"),
-        Evidence("Their other tenants", ", ".join(f"{m.tenant} ({m.role})" for m in elsewhere) or "none", "Tenants"),
+        Evidence("Their other tenants", ", ".join(elsewhere) or "none", "Tenants"),
         # Counted, not named: the requester reads this too. Whoever may see other tenants finds them behind the path.
         Evidence(
             "Tenants of the same name",

@@ -7,7 +7,10 @@ class ApprovalsConfig(AppConfig):
     def ready(self) -> None:
         from approvals.contributions import register
         from approvals.reach import tell_of_leaving
+        from approvals.scoping import tenants_before
         from tenants.activation import deactivated
+        from tenants.reach import adds_reach
 
         register()
+        adds_reach(tenants_before)
         deactivated.connect(tell_of_leaving, dispatch_uid="approvals.reach")

@@ -6,6 +6,8 @@ The requester, the members of its tenant, the members of the boards that review 
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from approvals.models import Decision, Request, Review
@@ -27,6 +29,12 @@ def requests_for(viewer: User) -> QuerySet[Request]:
     return rows.filter(
         Q(requester=viewer) | Q(tenant__in=tenants_for(viewer).order_by().values("pk")) | Q(Exists(seated))
     )
+
+
+def tenants_before(person: Any) -> QuerySet[Any, Any]:
+    """The tenants with a request that `person` made or that a board of theirs reviews; a reason of `tenants.reach`."""
+    rows = Request.objects.filter(Q(requester=person) | Q(reviews__board__seats__user=person), tenant__isnull=False)
+    return rows.order_by().values("tenant").distinct()
 
 
 def find_request(viewer: User, number: int) -> Request:

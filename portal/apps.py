@@ -1,10 +1,12 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 
 
 class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
+        from django.db.models.signals import post_migrate
+
         from portal import (
             audit_watch,
             beginning,
@@ -14,8 +16,11 @@ class PortalConfig(AppConfig):
             sign_ins,
         )
         from portal.celery import app  # noqa: F401  (so that `shared_task` finds its app in every process)
+        from portal.database.policies import after_migrations
         from portal.platform import register
 
+        tables = apps.get_app_config("tenants")  # one of those that are told; this one has no models
+        post_migrate.connect(after_migrations, sender=tables, dispatch_uid="portal.database.policies")
         register()
         beginning.register()
         sign_ins.connect()

@@ -7,9 +7,19 @@ from typing import Any
 from allauth.account.auth_backends import AuthenticationBackend
 from django.contrib.auth.models import Permission
 
+from tenants.models import User
+from tenants.reach import with_reach
+from tenants.scope import everything
+
 
 class AccountBackend(AuthenticationBackend):
     """django-allauth's sign-in; permissions above tenants, of the person and of their groups, are read in one query."""
+
+    def get_user(self, user_id: Any) -> User | None:
+        """The active person of a session, with the tenants in reach."""
+        with everything("who is asking is looked up"):
+            person = with_reach(User.objects.filter(pk=user_id)).first()
+        return person if person is not None and self.user_can_authenticate(person) else None
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         """`app.codename` of all that `user_obj` holds on no particular object; kept with the object for the request."""

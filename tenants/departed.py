@@ -6,6 +6,7 @@ from typing import Any
 
 from audit.models import Entry
 from tenants.models import Tenant
+from tenants.scope import everything
 
 REMOVED = "demonstration.removed"  # its fact `tenant_ids` names them
 
@@ -13,4 +14,5 @@ REMOVED = "demonstration.removed"  # its fact `tenant_ids` names them
 def was_of_demonstration(tenant_id: Any) -> bool:
     """Whether there is no tenant with this identifier any more because it went with the demonstration."""
     gone = Entry.objects.filter(verb=REMOVED, facts__tenant_ids__contains=str(tenant_id))
-    return gone.exists() and not Tenant.objects.filter(pk=tenant_id).exists()
+    with everything("whether a tenant is gone is no secret of its"):
+        return gone.exists() and not Tenant.objects.filter(pk=tenant_id).exists()

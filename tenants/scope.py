@@ -12,7 +12,7 @@ without one.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -82,6 +82,14 @@ def act_as(person: User) -> None:
     _current.set(lambda: of_person(person))
 
 
+def widen(tenants: Iterable[UUID], because: str) -> None:
+    """Let the rest of this request reach `tenants` too, of which the person may see a part for the reason given."""
+    held = current()
+    more = frozenset(tenants)
+    if held.tenants is not None and not more <= held.tenants:
+        _current.set(Scope(held.tenants | more, f"{held.because}; {because}", held.person))
+
+
 class _Entrance:
     """A scope to enter with `with`, or to put before a function."""
 
@@ -126,7 +134,7 @@ def only(*tenants: Tenant, because: str = "work for one tenant") -> _Entrance:
 
 
 def of_person(person: Any) -> Scope:
-    """What `person` reaches: the tenants they are a member of; every one with a role above tenants that sees them all.
+    """What `person` reaches (`tenants.reach`); with a role above tenants that sees them all, every one.
 
     `person` is a user or Django's anonymous one, also unread yet (`SimpleLazyObject`).
     """
@@ -136,8 +144,6 @@ def of_person(person: Any) -> Scope:
 
 
 def _reach(person: Any) -> frozenset[UUID] | None:
-    from tenants.models import Membership  # tables need the apps, scopes do not
+    from tenants.reach import reach_of  # tables need the apps, scopes do not
 
-    if person.has_perm("tenants.view_tenant"):
-        return None
-    return frozenset(Membership.objects.filter(user=person.pk).values_list("tenant", flat=True))
+    return None if person.has_perm("tenants.view_tenant") else reach_of(person)

@@ -13,6 +13,7 @@ from audit.record import record
 from refusals.errors import Invalid
 from tenants.memberships import add_member
 from tenants.models import Environment, Project, Tenant, User
+from tenants.scope import everything
 
 RESERVED_SLUGS = frozenset({"create", "new"})  # addresses of the tenants' own pages
 
@@ -25,6 +26,7 @@ class NotAcceptable(Invalid):
     code = "invalid"
 
 
+@everything("a new tenant is in nobody's reach yet")
 @transaction.atomic
 def create_tenant(
     *,
@@ -38,7 +40,7 @@ def create_tenant(
 ) -> Tenant:
     """Create a tenant with its first owner. Raises `SlugTaken`, `NotAcceptable`. `at` dates demonstrations back."""
     reserve_slug(slug)
-    if slug in RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists():
+    if is_taken(slug):
         raise SlugTaken(f"“{slug}” is already taken. Choose another short name.", field="slug")
     tenant = Tenant(slug=slug, name=name, cost_centre=cost_centre, is_demonstration=is_demonstration)
     tenant.created_at = at if at is not None and is_demonstration else timezone.now()
@@ -88,6 +90,12 @@ def create_project(
     )
     record("project.created", by=by, subject=project, tenant=tenant.slug, slug=slug)
     return project
+
+
+@everything("a short name is taken whoever has it")
+def is_taken(slug: str) -> bool:
+    """Whether no new tenant can be called `slug`."""
+    return slug in RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists()
 
 
 def reserve_slug(slug: str) -> None:

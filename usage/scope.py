@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from tenants.models import User
+from tenants.scope import everything, widen
 from tenants.scoping import tenants_for
 from usage.models import Call, Rollup
 
@@ -33,7 +34,16 @@ class Sight:
         return rows if self.everything else rows.filter(self._mine_or_my_tenants())
 
     def _mine_or_my_tenants(self) -> Q:
+        widen(self._called_in, "calls of one's own")
         return Q(tenant__in=self.tenants) | Q(user=self.viewer.pk)
+
+    @cached_property
+    def _called_in(self) -> frozenset[UUID]:
+        """Where the viewer called, also in tenants that they are no member of (any more)."""
+        with everything("where somebody called is looked up"):
+            return frozenset(
+                Rollup.objects.filter(user=self.viewer.pk).order_by().values_list("tenant", flat=True).distinct()
+            )
 
 
 def sight_of(viewer: User) -> Sight:

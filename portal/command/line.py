@@ -14,7 +14,7 @@ from typing import NoReturn
 from portal.command.django import complain, not_running, prepare_django, run_management_command
 from portal.embedded.trouble import CannotStart
 
-DATABASE_COMMANDS = {"key", "token", "audit", "demo", "explain", "ledger"}
+DATABASE_COMMANDS = {"key", "token", "audit", "demo", "explain", "isolation", "ledger"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -138,6 +138,13 @@ def grammar() -> tuple[Parser, set[str]]:
     why.add_argument("object", metavar="TENANT[/PROJECT[/ENVIRONMENT]]", nargs="?", help="above tenants unless told")
     why.add_argument("--json", action="store_true", help="answer in JSON")
     why.set_defaults(run=_later("portal.command.explaining", "explain"))
+
+    isolation = commands.add_parser("isolation", help="the walls between tenants").add_subparsers(
+        required=True, metavar="verify"
+    )
+    walls = isolation.add_parser("verify", help="prove that every table of tenants has both walls, and attack each")
+    walls.add_argument("--json", action="store_true", help="answer in JSON")
+    walls.set_defaults(run=_later("portal.command.isolating", "verify"))
 
     rotate = commands.add_parser("credential-rotate", help="encrypt the providers' credentials with the newest key")
     rotate.set_defaults(run=_later("portal.command.issuing", "rotate_credentials"))

@@ -115,10 +115,14 @@ def migrate() -> str:
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
+    from portal.database.policies import install
+
     executor = MigrationExecutor(connection)
     missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     if missing:
         call_command("migrate", verbosity=0, interactive=False)
+    else:
+        install(connection)
     from django.conf import settings
 
     if settings.CACHES["default"]["BACKEND"].endswith("DatabaseCache"):

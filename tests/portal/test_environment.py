@@ -51,16 +51,16 @@ def test_a_server_that_does_not_answer_is_told_in_one_line(tmp_path: Path) -> No
 
 
 def test_a_database_without_pgvector_says_what_its_administrator_has_to_do(db: None) -> None:
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as administrator:
+    with psycopg.connect(os.environ["ATRIUM_TEST_SUPERUSER_URL"], autocommit=True) as administrator:
         administrator.execute("DROP DATABASE IF EXISTS atrium_bare")
-        administrator.execute("CREATE DATABASE atrium_bare")
+        administrator.execute("CREATE DATABASE atrium_bare TEMPLATE template0")
         administrator.execute("DROP ROLE IF EXISTS atrium_guest")
         administrator.execute("CREATE ROLE atrium_guest")
         try:
             bare = connection.settings_dict | {"NAME": "atrium_bare"}
             with psycopg.connect(
                 dbname=bare["NAME"],
-                user=bare["USER"],
+                user="postgres",
                 host=bare["HOST"] or bare["OPTIONS"].get("host"),
                 autocommit=True,
             ) as guest:

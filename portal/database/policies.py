@@ -1,0 +1,113 @@
+"""The wall in the database: each table of tenants shows a statement only the rows within the scope it is sent in.
+
+PostgreSQL's row-level security, forced, so that it holds for the owner of the tables too. The wall in this process
+(`portal.database.wall`) sends the tenants in reach with every statement, as the setting `atrium.tenants`: `*` for
+every one, else an array of their identifiers. Where nothing was sent there are no rows, and none can be written.
+
+The policies are made from the models (`tenants.owned`), after every migration, so no table can be forgotten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Model
+from django.db.utils import DEFAULT_DB_ALIAS
+
+from tenants.models import Tenant
+from tenants.owned import owned_models
+
+SETTING = "atrium.tenants"
+EVERY = "*"
+POLICY = "within_the_scope"
+
+_SENT = f"(SELECT current_setting('{SETTING}', true))"
+_IN_REACH = f"{_SENT}::uuid[]"  # the cast outside, else ANY would look for an array among the rows of the SELECT
+
+_STANDING = """
+    SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity AND count(p.oid) = 1,
+           min(obj_description(p.oid, 'pg_policy'))
+      FROM pg_class c LEFT JOIN pg_policy p ON p.polrelid = c.oid
+     WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace AND c.relname = ANY(%s)
+     GROUP BY c.oid
+"""
+
+
+def condition(model: type[Model]) -> str:
+    """The condition under which a row of `model` is within the scope, as SQL. A row of no tenant is within each.
+
+    What belongs to a row of another table is within the scope where that row is, which its own policy decides.
+    """
+    owner = owner_of(model)
+    if model is Tenant or owner.name == "tenant":
+        found = f"""coalesce("{owner.column}" = ANY ({_IN_REACH}), false)"""
+        found = f"""("{owner.column}" IS NULL OR {found})""" if owner.null else found
+    else:
+        above = owner.related_model._meta
+        found = f"""EXISTS (SELECT FROM "{above.db_table}" above WHERE above."{above.pk.column}" = "{owner.column}")"""
+    return f"CASE coalesce({_SENT}, '') WHEN '{EVERY}' THEN true WHEN '' THEN false ELSE {found} END"
+
+
+def owner_of(model: type[Model]) -> Any:
+    """The field of `model` that leads to the tenant that owns a row, or to the row that a tenant owns."""
+    through: str = getattr(model, "owned_through", "")
+    return model._meta.pk if model is Tenant else model._meta.get_field(through or "tenant")
+
+
+def missing(using: Any) -> list[tuple[str, str]]:
+    """The tables whose policy is not the one the models ask for, each with what is wrong."""
+    standing = _standing(using)
+    return [
+        (table, "lacks its policy of row-level security, forced: run atrium migrate")
+        for table, rule in _wanted().items()
+        if standing.get(table) != _note(rule)
+    ]
+
+
+def install(using: Any) -> list[str]:
+    """Give every tenant-owned table its policy, where it is missing or another one, on the connection `using`.
+
+    Returns the tables that were changed. A table that is not there yet is left out.
+    """
+    changed: list[str] = []
+    with transaction.atomic(using=using.alias), using.cursor() as cursor:
+        standing = _standing(using)
+        for table, rule in _wanted().items():
+            note = _note(rule)
+            if table not in standing or standing[table] == note:
+                continue
+            cursor.execute(
+                f"""
+                ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY;
+                ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY;
+                DROP POLICY IF EXISTS {POLICY} ON "{table}";
+                CREATE POLICY {POLICY} ON "{table}" USING ({rule}) WITH CHECK ({rule});
+                COMMENT ON POLICY {POLICY} ON "{table}" IS '{note}';
+                """
+            )
+            changed.append(table)
+    return changed
+
+
+def _wanted() -> dict[str, str]:
+    return {model._meta.db_table: condition(model) for model in owned_models()}
+
+
+def _standing(using: Any) -> dict[str, str | None]:
+    """What each table that is there says its policy was made from; None where a policy is missing, or two are there."""
+    with using.cursor() as cursor:
+        cursor.execute(_STANDING, [list(_wanted())])
+        return {table: note if stands else None for table, stands, note in cursor.fetchall()}
+
+
+def _note(rule: str) -> str:
+    return f"made from the models, {hashlib.sha256(rule.encode()).hexdigest()[:16]}"
+
+
+def after_migrations(using: str = DEFAULT_DB_ALIAS, **signal: Any) -> None:
+    """Keep the policies true to the models; a receiver of `post_migrate`."""
+    from django.db import connections
+
+    install(connections[using])

@@ -1,0 +1,186 @@
+"""Wall two: what a statement reaches is held to its scope by the database, and `atrium isolation verify` proves it."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import ProgrammingError, connection, transaction
+
+from access.asking import request_access
+from portal import isolation
+from portal.command import isolating
+from portal.database import policies
+from tenants.keys import issue
+from tenants.models import ApiKey, Membership, Project, Tenant
+from tenants.notifications import notify
+from tenants.owned import owned_models
+from tenants.scope import NOBODY, Scope, current, everything, of_person, only, widen, within
+from tests.cast import Cast, route
+
+pytestmark = pytest.mark.django_db
+
+REACHES: dict[str, Callable[[], Any]] = {
+    "list": lambda: [project.slug for project in Project.objects.all()],
+    "values": lambda: list(Project.objects.values_list("slug", flat=True)),
+    "iterator, by a cursor on the server": lambda: [project.slug for project in Project.objects.iterator(1)],
+    "raw": lambda: [project.slug for project in Project.objects.raw("SELECT * FROM tenants_project")],
+    "join": lambda: [one.project.slug for one in cast_environments()],
+    "in bulk": lambda: [project.slug for project in Project.objects.in_bulk().values()],
+}
+
+
+def cast_environments() -> Any:
+    from tenants.models import Environment
+
+    return Environment.objects.filter(kind="production").select_related("project")
+
+
+@pytest.mark.parametrize("how", REACHES)
+def test_a_scope_shows_its_own_tenants_rows_alone(cast: Cast, how: str) -> None:
+    with only(cast.acme):
+        assert REACHES[how]() == ["support"]
+    with only(cast.globex):
+        assert REACHES[how]() == ["secret"]
+    with within(NOBODY):
+        assert REACHES[how]() == []
+    with everything("to compare"):
+        assert sorted(REACHES[how]()) == ["secret", "support"]
+
+
+def test_counts_changes_and_deletions_pass_by_what_is_foreign(cast: Cast) -> None:
+    with only(cast.acme):
+        assert Project.objects.count() == 1
+        assert not Tenant.objects.filter(slug="globex").exists()
+        assert Project.objects.filter(slug="secret").update(name="Taken") == 0
+        assert Project.objects.filter(slug="secret").delete()[0] == 0
+    cast.foreign_project.refresh_from_db()
+    assert cast.foreign_project.name == "Secret"
+
+
+def test_nothing_is_written_for_a_foreign_tenant(cast: Cast) -> None:
+    acts: dict[str, Callable[[], Any]] = {
+        "create": lambda: Project.objects.create(tenant=cast.globex, slug="x", name="X"),
+        "bulk": lambda: Project.objects.bulk_create([Project(tenant=cast.globex, slug="x", name="X")]),
+        "move away": lambda: Project.objects.filter(pk=cast.project.pk).update(tenant=cast.globex),
+        "a member": lambda: Membership.objects.create(tenant=cast.globex, user=cast.dev, role="owner"),
+        "a tenant": lambda: Tenant.objects.create(slug="mine", name="Mine"),
+    }
+    for act in acts.values():
+        with only(cast.acme), pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
+            act()
+
+
+def test_what_hangs_on_a_foreign_row_is_foreign(cast: Cast) -> None:
+    from approvals.models import Review
+
+    request_access(environment=cast.environment(), route=route("served-model"), purpose="x", by=cast.dev)
+    with only(cast.globex):
+        assert Review.objects.count() == 0
+    with only(cast.acme):
+        assert Review.objects.count() == 1
+
+
+def test_many_at_once_by_a_cursor(cast: Cast) -> None:
+    names = [("Ours", "support"), ("Theirs", "secret")]
+    with only(cast.acme), connection.cursor() as cursor:
+        cursor.executemany("UPDATE tenants_project SET name = %s WHERE slug = %s", names)
+    assert list(Project.objects.order_by("slug").values_list("name", flat=True)) == ["Secret", "Ours"]
+
+
+def test_what_was_sent_ends_with_the_transaction(cast: Cast) -> None:
+    with only(cast.acme):
+        Project.objects.count()
+        list(Project.objects.iterator())
+    with connection.cursor() as cursor:
+        cursor.execute("SAVEPOINT looked")
+    raw = connection.connection
+    with transaction.atomic(), everything("the last word counts"):
+        Project.objects.count()
+    with only(cast.acme):
+        Project.objects.count()
+        assert raw.execute("SELECT count(*) FROM tenants_project").fetchone() == (1,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_outside_a_transaction_nothing_is_left_in_the_connection(cast: Cast) -> None:
+    with everything("each way of asking"):
+        Project.objects.count()
+        list(Project.objects.iterator())
+        with connection.cursor() as cursor:
+            cursor.executemany("UPDATE tenants_project SET name = %s WHERE slug = %s", [("A", "support")])
+    raw = connection.connection
+    assert raw.execute("SELECT count(*) FROM tenants_project").fetchone() == (0,)
+    assert raw.execute("SELECT current_setting('atrium.tenants', true)").fetchone() in ((None,), ("",))
+
+
+def test_the_reach_of_a_person(cast: Cast) -> None:
+    assert of_person(cast.rita).tenants == frozenset()
+    request_access(environment=cast.environment(), route=route("served-model"), purpose="x", by=cast.dev)
+    assert of_person(cast.rita).tenants == {cast.acme.pk}, "what a board weighs is open to it"
+    assert of_person(cast.greta).tenants == {cast.globex.pk}
+    with within(of_person(cast.greta)):
+        widen([cast.acme.pk], "for a reason")
+        assert current().tenants == {cast.acme.pk, cast.globex.pk}
+    with within(Scope(None, "all")):
+        widen([cast.acme.pk], "for a reason")
+        assert current().tenants is None
+
+
+class TestVerifying:
+    @pytest.fixture(autouse=True)
+    def rows(self, cast: Cast) -> None:
+        request_access(environment=cast.environment(), route=route("served-model"), purpose="x", by=cast.dev)
+        issue(environment=cast.environment(), name="job", by=cast.olivia)
+        notify([cast.dev], title="Look", tenant=cast.acme)
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # so that tables may be altered in this transaction
+
+    def test_it_works(self, capsys: pytest.CaptureFixture[str]) -> None:
+        before = [model._default_manager.count() for model in owned_models()]
+        assert isolating.verify(Namespace(json=False)) == 0
+        assert capsys.readouterr().out == "Both walls stand: 18 tables of tenants, 72 attacks, none got through.\n"
+        assert [model._default_manager.count() for model in owned_models()] == before
+        assert isolating.verify(Namespace(json=True)) == 0
+        assert json.loads(capsys.readouterr().out)["holes"] == []
+
+    @pytest.mark.parametrize(
+        ("breach", "words"),
+        [
+            ("ALTER TABLE tenants_apikey DISABLE ROW LEVEL SECURITY", "lacks its policy"),
+            ("ALTER TABLE tenants_apikey NO FORCE ROW LEVEL SECURITY", "lacks its policy"),
+            ("DROP POLICY within_the_scope ON tenants_apikey", "lacks its policy"),
+            ("CREATE POLICY another ON tenants_apikey USING (true)", "a row was read within a foreign scope"),
+            ("ALTER POLICY within_the_scope ON tenants_apikey USING (true)", "a row was read within no scope"),
+            ("ALTER POLICY within_the_scope ON tenants_apikey WITH CHECK (true)", "was not refused by its policy, but"),
+        ],
+    )
+    def test_every_hole_is_found_and_named(self, breach: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+        with connection.cursor() as cursor, everything("somebody breaks a wall"):
+            cursor.execute(breach)
+        assert isolating.verify(Namespace(json=False)) == 1
+        printed = capsys.readouterr().out
+        assert "HOLE tenants_apikey: " in printed and words in printed
+
+    def test_a_table_that_leads_to_a_tenant_unknown_to_the_code_is_a_hole(self) -> None:
+        with connection.cursor() as cursor, everything("somebody adds a table"):
+            cursor.execute("CREATE TABLE beside (id int, project_id uuid REFERENCES tenants_project (id))")
+        assert [(hole.table, hole.words) for hole in isolation.verify().holes] == [
+            ("beside", "leads to a tenant and is unknown to this code")
+        ]
+
+    def test_wall_one_is_attacked_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("portal.database.wall._owned_table_of", lambda *_: "")
+        assert {hole.words for hole in isolation.verify().holes} >= {"was read although nobody said for whom"}
+
+    def test_the_next_migration_mends_it(self) -> None:
+        with connection.cursor() as cursor, everything("somebody breaks a wall"):
+            cursor.execute("DROP POLICY within_the_scope ON tenants_apikey")
+        assert policies.install(connection) == ["tenants_apikey"]
+        assert policies.install(connection) == []
+        assert isolation.verify().holes == ()
+        with only():
+            assert ApiKey.objects.count() == 0
