@@ -18,6 +18,7 @@ from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.models import Environment, Tenant, User
 from tenants.notifications import notify
+from tenants.scope import everything
 
 NUMBER_LOCK = 0x52_45_51_4E  # numbers are given one at a time: no gap, no duplicate
 MAX_REASON = 4000
@@ -64,7 +65,7 @@ def submit(
     _refuse_second(subject_kind, subject_key)
     policy = policy_for(subject_kind, environment.kind if environment else "")
     request = Request.objects.create(
-        number=(Request.objects.aggregate(last=Max("number"))["last"] or 0) + 1,
+        number=_last_number() + 1,
         subject_kind=subject_kind,
         subject_key=subject_key,
         title=title[:300],
@@ -92,6 +93,11 @@ def submit(
     return request
 
 
+@everything("requests of all tenants are numbered together")
+def _last_number() -> int:
+    return Request.objects.aggregate(last=Max("number"))["last"] or 0
+
+
 def tell_voters(review: Review) -> None:
     """Tell the members of the review's board, except the requester, that it is their turn."""
     request = review.request
@@ -116,6 +122,7 @@ def _stated(reason: str) -> str:
     return reason
 
 
+@everything("for a new tenant's name somebody else may have asked")
 def _refuse_second(subject_kind: str, subject_key: str) -> None:
     earlier = Request.objects.filter(subject_kind=subject_kind, subject_key=subject_key, state__in=OPEN_STATES).first()
     if earlier is not None:

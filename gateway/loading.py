@@ -63,9 +63,14 @@ async def connect() -> psycopg.AsyncConnection[Any]:
         "port": held["PORT"], "connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5,
         "keepalives_count": 3, "application_name": "atrium gateway",
     }  # fmt: skip
-    options["options"] = f"{options.get('options', '')} -c atrium.tenants=*".strip()  # it serves every tenant
     given = {name: value for name, value in {**address, **options}.items() if value not in ("", None)}
-    return await psycopg.AsyncConnection.connect(**given, autocommit=True)
+    connection = await psycopg.AsyncConnection.connect(**given, autocommit=True)
+    try:
+        await connection.execute("SELECT set_config('atrium.tenants', '*', false)")  # it serves every tenant
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
 
 
 async def load(

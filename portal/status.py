@@ -88,7 +88,7 @@ def findings() -> Iterator[Finding]:
     database = _database()
     yield database
     if database.state != State.BAD:
-        for look_at in (_migrations, _queue, _pulse, _job_runs, _deployments, _calls, _unpriced, _audit):
+        for look_at in (_migrations, _walls, _queue, _pulse, _job_runs, _deployments, _calls, _unpriced, _audit):
             yield _guarded(look_at)
     yield _refused_calls()
     yield _local_model()
@@ -144,6 +144,17 @@ def _migrations() -> Finding:
     if missing:
         return Finding("tables", State.BAD, f"{len(missing)} migrations are missing", "Run atrium migrate.")
     return Finding("tables", State.GOOD, "are those of this release")
+
+
+def _walls() -> Finding:
+    from portal.isolation import standing  # it knows the tables of all rooms
+
+    holes = standing()
+    if not holes:
+        return Finding("walls", State.GOOD, "every table of tenants has its policy")
+    named = "; ".join(f"{hole.table} {hole.words}" for hole in holes[:3])
+    words = f"{named}; {len(holes) - 3} more" if len(holes) > 3 else named
+    return Finding("walls", State.BAD, words, "Look at all: atrium isolation verify.")
 
 
 def _queue() -> Finding:

@@ -55,7 +55,7 @@ def prepare() -> None:
     from portal.accounts import offered_accounts
 
     with _alone() as connection:
-        refuse_unfit_database(connection)
+        refuse_unfit_database(connection, is_production=settings.MODE == "production")
         newer = unknown_migrations()
         if newer:
             raise CannotStart(
@@ -77,14 +77,23 @@ def prepare() -> None:
         (settings.DATA_FOLDER / PREPARED).write_text(json.dumps(facts))
 
 
-def refuse_unfit_database(connection: Any) -> None:
-    """Raise `CannotStart` for a server that is too old, or lacks pgvector and does not let us add it."""
+def refuse_unfit_database(connection: Any, *, is_production: bool = False) -> None:
+    """Raise `CannotStart` for a server that is too old, or lacks pgvector and does not let us add it.
+
+    In production also for a role that no policy holds.
+    """
     import psycopg
 
     version = connection.info.server_version
     if version < OLDEST_POSTGRES:
         raise CannotStart(
             f"The database is PostgreSQL {version // 10000}; Atrium needs {OLDEST_POSTGRES // 10000} or newer."
+        )
+    asked = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+    if is_production and connection.execute(asked).fetchone() == (True,):
+        raise CannotStart(
+            "The role in DATABASE_URL stands above row-level security, so nothing would hold tenants apart in the "
+            "database. Give Atrium a role of its own that is no superuser and has no BYPASSRLS."
         )
     try:
         connection.execute("CREATE EXTENSION IF NOT EXISTS vector")

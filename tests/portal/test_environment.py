@@ -73,3 +73,12 @@ def test_a_database_without_pgvector_says_what_its_administrator_has_to_do(db: N
         finally:
             administrator.execute("DROP DATABASE atrium_bare")
             administrator.execute("DROP ROLE atrium_guest")
+
+
+def test_production_refuses_a_role_that_no_policy_holds() -> None:
+    with psycopg.connect(os.environ["ATRIUM_TEST_SUPERUSER_URL"], autocommit=True) as superuser:
+        refuse_unfit_database(superuser)
+        with pytest.raises(CannotStart, match="stands above row-level security"):
+            refuse_unfit_database(superuser, is_production=True)
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as own:
+        refuse_unfit_database(own, is_production=True)
