@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ALL = ("benchmarks.search.quality", "benchmarks.whole", "benchmarks.serving", "benchmarks.pages")
+ALL = ("benchmarks.search.quality", "benchmarks.whole", "benchmarks.serving", "benchmarks.pages", "benchmarks.tenants")
 
 
 def main() -> int:

@@ -21,7 +21,9 @@ def embedded_database() -> Iterator[str]:
         os.environ["ATRIUM_DATA"] = str(folder / "atrium")
         # As in an installation: no superuser, of whom row-level security would not be asked.
         server.psql("CREATE EXTENSION vector; CREATE ROLE atrium LOGIN; GRANT CREATE ON DATABASE postgres TO atrium")
-        server.psql("GRANT CREATE ON SCHEMA public TO atrium")
+        server.psql(
+            "GRANT CREATE ON SCHEMA public TO atrium; GRANT SET ON PARAMETER session_replication_role TO atrium"
+        )
         os.environ["DATABASE_URL"] = server.get_uri().replace("//postgres:", "//atrium:", 1)
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
         import django

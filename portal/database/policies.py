@@ -18,6 +18,7 @@ from django.db.utils import DEFAULT_DB_ALIAS
 
 from tenants.models import Tenant
 from tenants.owned import owned_models
+from tenants.scope import everything
 
 SETTING = "atrium.tenants"
 EVERY = "*"
@@ -66,6 +67,7 @@ def missing(using: Any) -> list[tuple[str, str]]:
     ]
 
 
+@everything("walls are built for every tenant")
 def install(using: Any) -> list[str]:
     """Give every tenant-owned table its policy, where it is missing or another one, on the connection `using`.
 

@@ -179,7 +179,8 @@ class TestVerifying:
     def test_the_next_migration_mends_it(self) -> None:
         with connection.cursor() as cursor, everything("somebody breaks a wall"):
             cursor.execute("DROP POLICY within_the_scope ON tenants_apikey")
-        assert policies.install(connection) == ["tenants_apikey"]
+        with within(None):
+            assert policies.install(connection) == ["tenants_apikey"]
         assert policies.install(connection) == []
         assert isolation.verify().holes == ()
         with only():
