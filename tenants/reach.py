@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Model, OuterRef, QuerySet
+from django.db.models import OuterRef, QuerySet
 
 from tenants.models import Membership, User
 from tenants.scope import everything
@@ -40,10 +40,10 @@ def with_reach(people: QuerySet[User]) -> QuerySet[User]:
     )
 
 
-def reach_of(person: Model) -> frozenset[UUID]:
+def reach_of(person: Any) -> frozenset[UUID]:
     """The tenants in reach of `person`, who holds no role that sees all of them."""
     names = [f"_reach_{number}" for number in range(len(_reasons))]
     if not all(hasattr(person, name) for name in names):
         with everything("who is asking is looked up"):
-            person = with_reach(User.objects.filter(pk=person.pk)).get()
-    return frozenset(tenant for name in names for tenant in getattr(person, name))
+            person = with_reach(User.objects.filter(pk=person.pk)).first()
+    return frozenset(tenant for name in names for tenant in getattr(person, name, ()))

@@ -42,14 +42,14 @@ def guard(execute: Callable[..., Any], sql: Any, params: Any, many: bool, contex
             connection.connection.execute(telling)
             return execute(sql, params, many, context)
     result = execute(_joined(telling, sql, connection), params, many, context)
-    cursor.nextset()  # the first result is the setting's
+    cursor.nextset()  # the first one is the setting's
     return result
 
 
 def _telling(tenants: frozenset[UUID] | None) -> str:
     """The statement that tells the database the tenants in reach, until the transaction ends."""
     reach = policies.EVERY if tenants is None else f"{{{','.join(map(str, tenants))}}}"
-    return f"SELECT set_config('{policies.SETTING}', '{reach}', true)"
+    return f"SET LOCAL {policies.SETTING} = '{reach}'"
 
 
 def _joined(telling: str, sql: Any, connection: Any) -> str:

@@ -108,13 +108,26 @@ def test_what_was_sent_ends_with_the_transaction(cast: Cast) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_outside_a_transaction_nothing_is_left_in_the_connection(cast: Cast) -> None:
     with everything("each way of asking"):
-        Project.objects.count()
-        list(Project.objects.iterator())
+        assert Project.objects.count() == len(list(Project.objects.iterator())) == 2
         with connection.cursor() as cursor:
             cursor.executemany("UPDATE tenants_project SET name = %s WHERE slug = %s", [("A", "support")])
     raw = connection.connection
     assert raw.execute("SELECT count(*) FROM tenants_project").fetchone() == (0,)
     assert raw.execute("SELECT current_setting('atrium.tenants', true)").fetchone() in ((None,), ("",))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_outside_a_transaction_the_scope_holds_as_well_and_without_a_warning(cast: Cast) -> None:
+    warned: list[Any] = []
+    connection.ensure_connection()
+    connection.connection.add_notice_handler(lambda notice: warned.append(notice.message_primary))
+    with only(cast.acme):
+        for reach in REACHES.values():
+            assert reach() == ["support"]
+        with pytest.raises(ProgrammingError, match="row-level security"):
+            Project.objects.create(tenant=cast.globex, slug="x", name="X")
+        assert Project.objects.update(name="Ours") == 1
+    assert warned == []
 
 
 def test_the_reach_of_a_person(cast: Cast) -> None:
