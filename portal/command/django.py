@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def prepare_django() -> None:
@@ -31,10 +33,22 @@ def run_management_command(arguments: list[str]) -> int:
     if arguments[0] not in get_commands() and arguments[0] not in ("help", "version"):
         return complain(f"there is no command “{arguments[0]}”. See: atrium --help")
     try:
-        ManagementUtility(["atrium", *arguments]).execute()
+        with as_operator(arguments[0]):
+            ManagementUtility(["atrium", *arguments]).execute()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     return 0
+
+
+@contextmanager
+def as_operator(command: str) -> Iterator[None]:
+    """Whoever has a shell on the machine looks at the whole: `shell` and `dbshell` reach the rows of every tenant."""
+    from tenants.scope import everything
+
+    if command == "dbshell":
+        os.environ.setdefault("PGOPTIONS", "-c atrium.tenants=*")  # psql reads it
+    with everything("an operator's command"):
+        yield
 
 
 def not_running() -> str:

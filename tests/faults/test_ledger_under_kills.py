@@ -55,8 +55,13 @@ def kill(installation: Installation, part: str) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
+def ledger(installation: Installation) -> psycopg.Connection[Any]:
+    """A connection that the wall in the database shows the calls of every tenant."""
+    return psycopg.connect(addresses.database_url(installation.data_folder), options="-c atrium.tenants=*")
+
+
 def rows(installation: Installation) -> list[Any]:
-    with psycopg.connect(addresses.database_url(installation.data_folder)) as connection:
+    with ledger(installation) as connection:
         return connection.execute(ROWS).fetchall()
 
 
@@ -94,7 +99,7 @@ def test_no_call_is_missing_or_doubled_when_every_part_is_killed_under_load(
     outcomes = {row[0]: row[2] for row in kept}
     assert {name for name in memory.whole if outcomes[name] != "ok"} == set()
     assert "interrupted" in outcomes.values(), "some calls were under way when their process was killed"
-    with psycopg.connect(addresses.database_url(installation.data_folder)) as connection:
+    with ledger(installation) as connection:
         sums = "SELECT sum(calls), sum(output_tokens), sum(cost) FROM usage_rollup"
         counted = "SELECT count(*), sum(output_tokens), sum(cost) FROM usage_call"
         assert connection.execute(sums).fetchone() == connection.execute(counted).fetchone()

@@ -13,12 +13,13 @@ from django.db import ProgrammingError, connection, transaction
 from access.asking import request_access
 from portal import isolation
 from portal.command import isolating
+from portal.command.django import run_management_command
 from portal.database import policies
 from tenants.keys import issue
 from tenants.models import ApiKey, Membership, Project, Tenant
 from tenants.notifications import notify
 from tenants.owned import owned_models
-from tenants.scope import NOBODY, Scope, current, everything, of_person, only, widen, within
+from tenants.scope import NOBODY, Scope, Unscoped, current, everything, of_person, only, widen, within
 from tests.cast import Cast, route
 
 pytestmark = pytest.mark.django_db
@@ -198,3 +199,13 @@ class TestVerifying:
         assert isolation.verify().holes == ()
         with only():
             assert ApiKey.objects.count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_operators_shell_reaches_every_tenant(cast: Cast, capsys: pytest.CaptureFixture[str]) -> None:
+    with within(None):
+        counted = "from tenants.models import Tenant; print(Tenant.objects.count())"
+        assert run_management_command(["shell", "-v", "0", "-c", counted]) == 0
+        with pytest.raises(Unscoped):
+            Tenant.objects.count()
+    assert capsys.readouterr().out == "2\n"
