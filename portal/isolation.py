@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Model
 from psycopg import sql
 
-from portal.database import policies
+from portal.database import policies, privileges
 from tenants import scope
 from tenants.models import Tenant
 from tenants.owned import owned_models, path_to_tenant
@@ -94,6 +94,8 @@ def _of_the_role() -> Iterator[tuple[str, str]]:
         name, is_above = cursor.fetchone()
     if is_above:
         yield f"role {name}", "stands above row-level security: give the portal a role that is no superuser"
+    elif owned := privileges.owned_by(connection, name):
+        yield f"role {name}", f"owns {owned} tables and could take their policies down: set DATABASE_OWNER_URL"
 
 
 def _past_the_code(model: type[Model]) -> Iterator[str]:

@@ -125,7 +125,15 @@ COTTON_DIR = "cotton"
 COTTON_ISOLATE_BY_DEFAULT = True  # a component sees its parameters, never the page's variables
 
 # --- database, queue, cache -------------------------------------------------------------------------------------
-DATABASE_URL = environment.database_url(env.str("DATABASE_URL", "")) or addresses.database_url(DATA_FOLDER)
+# Two roles: the portal's reads and writes rows, the owner's makes and changes tables (`portal.database.privileges`).
+_given = environment.database_url(env.str("DATABASE_URL", ""))
+_owner = environment.database_url(env.str("DATABASE_OWNER_URL", "")) or (
+    "" if _given else addresses.database_url(DATA_FOLDER, addresses.OWNER)
+)
+DATABASE_URL = _given or addresses.database_url(DATA_FOLDER)
+DATABASE_ROLE = addresses.role_of(DATABASE_URL)
+if _owner and os.environ.get(addresses.AS_OWNER):
+    DATABASE_URL = _owner
 DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
 DATABASES["default"]["ENGINE"] = "portal.database"
 DATABASES["default"]["OPTIONS"] = {

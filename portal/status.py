@@ -142,7 +142,7 @@ def _migrations() -> Finding:
     executor = MigrationExecutor(connection)
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if missing:
-        return Finding("tables", State.BAD, f"{len(missing)} migrations are missing", "Run atrium migrate.")
+        return Finding("tables", State.BAD, f"{len(missing)} migrations are missing", "Run atrium prepare.")
     return Finding("tables", State.GOOD, "are those of this release")
 
 

@@ -1,8 +1,10 @@
 """Fixtures that every test may use."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pgtrigger
 import pytest
@@ -11,6 +13,8 @@ from psycopg.errors import DeadlockDetected
 from pytest_django import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
+from portal.database import privileges
+from portal.embedded.addresses import PORTAL
 from tenants.scope import Scope, within
 from tests.cast import Cast
 
@@ -29,11 +33,35 @@ def pytest_runtest_protocol() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Tests that commit are cleaned up with TRUNCATE, which the protected tables refuse in the product."""
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The tables are their owner's; tests run as the portal does, in a role that owns none of them.
+
+    Tests that commit are cleaned up with TRUNCATE, which the portal may not, and protected tables refuse, in the
+    product.
+    """
     with django_db_blocker.unblock():
         uris = [f"{m._meta.label}:{t.name}" for m, t in pgtrigger.registered() if t.name == "never_truncated"]
         pgtrigger.disable(*uris)
+        privileges.grant(connection, PORTAL)
+        with connection.cursor() as cursor:
+            cursor.execute(f"GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO {PORTAL}")
+        _sign_in(f"-c role={PORTAL}")
+    _empty_as_tests_do()
+    yield
+    with django_db_blocker.unblock():
+        _sign_in("")
+
+
+def _sign_in(options: str) -> None:
+    """Go on with connections of these options of libpq, here and in processes that are given the address."""
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]
+    connection.settings_dict["OPTIONS"]["options"] = options
+    plain = os.environ["ATRIUM_TEST_DATABASE_URL"]
+    os.environ["DATABASE_URL"] = f"{plain}&options={quote(options)}" if options else plain
+
+
+def _empty_as_tests_do() -> None:
     operations = type(connection.ops)  # the class, as Playwright's loop makes Django open a connection of its own
     sql_flush = operations.sql_flush
 

@@ -3,11 +3,16 @@
 A pytest plugin (`-p tests.database`), so that it runs before the settings are read.
 """
 
+from __future__ import annotations
+
 import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 if "ATRIUM_TEST_DATABASE_URL" not in os.environ:
     from urllib.parse import urlsplit, urlunsplit
@@ -24,7 +29,10 @@ if "ATRIUM_TEST_DATABASE_URL" not in os.environ:
     server.ensure_postgres_running()
     # As in an installation, the portal's role is no superuser: of one, row-level security would not be asked.
     server.psql("CREATE ROLE atrium LOGIN CREATEDB; GRANT CREATE ON DATABASE postgres TO atrium")
-    server.psql("GRANT SET ON PARAMETER session_replication_role TO atrium")  # to change what triggers protect
+    # Nor does it own the tables (`tests.conftest`). A test that breaks something on purpose goes back to the owner.
+    server.psql("CREATE ROLE atrium_portal LOGIN; GRANT atrium_portal TO atrium")
+    for role in ("atrium", "atrium_portal"):  # to change what triggers protect
+        server.psql(f"GRANT SET ON PARAMETER session_replication_role TO {role}")
     with psycopg.connect(urlunsplit(urlsplit(server.get_uri())._replace(path="/template1"))) as template:
         template.execute("CREATE EXTENSION IF NOT EXISTS vector")
     os.environ["ATRIUM_TEST_SUPERUSER_URL"] = server.get_uri()
@@ -37,3 +45,18 @@ if "ATRIUM_TEST_DATABASE_URL" not in os.environ:
     atexit.register(_clean_up)
 
 os.environ["DATABASE_URL"] = os.environ["ATRIUM_TEST_DATABASE_URL"]
+
+
+@contextmanager
+def as_owner() -> Iterator[Any]:
+    """A cursor of Django's connection that acts, inside, as the role that owns the tables and may change them."""
+    from django.db import connection
+
+    from tenants.scope import everything
+
+    with connection.cursor() as cursor, everything("the tables' owner is at work"):
+        cursor.execute("SET ROLE atrium")
+        try:
+            yield cursor
+        finally:
+            cursor.execute("RESET ROLE")

@@ -10,6 +10,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from portal.embedded.addresses import AS_OWNER
+
+OF_THE_OWNER = {"migrate", "createcachetable", "pgtrigger"}  # commands that make or change tables
+
+
+def sign_in_for(command: str) -> None:
+    """Say to the settings, before they are read, that `command` needs the role that owns the tables."""
+    if command in OF_THE_OWNER:
+        os.environ[AS_OWNER] = "yes"
+
 
 def prepare_django() -> None:
     """Load the settings and the apps. Safe to call twice."""
@@ -27,6 +37,7 @@ def prepare_django() -> None:
 
 def run_management_command(arguments: list[str]) -> int:
     """Hand `arguments` to Django, as `manage.py` would; its exit status."""
+    sign_in_for(arguments[0])
     prepare_django()
     from django.core.management import ManagementUtility, get_commands
 

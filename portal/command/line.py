@@ -68,7 +68,7 @@ def expected_trouble(error: Exception) -> str | None:
     if isinstance(error, OperationalError):
         return not_running()
     if isinstance(error, ProgrammingError) and "does not exist" in str(error):
-        return "The database has no tables of this release yet. Run `atrium up` or `atrium migrate` first."
+        return "The database has no tables of this release yet. Run `atrium up` or `atrium prepare` first."
     return None
 
 
@@ -87,6 +87,9 @@ def grammar() -> tuple[Parser, set[str]]:
     up.add_argument("--verbose", action="store_true", help="the parts write to this terminal instead of their logs")
     up.add_argument("--reload", action="store_true", help="start the web server again when a source file changes")
     up.set_defaults(run=_later("portal.supervisor.up", "command"))
+
+    prepare = commands.add_parser("prepare", help="bring database and assets to this release; `up` does it by itself")
+    prepare.set_defaults(run=_prepare)
 
     web = commands.add_parser("web", help="the web server alone")
     web.add_argument("--reload", action="store_true", help="start again when a source file changes")
@@ -176,6 +179,12 @@ def _add_issuing(commands: argparse._SubParsersAction[Parser]) -> None:
     issue_token.add_argument("--by", metavar="USER", help="the account that the audit names; otherwise the user")
     issue_token.add_argument("--json", action="store_true", help="answer in JSON")
     issue_token.set_defaults(run=_later("portal.command.issuing", "issue_token"))
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    from portal.supervisor.preparing import main as prepare
+
+    return prepare()
 
 
 def _later(module: str, function: str) -> Callable[[argparse.Namespace], int | None]:

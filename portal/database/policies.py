@@ -61,7 +61,7 @@ def missing(using: Any) -> list[tuple[str, str]]:
     """The tables whose policy is not the one the models ask for, each with what is wrong."""
     standing = _standing(using)
     return [
-        (table, "lacks its policy of row-level security, forced: run atrium migrate")
+        (table, "lacks its policy of row-level security, forced: run atrium prepare")
         for table, rule in _wanted().items()
         if standing.get(table) != _note(rule)
     ]

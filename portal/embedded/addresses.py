@@ -6,9 +6,11 @@ import hashlib
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 _SPECIAL, _ESCAPED = r"([\\'])", r"\\\1"  # libpq, "Connection Strings": both are written with a backslash before
+OWNER, PORTAL = "atrium", "atrium_portal"  # the roles of the embedded database: whose the tables are, and who serves
+AS_OWNER = "ATRIUM_AS_OWNER"  # in the environment of a process that makes or changes tables; it says so itself
 SOCKET_NAME = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 100  # bytes; the kernels' limits are 107 (Linux) and 103 (macOS)
 SHORT_FOLDER = Path("/tmp")  # noqa: S108  (the folder made in it is closed; $TMPDIR may differ between processes)
@@ -34,13 +36,18 @@ def socket_folder(data_folder: Path) -> Path:
     return SHORT_FOLDER / f"atrium-{hashlib.sha256(bytes(data_folder)).hexdigest()[:16]}"
 
 
-def database_url(data_folder: Path) -> str:
-    """The address of the embedded database, a URL that libpq and django-environ both read.
+def database_url(data_folder: Path, role: str = PORTAL) -> str:
+    """The address of the embedded database for one of its two roles, a URL that libpq and django-environ both read.
 
     The socket's folder is in the query (`?host=`), because django-environ does not decode it in the host's place.
     There is no password: the socket admits by the kernel's word on who is at the other end (`postgres.admit`).
     """
-    return f"postgresql://atrium@/atrium?host={quote(str(socket_folder(data_folder)), safe='/')}"
+    return f"postgresql://{role}@/atrium?host={quote(str(socket_folder(data_folder)), safe='/')}"
+
+
+def role_of(url: str) -> str:
+    """The role that `url` signs in as, or an empty text where it names none."""
+    return unquote(urlsplit(url).username or "")
 
 
 def key_value_conninfo(url: str) -> str:

@@ -15,12 +15,12 @@ import subprocess
 from pathlib import Path
 
 from portal.embedded import addresses
+from portal.embedded.addresses import OWNER, PORTAL
 from portal.embedded.trouble import CannotStart
 from portal.embedded.unprivileged import hand_over, identity, open_the_way
 
 VERSION = 18
 SUPERUSER = "postgres"
-OWNER = "atrium"
 DATABASE = "atrium"
 
 # Durable as Postgres is by default (fsync and synchronous_commit stay on), but at home on a laptop.
@@ -122,12 +122,15 @@ def is_ready(data_folder: Path) -> bool:
 
 
 def ensure_database(data_folder: Path) -> None:
-    """Create the role, the database and the vector extension where they are missing. The server must be running."""
+    """Create the roles, the database and the vector extension where they are missing. The server must be running."""
     host = str(addresses.socket_folder(data_folder))
     _psql(
         host,
         "postgres",
-        f"SELECT 'CREATE ROLE {OWNER} LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{OWNER}')\\gexec\n"
+        f"SELECT format('CREATE ROLE %I LOGIN', name) FROM unnest(ARRAY['{OWNER}', '{PORTAL}']) AS name"
+        " WHERE name NOT IN (SELECT rolname FROM pg_roles)\\gexec\n"
+        "SET client_min_messages = warning;\n"
+        f"GRANT {PORTAL} TO {OWNER};\n"  # so that the owner can hand the queue over
         f"SELECT 'CREATE DATABASE {DATABASE} OWNER {OWNER}'"
         f" WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{DATABASE}')\\gexec\n",
     )

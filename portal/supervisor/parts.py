@@ -59,17 +59,29 @@ def beat(here: Installation) -> Part:
     return _own(here, "beat", is_ready=lambda pid: _announced(here, "beat", pid))
 
 
+OWNERS_ADDRESS = "DATABASE_OWNER_URL"
+
+
 def environment(here: Installation) -> dict[str, str]:
-    """What every part of ours is told: the same installation, wherever it looks for it."""
+    """What every part of ours is told: the same installation, wherever it looks for it.
+
+    The address by which the tables' owner signs in stays with the preparation (`supervisor._prepare`).
+    """
+    told = {name: text for name, text in os.environ.items() if name != OWNERS_ADDRESS}
     return {
         "MALLOC_ARENA_MAX": "2",  # glibc keeps a heap for each of many threads, most of them empty
         "MALLOC_MMAP_THRESHOLD_": "131072",  # its own values, but fixed: it would raise both with the largest block
         "MALLOC_TRIM_THRESHOLD_": "131072",  # that was ever freed, and keep what an export or a search has used
-        **os.environ,
+        **told,
         "ATRIUM_DATA": str(here.data_folder),
         "PORT": str(here.port),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def address_of_the_owner() -> dict[str, str]:
+    """What the preparation is told beside that: how to sign in as the tables' owner, where it was said."""
+    return {OWNERS_ADDRESS: os.environ[OWNERS_ADDRESS]} if OWNERS_ADDRESS in os.environ else {}
 
 
 def reserve_model_port(data_folder: Path) -> int:

@@ -17,6 +17,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from portal.embedded.addresses import AS_OWNER
 from portal.embedded.trouble import CannotStart
 from portal.supervisor.mortality import die_with_parent
 from portal.supervisor.up import PREPARED, say
@@ -29,6 +30,7 @@ def main() -> int:
     """Prepare; 0 when all is well, else 1 with one line on stderr."""
     die_with_parent()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+    os.environ[AS_OWNER] = "yes"
     import django
     import psycopg
     from django.core.exceptions import ImproperlyConfigured
@@ -56,6 +58,7 @@ def prepare() -> None:
 
     with _alone() as connection:
         refuse_unfit_database(connection, is_production=settings.MODE == "production")
+        _refuse_unknown_role(connection, settings.DATABASE_ROLE)
         newer = unknown_migrations()
         if newer:
             raise CannotStart(
@@ -65,6 +68,7 @@ def prepare() -> None:
         checks.refuse_unfit_production(has_tables=False)
         _step("tables", migrate)
         _step("queue", install_queue)
+        _step("privileges", grant_privileges)
         _step("assets", collect_assets)
         _step("boards and policies", load_start_set)
         if has_no_catalog():
@@ -74,13 +78,14 @@ def prepare() -> None:
         checks.refuse_unfit_production()
         accounts = [account.username for account in offered_accounts()]
         facts = {"demonstration_accounts": accounts, "has_people": get_user_model().objects.exists()}
+        settings.DATA_FOLDER.mkdir(parents=True, exist_ok=True)
         (settings.DATA_FOLDER / PREPARED).write_text(json.dumps(facts))
 
 
 def refuse_unfit_database(connection: Any, *, is_production: bool = False) -> None:
     """Raise `CannotStart` for a server that is too old, or lacks pgvector and does not let us add it.
 
-    In production also for a role that no policy holds.
+    In production also for a role that no policy holds, or that could change them.
     """
     import psycopg
 
@@ -89,12 +94,8 @@ def refuse_unfit_database(connection: Any, *, is_production: bool = False) -> No
         raise CannotStart(
             f"The database is PostgreSQL {version // 10000}; Atrium needs {OLDEST_POSTGRES // 10000} or newer."
         )
-    asked = "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
-    if is_production and connection.execute(asked).fetchone() == (True,):
-        raise CannotStart(
-            "The role in DATABASE_URL stands above row-level security, so nothing would hold tenants apart in the "
-            "database. Give Atrium a role of its own that is no superuser and has no BYPASSRLS."
-        )
+    if is_production:
+        _refuse_unfit_role(connection)
     try:
         connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
     except psycopg.errors.InsufficientPrivilege as error:
@@ -103,6 +104,31 @@ def refuse_unfit_database(connection: Any, *, is_production: bool = False) -> No
         raise CannotStart(
             "The database's server lacks pgvector. Install it there (github.com/pgvector/pgvector)."
         ) from error
+
+
+def _refuse_unknown_role(connection: Any, role: str) -> None:
+    """Raise `CannotStart` where the owner is told to grant something to a role that is not there."""
+    if role and connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone() is None:
+        raise CannotStart(f"The role in DATABASE_URL, {role}, does not exist. As the administrator: CREATE ROLE …")
+
+
+def _refuse_unfit_role(connection: Any) -> None:
+    """Raise `CannotStart` where the role that serves could pass by the policies, or take them down."""
+    from django.conf import settings
+
+    role = settings.DATABASE_ROLE
+    asked = "SELECT rolsuper OR rolbypassrls, pg_has_role(oid, current_user, 'MEMBER') FROM pg_roles WHERE rolname = %s"
+    is_above, is_owner = connection.execute(asked, [role]).fetchone() or (False, False)
+    if is_above:
+        raise CannotStart(
+            "The role in DATABASE_URL stands above row-level security, so nothing would hold tenants apart in the "
+            "database. Give Atrium a role of its own that is no superuser and has no BYPASSRLS."
+        )
+    if is_owner:
+        raise CannotStart(
+            f"The role in DATABASE_URL ({role}) owns the tables and could take down what holds tenants apart. Let "
+            "DATABASE_OWNER_URL sign in as their owner and DATABASE_URL as another role (docs/running.md, Two roles)."
+        )
 
 
 def unknown_migrations() -> list[str]:
@@ -158,6 +184,29 @@ def install_queue() -> str:
     with psycopg.connect(addresses.key_value_conninfo(settings.DATABASE_URL)) as broker:
         install_pgmq_from_sql(conn=broker)
     return "installed"
+
+
+def grant_privileges() -> str:
+    """Let the portal's role reach what is the owner's, where they are two."""
+    from django.conf import settings
+    from django.db import connection
+    from django.db.utils import ProgrammingError
+
+    from portal.database import privileges
+
+    if settings.DATABASE_ROLE in ("", connection.settings_dict["USER"]):
+        return ""
+    lacked = privileges.grant(connection, settings.DATABASE_ROLE)
+    if settings.CELERY_BROKER_URL.startswith("pgmq"):
+        try:
+            privileges.hand_over_queue(connection, settings.DATABASE_ROLE)
+        except ProgrammingError as error:
+            owner = connection.settings_dict["USER"]
+            raise CannotStart(
+                f"The queue cannot be handed over to the portal's role. As the database's administrator: "
+                f"GRANT {settings.DATABASE_ROLE} TO {owner};"
+            ) from error
+    return f"given for {lacked} tables" if lacked else ""
 
 
 def load_start_set() -> str:

@@ -99,7 +99,7 @@ class Supervisor:
         process = subprocess.Popen(
             [sys.executable, "-m", "portal.supervisor.preparing"],
             stdin=subprocess.DEVNULL,
-            env=parts.environment(self.here),
+            env={**parts.environment(self.here), **parts.address_of_the_owner()},
             cwd=PROJECT,
             process_group=0,
             preexec_fn=leash(signal.SIGTERM),

@@ -20,6 +20,7 @@ from audit.models import Entry, Verification
 from audit.record import SYSTEM, record
 from tenants.keys import issue
 from tests.cast import Cast
+from tests.database import as_owner
 
 pytestmark = pytest.mark.django_db
 
@@ -188,14 +189,14 @@ class TestVerifying:
 
     def test_what_stops_it_is_shown_and_raised_and_it_can_be_started_again(self, ada: Client) -> None:
         made = self.start(ada)
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE audit_entry RENAME COLUMN facts TO fiction")
+        with as_owner() as owner:
+            owner.execute("ALTER TABLE audit_entry RENAME COLUMN facts TO fiction")
         try:
             with pytest.raises(ProgrammingError):
                 verifications.run(made.pk)
         finally:
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute("ALTER TABLE audit_entry RENAME COLUMN fiction TO facts")
+            with as_owner() as owner:
+                owner.execute("ALTER TABLE audit_entry RENAME COLUMN fiction TO facts")
         shown = self.shown(ada, made)
         assert "could not be finished" in shown and "facts does not exist" in shown and "every 1s" not in shown
         assert ada.get(f"/api/audit/verifications/{made.pk}/").json()["error"].startswith("ProgrammingError")

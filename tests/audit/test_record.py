@@ -13,6 +13,7 @@ from audit.models import DayHead, Entry
 from audit.record import SYSTEM, Actor, record
 from audit.verify import verify
 from tests.cast import Cast, person
+from tests.database import as_owner
 
 pytestmark = pytest.mark.django_db
 COPY = """
@@ -124,7 +125,8 @@ def test_a_sealed_day_takes_no_entry() -> None:
     ],
 )
 def test_the_database_refuses_what_no_verb_does(deed: str) -> None:
-    enable("audit.Entry:never_truncated", "audit.DayHead:never_truncated")
+    with as_owner():
+        enable("audit.Entry:never_truncated", "audit.DayHead:never_truncated")
     record("thing.done", by=SYSTEM)
     with (
         pytest.raises(DatabaseError, match=r"audit|Cannot"),

@@ -17,6 +17,7 @@ from audit.models import DayHead, Entry
 from audit.record import SYSTEM
 from audit.sealing import seal_past_days
 from audit.verify import Report, verify
+from tests.database import as_owner
 
 pytestmark = pytest.mark.django_db
 FIRST = dt.date(2026, 3, 1)
@@ -184,7 +185,8 @@ def test_an_entry_inserted_on_a_quiet_day_is_named() -> None:
 
 
 def test_an_inserted_entry_at_a_place_that_is_taken_is_named() -> None:
-    sql("ALTER TABLE audit_entry DROP CONSTRAINT audit_entry_position")
+    with as_owner() as owner:
+        owner.execute("ALTER TABLE audit_entry DROP CONSTRAINT audit_entry_position")
     twin = entry(3)
     twin.pk, twin.verb = None, "thing.forged"
     twin.save()

@@ -25,15 +25,18 @@ PATIENCE_MS = 20_000  # a real model answers, on two busy cores
 PURPOSE = "Answer card holders' questions about lost cards, invented ones only"
 AS_A_TEAM = "retail-banking/card-support/development"
 ONE_BYTE = """
-from django.db import connection
-with connection.cursor() as cursor:
-    cursor.execute("ALTER TABLE audit_entry DISABLE TRIGGER USER")  # as somebody would who owns the database
-    cursor.execute(
+import psycopg
+from django.conf import settings
+from portal.embedded import addresses
+owner = addresses.key_value_conninfo(addresses.database_url(settings.DATA_FOLDER, addresses.OWNER))
+with psycopg.connect(owner) as connection:
+    connection.execute("ALTER TABLE audit_entry DISABLE TRIGGER USER")  # which whoever serves could not
+    changed = connection.execute(
         "UPDATE audit_entry SET actor_label = overlay(actor_label placing 'X' from 1 for 1)"
         " WHERE (day, sequence) = (SELECT day, sequence FROM audit_entry WHERE verb = 'key.issued'"
         " ORDER BY day DESC, sequence DESC LIMIT 1) RETURNING day, sequence"
     )
-    print("changed", *cursor.fetchone())
+    print("changed", *changed.fetchone())
 """
 WIDER_THAN_THEIR_BOX = """() => [...document.querySelectorAll("main table")]
     .filter(table => table.checkVisibility({ contentVisibilityAuto: true }) && !table.closest(".at-chart, pre"))

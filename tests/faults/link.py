@@ -22,6 +22,7 @@ class Link:
     def __init__(self) -> None:
         target = urlsplit(os.environ["DATABASE_URL"])
         self._login = target.netloc.rpartition("@")[0] or "postgres"
+        self._options = parse_qs(target.query).get("options", [""])[0]
         self._folder = parse_qs(target.query).get("host", [""])[0]
         self._host, self._server_port = target.hostname or "", target.port or 5432
         self._listening: socket.socket | None = None
@@ -32,7 +33,7 @@ class Link:
             self.port: int = probe.getsockname()[1]
 
     def url(self, database: str) -> str:
-        return f"postgresql://{self._login}@127.0.0.1:{self.port}/{quote(database)}"
+        return f"postgresql://{self._login}@127.0.0.1:{self.port}/{quote(database)}?options={quote(self._options)}"
 
     def __enter__(self) -> Self:
         self.mend()

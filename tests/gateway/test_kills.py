@@ -39,7 +39,7 @@ class Killable:
         held = connection.settings_dict
         host = held["HOST"] or held["OPTIONS"].get("host", "")
         login = f"{held['USER']}:{held['PASSWORD']}@" if held["PASSWORD"] else f"{held['USER']}@"
-        address = f"postgresql://{login}/{held['NAME']}?host={quote(host)}"
+        address = f"postgresql://{login}/{held['NAME']}?host={quote(host)}&options={quote(held['OPTIONS']['options'])}"
         if held["PORT"]:
             address += f"&port={held['PORT']}"
         self._environment = os.environ | {

@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
 from portal.embedded.trouble import CannotStart
 from portal.supervisor.preparing import refuse_unfit_database
@@ -75,10 +76,18 @@ def test_a_database_without_pgvector_says_what_its_administrator_has_to_do(db: N
             administrator.execute("DROP ROLE atrium_guest")
 
 
-def test_production_refuses_a_role_that_no_policy_holds() -> None:
+def test_production_refuses_a_role_that_no_policy_holds(db: None, settings: Settings) -> None:
+    settings.DATABASE_ROLE = "postgres"
     with psycopg.connect(os.environ["ATRIUM_TEST_SUPERUSER_URL"], autocommit=True) as superuser:
         refuse_unfit_database(superuser)
         with pytest.raises(CannotStart, match="stands above row-level security"):
             refuse_unfit_database(superuser, is_production=True)
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as own:
-        refuse_unfit_database(own, is_production=True)
+
+
+def test_production_refuses_a_role_that_owns_the_tables(db: None, settings: Settings) -> None:
+    with psycopg.connect(os.environ["ATRIUM_TEST_DATABASE_URL"], autocommit=True) as owner:
+        settings.DATABASE_ROLE = "atrium"
+        with pytest.raises(CannotStart, match="DATABASE_OWNER_URL sign in as their owner"):
+            refuse_unfit_database(owner, is_production=True)
+        settings.DATABASE_ROLE = "atrium_portal"
+        refuse_unfit_database(owner, is_production=True)

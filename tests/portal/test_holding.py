@@ -18,6 +18,9 @@ from kombu import Connection
 from pgmq.install import install_pgmq_from_sql
 
 from portal import holding
+from portal.database import privileges
+from portal.embedded.addresses import PORTAL, pgmq_conninfo
+from tests.database import as_owner
 
 VISIBLE_AFTER_S = 2
 PLACE = ("host", "port", "user", "password", "dbname")
@@ -28,10 +31,14 @@ def queue(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[A
     """A queue of the real transport whose messages come back soon."""
     address = connection.get_connection_params()
     conninfo = psycopg.conninfo.make_conninfo(**{name: address[name] for name in PLACE if name in address})
-    with psycopg.connect(conninfo) as broker:
+    with psycopg.connect(conninfo) as broker:  # as the owner
         install_pgmq_from_sql(conn=broker)
+        broker.execute("SELECT pgmq.create('holding_test')")
+    with as_owner():
+        privileges.hand_over_queue(connection, PORTAL)
+        privileges.hand_over_queue(connection, PORTAL)
     options = {
-        "conn_string": conninfo,
+        "conn_string": pgmq_conninfo(f"{conninfo} options='-c role={PORTAL}'"),
         "init_extension": False,
         "visibility_timeout": VISIBLE_AFTER_S,
         "wait_time_seconds": 0,
@@ -41,8 +48,8 @@ def queue(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[A
         made = broker.SimpleQueue("holding_test")
         yield made
         made.close()
-    with connection.cursor() as cursor:
-        cursor.execute("DROP SCHEMA pgmq CASCADE")
+    with as_owner() as owner:
+        owner.execute("DROP SCHEMA pgmq CASCADE")
 
 
 def received(queue: Any) -> Any:

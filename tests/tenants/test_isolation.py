@@ -21,6 +21,7 @@ from tenants.notifications import notify
 from tenants.owned import owned_models
 from tenants.scope import NOBODY, Scope, Unscoped, current, everything, of_person, only, widen, within
 from tests.cast import Cast, route
+from tests.database import as_owner
 
 pytestmark = pytest.mark.django_db
 
@@ -173,15 +174,15 @@ class TestVerifying:
         ],
     )
     def test_every_hole_is_found_and_named(self, breach: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
-        with connection.cursor() as cursor, everything("somebody breaks a wall"):
-            cursor.execute(breach)
+        with as_owner() as owner:
+            owner.execute(breach)
         assert isolating.verify(Namespace(json=False)) == 1
         printed = capsys.readouterr().out
         assert "HOLE tenants_apikey: " in printed and words in printed
 
     def test_a_table_that_leads_to_a_tenant_unknown_to_the_code_is_a_hole(self) -> None:
-        with connection.cursor() as cursor, everything("somebody adds a table"):
-            cursor.execute("CREATE TABLE beside (id int, project_id uuid REFERENCES tenants_project (id))")
+        with as_owner() as owner:
+            owner.execute("CREATE TABLE beside (id int, project_id uuid REFERENCES tenants_project (id))")
         assert [(hole.table, hole.words) for hole in isolation.verify().holes] == [
             ("beside", "leads to a tenant and is unknown to this code")
         ]
@@ -191,10 +192,10 @@ class TestVerifying:
         assert {hole.words for hole in isolation.verify().holes} >= {"was read although nobody said for whom"}
 
     def test_the_next_migration_mends_it(self) -> None:
-        with connection.cursor() as cursor, everything("somebody breaks a wall"):
-            cursor.execute("DROP POLICY within_the_scope ON tenants_apikey")
-        with within(None):
-            assert policies.install(connection) == ["tenants_apikey"]
+        with as_owner() as owner:
+            owner.execute("DROP POLICY within_the_scope ON tenants_apikey")
+            with within(None):
+                assert policies.install(connection) == ["tenants_apikey"]
         assert policies.install(connection) == []
         assert isolation.verify().holes == ()
         with only():
