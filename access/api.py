@@ -1,4 +1,7 @@
-"""What this room offers on the control-plane API: asking for access and for a tenant, and the grants that follow."""
+"""What this room offers on the control-plane API: asking for access, and the grants that follow.
+
+Bringing a team is in `access.onboarding.api`.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from access import finding
 from access.asking import request_access
 from access.granting import revoke
 from access.models import Grant
-from access.onboarding import bring_team
+from access.onboarding.api import OnboardingViewSet
 from approvals.api import document_of
 from approvals.serializers import RequestDetailSerializer
 from catalog.models import Route
@@ -56,15 +59,6 @@ class AccessSerializer(Body):
     expected_calls_per_day = serializers.IntegerField(
         required=False, allow_null=True, default=None, min_value=1, max_value=1_000_000_000
     )
-
-
-class OnboardingSerializer(Body):
-    name = serializers.CharField(max_length=120)
-    slug = serializers.CharField(max_length=40)
-    purpose = serializers.CharField(max_length=4000)
-    cost_centre = serializers.CharField(max_length=40, required=False, default="", allow_blank=True)
-    project_name = serializers.CharField(max_length=120, required=False, default="", allow_blank=True)
-    project_slug = serializers.CharField(max_length=40, required=False, default="", allow_blank=True)
 
 
 @extend_schema_view(
@@ -139,18 +133,8 @@ class AccessRequestViewSet(viewsets.ViewSet):
         return Response(document_of(made.number, viewer), status=status.HTTP_201_CREATED)
 
 
-class OnboardingRequestViewSet(viewsets.ViewSet):
-    """Ask for a tenant of one's own; the policy's boards decide. Then read it under `/api/requests/`."""
-
-    @extend_schema(request=OnboardingSerializer, responses={201: RequestDetailSerializer})
-    def create(self, request: Request) -> Response:
-        """Ask for a tenant."""
-        made = bring_team(**body_of(request, OnboardingSerializer), by=viewer_of(request))
-        return Response(document_of(made.number, viewer_of(request)), status=status.HTTP_201_CREATED)
-
-
 def register(router: DefaultRouter) -> None:
     """Add this room's view sets to the API."""
     router.register("grants", GrantViewSet, basename="grant")
     router.register("access-requests", AccessRequestViewSet, basename="access-request")
-    router.register("onboarding-requests", OnboardingRequestViewSet, basename="onboarding-request")
+    router.register("onboardings", OnboardingViewSet, basename="onboarding")

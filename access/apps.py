@@ -8,7 +8,7 @@ class AccessConfig(AppConfig):
         from access import standing as standings
         from access.asking import ACCESS
         from access.contributions import register
-        from access.onboarding import ONBOARDING
+        from access.onboarding.subject import ONBOARDING
         from approvals import subjects
         from catalog import standing
 

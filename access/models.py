@@ -1,4 +1,4 @@
-"""What a decision gave: the right of an environment to call a route."""
+"""What a decision gave: the right of an environment to call a route; and how a team comes in, from draft to ready."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import datetime as dt
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 
-from approvals.models import Decision
+from approvals.models import Decision, Request
+from approvals.states import OPEN_STATES
 from audit.identifiers import uuid7
 from catalog.models import Route
 from tenants.models import Environment, Tenant
@@ -75,3 +77,60 @@ class Grant(models.Model):
             return []
         votes = (vote for review in self.decision.record["reviews"] for vote in review["votes"])
         return [vote["voter"]["name"] for vote in votes if vote["verdict"] == "approve"]
+
+
+STATES = ["draft", "sent", "provisioning", "failed", "ready"]
+
+
+class Onboarding(models.Model):
+    """A team on its way in: the answers of its wizard, the request they became, and how far it is set up.
+
+    `answers` holds plain values by page (`access.onboarding.pages`), `progress` one line for each step of the setting
+    up that is done: its slug, when, and what came of it in words.
+    """
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        SENT = "sent", "Sent"
+        PROVISIONING = "provisioning", "Being set up"
+        FAILED = "failed", "Failed"
+        READY = "ready", "Ready"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    requester = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="onboardings")
+    tenant = models.ForeignKey(Tenant, on_delete=models.SET_NULL, null=True, related_name="onboardings")
+    request = models.OneToOneField(Request, on_delete=models.SET_NULL, null=True, related_name="onboarding")
+    state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
+    answers = models.JSONField(default=dict)
+    progress = models.JSONField(default=list)
+    error = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    changed_at = models.DateTimeField(default=timezone.now)
+    heard_at = models.DateTimeField(null=True, help_text="when a worker was last heard of")
+
+    class Meta:
+        ordering = ["-changed_at"]
+        indexes = [
+            models.Index(fields=["requester", "-changed_at"]),
+            models.Index(fields=["heard_at"], condition=Q(state="provisioning"), name="onboarding_under_way"),
+        ]
+        constraints = [models.CheckConstraint(condition=Q(state__in=STATES), name="onboarding_state_known")]
+
+    def __str__(self) -> str:
+        return str(self.answers.get("team", {}).get("name") or "A new team")
+
+    def get_absolute_url(self) -> str:
+        return reverse("access:onboarding", args=[self.pk])
+
+    @property
+    def is_editable(self) -> bool:
+        """Whether its answers can be changed: it was not sent, or came back without an approval."""
+        if self.state == self.State.DRAFT:
+            return True
+        came_back = self.request is None or self.request.state not in (*OPEN_STATES, "approved")
+        return self.state == self.State.SENT and came_back
+
+    @property
+    def shown_state(self) -> str:
+        """Its state as the table of states names it; that of its request while the board has it, or sent it back."""
+        return self.request.state if self.state == self.State.SENT and self.request else self.state

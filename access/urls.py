@@ -2,12 +2,19 @@
 
 from django.urls import path
 
-from access.views import asking, grants, team
+from access.views import asking, grants, onboarding, welcome
 
 app_name = "access"
 urlpatterns = [
     path("requests/new/access/<path:route>/", asking.ask, name="request"),
-    path("tenants/new/", team.new, name="new-tenant"),
+    path("tenants/new/", onboarding.new, name="new-tenant"),
+    path("tenants/new/<uuid:pk>/", onboarding.overview, name="onboarding"),
+    path("tenants/new/<uuid:pk>/check/", onboarding.check, name="onboarding-check"),
+    path("tenants/new/<uuid:pk>/discard/", onboarding.discard, name="discard-onboarding"),
+    path("tenants/new/<uuid:pk>/retry/", onboarding.retry, name="retry-onboarding"),
+    path("tenants/new/<uuid:pk>/take-back/", onboarding.take_back, name="take-back-onboarding"),
+    path("tenants/new/<uuid:pk>/<slug:step>/", onboarding.page, name="onboarding-page"),
+    path("tenants/<slug:slug>/welcome/", welcome.welcome, name="welcome"),
     path("tenants/<slug:slug>/grants/", grants.grants, name="grants"),
     path("tenants/<slug:slug>/grants/export.csv", grants.export, name="export-grants"),
     path("tenants/<slug:slug>/grants/<uuid:grant_id>/revoke/", grants.end, name="revoke-grant"),

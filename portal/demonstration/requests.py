@@ -9,12 +9,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.utils import timezone
 
 from access.asking import request_access
 from access.models import Grant
-from access.onboarding import bring_team
+from access.onboarding.drafting import begin_with
+from access.onboarding.sending import send
 from approvals.commenting import comment
 from approvals.models import Request, Review
 from approvals.voting import vote
@@ -32,13 +34,30 @@ def create(people: dict[str, User], environments: dict[str, Environment], *, by:
     with _served({asked.route for asked in wanted}, by=by):
         for asked in sorted(wanted, key=lambda asked: -asked.days_ago):
             _replay(asked, people, environments, begun)
-    bring_team(
-        name="Treasury",
-        slug="treasury",
-        purpose="Summarise market commentary for the morning meeting; about ten people, public texts only.",
-        cost_centre="CC-6100",
-        by=people["victor.almeida"],
-    )
+    victor = people["victor.almeida"]
+    send(onboarding=begin_with(answers=_treasury(set(routes)), by=victor), by=victor)
+
+
+def _treasury(routes: set[str]) -> dict[str, Any]:
+    """The answers of a team that waits for the board."""
+    wanted = [slug for slug in ("smollm2", "smollm2-batch") if slug in routes]
+    return {
+        "team": {
+            "name": "Treasury", "slug": "treasury", "line_of_business": "Corporate centre", "cost_centre": "CC-6100",
+            "sponsor": "Head of Treasury",
+        },
+        "use-case": {
+            "project_name": "Market commentary", "project_slug": "market-commentary",
+            "purpose": "Summarise market commentary for the morning meeting; about ten people, public texts only.",
+            "data_classes": ["public"], "affected": "team", "users": 10, "about_people": "no",
+            "autonomy": "suggests", "region": "eu",
+        },
+        "people": {"people": []},
+        "models": {"routes": wanted, "environments": ["development", "production"], "tools": ""},
+        "volume": {"calls_per_day": dict.fromkeys(wanted, 200), "input_tokens": 3000, "output_tokens": 400},
+        "isolation": {"level": "shared", "reason": ""},
+        "terms": {"accepted": True},
+    }  # fmt: skip
 
 
 @contextmanager

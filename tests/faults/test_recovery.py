@@ -135,7 +135,7 @@ def with_database(installation: Installation, statement: str) -> None:
     )
     try:
         until(lambda: postgres.is_ready(folder), within_s=20, what="the database answers")
-        with psycopg.connect(addresses.database_url(folder)) as connection:
+        with psycopg.connect(addresses.database_url(folder, addresses.OWNER)) as connection:
             connection.execute(statement)
     finally:
         server.send_signal(signal.SIGINT)

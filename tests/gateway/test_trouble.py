@@ -20,6 +20,7 @@ from gateway import delivery, freshness
 from tenants.changes import announce
 from tenants.models import ApiKey
 from tests.cast import Cast
+from tests.database import as_owner
 from tests.gateway.conftest import HELLO, eventually, kept
 from tests.gateway.provider import Exchange, Provider, chunk
 from tests.gateway.serving import Served
@@ -114,8 +115,8 @@ def test_a_stopped_server_settles_what_runs(front: Served, client: httpx.Client,
 
 def break_connections_of_the_database() -> None:
     """End every session of the gateway, as a restart of Postgres does."""
-    with connection.cursor() as cursor:
-        cursor.execute(
+    with as_owner() as owner:
+        owner.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'atrium gateway'"
         )
 

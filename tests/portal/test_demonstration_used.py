@@ -19,7 +19,6 @@ from pytest_django import Settings
 
 from access.asking import request_access
 from access.granting import grant
-from access.onboarding import bring_team
 from approvals.boards import seat
 from approvals.commenting import comment
 from approvals.models import Board, Policy, Request
@@ -35,6 +34,7 @@ from portal import start_set
 from tenants import keys, tokens
 from tenants.memberships import add_member, appoint, remove_member
 from tenants.models import Environment, Membership, Notification, Tenant, User
+from tests.access.teams import send_team
 from tests.cast import Cast
 from tests.playground.conftest import Stage, form
 from tests.playground.provider import provider
@@ -117,7 +117,7 @@ def use(stage: Stage) -> None:
     )
     comment(request=request, text="Please.", by=dev)
     vote(review=request.reviews.get(), verdict="approve", comment="Fine.", by=stage.cast.rita)
-    bring_team(name="Newcomers", slug="newcomers", purpose="Try", cost_centre="", by=known("newcomer"))
+    send_team(slug="newcomers", by=known("newcomer"))
     team = Request.objects.get(subject_key="newcomers")
     vote(review=team.reviews.get(), verdict="approve", comment="Fine.", by=stage.cast.rita)
     add_member(tenant=Tenant.objects.get(slug="newcomers"), user=dev, role="viewer", by=known("newcomer"))

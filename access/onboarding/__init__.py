@@ -1,0 +1,1 @@
+"""Bring a team: seven short pages, a decision by a board, and a job that sets everything up."""

@@ -1,0 +1,93 @@
+"""Send a complete draft to the board, once; and again after it came back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from access.models import Onboarding
+from access.onboarding.drafting import lock_editable, note_sent
+from access.onboarding.estimating import estimate
+from access.onboarding.forms import TERMS_VERSION
+from access.onboarding.pages import unanswered
+from access.onboarding.risk import risk_of
+from approvals.models import Request
+from approvals.submit import OpenRequestExists, submit
+from refusals.errors import Invalid
+from tenants.models import User
+from tenants.structure import SlugTaken, is_taken
+from ui.formatting import money
+
+KIND = "onboarding"
+
+
+class Incomplete(Invalid):
+    """A page lacks its answer."""
+
+    code = "incomplete"
+
+
+@transaction.atomic
+def send(*, onboarding: Onboarding, by: User) -> Request:
+    """Ask the board for the tenant that the answers describe.
+
+    Raises `Incomplete`, `SlugTaken`, `NotEditable` and the refusals of `approvals.submit`.
+    """
+    kept = lock_editable(onboarding)
+    missing = unanswered(kept.answers)
+    if missing:
+        first = missing[0]
+        raise Incomplete(f"“{first.title}” is not answered yet.", field=first.slug, way_out=_way_to(kept, first.slug))
+    if kept.answers["terms"].get("version") != TERMS_VERSION:
+        raise Incomplete("The terms have changed since. Read and accept them again.", field="terms",
+                         way_out=_way_to(kept, "terms"))  # fmt: skip
+    team = kept.answers["team"]
+    if is_taken(team["slug"]):
+        raise SlugTaken(f"“{team['slug']}” was taken in the meantime. Choose another short name.", field="slug",
+                        way_out=_way_to(kept, "team"))  # fmt: skip
+    kept.request = _submitted(
+        subject_key=team["slug"],
+        title=f"{team['name']} asks to become a tenant",
+        reason=kept.answers["use-case"]["purpose"],
+        facts=facts_of(kept.answers),
+        by=by,
+    )
+    kept.state, kept.changed_at = Onboarding.State.SENT, timezone.now()
+    kept.save(update_fields=["request", "state", "changed_at"])
+    note_sent(kept, by)
+    return kept.request
+
+
+def facts_of(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """What the request keeps of the answers: all of them, the tier that follows and what it would cost."""
+    team, use_case = answers["team"], answers["use-case"]
+    risk, expected = risk_of(use_case), estimate(answers)
+    return {
+        "name": team["name"],
+        "slug": team["slug"],
+        "cost_centre": team["cost_centre"],
+        "project_name": use_case["project_name"],
+        "project_slug": use_case["project_slug"],
+        "answers": answers,
+        "risk_tier": risk.tier,
+        "risk_reasons": list(risk.reasons),
+        "expected_cost_a_month": [money(total, currency) for currency, total in expected.sums] if expected else [],
+    }
+
+
+def _submitted(*, by: User, **asked: Any) -> Request:
+    """Hand the question in. Somebody else's open request for the same name is not shown: only one's own is followed."""
+    try:
+        return submit(subject_kind=KIND, by=by, **asked)
+    except OpenRequestExists as earlier:
+        if Request.objects.filter(number=earlier.facts["number"], requester=by).exists():
+            raise
+        raise SlugTaken("Somebody has asked for this short name already. Choose another.", field="slug") from None
+
+
+def _way_to(onboarding: Onboarding, page: str) -> str:
+    return reverse("access:onboarding-page", args=[onboarding.pk, page])

@@ -1,0 +1,126 @@
+"""A new tenant as a subject of governance: what a board sees of it, and what its approval brings about."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from access.models import Onboarding
+from access.onboarding import provisioning
+from access.onboarding.forms import AFFECTED, AUTONOMY, DATA_CLASSES, LEVELS, REGIONS, plain_names
+from access.onboarding.risk import WORDS
+from access.onboarding.sending import KIND
+from approvals.models import Decision, Request
+from approvals.subjects import Evidence, SubjectKind
+from tenants.models import Tenant
+from tenants.roles import TENANT_ROLES
+from tenants.scope import everything
+from tenants.structure import reserve_slug
+
+SAYS = "Requester"
+
+
+def _lock(request: Request) -> None:
+    reserve_slug(request.facts["slug"])
+
+
+def _approved(request: Request, decision: Decision, by: Any) -> None:
+    provisioning.begin(request, by=by)
+
+
+def _evidence(request: Request) -> list[Evidence]:
+    facts, requester = request.facts, request.requester
+    with everything("other tenants of the same name are counted, not named"):
+        alike = Tenant.objects.filter(name__iexact=facts["name"]).exclude(slug=facts["slug"]).count()
+        elsewhere = [f"{m.tenant} ({m.role})" for m in requester.memberships.select_related("tenant")]
+    project = f"{facts['project_name']} ({facts['project_slug']})" if facts["project_slug"] else "none yet"
+    return [
+        Evidence("Name", f"{facts['name']} ({facts['slug']})", SAYS),
+        *_of_the_answers(facts),
+        Evidence("Cost centre", facts["cost_centre"] or "not stated", SAYS),
+        Evidence("First project", project, SAYS),
+        Evidence("Future owner", str(requester), SAYS),
+        Evidence("Their other tenants", ", ".join(elsewhere) or "none", "Tenants"),
+        # Counted, not named: the requester reads this too. Whoever may see other tenants finds them behind the path.
+        Evidence(
+            "Tenants of the same name",
+            str(alike or "none"),
+            "Tenants",
+            path=f"{reverse('tenants:list')}?{urlencode({'q': facts['name']})}" if alike else "",
+        ),
+    ]
+
+
+def _of_the_answers(facts: dict[str, Any]) -> list[Evidence]:
+    answers = facts.get("answers")
+    if not answers:  # asked before there was a wizard
+        return []
+    team, case, models = answers["team"], answers["use-case"], answers["models"]
+    people = answers["people"]["people"]
+    kept = answers["isolation"]
+    return [
+        Evidence(
+            "Risk tier", f"{WORDS[facts['risk_tier']]}. {' '.join(facts['risk_reasons'])}", "Rules on the answers"
+        ),
+        Evidence("Line of business", team["line_of_business"], SAYS),
+        Evidence("Sponsor", team["sponsor"], SAYS),
+        Evidence("Data", plain_names(case["data_classes"], DATA_CLASSES), SAYS),
+        Evidence("Who feels it", f"{AFFECTED[case['affected']]}; about {case['users']:,} use it", SAYS),
+        Evidence("Decides about people", "yes" if case["about_people"] == "yes" else "no", SAYS),
+        Evidence("Autonomy", AUTONOMY[case["autonomy"]], SAYS),
+        Evidence("Region", REGIONS[case["region"]], SAYS),
+        Evidence(
+            "People", ", ".join(f"{p['person']} ({TENANT_ROLES[p['role']].name})" for p in people) or "none yet", SAYS
+        ),
+        Evidence("Models", ", ".join(models["routes"]) or "none yet", SAYS),
+        Evidence("In environments", ", ".join(models["environments"]) if models["routes"] else "none yet", SAYS),
+        Evidence("Tools and agents", models["tools"] or "none", SAYS),
+        Evidence("Isolation", _isolation(kept), SAYS),
+        Evidence("Terms", f"accepted, version {answers['terms']['version']}", SAYS),
+    ]
+
+
+def _isolation(kept: dict[str, Any]) -> str:
+    words = plain_names([kept["level"]], LEVELS)
+    return f"{words}: {kept['reason']}" if kept.get("reason") else words
+
+
+def _forecast(request: Request) -> list[Evidence]:
+    answers = request.facts.get("answers")
+    if not answers:
+        return []
+    volume = answers["volume"]
+    calls = ", ".join(f"{count:,} of {slug}" for slug, count in volume["calls_per_day"].items()) or "not stated"
+    cost = ", ".join(request.facts["expected_cost_a_month"]) or "nothing that has a price"
+    length = f"{volume['input_tokens']:,} tokens in and {volume['output_tokens']:,} out a call"
+    source = f"{length}, prices of the day it was sent"
+    return [Evidence("Expected calls a day", calls, SAYS), Evidence("Expected cost a month", cost, source)]
+
+
+def _page(request: Request) -> str:
+    onboarding = Onboarding.objects.filter(request=request).first()
+    if onboarding is not None and onboarding.state in ("provisioning", "failed"):
+        return onboarding.get_absolute_url()
+    tenant = Tenant.objects.filter(slug=request.facts.get("slug")).first()
+    return tenant.get_absolute_url() if tenant else ""
+
+
+ONBOARDING = SubjectKind(
+    slug=KIND,
+    name="A new tenant",
+    effect="The tenant is set up with the requester as its owner: project, environments, people and access to models.",
+    on_approved=_approved,
+    lock=_lock,
+    evidence=_evidence,
+    forecast=_forecast,
+    page=_page,
+    looks_at=(
+        "Is it a team or line of business, and does somebody answer for it?",
+        "Does the risk tier fit what the use case does, with which data, to whom?",
+        "Are the models and environments right for that data?",
+        "Is the cost centre right, and the volume plausible?",
+        "Is there a tenant for this team already?",
+    ),
+)

@@ -1,0 +1,19 @@
+"""What this room does in the background: setting up teams that a board admitted."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from access.onboarding import provisioning
+
+
+@shared_task(name="access.provision")
+def provision(key: str) -> None:
+    """Set up a tenant that a board admitted."""
+    provisioning.run(key)
+
+
+@shared_task(name="access.resume_provisioning")
+def resume_provisioning() -> int:
+    """Go on with setting up tenants where a worker died."""
+    return len(provisioning.left_behind())

@@ -1,0 +1,202 @@
+"""Setting up: each step once, whatever dies in between; what stops is told, tried again or taken back."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from access.models import Grant, Onboarding
+from access.onboarding import provisioning
+from access.onboarding.provisioning import NotFailed, Part
+from access.onboarding.sending import send
+from access.onboarding.taking_back import InUse
+from approvals.models import Policy, Request
+from approvals.voting import vote
+from audit.models import Entry
+from refusals.errors import Conflict
+from tenants.keys import issue
+from tenants.models import Environment, Membership, Notification, Project, Tenant, User
+from tests.access.teams import draft
+from tests.approvals.test_pages import signed_in
+from tests.cast import Cast, route
+
+
+@pytest.fixture
+def approved(cast: Cast) -> Onboarding:
+    """A team that a board admitted and no worker has touched."""
+    route()
+    Policy.objects.create(subject_kind="onboarding", sentence="Risk.", stages=[{"board": "risk", "quorum": 1}])
+    onboarding = draft(cast.ned)
+    request = send(onboarding=onboarding, by=cast.ned)
+    vote(review=request.reviews.get(), verdict="approve", comment="Welcome.", by=cast.rita)
+    onboarding.refresh_from_db()
+    return onboarding
+
+
+def made() -> dict[str, int]:
+    """What a setting up makes, counted."""
+    tenant = Tenant.objects.get(slug="treasury")
+    return {
+        "projects": Project.objects.filter(tenant=tenant).count(),
+        "environments": Environment.objects.filter(tenant=tenant).count(),
+        "members": Membership.objects.filter(tenant=tenant).count(),
+        "grants": Grant.objects.filter(tenant=tenant).count(),
+        "told": Notification.objects.filter(title="Treasury is ready").count(),
+        "audit": Entry.objects.filter(tenant="treasury", verb__in=["project.created", "onboarding.ready"]).count(),
+    }
+
+
+WHOLE = {"projects": 1, "environments": 3, "members": 2, "grants": 2, "told": 1, "audit": 2}
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, slug: str, error: Exception) -> None:
+    def stop(*_: Any) -> str:
+        raise error
+
+    parts = [Part(p.slug, p.title, stop if p.slug == slug else p.do) for p in provisioning.PARTS]
+    monkeypatch.setattr(provisioning, "PARTS", tuple(parts))
+
+
+class TestOnce:
+    pytestmark = pytest.mark.django_db
+
+    def test_it_works_and_a_second_time_changes_nothing(self, approved: Onboarding) -> None:
+        assert approved.state == "provisioning"
+        done = provisioning.run(approved.pk)
+        assert done is not None and done.state == "ready"
+        assert made() == WHOLE
+        assert provisioning.run(approved.pk) is None
+        assert made() == WHOLE
+
+    def test_who_has_no_account_is_named_and_what_was_done_can_be_read(self, cast: Cast, approved: Onboarding) -> None:
+        provisioning.run(approved.pk)
+        page = signed_in(cast.ned).get(approved.get_absolute_url()).content.decode()
+        assert "to be invited: new@example.test" in page and "added Dev" in page
+
+    def test_its_progress_is_on_its_page_and_on_the_requests(self, cast: Cast, approved: Onboarding) -> None:
+        ned = signed_in(cast.ned)
+        page = ned.get(approved.get_absolute_url(), HTTP_HX_REQUEST="true").content.decode()
+        assert "every 1s" in page and "1 of 6" in page and "<html" not in page
+        assert Request.objects.get().tenant == Tenant.objects.get(slug="treasury")
+
+    def test_what_a_dead_worker_left_is_sent_again_after_a_minute(self, approved: Onboarding) -> None:
+        assert provisioning.left_behind() == []
+        Onboarding.objects.update(changed_at=timezone.now() - dt.timedelta(minutes=2))
+        assert provisioning.left_behind() == [approved]
+        Onboarding.objects.update(heard_at=timezone.now())
+        assert provisioning.left_behind() == []
+
+
+class TestFailing:
+    pytestmark = pytest.mark.django_db
+
+    def test_what_stops_is_told_and_tried_again(
+        self, cast: Cast, approved: Onboarding, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patched:
+            failing(patched, "people", Conflict("The directory is away."))
+            stopped = provisioning.run(approved.pk)
+        assert stopped is not None and stopped.state == "failed"
+        ned = signed_in(cast.ned)
+        page = ned.get(approved.get_absolute_url()).content.decode()
+        assert "The directory is away." in page and "Try again" in page and "Take it back" in page
+        told = Notification.objects.filter(title="Setting up Treasury stopped").values_list("user__username", flat=True)
+        assert set(told) == {"ned", "pat"}
+        ned.post(f"{approved.get_absolute_url()}retry/")
+        done = provisioning.run(approved.pk)
+        assert done is not None and done.state == "ready" and made() == WHOLE
+
+    def test_a_mistake_of_ours_is_raised_and_told_too(
+        self, approved: Onboarding, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        failing(monkeypatch, "access", ValueError("no such thing"))
+        with pytest.raises(ValueError, match="no such thing"):
+            provisioning.run(approved.pk)
+        approved.refresh_from_db()
+        assert (approved.state, approved.error) == ("failed", "ValueError: no such thing")
+
+    def test_taken_back_nothing_is_left_and_the_answers_are_sent_again(
+        self, cast: Cast, approved: Onboarding, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tenant = Tenant.objects.get(slug="treasury")
+        with monkeypatch.context() as patched:
+            failing(patched, "keys", Conflict("No."))
+            provisioning.run(approved.pk)
+        assert User.objects.get(pk=cast.dev.pk).has_perm("tenants.view_tenant", tenant)
+        ned = signed_in(cast.ned)
+        assert ned.post(f"{approved.get_absolute_url()}take-back/")["Location"] == approved.get_absolute_url()
+        assert not Tenant.objects.filter(slug="treasury").exists()
+        assert not User.objects.get(pk=cast.dev.pk).has_perm("tenants.view_tenant", tenant)
+        assert Request.objects.get().state == "approved", "the decision stays on record"
+        approved.refresh_from_db()
+        again = send(onboarding=approved, by=cast.ned)
+        vote(review=again.reviews.get(), verdict="approve", comment="Again.", by=cast.rita)
+        done = provisioning.run(approved.pk)
+        assert done is not None and done.state == "ready" and made() == WHOLE | {"audit": 3}
+
+    def test_what_is_used_already_is_not_taken_back(
+        self, cast: Cast, approved: Onboarding, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        failing(monkeypatch, "keys", Conflict("No."))
+        provisioning.run(approved.pk)
+        environment = Environment.objects.filter(tenant__slug="treasury").first()
+        assert environment is not None
+        issue(environment=environment, name="First", by=cast.ned)
+        told = signed_in(cast.pat).post(f"{approved.get_absolute_url()}take-back/")
+        assert told.status_code == InUse.status and Tenant.objects.filter(slug="treasury").exists()
+
+    def test_only_what_stopped_is_tried_again(self, cast: Cast, approved: Onboarding) -> None:
+        for verb in ("retry", "take-back"):
+            told = signed_in(cast.ned).post(f"{approved.get_absolute_url()}{verb}/")
+            assert told.status_code == NotFailed.status
+
+
+KILLED = """
+import os, signal, sys
+import django
+django.setup()
+from access.onboarding import provisioning
+from access.onboarding.provisioning import Part
+wanted, moment = sys.argv[2:]
+def dying(part):
+    def do(onboarding, tenant):
+        if moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        words = part.do(onboarding, tenant)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return words
+    return Part(part.slug, part.title, do)
+provisioning.PARTS = tuple(dying(part) if part.slug == wanted else part for part in provisioning.PARTS)
+if wanted == "ready":
+    provisioning._ready = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+provisioning.run(sys.argv[1])
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_killed_at_any_step_is_followed_by_one_that_ends_it_once(cast: Cast, approved: Onboarding) -> None:
+    """Killed in the middle of each step, before and after it did its work, by one process after the other."""
+    address = os.environ["DATABASE_URL"].replace("/postgres?", f"/{connection.settings_dict['NAME']}?")
+    environment = os.environ | {"DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    steps = [part.slug for part in provisioning.PARTS if part.slug != "tenant"]
+    for wanted in [*steps, "ready"]:
+        for moment in ("before", "after"):
+            ended = subprocess.run(
+                [sys.executable, "-c", KILLED, str(approved.pk), wanted, moment],
+                env=environment, check=False, capture_output=True, text=True, timeout=60,
+            )  # fmt: skip
+            assert ended.returncode == -signal.SIGKILL, ended.stderr
+            approved.refresh_from_db()
+            done = [line["step"] for line in approved.progress]
+            assert done == ["tenant", *steps[: steps.index(wanted)]] if wanted in steps else ["tenant", *steps]
+    finished = provisioning.run(approved.pk)
+    assert finished is not None and finished.state == "ready"
+    assert made() == WHOLE
