@@ -35,7 +35,20 @@ def create(people: dict[str, User], environments: dict[str, Environment], *, by:
         for asked in sorted(wanted, key=lambda asked: -asked.days_ago):
             _replay(asked, people, environments, begun)
     victor = people["victor.almeida"]
-    send(onboarding=begin_with(answers=_treasury(set(routes)), by=victor), by=victor)
+    answers = _treasury(set(routes))
+    send(onboarding=begin_with(answers=answers, by=victor), by=victor)
+    begin_with(
+        answers={"use-case": _HALF} | {page: answers[page] for page in ("people", "models")}, by=people["newcomer"]
+    )
+
+
+# A draft that somebody will go on with: three of seven pages.
+_HALF = {
+    "project_name": "Complaint letters", "project_slug": "complaint-letters",
+    "purpose": "Draft answers to complaints; a person in the branch reads and signs each.",
+    "data_classes": ["internal", "personal"], "affected": "customers", "users": 40, "about_people": "no",
+    "autonomy": "suggests", "region": "eu",
+}  # fmt: skip
 
 
 def _treasury(routes: set[str]) -> dict[str, Any]:

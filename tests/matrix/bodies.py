@@ -19,7 +19,9 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("access-request-list", "POST"): {
         "environment": "acme/support/production", "route": "echo-model", "purpose": "Answer"
     },
-    ("onboarding-request-list", "POST"): {**_NEXT, "purpose": "Answer"},
+    ("onboarding-list", "POST"): {"answers": {"isolation": {"level": "shared"}}},
+    ("onboarding-detail", "PATCH"): {"answers": {"isolation": {"level": "shared"}}},
+    ("access:onboarding-page", "POST"): {"level": "shared"},
     ("playground-session-list", "POST"): {"environment": HERE, "columns": [{"route": "echo-model"}]},
     ("playground:rename", "POST"): {"name": "Next"},
     ("approvals:comment", "POST"): {"text": "Why?", "once": "one-press"},

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from access.asking import request_access
 from access.models import Grant
+from access.onboarding.drafting import begin_with
 from approvals.models import Review
 from approvals.voting import vote
 from audit import verifications
@@ -46,6 +47,7 @@ class Stage:
         )
         turn = Turn.objects.create(session=session, position=1, prompt="Hello")
         answer = Answer.objects.create(turn=turn, column=1, route="echo-model", state=Answer.State.DONE, text="Hello")
+        begun = begin_with(answers={"isolation": {"level": "shared"}}, by=cast.dev)
         entry = Entry.objects.order_by("pk").first()
         assert entry is not None
         decision = asked.decision
@@ -54,6 +56,9 @@ class Stage:
             "access:request route": "echo-model",
             "access:revoke-grant grant_id": Grant.objects.get().pk,
             "grant- pk": Grant.objects.get().pk,
+            "access: pk": begun.pk,
+            "access: step": "isolation",
+            "onboarding- pk": begun.pk,
             "approvals: number": open_one.number,
             "request- number": open_one.number,
             "approvals: decision_id": decision.pk,
