@@ -117,7 +117,8 @@ class Onboarding(models.Model):
         constraints = [models.CheckConstraint(condition=Q(state__in=STATES), name="onboarding_state_known")]
 
     def __str__(self) -> str:
-        return str(self.answers.get("team", {}).get("name") or "A new team")
+        team, case = self.answers.get("team", {}), self.answers.get("use-case", {})
+        return str(team.get("name") or case.get("project_name") or "A new team")
 
     def get_absolute_url(self) -> str:
         return reverse("access:onboarding", args=[self.pk])

@@ -47,6 +47,8 @@ def overview(request: HttpRequest, pk: UUID) -> HttpResponse:
     context = {
         "onboarding": found,
         "listed": listed,
+        "read": read_out(found),
+        "estimate": estimate(found.answers),
         "missing": unanswered(found.answers),
         "mine": _is_mine(request, found),
     }
@@ -65,6 +67,8 @@ def page(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
     form = drafting.form_for(asked, found, request.POST if request.method == "POST" else None, **more)
     if request.method == "POST" and form.is_valid():
         found = drafting.answer(onboarding=found, step=asked, form=form)
+        if "stay" in request.POST:
+            return redirect("access:onboarding-page", found.pk, asked.slug)
         following = after(asked)
         if "back" in request.POST or following is None or not unanswered(found.answers):
             return redirect(found)
@@ -99,10 +103,14 @@ def check(request: HttpRequest, pk: UUID) -> HttpResponse:
         else:
             messages.success(request, f"Your request is sent as R-{sent.number}.")
             return redirect(sent)
-    context = {"onboarding": found, "read": read_out(found), "missing": unanswered(found.answers), "refusal": refusal}
-    return render(
-        request, "access/onboarding/check.html", context | _aside(found.answers), status=409 if refusal else 200
-    )
+    context = {
+        "onboarding": found,
+        "read": read_out(found),
+        "missing": unanswered(found.answers),
+        "estimate": estimate(found.answers),
+        "refusal": refusal,
+    } | _aside(found.answers)
+    return render(request, "access/onboarding/check.html", context, status=409 if refusal else 200)
 
 
 @require_POST

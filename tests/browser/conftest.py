@@ -9,7 +9,11 @@ After the test, a console error, an uncaught exception or a request to a foreign
 
 from __future__ import annotations
 
+import re
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,8 +25,11 @@ from tenants.models import User
 from tests.browser.chromium import Watch, chromium
 from tests.browser.server import serving
 from tests.cast import Cast
+from tests.installation import Installation
 
 PATIENCE_MS = 8000
+PATIENCE_WITH_A_MODEL_MS = 20_000  # a real model answers, on two busy cores
+SignIn = Callable[..., Page]  # an account, and the width of its window
 
 
 @pytest.fixture(scope="package")
@@ -99,3 +106,48 @@ def visit(browser: Browser, served: str, transactional_db: None) -> Iterator[Cal
         context.close()
     problems = [problem for watch in watches for problem in watch.problems]
     assert not problems, "\n".join(problems)
+
+
+@pytest.fixture(scope="package")
+def whole() -> Iterator[Installation]:
+    """`make run` in an empty folder, as a newcomer to Atrium has it."""
+    folder = Path(tempfile.mkdtemp(prefix="atrium-whole-"))
+    folder.chmod(0o711)
+    running = Installation(folder / "atrium")
+    try:
+        running.start(within_s=240)
+        yield running
+    finally:
+        left = running.processes()
+        if running.process is not None and running.process.poll() is None:
+            running.stop()
+        for process in left:
+            if process.is_running():
+                process.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def sign_in(browser: Browser, whole: Installation) -> Iterator[SignIn]:
+    """Sign in as a demonstration account by its button, in a window of its own; nothing on its console may be wrong."""
+    address = f"http://127.0.0.1:{whole.port}"
+    contexts = []
+    watch = Watch(own=(f"{address}/",), expected_statuses={403, 404})
+
+    def enter(account: str, width: int = 1280) -> Page:
+        context = browser.new_context(
+            base_url=address, viewport={"width": width, "height": 900}, reduced_motion="reduce", accept_downloads=True
+        )
+        context.set_default_timeout(PATIENCE_WITH_A_MODEL_MS)
+        contexts.append(context)
+        context.on("page", watch.over)
+        page = context.new_page()
+        page.goto("/accounts/login/")
+        page.get_by_role("button", name=re.compile(rf"^{account}\b")).click()
+        page.wait_for_selector("body[data-user]")
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()
+    assert not watch.problems, "\n".join(watch.problems)

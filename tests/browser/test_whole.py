@@ -5,11 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from openai import OpenAI, PermissionDeniedError
@@ -17,11 +14,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import findings
 from tests.browser.chromium import Watch
+from tests.browser.conftest import PATIENCE_WITH_A_MODEL_MS, SignIn
 from tests.browser.pages import PAGES
 from tests.installation import Installation
 
 pytestmark = pytest.mark.xdist_group("whole")
-PATIENCE_MS = 20_000  # a real model answers, on two busy cores
 PURPOSE = "Answer card holders' questions about lost cards, invented ones only"
 AS_A_TEAM = "retail-banking/card-support/development"
 ONE_BYTE = """
@@ -44,52 +41,6 @@ WIDER_THAN_THEIR_BOX = """() => [...document.querySelectorAll("main table")]
     .filter(([, width, box]) => width > box.clientWidth)
     .map(([label, width, box]) => `the table ${label} has ${width} px in a box of ${box.clientWidth} px`)"""
 SETTLED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
-SignIn = Callable[[str], Page]
-
-
-@pytest.fixture(scope="module")
-def whole() -> Iterator[Installation]:
-    """`make run` in an empty folder, as a newcomer to Atrium has it."""
-    folder = Path(tempfile.mkdtemp(prefix="atrium-whole-"))
-    folder.chmod(0o711)
-    running = Installation(folder / "atrium")
-    try:
-        running.start(within_s=240)
-        yield running
-    finally:
-        left = running.processes()
-        if running.process is not None and running.process.poll() is None:
-            running.stop()
-        for process in left:
-            if process.is_running():
-                process.kill()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def sign_in(browser: Browser, whole: Installation) -> Iterator[SignIn]:
-    """Sign in as a demonstration account by its button, in a window of its own; nothing on its console may be wrong."""
-    address = f"http://127.0.0.1:{whole.port}"
-    contexts = []
-    watch = Watch(own=(f"{address}/",), expected_statuses={403, 404})
-
-    def enter(account: str) -> Page:
-        context = browser.new_context(
-            base_url=address, viewport={"width": 1280, "height": 900}, reduced_motion="reduce", accept_downloads=True
-        )
-        context.set_default_timeout(PATIENCE_MS)
-        contexts.append(context)
-        context.on("page", watch.over)
-        page = context.new_page()
-        page.goto("/accounts/login/")
-        page.get_by_role("button", name=re.compile(rf"^{account}\b")).click()
-        page.wait_for_selector("body[data-user]")
-        return page
-
-    yield enter
-    for context in contexts:
-        context.close()
-    assert not watch.problems, "\n".join(watch.problems)
 
 
 def test_from_a_newcomer_to_the_audit(whole: Installation, sign_in: SignIn) -> None:
@@ -249,7 +200,7 @@ def test_every_page_is_accessible_and_fits_in_light_dark_and_on_a_phone(
     address = f"http://127.0.0.1:{whole.port}"
     watch = Watch(own=(f"{address}/",), expected_statuses={403, 404})
     context = browser.new_context(base_url=address, reduced_motion="reduce")
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(PATIENCE_WITH_A_MODEL_MS)
     context.on("page", watch.over)
     page = context.new_page()
     if account:
