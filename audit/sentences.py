@@ -36,6 +36,8 @@ SENTENCES = {
     "invitation.resent": "sent again the invitation of",
     "invitation.sent": "invited",
     "invitation.withdrawn": "withdrew the invitation of",
+    "invitations.cancelled": "stopped sending invitations of the",
+    "invitations.sent": "invited the people of the",
     "key.issued": "issued the key",
     "key.revoked": "revoked the key",
     "membership.added": "added a member",

@@ -124,7 +124,7 @@ class InvitationBatch(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, related_name="+")
     state = models.CharField(max_length=10, choices=State, default=State.PLANNED)
-    rows = models.TextField(blank=True, help_text="the list, until it is confirmed")
+    rows: models.JSONField[Any, Any] = models.JSONField(default=list, help_text="the list, until it is confirmed")
     total = models.PositiveIntegerField(default=0)
     done = models.PositiveIntegerField(default=0)
     undelivered = models.PositiveIntegerField(default=0)
