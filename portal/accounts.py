@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter, get_adapter
+from allauth.account.models import EmailAddress
 from allauth.account.utils import perform_login
 from allauth.account.views import LoginView
 from allauth.core import ratelimit
@@ -18,7 +19,7 @@ from allauth.socialaccount.models import SocialLogin
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.core.exceptions import NON_FIELD_ERRORS
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.validators import RegexValidator
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -29,6 +30,7 @@ from requests import RequestException
 
 from refusals import Refusal
 from tenants.models import User
+from tenants.views.invited import pending
 
 TRIES_FROM_ANYWHERE = "login_failed_anywhere"
 TOO_MANY_TRIES_S = 300  # as long as `ACCOUNT_RATE_LIMITS` remembers a failed try
@@ -53,7 +55,23 @@ class AccountAdapter(DefaultAccountAdapter):
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        return settings.DEMONSTRATION or settings.OPEN_SIGNUP
+        return settings.DEMONSTRATION or settings.OPEN_SIGNUP or pending(request) is not None
+
+    def clean_email(self, email: str) -> str:
+        """Where sign-up is closed, an invitation opens it for the invited address alone."""
+        address: str = super().clean_email(email)
+        if self.request is None or settings.DEMONSTRATION or settings.OPEN_SIGNUP or self.request.user.is_authenticated:
+            return address
+        invitation = pending(self.request)
+        if invitation is not None and address.lower() != invitation.email:
+            raise ValidationError("Your invitation is for another address. Use the one that it was sent to.")
+        return address
+
+    def get_email_verification_redirect_url(self, email_address: EmailAddress) -> str:
+        """Back to the invitation, for whom one brought here."""
+        if self.request is not None and pending(self.request) is not None:
+            return reverse("tenants:my-invitations")
+        return str(super().get_email_verification_redirect_url(email_address))
 
     def _name_tried(self, request: HttpRequest, **credentials: Any) -> str:
         return super()._get_login_attempts_cache_key(request, **credentials)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.http import HttpRequest
 
@@ -59,7 +60,7 @@ class Shell:
 
     @property
     def open_signup(self) -> bool:
-        return settings.DEMONSTRATION or settings.OPEN_SIGNUP
+        return get_adapter(self.request).is_open_for_signup(self.request)
 
     @cached_property
     def demonstration_accounts(self) -> list[DemonstrationAccount]:

@@ -234,6 +234,7 @@ MAILERS = {
             "password": _mail["EMAIL_HOST_PASSWORD"],
             "use_tls": _mail.get("EMAIL_USE_TLS", False),
             "use_ssl": _mail.get("EMAIL_USE_SSL", False),
+            "timeout": 10,  # seconds: some mails are sent while a person waits
         }
         if _mail["EMAIL_BACKEND"].endswith("smtp.EmailBackend")
         else {},

@@ -14,6 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit.identifiers import uuid7
+from tenants.arrivals import Invitation as Invitation
+from tenants.arrivals import InvitationBatch as InvitationBatch
+from tenants.arrivals import JoinRequest as JoinRequest
 
 slug_form = RegexValidator(
     r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "Use lower-case letters, digits and single hyphens, beginning with a letter."
@@ -46,6 +49,7 @@ class Tenant(models.Model):
     name = models.CharField(max_length=120)
     cost_centre = models.CharField(max_length=40, blank=True)
     is_demonstration = models.BooleanField(default=False)
+    is_discoverable = models.BooleanField(default=False, help_text="found by who wants to join")
     created_at = models.DateTimeField(default=timezone.now)
     archived_at = models.DateTimeField(null=True, blank=True)
 

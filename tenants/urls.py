@@ -2,7 +2,19 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from tenants.views import audit, keys, listing, members, overview, people, projects, settings, tokens
+from tenants.views import (
+    audit,
+    invitations,
+    invited,
+    keys,
+    listing,
+    members,
+    overview,
+    people,
+    projects,
+    settings,
+    tokens,
+)
 
 app_name = "tenants"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -13,6 +25,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/<slug:slug>/members/<uuid:membership_id>/role/", members.change_role, name="change-role"),
     path("tenants/<slug:slug>/members/<uuid:membership_id>/removal/", members.removal, name="removal"),
     path("tenants/<slug:slug>/members/<uuid:membership_id>/remove/", members.remove, name="remove-member"),
+    path("tenants/<slug:slug>/invitations/", invitations.invitations, name="invitations"),
+    path("tenants/<slug:slug>/invitations/new/", invitations.new, name="invite"),
+    path("tenants/<slug:slug>/invitations/<uuid:invitation_id>/resend/", invitations.send_again, name="resend"),
+    path("tenants/<slug:slug>/invitations/<uuid:invitation_id>/withdraw/", invitations.take_back, name="withdraw"),
+    path("invitations/", invited.mine, name="my-invitations"),
+    path("invitations/<uuid:invitation_id>/accept/", invited.accept, name="accept-invitation"),
+    path("invitations/<uuid:invitation_id>/decline/", invited.decline, name="decline-invitation"),
+    path("invitations/<str:token>/", invited.opened, name="invitation"),
     path("tenants/<slug:slug>/projects/", projects.projects, name="projects"),
     path("tenants/<slug:slug>/keys/", keys.key_list, name="keys"),
     path("tenants/<slug:slug>/keys/issue/", keys.issue, name="issue-key"),

@@ -52,6 +52,9 @@ STATES: dict[str, State] = {
     "expired": State("Expired", "clock-x", "neutral"),
     "expiring": State("Expires soon", "hourglass", "warn"),
     "invited": State("Invited", "mail", "info"),
+    "accepted": State("Accepted", "circle-check", "good"),
+    "admitted": State("Admitted", "circle-check", "good"),
+    "declined": State("Declined", "circle-x", "neutral"),
     "archived": State("Archived", "archive", "neutral"),
     "unused": State("Never used", "circle-dashed", "neutral"),
     # catalog

@@ -5,7 +5,7 @@ from rest_framework.routers import DefaultRouter
 
 def register(router: DefaultRouter) -> None:
     """Add this room's view sets to the API."""
-    from tenants.api import keys, people, structure  # view sets read models, which must be loaded first
+    from tenants.api import arriving, keys, people, structure  # view sets read models, which must be loaded first
 
     router.register("me", people.MeViewSet, basename="me")
     router.register("notifications", people.NotificationViewSet, basename="notification")
@@ -14,5 +14,7 @@ def register(router: DefaultRouter) -> None:
     router.register("projects", structure.ProjectViewSet, basename="project")
     router.register("environments", structure.EnvironmentViewSet, basename="environment")
     router.register("memberships", structure.MembershipViewSet, basename="membership")
+    router.register("invitations", arriving.InvitationViewSet, basename="invitation")
+    router.register("my-invitations", arriving.MyInvitationViewSet, basename="my-invitation")
     router.register("keys", keys.KeyViewSet, basename="key")
     router.register("tokens", keys.TokenViewSet, basename="token")

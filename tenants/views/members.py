@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -12,6 +14,7 @@ from audit.exporting import exported
 from refusals import Refusal
 from refusals.errors import Missing
 from tenants import finding
+from tenants.arrivals import Invitation
 from tenants.delegation import MANAGE_MEMBERS, assignable, require_assignable
 from tenants.forms import MemberForm
 from tenants.memberships import add_member, remove_member
@@ -22,6 +25,7 @@ from ui.exporting import csv_response, in_batches
 from ui.sorting import ordered
 
 PAGE_SIZE = 50
+INVITED_SHOWN = 5
 
 
 @require_http_methods(["GET", "POST"])
@@ -76,7 +80,17 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
         role=role,
         sort=sort,
         owners=owners,
+        **_arriving(inside, allowed),
     )
+
+
+def _arriving(inside: Inside, allowed: set[str]) -> dict[str, Any]:
+    """Who is on the way in: for who manages members."""
+    if not inside.may(MANAGE_MEMBERS):
+        return {}
+    waiting = Invitation.objects.filter(tenant=inside.tenant).in_state("invited").select_related("created_by")
+    invited = list(waiting[: INVITED_SHOWN + 1])
+    return {"invited": invited[:INVITED_SHOWN], "more_invited": len(invited) > INVITED_SHOWN, "may_give": allowed}
 
 
 def _add(inside: Inside, form: MemberForm) -> Membership | None:

@@ -12,6 +12,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("project-list", "POST"): {**_NEXT, "tenant": "acme"},
     ("membership-list", "POST"): {"tenant": "acme", "person": "ned", "role": "viewer"},
     ("membership-detail", "PATCH"): {"role": "developer"},
+    ("invitation-list", "POST"): {"tenant": "acme", "email": "new@example.test", "role": "viewer"},
     ("key-list", "POST"): {"environment": HERE, "name": "Next"},
     ("token-list", "POST"): {"name": "Next"},
     ("request-comment", "POST"): {"text": "Why?"},
@@ -29,5 +30,6 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("tenants:issue-key", "POST"): {"environment": HERE, "name": "Next"},
     ("tenants:projects", "POST"): _NEXT,
     ("tenants:members", "POST"): {"person": "ned", "role": "viewer"},
+    ("tenants:invite", "POST"): {"email": "new@example.test", "role": "viewer", "once": "one-press"},
     ("tenants:settings", "POST"): {"name": "Next", "cost_centre": "CC-2"},
 }  # fmt: skip

@@ -20,6 +20,8 @@ from playground.asking import begin_session
 from playground.columns import from_api
 from playground.models import Answer, Turn
 from tenants import keys, tokens
+from tenants.arrivals import Invitation
+from tenants.invite import invite
 from tenants.models import Membership, Notification
 from tests.cast import Cast, route
 from tests.matrix.addresses import Address
@@ -52,6 +54,8 @@ class Stage:
         assert entry is not None
         decision = asked.decision
         member = Membership.objects.get(user=cast.vera)
+        invited = invite(tenant=cast.acme, email="ned@example.test", role="viewer", by=cast.olivia)
+        Invitation.objects.update(last_sent_at=None)  # or it would be too early to send it again
         values = {
             "access:request route": "echo-model",
             "access:revoke-grant grant_id": Grant.objects.get().pk,
@@ -94,6 +98,10 @@ class Stage:
             "membership- pk": member.pk,
             "tenants: username": "ned",
             "person- username": "ned",
+            "tenants:invitation token": invited.secret,
+            "tenants: invitation_id": invited.invitation.pk,
+            "invitation- pk": invited.invitation.pk,
+            "my-invitation- pk": invited.invitation.pk,
             "usage:call pk": (call := called(environment)).pk,
             "call- pk": call.pk,
             "usage:set-price pk": asked_route.targets.get().deployment_id,

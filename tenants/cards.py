@@ -1,0 +1,22 @@
+"""What this room brings to the home page: the invitations that wait for a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from ui.places import Card, register_card
+
+
+def register() -> None:
+    """Called once the app is ready."""
+    register_card(Card("tenants.invitations", 10, "tenants/invitations_card.html", _invitations))
+
+
+def _invitations(request: HttpRequest) -> dict[str, Any] | None:
+    from tenants.invite import waiting_for  # tables need the apps
+    from tenants.models import User
+
+    waiting = waiting_for(request.user) if isinstance(request.user, User) else []
+    return {"invitations": waiting} if waiting else None

@@ -1,0 +1,47 @@
+"""The mail that carries an invitation's link. It leaves after the transaction; what became of it is noted.
+
+A mail that cannot be sent undoes nothing: the link can be handed over otherwise, or sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.template.loader import render_to_string
+
+from tenants.arrivals import Invitation
+
+log = logging.getLogger(__name__)
+
+
+def link(secret: str) -> str:
+    """The address that opens the invitation."""
+    return f"{settings.PUBLIC_URL}/invitations/{secret}/"
+
+
+def message(invitation: Invitation, secret: str) -> EmailMessage:
+    """The mail to who is invited, plain text. `invitation` is read with its tenant and who invites."""
+    by, tenant = invitation.created_by, invitation.tenant
+    context = {"invitation": invitation, "tenant": tenant, "by": by, "link": link(secret)}
+    subject = " ".join(f"{by or 'Atrium'} invites you to {tenant}".split())  # a line break would end the header
+    return EmailMessage(subject, render_to_string("tenants/invitation_mail.txt", context), to=[invitation.email])
+
+
+def send_on_commit(invitation: Invitation, secret: str) -> None:
+    """Send the mail once the transaction has committed, and note on the row when it could not be."""
+    transaction.on_commit(lambda: send(invitation, secret), robust=True)
+
+
+def send(invitation: Invitation, secret: str) -> bool:
+    """Whether the mail could be handed over; why not is noted on the row and in the log."""
+    try:
+        message(invitation, secret).send()
+    except Exception as error:  # whatever a mail server does
+        log.warning("the mail of invitation %s could not be sent", invitation.pk, exc_info=error)
+        invitation.undelivered = type(error).__name__[:200]  # not its text: a mail server's words are the operator's
+        invitation.save(update_fields=["undelivered"])
+        return False
+    return True

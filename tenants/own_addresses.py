@@ -1,0 +1,52 @@
+"""Which e-mail addresses are surely a person's own: what is sent to an address is for them alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import BooleanField, Func, Q, TextField, Value
+from django.db.models.functions import Lower
+
+from tenants.models import User
+
+
+def addresses_of(user: User) -> frozenset[str]:
+    """The addresses of `user` in lower case.
+
+    A confirmed one counts. So does the one on the account that nobody was ever asked to confirm: an operator wrote it
+    there, or the installation does not ask (the demonstration).
+    """
+    rows = {row.email.lower(): row.verified for row in EmailAddress.objects.filter(user=user)}
+    own = {email for email, verified in rows.items() if verified}
+    on_account = user.email.lower()
+    if on_account and (on_account not in rows or not _asks_for_confirmation()):
+        own.add(on_account)
+    return frozenset(own)
+
+
+def unconfirmed_of(user: User) -> frozenset[str]:
+    """The addresses that `user` gave and has not confirmed."""
+    given = {row.email.lower() for row in EmailAddress.objects.filter(user=user, verified=False)}
+    return frozenset(given - addresses_of(user))
+
+
+def people_by_address(addresses: Iterable[str]) -> dict[str, User]:
+    """Who has which of `addresses` (in lower case) on an active account: two queries, however many there are."""
+    wanted = sorted(set(addresses))
+    on_accounts = User.objects.filter(_is_any("email", wanted), is_active=True)
+    found = {user.email.lower(): user for user in on_accounts}
+    confirmed = EmailAddress.objects.filter(_is_any("email", wanted), verified=True, user__is_active=True)
+    return found | {row.email.lower(): row.user for row in confirmed.select_related("user")}
+
+
+def _is_any(field: str, addresses: list[str]) -> Q:
+    """The condition that `field` is one of `addresses`, as one array: thousands of parameters would be slow."""
+    array = Func(Value(addresses, output_field=ArrayField(TextField())), template="ANY(%(expressions)s)")
+    return Q(Func(Lower(field), array, template="%(expressions)s", arg_joiner=" = ", output_field=BooleanField()))
+
+
+def _asks_for_confirmation() -> bool:
+    return bool(settings.ACCOUNT_EMAIL_VERIFICATION == "mandatory")

@@ -1,0 +1,3 @@
+"""When this room's jobs are sent: every how many seconds, by the name of the task."""
+
+EVERY_S = {"tenants.resume_invitations": 60}

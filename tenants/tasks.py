@@ -1,0 +1,25 @@
+"""This room's background jobs: sending the invitations of a list."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from celery import shared_task
+
+from tenants import invite_many
+from tenants.scope import everything
+
+
+@shared_task(name="tenants.send_invitations")
+@everything("mails of a list leave whoever's tenant it is for")
+def send_invitations(key: str) -> None:
+    """Send some of the invitations of a list, and ask for the next ones to be sent."""
+    if invite_many.send_slice(UUID(key)):
+        send_invitations.delay(key)
+
+
+@shared_task(name="tenants.resume_invitations")
+@everything("lists of every tenant are looked through")
+def resume_invitations() -> None:
+    """Go on with lists whose sending stopped, and forget those that nobody confirmed."""
+    invite_many.resume()
