@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from refusals.errors import Forbidden
-from tenants.models import Tenant
+from tenants.models import Membership, Tenant, User
 from tenants.roles import TENANT_ROLES, Role
+from tenants.scoping import lacking
 
 MANAGE_TENANT = "tenants.manage_tenant"
 MANAGE_MEMBERS = "tenants.manage_members"
@@ -21,6 +22,15 @@ def assignable(held: frozenset[str]) -> list[Role]:
     if MANAGE_MEMBERS not in held:
         return []
     return [r for r in TENANT_ROLES.values() if MANAGE_TENANT in held or MANAGE_TENANT not in r.permissions]
+
+
+def require_removable(held: frozenset[str], viewer: User, membership: Membership) -> None:
+    """Raise unless `viewer` may end `membership`: everybody their own, who manages members those they may give."""
+    if membership.user_id == viewer.pk:
+        return
+    if MANAGE_MEMBERS not in held:
+        raise lacking(MANAGE_MEMBERS, membership.tenant)
+    require_assignable(held, membership.tenant, membership.role)
 
 
 def require_assignable(held: frozenset[str], tenant: Tenant, *roles: str) -> None:

@@ -90,6 +90,11 @@ class SettingsForm(VerbForm):
     cost_centre = forms.CharField(
         max_length=40, required=False, label="Cost centre", help_text="Shown in statements and exports."
     )
+    is_discoverable = forms.BooleanField(
+        required=False,
+        label="People who know the short name can ask to join",
+        help_text="Owners and admins decide. Without it such questions are answered by nobody.",
+    )
 
 
 class WhyForm(forms.Form):

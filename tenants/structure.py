@@ -15,7 +15,7 @@ from tenants.memberships import add_member
 from tenants.models import Environment, Project, Tenant, User
 from tenants.scope import everything
 
-RESERVED_SLUGS = frozenset({"create", "new"})  # addresses of the tenants' own pages
+RESERVED_SLUGS = frozenset({"create", "join", "new"})  # addresses of the tenants' own pages
 
 
 class SlugTaken(Invalid):
@@ -52,15 +52,23 @@ def create_tenant(
 
 
 @transaction.atomic
-def change_tenant(*, tenant: Tenant, name: str, cost_centre: str, by: Any) -> Tenant:
-    """Give `tenant` another name or cost centre; nothing is written when neither changed. Raises `NotAcceptable`."""
+def change_tenant(
+    *, tenant: Tenant, name: str, cost_centre: str, is_discoverable: bool | None = None, by: Any
+) -> Tenant:
+    """Give `tenant` another name or cost centre, let it be found or not (None: as it is). Raises `NotAcceptable`.
+
+    Nothing is written when nothing changed.
+    """
     changed = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
-    before = {"name": changed.name, "cost_centre": changed.cost_centre}
+    names = ("name", "cost_centre", "is_discoverable")
+    before = {field: getattr(changed, field) for field in names}
     changed.name, changed.cost_centre = name.strip(), cost_centre.strip()
-    if before == {"name": changed.name, "cost_centre": changed.cost_centre}:
+    if is_discoverable is not None:
+        changed.is_discoverable = is_discoverable
+    if before == {field: getattr(changed, field) for field in names}:
         return changed
     _check(changed)
-    changed.save(update_fields=["name", "cost_centre"])
+    changed.save(update_fields=names)
     record(
         "tenant.changed",
         by=by,
@@ -68,6 +76,7 @@ def change_tenant(*, tenant: Tenant, name: str, cost_centre: str, by: Any) -> Te
         tenant=changed.slug,
         name=changed.name,
         cost_centre=changed.cost_centre,
+        is_discoverable=changed.is_discoverable,
         before=before,
     )
     return changed

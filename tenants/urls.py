@@ -4,8 +4,10 @@ from django.urls import URLPattern, URLResolver, path
 
 from tenants.views import (
     audit,
+    invitation_lists,
     invitations,
     invited,
+    joining,
     keys,
     listing,
     members,
@@ -20,6 +22,8 @@ app_name = "tenants"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/", listing.tenant_list, name="list"),
     path("tenants/create/", listing.create, name="create"),
+    path("tenants/join/", joining.join, name="join"),
+    path("tenants/join/<uuid:asked_id>/withdraw/", joining.withdraw, name="withdraw-joining"),
     path("tenants/<slug:slug>/", overview.overview, name="overview"),
     path("tenants/<slug:slug>/members/", members.members, name="members"),
     path("tenants/<slug:slug>/members/<uuid:membership_id>/role/", members.change_role, name="change-role"),
@@ -29,6 +33,20 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/<slug:slug>/invitations/new/", invitations.new, name="invite"),
     path("tenants/<slug:slug>/invitations/<uuid:invitation_id>/resend/", invitations.send_again, name="resend"),
     path("tenants/<slug:slug>/invitations/<uuid:invitation_id>/withdraw/", invitations.take_back, name="withdraw"),
+    path("tenants/<slug:slug>/invitations/lists/new/", invitation_lists.new, name="invite-many"),
+    path("tenants/<slug:slug>/invitations/lists/<uuid:batch_id>/", invitation_lists.one, name="invitation-list"),
+    path(
+        "tenants/<slug:slug>/invitations/lists/<uuid:batch_id>/confirm/",
+        invitation_lists.confirm,
+        name="confirm-invitation-list",
+    ),
+    path(
+        "tenants/<slug:slug>/invitations/lists/<uuid:batch_id>/cancel/",
+        invitation_lists.cancel,
+        name="cancel-invitation-list",
+    ),
+    path("tenants/<slug:slug>/joining/<uuid:asked_id>/admit/", joining.admit, name="admit"),
+    path("tenants/<slug:slug>/joining/<uuid:asked_id>/decline/", joining.decline, name="decline-joining"),
     path("invitations/", invited.mine, name="my-invitations"),
     path("invitations/<uuid:invitation_id>/accept/", invited.accept, name="accept-invitation"),
     path("invitations/<uuid:invitation_id>/decline/", invited.decline, name="decline-invitation"),

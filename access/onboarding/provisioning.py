@@ -26,9 +26,11 @@ from audit.record import SYSTEM, record
 from catalog.models import Route
 from refusals import Refusal
 from refusals.errors import Conflict
+from tenants.invite import AddressNotUnderstood, InvitedAlready, invite
 from tenants.memberships import MemberAlready, add_member
 from tenants.models import Environment, Tenant, User
 from tenants.notifications import notify
+from tenants.own_addresses import people_by_address
 from tenants.scope import everything, only, widen
 from tenants.scoping import people_above_who_may
 from tenants.structure import SlugTaken, create_project, create_tenant
@@ -241,22 +243,28 @@ def _project(onboarding: Onboarding, tenant: Tenant) -> str:
 
 
 def _people(onboarding: Onboarding, tenant: Tenant) -> str:
-    """Who has an account becomes a member; who has none is named, to be invited."""
-    added, unknown = [], []
-    for row in onboarding.answers.get("people", {}).get("people", ()):
-        name = row["person"]
-        known = User.objects.filter(Q(username=name) | Q(email__iexact=name), is_active=True).order_by("pk").first()
-        if known is None:
-            unknown.append(name)
-        elif known != onboarding.requester:
-            try:
-                add_member(tenant=tenant, user=known, role=row["role"], by=onboarding.requester, seen="")
-            except MemberAlready:
-                continue  # somebody was faster
-            added.append(str(known))
-            notify([known], title=f"You are in {tenant} now", path=tenant.get_absolute_url(), tenant=tenant)
-    words = f"added {', '.join(added)}" if added else "nobody else was named" if not unknown else ""
-    return "; ".join(filter(None, [words, f"to be invited: {', '.join(unknown)}" if unknown else ""]))
+    """Who is named by user name, or by an address that is surely theirs, becomes a member; others are invited.
+
+    The invitations' mails leave when this step is done for good: with its transaction.
+    """
+    named = [(row["person"], row["role"]) for row in onboarding.answers.get("people", {}).get("people", ())]
+    owners = people_by_address(name.lower() for name, _ in named if "@" in name)
+    added, invited = [], []
+    for name, role in named:
+        known = owners.get(name.lower()) or User.objects.filter(username=name, is_active=True).first()
+        if known == onboarding.requester:
+            continue
+        try:
+            if known is None:
+                invited.append(invite(tenant=tenant, email=name, role=role, by=onboarding.requester).invitation.email)
+            else:
+                add_member(tenant=tenant, user=known, role=role, by=onboarding.requester, seen="")
+                added.append(str(known))
+                notify([known], title=f"You are in {tenant} now", path=tenant.get_absolute_url(), tenant=tenant)
+        except (MemberAlready, InvitedAlready, AddressNotUnderstood):
+            continue  # somebody was faster, or the account has gone since
+    told = [f"{verb} {', '.join(who)}" for verb, who in (("added", added), ("invited", invited)) if who]
+    return "; ".join(told) or "nobody else was named"
 
 
 def _access(onboarding: Onboarding, tenant: Tenant) -> str:

@@ -5,7 +5,13 @@ from rest_framework.routers import DefaultRouter
 
 def register(router: DefaultRouter) -> None:
     """Add this room's view sets to the API."""
-    from tenants.api import arriving, keys, people, structure  # view sets read models, which must be loaded first
+    from tenants.api import (  # view sets read models, which must be loaded first
+        arriving,
+        keys,
+        lists,
+        people,
+        structure,
+    )
 
     router.register("me", people.MeViewSet, basename="me")
     router.register("notifications", people.NotificationViewSet, basename="notification")
@@ -16,5 +22,7 @@ def register(router: DefaultRouter) -> None:
     router.register("memberships", structure.MembershipViewSet, basename="membership")
     router.register("invitations", arriving.InvitationViewSet, basename="invitation")
     router.register("my-invitations", arriving.MyInvitationViewSet, basename="my-invitation")
+    router.register("invitation-lists", lists.InvitationListViewSet, basename="invitation-list")
+    router.register("join-requests", lists.JoinRequestViewSet, basename="join-request")
     router.register("keys", keys.KeyViewSet, basename="key")
     router.register("tokens", keys.TokenViewSet, basename="token")

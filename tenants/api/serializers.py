@@ -25,8 +25,8 @@ class TenantSerializer(serializers.ModelSerializer[Tenant]):
     class Meta:
         model = Tenant
         fields = [
-            "slug", "name", "cost_centre", "members", "projects", "my_role", "is_demonstration", "created_at",
-            "archived_at",
+            "slug", "name", "cost_centre", "is_discoverable", "members", "projects", "my_role", "is_demonstration",
+            "created_at", "archived_at",
         ]  # fmt: skip
 
 
@@ -40,6 +40,7 @@ class NewTenantSerializer(Body):
 class ChangedTenantSerializer(Body):
     name = serializers.CharField(max_length=120, required=False)
     cost_centre = serializers.CharField(max_length=40, required=False, allow_blank=True)
+    is_discoverable = serializers.BooleanField(required=False, help_text="May be asked to join by its short name.")
 
 
 class EnvironmentSerializer(serializers.ModelSerializer[Environment]):

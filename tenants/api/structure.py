@@ -19,7 +19,7 @@ from tenants.api.bodies import body_of
 from tenants.api.paging import CursorPaging
 from tenants.api.reading import flag_of, one_of, text_of, uuid_of, viewer_of
 from tenants.api.sorting import SortedPaging, sort_parameter
-from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT, require_assignable
+from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT, require_assignable, require_removable
 from tenants.explaining import explain
 from tenants.memberships import add_member, remove_member
 from tenants.models import Environment, Membership, Project, Tenant, User
@@ -77,7 +77,7 @@ class TenantViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     @extend_schema(request=s.NewTenantSerializer, responses={201: s.TenantSerializer})
     def create(self, request: Request) -> Response:
-        """Create a tenant at once. Everybody else asks for one: `POST /api/onboarding-requests/`."""
+        """Create a tenant at once. Everybody else asks for one: `POST /api/onboardings/`."""
         scoping.require_above(viewer_of(request), "tenants.add_tenant")
         given = body_of(request, s.NewTenantSerializer)
         given["owner"] = person_called(given["owner"], "owner")
@@ -240,9 +240,9 @@ class MembershipViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: Any) -> Response:
-        """Take a member out of the tenant."""
-        found = self._find(pk)
-        self._may_give(found.tenant, found.role)
+        """Take a member out of the tenant, or leave it."""
+        found, viewer = self._find(pk), viewer_of(request)
+        require_removable(scoping.held(viewer, found.tenant), viewer, found)
         remove_member(membership=found, by=viewer_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 

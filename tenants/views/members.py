@@ -14,8 +14,8 @@ from audit.exporting import exported
 from refusals import Refusal
 from refusals.errors import Missing
 from tenants import finding
-from tenants.arrivals import Invitation
-from tenants.delegation import MANAGE_MEMBERS, assignable, require_assignable
+from tenants.arrivals import Invitation, JoinRequest
+from tenants.delegation import MANAGE_MEMBERS, assignable, require_assignable, require_removable
 from tenants.forms import MemberForm
 from tenants.memberships import add_member, remove_member
 from tenants.models import ApiKey, Membership
@@ -80,6 +80,7 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
         role=role,
         sort=sort,
         owners=owners,
+        own=Membership.objects.filter(tenant=inside.tenant, user=inside.viewer).first(),
         **_arriving(inside, allowed),
     )
 
@@ -90,7 +91,13 @@ def _arriving(inside: Inside, allowed: set[str]) -> dict[str, Any]:
         return {}
     waiting = Invitation.objects.filter(tenant=inside.tenant).in_state("invited").select_related("created_by")
     invited = list(waiting[: INVITED_SHOWN + 1])
-    return {"invited": invited[:INVITED_SHOWN], "more_invited": len(invited) > INVITED_SHOWN, "may_give": allowed}
+    asking = JoinRequest.objects.filter(tenant=inside.tenant).in_state("waiting").select_related("user")
+    return {
+        "invited": invited[:INVITED_SHOWN],
+        "more_invited": len(invited) > INVITED_SHOWN,
+        "asking": asking[:INVITED_SHOWN],
+        "may_give": allowed,
+    }
 
 
 def _add(inside: Inside, form: MemberForm) -> Membership | None:
@@ -121,9 +128,9 @@ def change_role(request: HttpRequest, slug: str, membership_id: str) -> HttpResp
 @require_GET
 def removal(request: HttpRequest, slug: str, membership_id: str) -> HttpResponse:
     """What removing a member brings about, to be confirmed."""
-    inside = enter(request, slug, MANAGE_MEMBERS)
+    inside = enter(request, slug)
     membership = _membership(inside, membership_id)
-    require_assignable(inside.held, inside.tenant, membership.role)
+    require_removable(inside.held, inside.viewer, membership)
     issued = ApiKey.objects.filter(tenant=inside.tenant, created_by=membership.user).usable()
     other_owners = Membership.objects.filter(tenant=inside.tenant, role="owner", user__is_active=True)
     return inside.show(
@@ -140,9 +147,9 @@ def removal(request: HttpRequest, slug: str, membership_id: str) -> HttpResponse
 @require_POST
 def remove(request: HttpRequest, slug: str, membership_id: str) -> HttpResponse:
     """Take a member out."""
-    inside = enter(request, slug, MANAGE_MEMBERS)
+    inside = enter(request, slug)
     membership = _membership(inside, membership_id)
-    require_assignable(inside.held, inside.tenant, membership.role)
+    require_removable(inside.held, inside.viewer, membership)
     user = membership.user
     remove_member(membership=membership, by=inside.viewer)
     messages.success(request, f"{user} is no longer a member of {inside.tenant}.")
@@ -150,7 +157,8 @@ def remove(request: HttpRequest, slug: str, membership_id: str) -> HttpResponse:
 
 
 def _membership(inside: Inside, membership_id: str) -> Membership:
-    found = Membership.objects.filter(tenant=inside.tenant, pk=membership_id).select_related("user").first()
+    rows = Membership.objects.filter(tenant=inside.tenant, pk=membership_id)
+    found = rows.select_related("user", "tenant").first()
     if found is None:
         raise Missing(f"There is no such member of {inside.tenant}; somebody may have removed them.")
     return found

@@ -21,7 +21,8 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
     """Name and cost centre."""
     inside = enter(request, slug, "tenants.manage_tenant")
     tenant = inside.tenant
-    form = SettingsForm(request.POST or None, initial={"name": tenant.name, "cost_centre": tenant.cost_centre})
+    now = {name: getattr(tenant, name) for name in SettingsForm.base_fields}
+    form = SettingsForm(request.POST or None, initial=now)
     if request.method == "POST" and form.is_valid():
         try:
             structure.change_tenant(tenant=tenant, by=inside.viewer, **form.cleaned_data)

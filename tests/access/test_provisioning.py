@@ -22,6 +22,7 @@ from approvals.models import Policy, Request
 from approvals.voting import vote
 from audit.models import Entry
 from refusals.errors import Conflict
+from tenants.arrivals import Invitation
 from tenants.keys import issue
 from tenants.models import Environment, Membership, Notification, Project, Tenant, User
 from tests.access.teams import draft
@@ -48,13 +49,14 @@ def made() -> dict[str, int]:
         "projects": Project.objects.filter(tenant=tenant).count(),
         "environments": Environment.objects.filter(tenant=tenant).count(),
         "members": Membership.objects.filter(tenant=tenant).count(),
+        "invited": Invitation.objects.filter(tenant=tenant).count(),
         "grants": Grant.objects.filter(tenant=tenant).count(),
         "told": Notification.objects.filter(title="Treasury is ready").count(),
         "audit": Entry.objects.filter(tenant="treasury", verb__in=["project.created", "onboarding.ready"]).count(),
     }
 
 
-WHOLE = {"projects": 1, "environments": 3, "members": 2, "grants": 2, "told": 1, "audit": 2}
+WHOLE = {"projects": 1, "environments": 3, "members": 2, "invited": 1, "grants": 2, "told": 1, "audit": 2}
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, slug: str, error: Exception) -> None:
@@ -76,10 +78,12 @@ class TestOnce:
         assert provisioning.run(approved.pk) is None
         assert made() == WHOLE
 
-    def test_who_has_no_account_is_named_and_what_was_done_can_be_read(self, cast: Cast, approved: Onboarding) -> None:
+    def test_who_has_no_account_is_invited_and_it_can_be_read(self, cast: Cast, approved: Onboarding) -> None:
         provisioning.run(approved.pk)
         page = signed_in(cast.ned).get(approved.get_absolute_url()).content.decode()
-        assert "to be invited: new@example.test" in page and "added Dev" in page
+        assert "invited new@example.test" in page and "added Dev" in page
+        invitation = Invitation.objects.get()
+        assert (invitation.email, invitation.role, invitation.created_by) == ("new@example.test", "viewer", cast.ned)
 
     def test_its_progress_is_on_its_page_and_on_the_requests(self, cast: Cast, approved: Onboarding) -> None:
         ned = signed_in(cast.ned)

@@ -19,8 +19,8 @@ from catalog.models import ImportRun
 from playground.asking import begin_session
 from playground.columns import from_api
 from playground.models import Answer, Turn
-from tenants import keys, tokens
-from tenants.arrivals import Invitation
+from tenants import invite_many, keys, tokens
+from tenants.arrivals import Invitation, JoinRequest
 from tenants.invite import invite
 from tenants.models import Membership, Notification
 from tests.cast import Cast, route
@@ -54,6 +54,8 @@ class Stage:
         assert entry is not None
         decision = asked.decision
         member = Membership.objects.get(user=cast.vera)
+        many = invite_many.plan(tenant=cast.acme, lines=["more@example.test,viewer"], by=cast.olivia)
+        joining = JoinRequest.objects.create(tenant=cast.acme, asked_for="acme", user=cast.ned, sentence="Me too")
         invited = invite(tenant=cast.acme, email="ned@example.test", role="viewer", by=cast.olivia)
         Invitation.objects.update(last_sent_at=None)  # or it would be too early to send it again
         values = {
@@ -101,6 +103,10 @@ class Stage:
             "tenants:invitation token": invited.secret,
             "tenants: invitation_id": invited.invitation.pk,
             "invitation- pk": invited.invitation.pk,
+            "tenants: batch_id": many.pk,
+            "invitation-list- pk": many.pk,
+            "tenants: asked_id": joining.pk,
+            "join-request- pk": joining.pk,
             "my-invitation- pk": invited.invitation.pk,
             "usage:call pk": (call := called(environment)).pk,
             "call- pk": call.pk,
