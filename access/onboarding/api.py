@@ -51,7 +51,9 @@ class StepSerializer(serializers.Serializer[Any]):
 
 class OnboardingSerializer(serializers.ModelSerializer[Onboarding]):
     state = serializers.CharField(source="shown_state", read_only=True)
-    tenant: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    tenant: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="slug", read_only=True, allow_null=True
+    )
     request = serializers.IntegerField(source="request.number", read_only=True, allow_null=True)
     missing = serializers.SerializerMethodField(help_text="The pages that lack an answer.")
     risk = serializers.SerializerMethodField()

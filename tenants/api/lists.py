@@ -159,7 +159,7 @@ class JoinRequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[JoinRequ
         return Response(JoinRequestSerializer(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(responses=JoinRequestSerializer(many=True))
-    @action(detail=False, methods=["get"])
+    @action(detail=False, methods=["get"], pagination_class=None)
     def mine(self, request: Request) -> Response:
         """What you asked, newest first."""
         return Response(JoinRequestSerializer(join.of(viewer_of(request)), many=True).data)

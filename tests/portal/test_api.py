@@ -19,6 +19,7 @@ from catalog.models import Route
 from tenants import tokens
 from tenants.models import ApiKey, Membership, Notification, Project, Sending, Tenant, User
 from tenants.structure import create_project
+from tests.access.teams import answers
 from tests.cast import Cast, route
 
 pytestmark = pytest.mark.django_db
@@ -210,7 +211,8 @@ def test_requests_are_withdrawn_and_tenants_asked_for(cast: Cast) -> None:
         ),
         201,
     )
-    asked = ok(newcomer.post("onboarding-requests/", name="New Team", slug="new-team", purpose="Letters"), 201)
+    begun = ok(newcomer.post("onboardings/", answers=answers(team={"slug": "new-team"})), 201)
+    asked = ok(newcomer.post(f"onboardings/{begun['id']}/send/"), 201)
     ok(Caller(cast.rob).post(f"requests/{asked['number']}/vote/", verdict="approve", comment="Welcome"))
     assert newcomer.get("me/")["memberships"][0]["role"] == "owner"
     assert newcomer.get("tenants/new-team/")["my_role"] == "owner"

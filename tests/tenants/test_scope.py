@@ -16,11 +16,13 @@ from django.db.models import Exists, Max, OuterRef, Prefetch
 from django.test import Client
 
 from access.asking import request_access
+from access.models import Onboarding
 from approvals.models import Review
 from audit.models import Verification
 from catalog.models import ImportRun, Model
 from portal.celery import app
 from tenants import scope
+from tenants.arrivals import InvitationBatch
 from tenants.keys import issue
 from tenants.models import ApiKey, Membership, Project, Tenant, User
 from tenants.owned import owned_models, path_to_tenant
@@ -231,10 +233,21 @@ def _empty() -> Any:
     return Response([])
 
 
+def _under_way() -> Onboarding:
+    return Onboarding.objects.create(requester=User.objects.get(username="ned"), state="provisioning")
+
+
+def _list_of_invitations() -> InvitationBatch:
+    tenant, by = Tenant.objects.get(slug="acme"), User.objects.get(username="olivia")
+    return InvitationBatch.objects.create(tenant=tenant, created_by=by, state="running")
+
+
 def _jobs() -> dict[str, Callable[[], tuple[Any, ...]]]:
     """The background jobs of our rooms, and what each is given."""
     given: dict[str, Callable[[], tuple[Any, ...]]] = {
         "catalog.import_catalog": lambda: (ImportRun.objects.create().pk,),
+        "access.provision": lambda: (str(_under_way().pk),),
+        "tenants.send_invitations": lambda: (str(_list_of_invitations().pk),),
         "audit.verify_all": lambda: (str(Verification.objects.create().pk),),
     }
     app.loader.import_default_modules()
