@@ -7,6 +7,7 @@ from typing import Any
 
 import pgtrigger
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -215,6 +216,9 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    # What it is narrowed to (`tenants.key_scope`); empty: every granted route, any network.
+    allowed_routes = ArrayField(models.CharField(max_length=120), default=list, blank=True)
+    allowed_networks = ArrayField(models.CharField(max_length=50), default=list, blank=True)
 
     objects = ApiKeys.as_manager()
 

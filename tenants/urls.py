@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from tenants.views import audit, keys, listing, members, overview, people, projects, settings, tokens
+from tenants.views import audit, key_scope, keys, listing, members, overview, people, projects, settings, tokens
 
 app_name = "tenants"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/<slug:slug>/keys/issue/", keys.issue, name="issue-key"),
     path("tenants/<slug:slug>/keys/<uuid:key_id>/", keys.key_page, name="key"),
     path("tenants/<slug:slug>/keys/<uuid:key_id>/revoke/", keys.revoke, name="revoke-key"),
+    path("tenants/<slug:slug>/keys/<uuid:key_id>/scope/", key_scope.scope, name="key-scope"),
     path("tenants/<slug:slug>/settings/", settings.settings, name="settings"),
     path("tenants/<slug:slug>/roles/", settings.roles, name="roles"),
     path("tenants/<slug:slug>/audit/", audit.audit, name="audit"),

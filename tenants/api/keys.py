@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tenants import finding, keys, scoping, tokens
+from tenants import finding, key_scope, keys, scoping, tokens
 from tenants.api import serializers as s
 from tenants.api.bodies import body_of
 from tenants.api.reading import one_of, text_of, viewer_of
@@ -67,6 +67,14 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         issued = keys.issue(environment=environment, by=viewer_of(request), **given)
         document = {**s.KeySerializer(issued.key).data, "secret": issued.secret}
         return Response(document, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=s.KeyScopeSerializer, responses=s.KeySerializer)
+    def partial_update(self, request: Request, pk: Any) -> Response:
+        """Change which routes a key may call and which networks it may be used from."""
+        key = self.get_object()
+        scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
+        key_scope.narrow(key=key, by=viewer_of(request), **body_of(request, s.KeyScopeSerializer))
+        return Response(s.KeySerializer(self.get_object()).data)
 
     @extend_schema(request=s.ReasonSerializer, responses=s.KeySerializer)
     @action(detail=True, methods=["post"])

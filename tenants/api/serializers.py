@@ -99,14 +99,32 @@ class KeySerializer(serializers.ModelSerializer[ApiKey]):
         model = ApiKey
         fields = [
             "id", "prefix", "name", "tenant", "environment", "state", "created_at", "created_by", "expires_at",
-            "last_used_at", "revoked_at",
+            "last_used_at", "revoked_at", "allowed_routes", "allowed_networks",
         ]  # fmt: skip
+
+
+def _texts(longest: int, about: str, **options: Any) -> serializers.ListField:
+    child = serializers.CharField(max_length=longest)
+    return serializers.ListField(child=child, max_length=200, required=False, help_text=about, **options)
+
+
+ROUTES = "The only routes that it may call; empty: every one that the environment was granted."
+NETWORKS = "The only networks that it may be used from (CIDR, IPv4 or IPv6); empty: any."
 
 
 class NewKeySerializer(Body):
     environment = serializers.CharField(max_length=200, help_text="`tenant/project/kind`")
     name = serializers.CharField(max_length=80)
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    allowed_routes = _texts(120, ROUTES)
+    allowed_networks = _texts(60, NETWORKS)
+
+
+class KeyScopeSerializer(Body):
+    """What is left out stays as it is."""
+
+    allowed_routes = _texts(120, ROUTES)
+    allowed_networks = _texts(60, NETWORKS)
 
 
 class IssuedKeySerializer(KeySerializer):

@@ -97,6 +97,12 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("tenant-keys", "/tenants/retail-banking/keys/", "tenant-owner"),
     NamedPage("tenant-key-new", "/tenants/retail-banking/keys/issue/", "tenant-owner"),
     NamedPage("tenant-key", "/tenants/retail-banking/keys/", "tenant-owner", ("main tbody a[href*='/keys/']",)),
+    NamedPage(
+        "tenant-key-scope",
+        "/tenants/retail-banking/keys/?state=usable",
+        "tenant-owner",
+        ("main tbody a[href*='/keys/']", "main a[href$='/scope/']"),
+    ),
     NamedPage("tenant-grants", "/tenants/retail-banking/grants/", "tenant-owner"),
     NamedPage("tenant-settings", "/tenants/retail-banking/settings/", "tenant-owner"),
     NamedPage("tenant-roles", "/tenants/retail-banking/roles/", "viewer"),

@@ -13,6 +13,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("membership-list", "POST"): {"tenant": "acme", "person": "ned", "role": "viewer"},
     ("membership-detail", "PATCH"): {"role": "developer"},
     ("key-list", "POST"): {"environment": HERE, "name": "Next"},
+    ("tenants:key-scope", "POST"): {"allowed_networks": "10.0.0.0/8"},
     ("token-list", "POST"): {"name": "Next"},
     ("request-comment", "POST"): {"text": "Why?"},
     ("request-vote", "POST"): {"verdict": "approve", "comment": "Fine"},
