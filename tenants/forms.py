@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from refusals import Refusal
 from tenants.finding import person
+from tenants.key_rotation import OVERLAP_WORDS
 from tenants.models import Environment, User
 from tenants.roles import Role
 from tenants.scoping import words
@@ -202,6 +203,19 @@ class KeyForm(OnceForm):
         else:
             cleaned["expires_at"] = expiry_of(choice)
         return cleaned
+
+
+class RotateForm(OnceForm):
+    """A successor for a key."""
+
+    overlap = forms.ChoiceField(
+        label="The old key ends",
+        choices=list(OVERLAP_WORDS.items()),
+        initial="24h",
+        widget=forms.RadioSelect,
+        help_text="Until then both work, so that whatever uses the old one can change over. It never ends later than "
+        "it would have.",
+    )
 
 
 class TokenForm(OnceForm):

@@ -39,19 +39,27 @@ def issue(
     Raises `ExpiryInThePast`, `ExpiryTooFar`, `NameNotUnderstood` and what `key_scope` refuses.
     """
     check_expiry(expires_at, what="key")
-    routes = key_scope.routes_for(environment, allowed_routes)
-    networks = key_scope.networks_of(allowed_networks)
+    return put(
+        environment=environment,
+        name=named(name, otherwise="Key"),
+        by=by,
+        expires_at=expires_at,
+        allowed_routes=key_scope.routes_for(environment, allowed_routes),
+        allowed_networks=key_scope.networks_of(allowed_networks),
+    )
+
+
+def put(*, environment: Environment, by: Any, replaces: ApiKey | None = None, **facts: Any) -> IssuedKey:
+    """A new key with `facts` that were checked, also in place of the one that it `replaces`; within a transaction."""
     made = secrets.make(environment.short_kind)
     key = ApiKey.objects.create(
         tenant=environment.tenant,
         environment=environment,
-        name=named(name, otherwise="Key"),
         prefix=made.prefix,
         secret_hash=made.secret_hash,
         created_by=by if isinstance(by, User) else None,
-        expires_at=expires_at,
-        allowed_routes=routes,
-        allowed_networks=networks,
+        replaces=replaces,
+        **facts,
     )
     record(
         "key.issued",
@@ -60,6 +68,7 @@ def issue(
         tenant=environment.tenant.slug,
         environment=environment.path,
         **key_scope.told(key),
+        **({"replaces": replaces.prefix} if replaces else {}),
     )
     announce("key")
     return IssuedKey(key, made.text)

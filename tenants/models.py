@@ -216,6 +216,9 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    replaces = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="successors", editable=False
+    )
     # What it is narrowed to (`tenants.key_scope`); empty: every granted route, any network.
     allowed_routes = ArrayField(models.CharField(max_length=120), default=list, blank=True)
     allowed_networks = ArrayField(models.CharField(max_length=50), default=list, blank=True)
@@ -225,6 +228,9 @@ class ApiKey(models.Model):
     class Meta:
         ordering = ["-created_at"]
         indexes = [models.Index(fields=["tenant", "environment", "-created_at"])]
+        constraints = [
+            models.UniqueConstraint(fields=["replaces"], condition=Q(revoked_at=None), name="one_successor_a_key")
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"

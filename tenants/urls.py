@@ -1,8 +1,8 @@
 """Addresses of tenants, people and keys."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
-from tenants.views import audit, key_scope, keys, listing, members, overview, people, projects, settings, tokens
+from tenants.views import audit, listing, members, overview, people, projects, settings, tokens
 
 app_name = "tenants"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -14,11 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/<slug:slug>/members/<uuid:membership_id>/removal/", members.removal, name="removal"),
     path("tenants/<slug:slug>/members/<uuid:membership_id>/remove/", members.remove, name="remove-member"),
     path("tenants/<slug:slug>/projects/", projects.projects, name="projects"),
-    path("tenants/<slug:slug>/keys/", keys.key_list, name="keys"),
-    path("tenants/<slug:slug>/keys/issue/", keys.issue, name="issue-key"),
-    path("tenants/<slug:slug>/keys/<uuid:key_id>/", keys.key_page, name="key"),
-    path("tenants/<slug:slug>/keys/<uuid:key_id>/revoke/", keys.revoke, name="revoke-key"),
-    path("tenants/<slug:slug>/keys/<uuid:key_id>/scope/", key_scope.scope, name="key-scope"),
+    path("tenants/<slug:slug>/keys/", include("tenants.key_urls")),
     path("tenants/<slug:slug>/settings/", settings.settings, name="settings"),
     path("tenants/<slug:slug>/roles/", settings.roles, name="roles"),
     path("tenants/<slug:slug>/audit/", audit.audit, name="audit"),

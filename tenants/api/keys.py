@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tenants import finding, key_scope, keys, scoping, tokens
+from tenants import finding, key_rotation, key_scope, keys, scoping, tokens
 from tenants.api import serializers as s
 from tenants.api.bodies import body_of
 from tenants.api.reading import one_of, text_of, viewer_of
@@ -64,9 +64,17 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         """Issue a key. Its secret is in this answer and is not shown again."""
         given = body_of(request, s.NewKeySerializer)
         environment = scoping.find_environment(viewer_of(request), given.pop("environment"), MANAGE_KEYS)
-        issued = keys.issue(environment=environment, by=viewer_of(request), **given)
-        document = {**s.KeySerializer(issued.key).data, "secret": issued.secret}
-        return Response(document, status=status.HTTP_201_CREATED)
+        return _shown_once(keys.issue(environment=environment, by=viewer_of(request), **given))
+
+    @extend_schema(request=s.RotationSerializer, responses={201: s.IssuedKeySerializer})
+    @action(detail=True, methods=["post"])
+    def rotate(self, request: Request, pk: Any) -> Response:
+        """Replace a key by a new one of the same scope; the old one ends after the overlap. Its secret is in this
+        answer and is not shown again."""
+        key = self.get_object()
+        scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
+        overlap = body_of(request, s.RotationSerializer)["overlap"]
+        return _shown_once(key_rotation.rotate(key=key, overlap=overlap, by=viewer_of(request)))
 
     @extend_schema(request=s.KeyScopeSerializer, responses=s.KeySerializer)
     def partial_update(self, request: Request, pk: Any) -> Response:
@@ -84,6 +92,11 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
         keys.revoke(key=key, by=viewer_of(request), reason=body_of(request, s.ReasonSerializer)["reason"])
         return Response(s.KeySerializer(self.get_object()).data)
+
+
+def _shown_once(issued: keys.IssuedKey) -> Response:
+    document = {**s.KeySerializer(issued.key).data, "secret": issued.secret}
+    return Response(document, status=status.HTTP_201_CREATED)
 
 
 @extend_schema_view(

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from tenants.api.bodies import Body
 from tenants.explaining import Explanation
+from tenants.key_rotation import OVERLAPS
 from tenants.models import ApiKey, Environment, Membership, Notification, PersonalToken, Project, Tenant, User
 from tenants.own_settings import time_zones
 
@@ -99,7 +100,7 @@ class KeySerializer(serializers.ModelSerializer[ApiKey]):
         model = ApiKey
         fields = [
             "id", "prefix", "name", "tenant", "environment", "state", "created_at", "created_by", "expires_at",
-            "last_used_at", "revoked_at", "allowed_routes", "allowed_networks",
+            "last_used_at", "revoked_at", "allowed_routes", "allowed_networks", "replaces",
         ]  # fmt: skip
 
 
@@ -118,6 +119,10 @@ class NewKeySerializer(Body):
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     allowed_routes = _texts(120, ROUTES)
     allowed_networks = _texts(60, NETWORKS)
+
+
+class RotationSerializer(Body):
+    overlap = serializers.ChoiceField(choices=list(OVERLAPS), default="24h", help_text="How long the old key stays.")
 
 
 class KeyScopeSerializer(Body):

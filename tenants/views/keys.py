@@ -128,8 +128,15 @@ def key_page(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
     """One key: what is known of it, and what revoking it would bring about."""
     inside = enter(request, slug)
     key = find_key(inside, key_id)
+    successors = list(key.successors.order_by("created_at"))
     return inside.show(
-        request, "key", tab="keys", key=key, path=_path(inside, key), calls=optional_address("usage:calls")
+        request,
+        "key",
+        tab="keys",
+        key=key,
+        successors=successors,
+        successor=next((later for later in successors if later.revoked_at is None), None),
+        calls=optional_address("usage:calls"),
     )
 
 
@@ -150,7 +157,7 @@ def revoke(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
 def find_key(inside: Inside, key_id: str) -> ApiKey:
     """The tenant's key with this identifier. Raises `Missing`."""
     rows = ApiKey.objects.filter(tenant=inside.tenant, pk=key_id)
-    key = rows.select_related("environment__project", "created_by", "revoked_by").first()
+    key = rows.select_related("environment__project", "created_by", "revoked_by", "replaces").first()
     if key is None:
         raise Missing(f"There is no such key in {inside.tenant}.")
     return key

@@ -103,6 +103,12 @@ PAGES: tuple[NamedPage, ...] = (
         "tenant-owner",
         ("main tbody a[href*='/keys/']", "main a[href$='/scope/']"),
     ),
+    NamedPage(
+        "tenant-key-rotate",
+        "/tenants/retail-banking/keys/?state=usable",
+        "tenant-owner",
+        ("main tbody a[href*='/keys/']", "main a[href$='/rotate/']"),
+    ),
     NamedPage("tenant-grants", "/tenants/retail-banking/grants/", "tenant-owner"),
     NamedPage("tenant-settings", "/tenants/retail-banking/settings/", "tenant-owner"),
     NamedPage("tenant-roles", "/tenants/retail-banking/roles/", "viewer"),
