@@ -11,6 +11,7 @@ from django.utils import timezone
 from refusals import Refusal
 from tenants.finding import person
 from tenants.key_rotation import OVERLAP_WORDS
+from tenants.leaks import LONGEST_TEXT
 from tenants.models import Environment, User
 from tenants.roles import Role
 from tenants.scoping import words
@@ -215,6 +216,23 @@ class RotateForm(OnceForm):
         widget=forms.RadioSelect,
         help_text="Until then both work, so that whatever uses the old one can change over. It never ends later than "
         "it would have.",
+    )
+
+
+class FoundForm(forms.Form):
+    """A secret that somebody found."""
+
+    text = forms.CharField(
+        label="What you found",
+        max_length=LONGEST_TEXT,
+        widget=forms.Textarea(
+            attrs={"rows": 3, "spellcheck": "false", "autocomplete": "off", "autocapitalize": "none"}
+        ),
+        help_text="The whole key, beginning with atrium_. Lines around it do no harm.",
+        error_messages={
+            "required": "Paste the key that you found.",
+            "max_length": f"At most {LONGEST_TEXT} characters: the key alone, or the lines around it.",
+        },
     )
 
 

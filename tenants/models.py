@@ -216,6 +216,10 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    # Seen where it must not be (`tenants.leaks`); nobody in `leaked_by`: it was handed in from outside.
+    leaked_at = models.DateTimeField(null=True, blank=True)
+    leaked_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    leaked_where = models.CharField(max_length=300, blank=True)
     replaces = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="successors", editable=False
     )

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from tenants.views import audit, listing, members, overview, people, projects, settings, tokens
+from tenants.views import audit, leaks, listing, members, overview, people, projects, settings, tokens
 
 app_name = "tenants"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -14,10 +14,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/<slug:slug>/members/<uuid:membership_id>/removal/", members.removal, name="removal"),
     path("tenants/<slug:slug>/members/<uuid:membership_id>/remove/", members.remove, name="remove-member"),
     path("tenants/<slug:slug>/projects/", projects.projects, name="projects"),
-    path("tenants/<slug:slug>/keys/", include("tenants.key_urls")),
+    path("", include("tenants.key_urls")),
     path("tenants/<slug:slug>/settings/", settings.settings, name="settings"),
     path("tenants/<slug:slug>/roles/", settings.roles, name="roles"),
     path("tenants/<slug:slug>/audit/", audit.audit, name="audit"),
+    path("leaked-key/", leaks.hand_in, name="leaked-key"),
     path("account/tokens/", tokens.tokens, name="tokens"),
     path("account/tokens/<uuid:token_id>/revoke/", tokens.revoke, name="revoke-token"),
     path("platform/people/", people.people, name="people"),

@@ -15,4 +15,5 @@ def register(router: DefaultRouter) -> None:
     router.register("environments", structure.EnvironmentViewSet, basename="environment")
     router.register("memberships", structure.MembershipViewSet, basename="membership")
     router.register("keys", keys.KeyViewSet, basename="key")
+    router.register("leaked-keys", keys.LeakedKeyViewSet, basename="leaked-key")
     router.register("tokens", keys.TokenViewSet, basename="token")

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from tenants.api.bodies import Body
 from tenants.explaining import Explanation
 from tenants.key_rotation import OVERLAPS
+from tenants.leaks import LONGEST_TEXT
 from tenants.models import ApiKey, Environment, Membership, Notification, PersonalToken, Project, Tenant, User
 from tenants.own_settings import time_zones
 
@@ -101,6 +102,7 @@ class KeySerializer(serializers.ModelSerializer[ApiKey]):
         fields = [
             "id", "prefix", "name", "tenant", "environment", "state", "created_at", "created_by", "expires_at",
             "last_used_at", "revoked_at", "allowed_routes", "allowed_networks", "replaces",
+            "leaked_at", "leaked_where",
         ]  # fmt: skip
 
 
@@ -119,6 +121,22 @@ class NewKeySerializer(Body):
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     allowed_routes = _texts(120, ROUTES)
     allowed_networks = _texts(60, NETWORKS)
+
+
+class LeakSerializer(Body):
+    where = serializers.CharField(max_length=300, help_text="Where it was seen: an address, a file, a chat.")
+
+
+class FoundSerializer(Body):
+    text = serializers.CharField(
+        max_length=LONGEST_TEXT, help_text="The whole secret, beginning with `atrium_`; text around it does no harm."
+    )
+
+
+class TakenSerializer(serializers.Serializer[Any]):
+    """The same whatever was handed in."""
+
+    detail = serializers.CharField()
 
 
 class RotationSerializer(Body):

@@ -23,7 +23,9 @@ def rotate(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
     """How long the old key stays; sent, it answers with the new secret, this once."""
     inside = enter(request, slug, "tenants.manage_keys")
     key = find_key(inside, key_id)
-    form = RotateForm(request.POST or None, initial={"once": once.new_token(), "overlap": "24h"})
+    form = RotateForm(
+        request.POST if request.method == "POST" else None, initial={"once": once.new_token(), "overlap": "24h"}
+    )
     if request.method == "POST" and form.is_valid():
         try:
             with transaction.atomic():

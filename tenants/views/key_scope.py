@@ -21,7 +21,7 @@ def scope(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
     key = find_key(inside, key_id)
     key.environment.tenant = inside.tenant
     routes = sorted({*sections.routes_of(key.environment), *key.allowed_routes})
-    form = KeyScopeForm(request.POST or None, initial=key_scope.told(key), routes=routes)
+    form = KeyScopeForm(request.POST if request.method == "POST" else None, initial=key_scope.told(key), routes=routes)
     if request.method == "POST" and form.is_valid():
         try:
             key_scope.narrow(key=key, by=inside.viewer, **form.cleaned_data)

@@ -157,7 +157,7 @@ def revoke(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
 def find_key(inside: Inside, key_id: str) -> ApiKey:
     """The tenant's key with this identifier. Raises `Missing`."""
     rows = ApiKey.objects.filter(tenant=inside.tenant, pk=key_id)
-    key = rows.select_related("environment__project", "created_by", "revoked_by", "replaces").first()
+    key = rows.select_related("environment__project", "created_by", "revoked_by", "leaked_by", "replaces").first()
     if key is None:
         raise Missing(f"There is no such key in {inside.tenant}.")
     return key

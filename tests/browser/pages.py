@@ -109,6 +109,8 @@ PAGES: tuple[NamedPage, ...] = (
         "tenant-owner",
         ("main tbody a[href*='/keys/']", "main a[href$='/rotate/']"),
     ),
+    NamedPage("leaked-key", "/leaked-key/"),
+    NamedPage("leaked-key-taken", "/leaked-key/?taken=1"),
     NamedPage("tenant-grants", "/tenants/retail-banking/grants/", "tenant-owner"),
     NamedPage("tenant-settings", "/tenants/retail-banking/settings/", "tenant-owner"),
     NamedPage("tenant-roles", "/tenants/retail-banking/roles/", "viewer"),
