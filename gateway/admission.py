@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import datetime as dt
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 from gateway.caller import Caller
-from gateway.snapshot import Grant, Place, Route, Snapshot
+from gateway.client_address import Address
+from gateway.snapshot import Grant, Key, Network, Place, Route, Snapshot
 from refusals import Refusal
 from tenants import secrets
 
@@ -38,6 +40,18 @@ class RevokedKey(KeyRefused):
 
 class ExpiredKey(KeyRefused):
     code = "expired_api_key"
+
+
+class NetworkNotAllowed(Refusal):
+    code = "network_not_allowed"
+    status = 403
+    title = "This key is for other networks"
+
+
+class KeyNotForRoute(Refusal):
+    code = "key_not_for_route"
+    status = 403
+    title = "This key is for other routes"
 
 
 class EnvironmentClosed(Refusal):
@@ -84,8 +98,13 @@ class Admitted:
     request_id: str
 
 
-def authenticate(snapshot: Snapshot, authorization: str, now: dt.datetime) -> Caller:
-    """The caller whose key the `Authorization` header carries. Raises a `KeyRefused` or `EnvironmentClosed`."""
+def authenticate(
+    snapshot: Snapshot, authorization: str, now: dt.datetime, address: Callable[[], Address | None]
+) -> Caller:
+    """The caller whose key the `Authorization` header carries; `address` tells where they call from, if it matters.
+
+    Raises a `KeyRefused` or `NetworkNotAllowed`.
+    """
     scheme, _, secret = authorization.strip().partition(" ")
     secret = secret.strip()
     if not secret or scheme.lower() != "bearer":
@@ -103,7 +122,18 @@ def authenticate(snapshot: Snapshot, authorization: str, now: dt.datetime) -> Ca
     place = snapshot.places.get(key.environment_id)
     if place is None:
         raise UnknownKey(f"The environment of the API key {prefix}… no longer exists. Issue a key of another one.")
-    return _caller(place, key.prefix, key.name)
+    if key.networks is not None:
+        _check_network(key.networks, address(), place, prefix)
+    return _caller(place, key)
+
+
+def _check_network(networks: tuple[Network, ...], seen: Address | None, place: Place, prefix: str) -> None:
+    if seen is None or not any(seen in network for network in networks):
+        whence = f"this call comes from {seen}" if seen else "where this call comes from cannot be told"
+        raise NetworkNotAllowed(
+            f"The API key {prefix}… may be used from certain networks only, and {whence}. Call from one of them, or "
+            f"have who manages the keys of {place.path} add this one."
+        )
 
 
 def admit(snapshot: Snapshot, caller: Caller, body: Any, request_id: str, now: dt.datetime) -> Admitted:
@@ -117,6 +147,12 @@ def admit(snapshot: Snapshot, caller: Caller, body: Any, request_id: str, now: d
     if route is None:
         raise ModelNotFound(
             f"There is no model “{name[:120]}” here. GET /v1/models lists those that {place.path} may use.",
+            field="model",
+        )
+    if caller.routes is not None and route.slug not in caller.routes:
+        raise KeyNotForRoute(
+            f"The API key {caller.key_prefix}… is not for “{route.slug}”. GET /v1/models lists what it is for; take "
+            f"another key, or have who manages the keys of {place.path} add this route.",
             field="model",
         )
     grant = snapshot.grants.get(place.environment_id, {}).get(route.slug)
@@ -162,9 +198,16 @@ def check_form(body: Any) -> None:
             )
 
 
-def _caller(place: Place, prefix: str, name: str) -> Caller:
+def _caller(place: Place, key: Key) -> Caller:
     return Caller(
-        place.tenant_id, place.project_id, place.environment_id, place.path, "api", key_prefix=prefix, key_name=name
+        place.tenant_id,
+        place.project_id,
+        place.environment_id,
+        place.path,
+        "api",
+        key_prefix=key.prefix,
+        key_name=key.name,
+        routes=key.routes,
     )
 
 

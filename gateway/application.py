@@ -116,7 +116,9 @@ def _require(exchange: Exchange, method: str) -> None:
 async def _caller(exchange: Exchange) -> Caller:
     """Who calls. A key that lets its bearer in was used, whatever becomes of the request."""
     held = await runtime()
-    caller = authenticate(held.snapshot(), exchange.header(b"authorization"), dt.datetime.now(dt.UTC))
+    caller = authenticate(
+        held.snapshot(), exchange.header(b"authorization"), dt.datetime.now(dt.UTC), exchange.client_address
+    )
     held.last_used[caller.key_prefix] = time.time()
     return caller
 
@@ -124,7 +126,7 @@ async def _caller(exchange: Exchange) -> Caller:
 async def _routes(exchange: Exchange) -> list[Route]:
     """What the key may use and a provider is connected for."""
     caller = await _caller(exchange)
-    routes = here().snapshot().granted_routes(caller.environment_id, dt.datetime.now(dt.UTC))
+    routes = here().snapshot().granted_routes(caller.environment_id, dt.datetime.now(dt.UTC), caller.routes)
     return [route for route in routes if any(target.is_connected for target in route.targets)]
 
 

@@ -8,7 +8,10 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Where a call belongs and what is written down about who made it. `environment_path` is `tenant/project/kind`."""
+    """Where a call belongs and what is written down about who made it. `environment_path` is `tenant/project/kind`.
+
+    `routes` are the only ones that its key may call; None: every one that the environment was granted.
+    """
 
     tenant_id: UUID
     project_id: UUID
@@ -19,3 +22,4 @@ class Caller:
     key_name: str = ""
     user_id: UUID | None = None
     user_label: str = ""
+    routes: frozenset[str] | None = None

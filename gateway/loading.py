@@ -6,6 +6,8 @@ import datetime as dt
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from functools import lru_cache
+from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +15,7 @@ import psycopg
 from django.db import connections
 
 from catalog.credentials import decrypt
-from gateway.snapshot import Grant, Key, Place, Route, Snapshot, Target, UnitPrice
+from gateway.snapshot import Grant, Key, Network, Place, Route, Snapshot, Target, UnitPrice
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +23,11 @@ log = logging.getLogger(__name__)
 PEOPLE, CATALOG = "people", "catalog"
 STALE = {"key": {PEOPLE}, "grant": {PEOPLE}, "route": {CATALOG}, "price": {CATALOG}, "provider": {CATALOG}}
 
-_KEYS = "SELECT prefix, secret_hash, name, environment_id, expires_at, revoked_at FROM tenants_apikey"
+_KEYS = """
+    SELECT prefix, secret_hash, name, environment_id, expires_at, revoked_at,
+           nullif(allowed_routes, '{}'), nullif(allowed_networks, '{}')
+      FROM tenants_apikey
+"""
 _PLACES = """
     SELECT e.id, e.project_id, e.tenant_id, t.slug || '/' || p.slug || '/' || e.kind,
            (t.archived_at IS NOT NULL OR p.archived_at IS NOT NULL), t.is_demonstration
@@ -81,7 +87,7 @@ async def load(
     async with connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         if held is None or PEOPLE in stale:
-            keys: Mapping[str, Key] = {row[0]: Key(*row) for row in await _rows(connection, _KEYS)}
+            keys: Mapping[str, Key] = {row[0]: _key(row) for row in await _rows(connection, _KEYS)}
             places: Mapping[UUID, Place] = {row[0]: Place(*row) for row in await _rows(connection, _PLACES)}
             grants: Mapping[UUID, Mapping[str, Grant]] = await _grants(connection)
         else:
@@ -95,6 +101,30 @@ async def load(
         grants=grants,
         routes=routes,
     )
+
+
+def _key(row: Any) -> Key:
+    prefix, secret_hash, name, environment_id, expires_at, revoked_at, routes, networks = row
+    return Key(
+        prefix,
+        secret_hash,
+        name,
+        environment_id,
+        expires_at,
+        revoked_at,
+        None if routes is None else frozenset(routes),
+        None if networks is None else tuple(filter(None, map(_network, networks))),
+    )
+
+
+@lru_cache(4096)
+def _network(text: str) -> Network | None:
+    """None for what is none: its key is still narrowed, to the others that it names."""
+    try:
+        return ip_network(text)
+    except ValueError:
+        log.error("A key is narrowed to a network that cannot be read; it is left out.")
+        return None
 
 
 async def _grants(connection: psycopg.AsyncConnection[Any]) -> dict[UUID, dict[str, Grant]]:

@@ -10,12 +10,18 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network
 from uuid import UUID
+
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key by its prefix; `secret_hash` as `tenants.secrets.keyed_hash` makes it."""
+    """An API key by its prefix; `secret_hash` as `tenants.secrets.keyed_hash` makes it.
+
+    `routes` and `networks` are what it is narrowed to; None: every granted route, any network.
+    """
 
     prefix: str
     secret_hash: str
@@ -23,6 +29,8 @@ class Key:
     environment_id: UUID
     expires_at: dt.datetime | None
     revoked_at: dt.datetime | None
+    routes: frozenset[str] | None = None
+    networks: tuple[Network, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +120,9 @@ class Snapshot:
     grants: Mapping[UUID, Mapping[str, Grant]]
     routes: Mapping[str, Route]
 
-    def granted_routes(self, environment_id: UUID, at: dt.datetime) -> list[Route]:
-        """The enabled routes that an environment may call at a moment, by name."""
+    def granted_routes(self, environment_id: UUID, at: dt.datetime, only: frozenset[str] | None = None) -> list[Route]:
+        """The enabled routes that an environment may call at a moment, by name; of them `only` these, where stated."""
         grants = self.grants.get(environment_id, {})
-        held = (self.routes.get(slug) for slug, grant in sorted(grants.items()) if grant.is_in_force(at))
+        named = sorted(grants.items()) if only is None else sorted(each for each in grants.items() if each[0] in only)
+        held = (self.routes.get(slug) for slug, grant in named if grant.is_in_force(at))
         return [route for route in held if route is not None and route.is_enabled]

@@ -13,6 +13,7 @@ import orjson
 from django.conf import settings
 
 from gateway.admission import InvalidRequest
+from gateway.client_address import Address, client_address
 from gateway.wire_errors import error_headers, error_object
 from refusals import Refusal
 
@@ -75,6 +76,8 @@ class Exchange:
         self.receive = receive
         self._send = send
         self._fields = {name.lower(): value for name, value in scope["headers"]}
+        self._peer = str((scope.get("client") or ("",))[0] or "")
+        self._forwarded_for = [value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
         asked = self.header(b"x-request-id")
         self.request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
         self.has_begun = False
@@ -82,6 +85,10 @@ class Exchange:
     def header(self, name: bytes) -> str:
         """A header of the request, empty when it was not sent."""
         return bytes(self._fields.get(name, b"")).decode("latin-1")
+
+    def client_address(self) -> Address | None:
+        """Where the client calls from; None where that cannot be told."""
+        return client_address(self._peer, b",".join(self._forwarded_for).decode("latin-1"))
 
     async def json(self) -> Any:
         """The request's body. Raises `BodyTooLarge`, `BodyTooSlow`, `InvalidRequest` and `ClientLeft`."""

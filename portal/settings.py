@@ -204,6 +204,7 @@ OPEN_SIGNUP = env.bool("ATRIUM_OPEN_SIGNUP", False)
 ACCOUNT_RATE_LIMITS = {
     "login_failed": "10/m/ip,5/5m/key",  # the key: a name and the address it is tried from
     "login_failed_anywhere": "100/h/key",  # the key: a name, from any address
+    "secret_handed_in": "30/m/ip",  # by anybody, `tenants.handing_in`
 }
 # How many proxies stand before us: the address that tries are counted by is what they say, not their own.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", 1 if env.bool("BEHIND_PROXY", False) else 0)

@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from refusals import Refusal
 from tenants.finding import person
+from tenants.key_rotation import OVERLAP_WORDS
+from tenants.leaks import LONGEST_TEXT
 from tenants.models import Environment, User
 from tenants.roles import Role
 from tenants.scoping import words
@@ -132,6 +134,43 @@ class EnvironmentChoice(forms.ModelChoiceField):
         return f"{obj.project.name} · {obj.get_kind_display()}"
 
 
+class ListField(forms.CharField):
+    """Several values typed into one field, apart by commas, spaces or lines."""
+
+    def __init__(self, **options: Any) -> None:
+        rows = forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "autocapitalize": "none"})
+        super().__init__(required=False, max_length=4000, widget=rows, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if value is None or isinstance(value, str) else "\n".join(value)
+
+    def clean(self, value: Any) -> list[str]:  # what the text stands for
+        return super().clean(value).replace(",", " ").replace(";", " ").split()
+
+
+NETWORKS_HELP = (
+    "IPv4 or IPv6 in CIDR form, such as 203.0.113.0/24 or 2001:db8::/32, or single addresses. Empty: from anywhere."
+)
+
+
+class KeyScopeForm(VerbForm):
+    """What an issued key is narrowed to."""
+
+    allowed_routes = forms.MultipleChoiceField(
+        required=False,
+        label="Only these routes",
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Tick none, and the key may call every route that its environment was granted, later ones too.",
+    )
+    allowed_networks = ListField(label="Only from these networks", help_text=NETWORKS_HELP)
+
+    def __init__(self, *args: Any, routes: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = self.fields["allowed_routes"]
+        assert isinstance(chosen, forms.MultipleChoiceField)  # noqa: S101  # for the type checker
+        chosen.choices = [(route, route) for route in routes]
+
+
 class KeyForm(OnceForm):
     """A new key."""
 
@@ -151,6 +190,11 @@ class KeyForm(OnceForm):
         widget=forms.DateInput(attrs={"type": "date"}),
         help_text="Only for “On a date”; the key works until the end of that day, UTC.",
     )
+    allowed_routes = ListField(
+        label="Only these routes",
+        help_text="Names of routes that the environment was granted. Empty: every one, later ones too.",
+    )
+    allowed_networks = ListField(label="Only from these networks", help_text=NETWORKS_HELP)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -165,6 +209,36 @@ class KeyForm(OnceForm):
         else:
             cleaned["expires_at"] = expiry_of(choice)
         return cleaned
+
+
+class RotateForm(OnceForm):
+    """A successor for a key."""
+
+    overlap = forms.ChoiceField(
+        label="The old key ends",
+        choices=list(OVERLAP_WORDS.items()),
+        initial="24h",
+        widget=forms.RadioSelect,
+        help_text="Until then both work, so that whatever uses the old one can change over. It never ends later than "
+        "it would have.",
+    )
+
+
+class FoundForm(forms.Form):
+    """A secret that somebody found."""
+
+    text = forms.CharField(
+        label="What you found",
+        max_length=LONGEST_TEXT,
+        widget=forms.Textarea(
+            attrs={"rows": 3, "spellcheck": "false", "autocomplete": "off", "autocapitalize": "none"}
+        ),
+        help_text="The whole key, beginning with atrium_. Lines around it do no harm.",
+        error_messages={
+            "required": "Paste the key that you found.",
+            "max_length": f"At most {LONGEST_TEXT} characters: the key alone, or the lines around it.",
+        },
+    )
 
 
 class TokenForm(OnceForm):

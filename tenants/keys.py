@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
 
 from audit.record import record
-from tenants import secrets
+from tenants import key_scope, secrets
 from tenants.changes import announce
 from tenants.issuing import check_expiry, named
 from tenants.models import ApiKey, Environment, User
@@ -23,23 +24,52 @@ class IssuedKey(NamedTuple):
 
 
 @transaction.atomic
-def issue(*, environment: Environment, name: str, by: Any, expires_at: dt.datetime | None = None) -> IssuedKey:
-    """Issue a key for `environment`. Who may is asked before, by `scoping.require`.
+def issue(
+    *,
+    environment: Environment,
+    name: str,
+    by: Any,
+    expires_at: dt.datetime | None = None,
+    allowed_routes: Sequence[str] = (),
+    allowed_networks: Sequence[str] = (),
+) -> IssuedKey:
+    """Issue a key for `environment`, narrowed to routes and networks (none: all of them). Who may is asked before, by
+    `scoping.require`.
 
-    Raises `ExpiryInThePast`, `ExpiryTooFar` or `NameNotUnderstood`.
+    Raises `ExpiryInThePast`, `ExpiryTooFar`, `NameNotUnderstood` and what `key_scope` refuses.
     """
     check_expiry(expires_at, what="key")
+    return put(
+        environment=environment,
+        name=named(name, otherwise="Key"),
+        by=by,
+        expires_at=expires_at,
+        allowed_routes=key_scope.routes_for(environment, allowed_routes),
+        allowed_networks=key_scope.networks_of(allowed_networks),
+    )
+
+
+def put(*, environment: Environment, by: Any, replaces: ApiKey | None = None, **facts: Any) -> IssuedKey:
+    """A new key with `facts` that were checked, also in place of the one that it `replaces`; within a transaction."""
     made = secrets.make(environment.short_kind)
     key = ApiKey.objects.create(
         tenant=environment.tenant,
         environment=environment,
-        name=named(name, otherwise="Key"),
         prefix=made.prefix,
         secret_hash=made.secret_hash,
         created_by=by if isinstance(by, User) else None,
-        expires_at=expires_at,
+        replaces=replaces,
+        **facts,
     )
-    record("key.issued", by=by, subject=key, tenant=environment.tenant.slug, environment=environment.path)
+    record(
+        "key.issued",
+        by=by,
+        subject=key,
+        tenant=environment.tenant.slug,
+        environment=environment.path,
+        **key_scope.told(key),
+        **({"replaces": replaces.prefix} if replaces else {}),
+    )
     announce("key")
     return IssuedKey(key, made.text)
 

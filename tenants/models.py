@@ -7,6 +7,7 @@ from typing import Any
 
 import pgtrigger
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -219,12 +220,25 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    # Seen where it must not be (`tenants.leaks`); nobody in `leaked_by`: it was handed in from outside.
+    leaked_at = models.DateTimeField(null=True, blank=True)
+    leaked_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    leaked_where = models.CharField(max_length=300, blank=True)
+    replaces = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="successors", editable=False
+    )
+    # What it is narrowed to (`tenants.key_scope`); empty: every granted route, any network.
+    allowed_routes = ArrayField(models.CharField(max_length=120), default=list, blank=True)
+    allowed_networks = ArrayField(models.CharField(max_length=50), default=list, blank=True)
 
     objects = ApiKeys.as_manager()
 
     class Meta:
         ordering = ["-created_at"]
         indexes = [models.Index(fields=["tenant", "environment", "-created_at"])]
+        constraints = [
+            models.UniqueConstraint(fields=["replaces"], condition=Q(revoked_at=None), name="one_successor_a_key")
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"

@@ -1,6 +1,6 @@
 """Addresses of tenants, people and keys."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from tenants.views import (
     audit,
@@ -8,7 +8,7 @@ from tenants.views import (
     invitations,
     invited,
     joining,
-    keys,
+    leaks,
     listing,
     members,
     overview,
@@ -52,13 +52,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("invitations/<uuid:invitation_id>/decline/", invited.decline, name="decline-invitation"),
     path("invitations/<str:token>/", invited.opened, name="invitation"),
     path("tenants/<slug:slug>/projects/", projects.projects, name="projects"),
-    path("tenants/<slug:slug>/keys/", keys.key_list, name="keys"),
-    path("tenants/<slug:slug>/keys/issue/", keys.issue, name="issue-key"),
-    path("tenants/<slug:slug>/keys/<uuid:key_id>/", keys.key_page, name="key"),
-    path("tenants/<slug:slug>/keys/<uuid:key_id>/revoke/", keys.revoke, name="revoke-key"),
+    path("", include("tenants.key_urls")),
     path("tenants/<slug:slug>/settings/", settings.settings, name="settings"),
     path("tenants/<slug:slug>/roles/", settings.roles, name="roles"),
     path("tenants/<slug:slug>/audit/", audit.audit, name="audit"),
+    path("leaked-key/", leaks.hand_in, name="leaked-key"),
     path("account/tokens/", tokens.tokens, name="tokens"),
     path("account/tokens/<uuid:token_id>/revoke/", tokens.revoke, name="revoke-token"),
     path("platform/people/", people.people, name="people"),

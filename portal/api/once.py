@@ -68,8 +68,8 @@ class Once:
         """After the caller was let in, let a POST with a key pass through the claim of that key."""
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
         key = request.headers.get(HEADER)
-        if request.method != "POST" or key is None:
-            return
+        if request.method != "POST" or key is None or not request.user.is_authenticated:
+            return  # nobody's keys are kept: what anybody may send does the same when it is sent again
         if not 0 < len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
             raise KeyNotUnderstood(f"“{HEADER}” is 1 to {LONGEST_KEY} printable characters, such as a UUID.")
         reaches_outside = getattr(self, "action", "") in getattr(self, "reaches_outside", ())

@@ -25,4 +25,5 @@ def register(router: DefaultRouter) -> None:
     router.register("invitation-lists", lists.InvitationListViewSet, basename="invitation-list")
     router.register("join-requests", lists.JoinRequestViewSet, basename="join-request")
     router.register("keys", keys.KeyViewSet, basename="key")
+    router.register("leaked-keys", keys.LeakedKeyViewSet, basename="leaked-key")
     router.register("tokens", keys.TokenViewSet, basename="token")

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from django.db.models import QuerySet
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tenants import finding, keys, scoping, tokens
+from tenants import finding, key_rotation, key_scope, keys, leaks, scoping, tokens
 from tenants.api import serializers as s
 from tenants.api.bodies import body_of
 from tenants.api.reading import one_of, text_of, viewer_of
 from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.api.structure import TENANT, WORDS, within
+from tenants.handing_in import THANKS, require_room
 from tenants.models import ApiKey, Environment, PersonalToken
 
 MANAGE_KEYS = "tenants.manage_keys"
@@ -64,9 +68,34 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         """Issue a key. Its secret is in this answer and is not shown again."""
         given = body_of(request, s.NewKeySerializer)
         environment = scoping.find_environment(viewer_of(request), given.pop("environment"), MANAGE_KEYS)
-        issued = keys.issue(environment=environment, by=viewer_of(request), **given)
-        document = {**s.KeySerializer(issued.key).data, "secret": issued.secret}
-        return Response(document, status=status.HTTP_201_CREATED)
+        return _shown_once(keys.issue(environment=environment, by=viewer_of(request), **given))
+
+    @extend_schema(request=s.RotationSerializer, responses={201: s.IssuedKeySerializer})
+    @action(detail=True, methods=["post"])
+    def rotate(self, request: Request, pk: Any) -> Response:
+        """Replace a key by a new one of the same scope; the old one ends after the overlap. Its secret is in this
+        answer and is not shown again."""
+        key = self.get_object()
+        scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
+        overlap = body_of(request, s.RotationSerializer)["overlap"]
+        return _shown_once(key_rotation.rotate(key=key, overlap=overlap, by=viewer_of(request)))
+
+    @extend_schema(request=s.LeakSerializer, responses=s.KeySerializer)
+    @action(detail=True, methods=["post"])
+    def leaked(self, request: Request, pk: Any) -> Response:
+        """Report a key that was seen where it must not be: it is revoked at once; a second report changes nothing."""
+        key = self.get_object()
+        scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
+        leaks.report(key=key, by=viewer_of(request), where=body_of(request, s.LeakSerializer)["where"])
+        return Response(s.KeySerializer(self.get_object()).data)
+
+    @extend_schema(request=s.KeyScopeSerializer, responses=s.KeySerializer)
+    def partial_update(self, request: Request, pk: Any) -> Response:
+        """Change which routes a key may call and which networks it may be used from."""
+        key = self.get_object()
+        scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
+        key_scope.narrow(key=key, by=viewer_of(request), **body_of(request, s.KeyScopeSerializer))
+        return Response(s.KeySerializer(self.get_object()).data)
 
     @extend_schema(request=s.ReasonSerializer, responses=s.KeySerializer)
     @action(detail=True, methods=["post"])
@@ -76,6 +105,31 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
         keys.revoke(key=key, by=viewer_of(request), reason=body_of(request, s.ReasonSerializer)["reason"])
         return Response(s.KeySerializer(self.get_object()).data)
+
+
+class LeakedKeyViewSet(viewsets.GenericViewSet[ApiKey]):
+    """For whoever finds a secret of Atrium, without an account: scanners of repositories above all."""
+
+    queryset = ApiKey.objects.none()
+    serializer_class = s.FoundSerializer
+    authentication_classes: list[Any] = []
+    permission_classes: list[Any] = []
+    filter_backends: list[Any] = []
+
+    @extend_schema(request=s.FoundSerializer, responses={202: s.TakenSerializer}, auth=[])
+    @method_decorator(sensitive_variables())
+    def create(self, request: Request) -> Response:
+        """Hand in what was found. A key or token of ours in it is revoked at once and its people are told; the answer
+        is the same whatever was handed in."""
+        require_room(request._request)
+        address = str(get_adapter().get_client_ip(request._request))
+        leaks.hand_in(text=body_of(request, s.FoundSerializer)["text"], address=address)
+        return Response({"detail": THANKS}, status=status.HTTP_202_ACCEPTED)
+
+
+def _shown_once(issued: keys.IssuedKey) -> Response:
+    document = {**s.KeySerializer(issued.key).data, "secret": issued.secret}
+    return Response(document, status=status.HTTP_201_CREATED)
 
 
 @extend_schema_view(

@@ -9,6 +9,8 @@ from rest_framework import serializers
 
 from tenants.api.bodies import Body
 from tenants.explaining import Explanation
+from tenants.key_rotation import OVERLAPS
+from tenants.leaks import LONGEST_TEXT
 from tenants.models import ApiKey, Environment, Membership, Notification, PersonalToken, Project, Tenant, User
 from tenants.own_settings import time_zones
 
@@ -100,14 +102,53 @@ class KeySerializer(serializers.ModelSerializer[ApiKey]):
         model = ApiKey
         fields = [
             "id", "prefix", "name", "tenant", "environment", "state", "created_at", "created_by", "expires_at",
-            "last_used_at", "revoked_at",
+            "last_used_at", "revoked_at", "allowed_routes", "allowed_networks", "replaces",
+            "leaked_at", "leaked_where",
         ]  # fmt: skip
+
+
+def _texts(longest: int, about: str, **options: Any) -> serializers.ListField:
+    child = serializers.CharField(max_length=longest)
+    return serializers.ListField(child=child, max_length=200, required=False, help_text=about, **options)
+
+
+ROUTES = "The only routes that it may call; empty: every one that the environment was granted."
+NETWORKS = "The only networks that it may be used from (CIDR, IPv4 or IPv6); empty: any."
 
 
 class NewKeySerializer(Body):
     environment = serializers.CharField(max_length=200, help_text="`tenant/project/kind`")
     name = serializers.CharField(max_length=80)
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    allowed_routes = _texts(120, ROUTES)
+    allowed_networks = _texts(60, NETWORKS)
+
+
+class LeakSerializer(Body):
+    where = serializers.CharField(max_length=300, help_text="Where it was seen: an address, a file, a chat.")
+
+
+class FoundSerializer(Body):
+    text = serializers.CharField(
+        max_length=LONGEST_TEXT, help_text="The whole secret, beginning with `atrium_`; text around it does no harm."
+    )
+
+
+class TakenSerializer(serializers.Serializer[Any]):
+    """The same whatever was handed in."""
+
+    detail = serializers.CharField()
+
+
+class RotationSerializer(Body):
+    overlap = serializers.ChoiceField(choices=list(OVERLAPS), default="24h", help_text="How long the old key stays.")
+
+
+class KeyScopeSerializer(Body):
+    """What is left out stays as it is."""
+
+    allowed_routes = _texts(120, ROUTES)
+    allowed_networks = _texts(60, NETWORKS)
 
 
 class IssuedKeySerializer(KeySerializer):

@@ -98,9 +98,19 @@ def _issued(request: HttpRequest, inside: Inside, form: KeyForm) -> HttpResponse
         once.claim_form(user=inside.viewer, token=wanted["once"], path=request.path)
         wanted["environment"].tenant = inside.tenant
         issued = verbs.issue(
-            environment=wanted["environment"], name=wanted["name"], expires_at=wanted["expires_at"], by=inside.viewer
+            environment=wanted["environment"],
+            name=wanted["name"],
+            expires_at=wanted["expires_at"],
+            allowed_routes=wanted["allowed_routes"],
+            allowed_networks=wanted["allowed_networks"],
+            by=inside.viewer,
         )
-    routes = sections.routes_of(issued.key.environment)
+    return shown_once(request, inside, issued)
+
+
+def shown_once(request: HttpRequest, inside: Inside, issued: verbs.IssuedKey) -> HttpResponse:
+    """The page with the secret of a key just issued, and code that calls with it."""
+    routes = issued.key.allowed_routes or sections.routes_of(issued.key.environment)
     return inside.show(
         request,
         "issued_key",
@@ -117,9 +127,16 @@ def _issued(request: HttpRequest, inside: Inside, form: KeyForm) -> HttpResponse
 def key_page(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
     """One key: what is known of it, and what revoking it would bring about."""
     inside = enter(request, slug)
-    key = _key(inside, key_id)
+    key = find_key(inside, key_id)
+    successors = list(key.successors.order_by("created_at"))
     return inside.show(
-        request, "key", tab="keys", key=key, path=_path(inside, key), calls=optional_address("usage:calls")
+        request,
+        "key",
+        tab="keys",
+        key=key,
+        successors=successors,
+        successor=next((later for later in successors if later.revoked_at is None), None),
+        calls=optional_address("usage:calls"),
     )
 
 
@@ -127,7 +144,7 @@ def key_page(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
 def revoke(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
     """Revoke a key; a second time says so and changes nothing."""
     inside = enter(request, slug, "tenants.manage_keys")
-    key = _key(inside, key_id)
+    key = find_key(inside, key_id)
     was_revoked = key.revoked_at is not None
     verbs.revoke(key=key, by=inside.viewer, reason=posted(request, "reason"))
     told = (
@@ -137,9 +154,10 @@ def revoke(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
     return redirect("tenants:keys", slug)
 
 
-def _key(inside: Inside, key_id: str) -> ApiKey:
+def find_key(inside: Inside, key_id: str) -> ApiKey:
+    """The tenant's key with this identifier. Raises `Missing`."""
     rows = ApiKey.objects.filter(tenant=inside.tenant, pk=key_id)
-    key = rows.select_related("environment__project", "created_by", "revoked_by").first()
+    key = rows.select_related("environment__project", "created_by", "revoked_by", "leaked_by", "replaces").first()
     if key is None:
         raise Missing(f"There is no such key in {inside.tenant}.")
     return key

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenants', '0004_demonstration_people'),
+        ('tenants', '0007_leaked_keys'),
     ]
 
     operations = [

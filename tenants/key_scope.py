@@ -1,0 +1,129 @@
+"""What a key is narrowed to within its environment: routes it may call, networks it may be used from.
+
+Nothing stated means all: every route that the environment was granted, any network. The gateway enforces it
+(`gateway.admission`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
+
+from django.db import transaction
+
+from audit.record import record
+from refusals.errors import Conflict, Invalid
+from tenants.changes import announce
+from tenants.models import ApiKey, Environment
+from tenants.sections import routes_of
+
+MOST_ROUTES = 100
+MOST_NETWORKS = 20  # each call compares its address with all of them
+MAPPED_IPV4 = IPv6Network("::ffff:0:0/96")  # how a socket of both versions shows an address of version 4 (RFC 4291)
+
+
+class RouteNotGranted(Invalid):
+    code = "unknown_route"
+
+
+class NetworkNotUnderstood(Invalid):
+    code = "network_not_understood"
+
+
+class TooMany(Invalid):
+    code = "too_many"
+
+
+class KeyIsOver(Conflict):
+    code = "key_is_over"
+    title = "This key no longer works"
+
+
+@transaction.atomic
+def narrow(
+    *,
+    key: ApiKey,
+    by: Any,
+    allowed_routes: Sequence[str] | None = None,
+    allowed_networks: Sequence[str] | None = None,
+) -> ApiKey:
+    """Set what a key may do, from the next second on; None leaves that part as it is, an empty one lifts it.
+
+    A route that the key names already may stay, also when its grant has ended meanwhile. The same again changes
+    nothing. Raises `KeyIsOver`, `RouteNotGranted`, `NetworkNotUnderstood` and `TooMany`.
+    """
+    rows = ApiKey.objects.select_for_update(of=("self",), no_key=True)
+    locked = rows.select_related("environment__project", "environment__tenant").get(pk=key.pk)
+    if not locked.is_usable:
+        raise KeyIsOver(f"“{locked.name}” was revoked or has expired. Issue a new key instead of changing this one.")
+    before = told(locked)
+    if allowed_routes is not None:
+        locked.allowed_routes = routes_for(locked.environment, allowed_routes, kept=locked.allowed_routes)
+    if allowed_networks is not None:
+        locked.allowed_networks = networks_of(allowed_networks)
+    if told(locked) != before:
+        locked.save(update_fields=["allowed_routes", "allowed_networks"])
+        slug = locked.environment.tenant.slug
+        record("key.narrowed", by=by, subject=locked, tenant=slug, before=before, after=told(locked))
+        announce("key")
+    return locked
+
+
+def told(key: ApiKey) -> dict[str, Any]:
+    """The scope of `key` as the audit keeps it."""
+    return {"allowed_routes": list(key.allowed_routes), "allowed_networks": list(key.allowed_networks)}
+
+
+def routes_for(environment: Environment, asked: Sequence[str], *, kept: Sequence[str] = ()) -> list[str]:
+    """`asked` without duplicates, by name. Raises `RouteNotGranted` for one that `environment` was not granted."""
+    wanted = sorted({name.strip() for name in asked} - {""})
+    if not wanted:
+        return []
+    if len(wanted) > MOST_ROUTES:
+        raise TooMany(
+            f"A key names at most {MOST_ROUTES} routes. Name none, and it may call all.", field="allowed_routes"
+        )
+    granted = sorted({*routes_of(environment)})
+    for name in wanted:
+        if name not in granted and name not in kept:
+            which = f"It may call {', '.join(granted[:8])}." if granted else "It was granted none yet."
+            raise RouteNotGranted(
+                f"“{name[:120]}” is no route that {environment.path} may call. {which}", field="allowed_routes"
+            )
+    return wanted
+
+
+def networks_of(asked: Sequence[str]) -> list[str]:
+    """`asked` in canonical form (RFC 4632, RFC 5952) without duplicates. Raises `NetworkNotUnderstood`."""
+    found = {}
+    for text in asked:
+        if text.strip():
+            network = _network(text.strip())
+            found[str(network)] = True
+    if len(found) > MOST_NETWORKS:
+        raise TooMany(
+            f"A key names at most {MOST_NETWORKS} networks. Join neighbours into one.", field="allowed_networks"
+        )
+    return list(found)
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    shown = text[:60]
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        network = None
+    if network is None or "%" in text:
+        raise NetworkNotUnderstood(
+            f"“{shown}” is no network. Write one as 203.0.113.0/24, 2001:db8::/32, or a single address.",
+            field="allowed_networks",
+        )
+    if network.network_address != ip_network(text.partition("/")[0]).network_address:
+        raise NetworkNotUnderstood(
+            f"“{shown}” is an address within a network. Write {network} for the network, or the address alone.",
+            field="allowed_networks",
+        )
+    if isinstance(network, IPv6Network) and network.subnet_of(MAPPED_IPV4):
+        return IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+    return network

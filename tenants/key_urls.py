@@ -1,0 +1,15 @@
+"""Addresses of a tenant's keys."""
+
+from django.urls import URLPattern, URLResolver, path
+
+from tenants.views import key_rotation, key_scope, keys, leaks
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("tenants/<slug:slug>/keys/", keys.key_list, name="keys"),
+    path("tenants/<slug:slug>/keys/issue/", keys.issue, name="issue-key"),
+    path("tenants/<slug:slug>/keys/<uuid:key_id>/", keys.key_page, name="key"),
+    path("tenants/<slug:slug>/keys/<uuid:key_id>/revoke/", keys.revoke, name="revoke-key"),
+    path("tenants/<slug:slug>/keys/<uuid:key_id>/leaked/", leaks.report, name="report-leaked-key"),
+    path("tenants/<slug:slug>/keys/<uuid:key_id>/scope/", key_scope.scope, name="key-scope"),
+    path("tenants/<slug:slug>/keys/<uuid:key_id>/rotate/", key_rotation.rotate, name="rotate-key"),
+]
