@@ -19,6 +19,7 @@ from approvals.subjects import SubjectKind
 from approvals.submit import submit
 from catalog.models import Route
 from refusals.errors import Conflict
+from tenants.archiving import refuse_archived
 from tenants.models import Environment, User
 from tenants.scoping import require, visible
 
@@ -65,6 +66,7 @@ def request_access(
     of `approvals.submit`. `at` dates demonstration data back.
     """
     require(by, "tenants.request_access", environment.tenant)
+    refuse_archived(environment.tenant, environment.project)
     if not route.is_enabled:
         raise RouteDisabled(f"{route} is switched off by the platform team, so access cannot be requested.")
     held = Grant.objects.in_force().filter(environment=environment, route=route).first()

@@ -13,6 +13,7 @@ from approvals.models import Decision
 from audit.record import record
 from catalog.models import Route
 from refusals.errors import Conflict, Invalid
+from tenants.archiving import refuse_archived
 from tenants.changes import announce
 from tenants.delegation import MANAGE_MEMBERS
 from tenants.models import Environment, User
@@ -52,6 +53,7 @@ def grant(
 ) -> Grant:
     """The grant of `route` to `environment`; one that is in force already is replaced. Raises `RouteDisabled`."""
     lock_environment(environment)
+    refuse_archived(environment.tenant, environment.project)
     if not route.is_enabled:
         raise RouteDisabled(f"{route} is switched off by the platform team, so nobody can be given access to it.")
     replaced = Grant.objects.filter(environment=environment, route=route, revoked_at=None)

@@ -20,6 +20,7 @@ from django.utils import timezone
 from audit.record import record
 from refusals.errors import Conflict, Forbidden, Invalid, Missing, Refusal
 from tenants import invitation_mail, scoping, secrets
+from tenants.archiving import refuse_archived
 from tenants.arrivals import VALID_FOR, Invitation
 from tenants.delegation import RoleAboveYours, assignable
 from tenants.memberships import MemberAlready, UnknownRole, add_member
@@ -67,11 +68,6 @@ class NotForYou(Forbidden):
 class AddressNotConfirmed(Forbidden):
     code = "address_not_confirmed"
     title = "Confirm your address first"
-
-
-class TenantArchived(Conflict):
-    code = "tenant_archived"
-    title = "This tenant is archived"
 
 
 @dataclass(frozen=True)
@@ -290,12 +286,6 @@ def over(invitation: Invitation) -> InvitationOver:
         "expired": "This invitation has expired. Ask who invited you to send it again.",
     }
     return InvitationOver(sentences.get(invitation.state, "This invitation can be answered now."))
-
-
-def refuse_archived(tenant: Tenant) -> None:
-    """Raise `TenantArchived`: nobody is let into what is closed."""
-    if tenant.archived_at is not None:
-        raise TenantArchived(f"{tenant} is archived. Nobody joins it unless it is restored.")
 
 
 def tell(people: list[User], tenant: Tenant, by: User) -> None:

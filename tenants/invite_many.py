@@ -22,10 +22,11 @@ from django.utils import timezone
 from audit.record import record
 from refusals.errors import Conflict
 from tenants import invitation_list, invitation_mail, scoping, secrets
+from tenants.archiving import refuse_archived
 from tenants.arrivals import VALID_FOR, Invitation, InvitationBatch, Invitations
 from tenants.delegation import MANAGE_MEMBERS
 from tenants.invitation_list import AGAIN, Row
-from tenants.invite import KIND, refuse_archived, tell
+from tenants.invite import KIND, tell
 from tenants.models import Tenant, User
 from tenants.own_addresses import people_by_address
 

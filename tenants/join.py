@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from audit.record import record
 from refusals.errors import Conflict, Invalid, Missing
+from tenants.archiving import refuse_archived
 from tenants.arrivals import ANSWERED_WITHIN, JoinRequest
 from tenants.delegation import MANAGE_MEMBERS
-from tenants.invite import refuse_archived
 from tenants.memberships import MemberAlready, add_member
 from tenants.models import Membership, Tenant, User, slug_form
 from tenants.notifications import notify

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from audit.record import record
 from tenants import key_scope, secrets
+from tenants.archiving import refuse_archived
 from tenants.changes import announce
 from tenants.issuing import check_expiry, named
 from tenants.models import ApiKey, Environment, User
@@ -38,6 +39,7 @@ def issue(
 
     Raises `ExpiryInThePast`, `ExpiryTooFar`, `NameNotUnderstood` and what `key_scope` refuses.
     """
+    refuse_archived(environment.tenant, environment.project)
     check_expiry(expires_at, what="key")
     return put(
         environment=environment,

@@ -12,6 +12,7 @@ from guardian.shortcuts import assign_perm, get_perms, remove_perm
 
 from audit.record import record
 from refusals.errors import Conflict, Invalid
+from tenants.archiving import refuse_archived
 from tenants.models import Appointment, Membership, Tenant, User
 from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
 
@@ -54,7 +55,7 @@ def add_member(
     """
     if role not in TENANT_ROLES:
         raise UnknownRole(f"There is no role “{role}”. Choose one of {', '.join(TENANT_ROLES)}.", field="role")
-    Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+    refuse_archived(Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk))
     before = Membership.objects.filter(tenant=tenant, user=user).first()
     _refuse_unseen(tenant, user, before.role if before else "", seen)
     if before and before.role == role:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from audit.record import record
 from refusals.errors import Invalid
+from tenants.archiving import refuse_archived
 from tenants.memberships import add_member
 from tenants.models import Environment, Project, Tenant, User
 from tenants.scope import everything
@@ -60,6 +61,7 @@ def change_tenant(
     Nothing is written when nothing changed.
     """
     changed = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+    refuse_archived(changed)
     names = ("name", "cost_centre", "is_discoverable")
     before = {field: getattr(changed, field) for field in names}
     changed.name, changed.cost_centre = name.strip(), cost_centre.strip()
@@ -87,6 +89,7 @@ def create_project(
     *, tenant: Tenant, slug: str, name: str, purpose: str = "", by: Any, at: dt.datetime | None = None
 ) -> Project:
     """Create a project with its environments. Raises `SlugTaken`, `NotAcceptable`. `at` dates demonstrations back."""
+    refuse_archived(Tenant.objects.get(pk=tenant.pk))
     reserve(f"project {tenant.pk} {slug}")
     if Project.objects.filter(tenant=tenant, slug=slug).exists():
         raise SlugTaken(f"{tenant} already has a project “{slug}”.", field="slug")

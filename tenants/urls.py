@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from tenants.views import (
+    archiving,
     audit,
     invitation_lists,
     invitations,
@@ -53,6 +54,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("invitations/<str:token>/", invited.opened, name="invitation"),
     path("tenants/<slug:slug>/projects/", projects.projects, name="projects"),
     path("", include("tenants.key_urls")),
+    path("tenants/<slug:slug>/projects/<uuid:project_id>/archive/", archiving.archive_project, name="archive-project"),
+    path("tenants/<slug:slug>/projects/<uuid:project_id>/restore/", archiving.restore_project, name="restore-project"),
+    path("tenants/<slug:slug>/archive/", archiving.archive_tenant, name="archive"),
+    path("tenants/<slug:slug>/restore/", archiving.restore_tenant, name="restore"),
     path("tenants/<slug:slug>/settings/", settings.settings, name="settings"),
     path("tenants/<slug:slug>/roles/", settings.roles, name="roles"),
     path("tenants/<slug:slug>/audit/", audit.audit, name="audit"),

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from audit.api import EntrySerializer
 from refusals.errors import Invalid, Missing
-from tenants import finding, scoping, structure
+from tenants import archiving, finding, scoping, structure
 from tenants.api import serializers as s
 from tenants.api.bodies import body_of
 from tenants.api.paging import CursorPaging
@@ -93,6 +93,25 @@ class TenantViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         now = {"name": tenant.name, "cost_centre": tenant.cost_centre}
         return Response(self._document(structure.change_tenant(tenant=tenant, by=viewer_of(request), **(now | given))))
 
+    @extend_schema(request=None, responses=s.TenantSerializer)
+    @action(detail=True, methods=["post"])
+    def archive(self, request: Request, slug: str) -> Response:
+        """Stop the whole tenant: its keys open nothing and nothing in it changes, until it is restored."""
+        tenant = self._mine_to_change(request, slug)
+        return Response(self._document(archiving.archive_tenant(tenant=tenant, by=viewer_of(request))))
+
+    @extend_schema(request=None, responses=s.TenantSerializer)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Request, slug: str) -> Response:
+        """Bring the tenant back as it was."""
+        tenant = self._mine_to_change(request, slug)
+        return Response(self._document(archiving.restore_tenant(tenant=tenant, by=viewer_of(request))))
+
+    def _mine_to_change(self, request: Request, slug: str) -> Tenant:
+        tenant = scoping.find_tenant(viewer_of(request), slug)
+        scoping.require(viewer_of(request), MANAGE_TENANT, tenant)
+        return tenant
+
     @extend_schema(
         parameters=[WORDS, OpenApiParameter("verb", str, description="A verb, or its beginning with the dot: `key.`")],
         responses=EntrySerializer(many=True),
@@ -167,6 +186,25 @@ class ProjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         scoping.require(viewer_of(request), MANAGE_TENANT, tenant)
         made = structure.create_project(tenant=tenant, by=viewer_of(request), **given)
         return Response(s.ProjectSerializer(made).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses=s.ProjectSerializer)
+    @action(detail=True, methods=["post"])
+    def archive(self, request: Request, pk: Any) -> Response:
+        """Stop it: its keys open nothing and nothing in it changes, until it is restored."""
+        found = self._mine_to_change(request)
+        return Response(s.ProjectSerializer(archiving.archive_project(project=found, by=viewer_of(request))).data)
+
+    @extend_schema(request=None, responses=s.ProjectSerializer)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Request, pk: Any) -> Response:
+        """Bring it back as it was."""
+        found = self._mine_to_change(request)
+        return Response(s.ProjectSerializer(archiving.restore_project(project=found, by=viewer_of(request))).data)
+
+    def _mine_to_change(self, request: Request) -> Project:
+        found = self.get_object()
+        scoping.require(viewer_of(request), MANAGE_TENANT, found.tenant)
+        return found
 
 
 @extend_schema_view(

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from refusals import Refusal
 from tenants import invite as verbs
+from tenants.archiving import refuse_archived
 from tenants.arrivals import Invitation
 from tenants.models import User
 from tenants.views.entering import viewer_of
@@ -37,7 +38,7 @@ def opened(request: HttpRequest, token: str) -> HttpResponse:
     if invitation.state != "invited":
         return _refused(request, verbs.over(invitation))
     try:
-        verbs.refuse_archived(invitation.tenant)
+        refuse_archived(invitation.tenant)
         if isinstance(request.user, User):
             verbs.refuse_stranger(invitation, request.user)
     except Refusal as refusal:

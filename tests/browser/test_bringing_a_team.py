@@ -20,6 +20,8 @@ from tests.installation import Installation
 pytestmark = pytest.mark.xdist_group("whole")
 NAME = "Claims Desk"
 PHONE = 390
+KINDS = {"prod": "production", "dev": "development"}
+COLLEAGUE = "viewer@atrium.example"
 
 
 class Counted:
@@ -53,7 +55,7 @@ def test_from_a_wish_to_a_working_key(whole: Installation, sign_in: SignIn) -> N
     number = _it_is_sent(newcomer)
     _the_board_approves(sign_in("risk-board"), number)
     _the_owner_arrives(newcomer)
-    secret = _a_key_is_collected(newcomer)
+    secret = _a_key_is_collected(newcomer, "prod")
     with OpenAI(base_url=f"http://127.0.0.1:{whole.port}/v1", api_key=secret) as client:
         answer = client.chat.completions.create(
             model="smollm2", messages=[{"role": "user", "content": "Say hello."}], max_tokens=12
@@ -61,6 +63,14 @@ def test_from_a_wish_to_a_working_key(whole: Installation, sign_in: SignIn) -> N
     assert answer.choices[0].message.content
     took_s = time.monotonic() - began
     print(f"\nfrom a wish to a working production key: {newcomer.clicks} clicks of the team, {took_s:.0f} s")
+    began, before = time.monotonic(), newcomer.clicks
+    _a_colleague_is_invited(newcomer)
+    colleague = Counted(sign_in("viewer"))
+    _they_join(colleague)
+    with OpenAI(base_url=f"http://127.0.0.1:{whole.port}/v1", api_key=_a_key_is_collected(colleague, "dev")) as client:
+        assert client.models.list().data[0].id == "smollm2"
+    clicks, took_s = newcomer.clicks - before, time.monotonic() - began
+    print(f"from an invitation to their own key: {clicks} and {colleague.clicks} clicks, {took_s:.0f} s")
 
 
 def _the_wizard_is_filled(on: Counted) -> None:
@@ -137,12 +147,33 @@ def _the_owner_arrives(on: Counted) -> None:
     on.fits()
 
 
-def _a_key_is_collected(on: Counted) -> str:
+def _a_colleague_is_invited(on: Counted) -> None:
+    on.page.goto("/tenants/claims-desk/members/")
+    on.fits()
+    on.press("link", "Invite")
+    on.write("E-mail", COLLEAGUE)
+    on.page.get_by_label("Role").select_option("developer")
+    on.fits()
+    on.press("button", "Send invitation")
+    expect(on.page.get_by_role("main")).to_contain_text(f"{COLLEAGUE} is invited as Developer")
+    on.fits()
+
+
+def _they_join(on: Counted) -> None:
+    on.page.goto("/")
+    expect(on.page.get_by_role("main")).to_contain_text("You are invited")
+    on.press("link", NAME)
+    on.press("button", re.compile("^Accept"))
+    expect(on.page.get_by_role("heading", level=1)).to_contain_text(NAME)
+    on.page.goto("/tenants/claims-desk/welcome/")
+
+
+def _a_key_is_collected(on: Counted, kind: str) -> str:
     on.press("link", "Collect a key")
-    wanted = on.page.get_by_label("Environment").get_by_role("option", name=re.compile("production", re.IGNORECASE))
+    wanted = on.page.get_by_label("Environment").get_by_role("option", name=re.compile(KINDS[kind], re.IGNORECASE))
     on.page.get_by_label("Environment").select_option(wanted.get_attribute("value"))
     on.page.get_by_role("textbox", name="Name").fill("first key")
     on.press("button", re.compile("^Issue"))
     secret = on.page.get_by_role("region", name="The key").inner_text().strip()
-    assert secret.startswith("atrium_prod_")
+    assert secret.startswith(f"atrium_{kind}_")
     return secret

@@ -44,5 +44,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("tenants:projects", "POST"): _NEXT,
     ("tenants:members", "POST"): {"person": "ned", "role": "viewer"},
     ("tenants:invite", "POST"): {"email": "new@example.test", "role": "viewer", "once": "one-press"},
+    ("tenants:archive", "POST"): {"confirm_name": "acme"},
+    ("tenants:archive-project", "POST"): {"confirm_name": "support"},
     ("tenants:settings", "POST"): {"name": "Next", "cost_centre": "CC-2"},
 }  # fmt: skip

@@ -22,12 +22,16 @@ from playground.models import Answer, Turn
 from tenants import invite_many, keys, tokens
 from tenants.arrivals import Invitation, JoinRequest
 from tenants.invite import invite
+from tenants.memberships import add_member
 from tenants.models import Membership, Notification
-from tests.cast import Cast, route
+from tests.cast import Cast, person, route
 from tests.matrix.addresses import Address
 from tests.usage.ledger_lines import called
 
 HERE = "acme/support/development"
+
+
+ROLES = {"adam": "admin", "anna": "analyst", "bill": "billing"}  # of Acme, beside the cast's own
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Stage:
         assert entry is not None
         decision = asked.decision
         member = Membership.objects.get(user=cast.vera)
+        for username, role in ROLES.items():
+            add_member(tenant=cast.acme, user=person(username), role=role, by=cast.olivia)
         many = invite_many.plan(tenant=cast.acme, lines=["more@example.test,viewer"], by=cast.olivia)
         joining = JoinRequest.objects.create(tenant=cast.acme, asked_for="acme", user=cast.ned, sentence="Me too")
         invited = invite(tenant=cast.acme, email="ned@example.test", role="viewer", by=cast.olivia)
@@ -92,6 +98,7 @@ class Stage:
             "playground: session_id": session.pk,
             "playground:answer answer_id": answer.pk,
             "playground-session- pk": session.pk,
+            "tenants: project_id": cast.project.pk,
             "tenants: key_id": keys.issue(environment=environment, name="job", by=cast.olivia).key.pk,
             "key- pk": keys.issue(environment=environment, name="other", by=cast.olivia).key.pk,
             "tenants: token_id": tokens.issue(user=cast.dev, name="laptop", by=cast.dev)[0].pk,

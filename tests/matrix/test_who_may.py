@@ -10,24 +10,36 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
+from django.core.cache import caches
 from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 
+from tenants.models import User
+from tenants.roles import TENANT_ROLES
 from tests.cast import Cast
 from tests.matrix.addresses import Address, live
 from tests.matrix.bodies import BODIES
-from tests.matrix.stage import Stage
+from tests.matrix.stage import ROLES, Stage
 
 TABLE = Path(__file__).parent / "who_may.txt"
-PEOPLE = ("nobody", "ned", "vera", "dev", "olivia", "greta", "rita", "fin", "ada", "pat")
+PEOPLE = (
+    "nobody", "ned", "vera", "dev", "olivia", "greta", "rita", "fin", "ada", "pat", "adam", "anna", "bill"
+)  # fmt: skip
+# The people who hold a role of Acme and nothing else, by their role.
+BY_ROLE = {"olivia": "owner", "dev": "developer", "vera": "viewer"} | ROLES
 OF_PAGES = ("GET", "POST")
 # Not asked here: what streams, reaches out to a provider, or answers for every path.
 ELSEWHERE = {"playground:run", "playground-session-runs", "playground-session-again", "api-missing", "api-schema"}
 ELSEWHERE |= {"provider-test", "provider-models", "catalog:test-provider"}
+# What is one's own whatever one's role: a membership to end (the stage's is Vera's), a request to take back (Dev's).
+OWN = {"membership-detail", "tenants:removal", "tenants:remove-member", "request-withdraw", "approvals:withdraw"}
 UUID_FORM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NUMBER = re.compile(r"\bR-\d+")
 ONCE = re.compile(r'(csrfmiddlewaretoken" value="|X-CSRFToken[^:]*: ?(?:"|&quot;))[^"&]+')
@@ -74,6 +86,36 @@ def test_everybody_may_what_the_table_says(cast: Cast, person: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_the_table_agrees_with_the_roles() -> None:
+    """Who holds all that another holds may all that the other may, and who holds the same may the same."""
+    wrong = []
+    for (name, method), statuses in told().items():
+        if name in OWN:
+            continue
+        may = {person: statuses[PEOPLE.index(person)] not in ("403", "404") for person in BY_ROLE}
+        for one, other in product(BY_ROLE, BY_ROLE):
+            less, more = (TENANT_ROLES[BY_ROLE[person]].permissions for person in (one, other))
+            if less <= more and may[one] and not may[other] and statuses[PEOPLE.index(other)] == "403":
+                wrong.append(f"{method} {name}: {one} may and {other} not, who holds more")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.django_db
+def test_who_was_switched_off_or_whose_session_is_over_is_nobody(cast: Cast) -> None:
+    stage, addresses = Stage.set_up(cast), {address.name: address for address in asked()}
+    off, over = client_of(cast, "olivia"), client_of(cast, "adam")
+    User.objects.filter(username="olivia").update(is_active=False)
+    Session.objects.filter(pk=over.cookies["sessionid"].value).update(expire_date=timezone.now())
+    caches["default"].clear()
+    wrong = []
+    for (name, method), statuses in told().items():
+        for who, client in (("off", off), ("over", over)):
+            seen = str(send(client, method, stage.path_of(addresses[name]), BODIES.get((name, method))).status_code)
+            if seen != statuses[0] and not (statuses[0] == "401" and seen == "403"):
+                wrong.append(f"{method} {name} ({who}): {seen}, nobody gets {statuses[0]}")
+    assert not wrong, "\n".join(wrong)
+
+
 @pytest.mark.django_db
 def test_what_is_foreign_is_answered_word_for_word_like_what_is_missing(cast: Cast) -> None:
     stage, addresses = Stage.set_up(cast), {address.name: address for address in asked()}
@@ -94,7 +136,7 @@ def test_what_is_foreign_is_answered_word_for_word_like_what_is_missing(cast: Ca
 def client_of(cast: Cast, person: str) -> Client:
     client = Client(raise_request_exception=False)
     if person != "nobody":
-        client.force_login(getattr(cast, person))
+        client.force_login(getattr(cast, person, None) or User.objects.get(username=person))
     return client
 
 

@@ -1,0 +1,137 @@
+"""Archive a project or a whole tenant, and restore it: nothing goes, but nothing goes on either.
+
+The gateway refuses calls of what is archived within a second (its snapshot reads `archived_at`), pages stay readable,
+and the verbs that would change something in it refuse (`refuse_archived`). Restoring brings back exactly what was: the
+keys that were not revoked meanwhile, the members, the grants.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from audit.record import record
+from refusals.errors import Conflict
+from tenants import sections
+from tenants.changes import announce
+from tenants.models import ApiKey, Environment, Membership, Project, Tenant
+from tenants.notifications import notify
+from tenants.roles import TENANT_ROLES
+from tenants.scoping import members_who_may
+
+
+class TenantArchived(Conflict):
+    code = "tenant_archived"
+    title = "This tenant is archived"
+
+
+class ProjectArchived(Conflict):
+    code = "project_archived"
+    title = "This project is archived"
+
+
+@dataclass(frozen=True)
+class Affected:
+    """What archiving would stop: projects, keys that work now, members, and the figures of rooms above."""
+
+    projects: int
+    keys: int
+    members: int
+    figures: list[tuple[str, int | Decimal]]
+
+
+def affected(tenant: Tenant, project: Project | None = None) -> Affected:
+    """What stops when `project`, or the whole of `tenant`, is archived."""
+    environments = Environment.objects.filter(tenant=tenant, project__archived_at=None)
+    if project is not None:
+        environments = environments.filter(project=project)
+    keys = set(environments.values_list("pk", flat=True))
+    held = frozenset(TENANT_ROLES["owner"].permissions)  # who may archive sees all of them
+    counted = [figure for figure in sections.figures(held) if figure.kind == "count" and figure.key != "keys"]
+    return Affected(
+        projects=environments.values("project").distinct().count(),
+        keys=ApiKey.objects.usable().filter(environment__in=environments).count(),
+        members=Membership.objects.filter(tenant=tenant).count(),
+        figures=[(figure.name, sum(n for key, n in figure.of(tenant).items() if key in keys)) for figure in counted],
+    )
+
+
+@transaction.atomic
+def archive_tenant(*, tenant: Tenant, by: Any) -> Tenant:
+    """Archive `tenant`; a second time changes nothing."""
+    locked = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+    if locked.archived_at is None:
+        stopped = affected(locked)
+        locked.archived_at = timezone.now()
+        locked.save(update_fields=["archived_at"])
+        record("tenant.archived", by=by, subject=locked, tenant=locked.slug, keys=stopped.keys)
+        _tell(locked, by, f"{locked} was archived", "Its keys open nothing until it is restored.")
+        announce("tenant")
+    return locked
+
+
+@transaction.atomic
+def restore_tenant(*, tenant: Tenant, by: Any) -> Tenant:
+    """Bring an archived tenant back; a second time changes nothing."""
+    locked = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+    if locked.archived_at is not None:
+        locked.archived_at = None
+        locked.save(update_fields=["archived_at"])
+        record("tenant.restored", by=by, subject=locked, tenant=locked.slug)
+        _tell(locked, by, f"{locked} was restored", "Its keys work again.")
+        announce("tenant")
+    return locked
+
+
+@transaction.atomic
+def archive_project(*, project: Project, by: Any) -> Project:
+    """Archive `project`; a second time changes nothing."""
+    locked = _locked(project)
+    if locked.archived_at is None:
+        stopped = affected(locked.tenant, locked)
+        locked.archived_at = timezone.now()
+        locked.save(update_fields=["archived_at"])
+        record("project.archived", by=by, subject=locked, tenant=locked.tenant.slug, keys=stopped.keys)
+        announce("tenant")
+    return locked
+
+
+@transaction.atomic
+def restore_project(*, project: Project, by: Any) -> Project:
+    """Bring an archived project back; a second time changes nothing. Raises `TenantArchived`."""
+    locked = _locked(project)
+    refuse_archived(locked.tenant)
+    if locked.archived_at is not None:
+        locked.archived_at = None
+        locked.save(update_fields=["archived_at"])
+        record("project.restored", by=by, subject=locked, tenant=locked.tenant.slug)
+        announce("tenant")
+    return locked
+
+
+def refuse_archived(tenant: Tenant, project: Project | None = None) -> None:
+    """Raise `TenantArchived` or `ProjectArchived`: nothing new happens in what is closed."""
+    if tenant.archived_at is not None:
+        raise TenantArchived(
+            f"{tenant} is archived: it can be read and not changed. Its owners can restore it.",
+            way_out=f"/tenants/{tenant.slug}/settings/",
+        )
+    if project is not None and project.archived_at is not None:
+        raise ProjectArchived(
+            f"{project} is archived: it can be read and not changed. The owners of {tenant} can restore it.",
+            way_out=f"/tenants/{tenant.slug}/projects/?state=archived",
+        )
+
+
+def _locked(project: Project) -> Project:
+    rows = Project.objects.select_for_update(of=("self",), no_key=True)
+    return rows.select_related("tenant").get(pk=project.pk)
+
+
+def _tell(tenant: Tenant, by: Any, title: str, body: str) -> None:
+    people = set(members_who_may("tenants.view_tenant", tenant)) - {by}
+    notify(people, title=title, body=body, path=tenant.get_absolute_url(), tenant=tenant)
