@@ -57,10 +57,7 @@ def test_from_a_wish_to_a_working_key(whole: Installation, sign_in: SignIn) -> N
     _the_owner_arrives(newcomer)
     secret = _a_key_is_collected(newcomer, "prod")
     with OpenAI(base_url=f"http://127.0.0.1:{whole.port}/v1", api_key=secret) as client:
-        answer = client.chat.completions.create(
-            model="smollm2", messages=[{"role": "user", "content": "Say hello."}], max_tokens=12
-        )
-    assert answer.choices[0].message.content
+        _says_hello(client)
     took_s = time.monotonic() - began
     print(f"\nfrom a wish to a working production key: {newcomer.clicks} clicks of the team, {took_s:.0f} s")
     began, before = time.monotonic(), newcomer.clicks
@@ -68,9 +65,16 @@ def test_from_a_wish_to_a_working_key(whole: Installation, sign_in: SignIn) -> N
     colleague = Counted(sign_in("viewer"))
     _they_join(colleague)
     with OpenAI(base_url=f"http://127.0.0.1:{whole.port}/v1", api_key=_a_key_is_collected(colleague, "dev")) as client:
-        assert client.models.list().data[0].id == "smollm2"
+        _says_hello(client)
     clicks, took_s = newcomer.clicks - before, time.monotonic() - began
     print(f"from an invitation to their own key: {clicks} and {colleague.clicks} clicks, {took_s:.0f} s")
+
+
+def _says_hello(client: OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="smollm2", messages=[{"role": "user", "content": "Say hello."}], max_tokens=12
+    )
+    assert answer.choices[0].message.content
 
 
 def _the_wizard_is_filled(on: Counted) -> None:
@@ -150,7 +154,7 @@ def _the_owner_arrives(on: Counted) -> None:
 def _a_colleague_is_invited(on: Counted) -> None:
     on.page.goto("/tenants/claims-desk/members/")
     on.fits()
-    on.press("link", "Invite")
+    on.press("link", re.compile("^Invite$"))
     on.write("E-mail", COLLEAGUE)
     on.page.get_by_label("Role").select_option("developer")
     on.fits()
