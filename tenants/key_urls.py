@@ -2,11 +2,12 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from tenants.views import key_rotation, key_scope, keys, leaks
+from tenants.views import bulk_revoking, key_rotation, key_scope, keys, leaks
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/<slug:slug>/keys/", keys.key_list, name="keys"),
     path("tenants/<slug:slug>/keys/issue/", keys.issue, name="issue-key"),
+    path("tenants/<slug:slug>/keys/revoke/", bulk_revoking.revoke_many, name="revoke-keys"),
     path("tenants/<slug:slug>/keys/<uuid:key_id>/", keys.key_page, name="key"),
     path("tenants/<slug:slug>/keys/<uuid:key_id>/revoke/", keys.revoke, name="revoke-key"),
     path("tenants/<slug:slug>/keys/<uuid:key_id>/leaked/", leaks.report, name="report-leaked-key"),

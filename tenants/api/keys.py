@@ -14,7 +14,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tenants import finding, key_rotation, key_scope, keys, leaks, scoping, tokens
+from tenants import bulk_revoking, finding, key_rotation, key_scope, keys, leaks, scoping, tokens
 from tenants.api import serializers as s
 from tenants.api.bodies import body_of
 from tenants.api.reading import one_of, text_of, viewer_of
@@ -79,6 +79,20 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
         overlap = body_of(request, s.RotationSerializer)["overlap"]
         return _shown_once(key_rotation.rotate(key=key, overlap=overlap, by=viewer_of(request)))
+
+    @extend_schema(
+        request=s.ManyKeysSerializer, responses=s.ManyRevokedSerializer, filters=False, operation_id="keys_revoke_many"
+    )
+    @action(detail=False, methods=["post"], url_path="revoke", url_name="revoke-many", pagination_class=None)
+    def revoke_many(self, request: Request) -> Response:
+        """Revoke many keys: all of them or, where one of them does not exist for you, none."""
+        given = body_of(request, s.ManyKeysSerializer)
+        viewer = viewer_of(request)
+        rows = scoping.visible(viewer, ApiKey.objects.select_related("tenant"))
+        found = bulk_revoking.chosen(rows, given["keys"])
+        for tenant in {key.tenant_id: key.tenant for key in found}.values():
+            scoping.require(viewer, MANAGE_KEYS, tenant)
+        return Response({"revoked": bulk_revoking.revoke_all(found=found, by=viewer, reason=given["reason"])})
 
     @extend_schema(request=s.LeakSerializer, responses=s.KeySerializer)
     @action(detail=True, methods=["post"])

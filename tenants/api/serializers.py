@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from tenants.api.bodies import Body
+from tenants.bulk_revoking import MOST_AT_ONCE
 from tenants.explaining import Explanation
 from tenants.key_rotation import OVERLAPS
 from tenants.leaks import LONGEST_TEXT
@@ -122,6 +123,17 @@ class NewKeySerializer(Body):
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     allowed_routes = _texts(120, ROUTES)
     allowed_networks = _texts(60, NETWORKS)
+
+
+class ManyKeysSerializer(Body):
+    keys = serializers.ListField(child=serializers.UUIDField(), allow_empty=False, max_length=MOST_AT_ONCE)
+    reason = serializers.CharField(max_length=1000, required=False, default="", allow_blank=True)
+
+
+class ManyRevokedSerializer(serializers.Serializer[Any]):
+    """What was done."""
+
+    revoked = serializers.IntegerField(help_text="How many were not revoked before.")
 
 
 class LeakSerializer(Body):

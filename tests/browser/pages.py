@@ -116,6 +116,12 @@ PAGES: tuple[NamedPage, ...] = (
         "tenant-owner",
         ("main tbody a[href*='/keys/']", "main a[href$='/rotate/']"),
     ),
+    NamedPage(
+        "tenant-keys-revoke",
+        "/tenants/retail-banking/keys/?state=usable",
+        "tenant-owner",
+        ("main tbody tr:nth-child(1) [name=key]", "main tbody tr:nth-child(2) [name=key]", "#ticked button"),
+    ),
     NamedPage("leaked-key", "/leaked-key/"),
     NamedPage("leaked-key-taken", "/leaked-key/?taken=1"),
     NamedPage("tenant-grants", "/tenants/retail-banking/grants/", "tenant-owner"),
