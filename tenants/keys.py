@@ -39,7 +39,6 @@ def issue(
 
     Raises `ExpiryInThePast`, `ExpiryTooFar`, `NameNotUnderstood` and what `key_scope` refuses.
     """
-    refuse_archived(environment.tenant, environment.project)
     check_expiry(expires_at, what="key")
     return put(
         environment=environment,
@@ -52,7 +51,11 @@ def issue(
 
 
 def put(*, environment: Environment, by: Any, replaces: ApiKey | None = None, **facts: Any) -> IssuedKey:
-    """A new key with `facts` that were checked, also in place of the one that it `replaces`; within a transaction."""
+    """A new key with `facts` that were checked, also in place of the one that it `replaces`; within a transaction.
+
+    Raises `TenantArchived` and `ProjectArchived`.
+    """
+    refuse_archived(environment.tenant, environment.project)
     made = secrets.make(environment.short_kind)
     key = ApiKey.objects.create(
         tenant=environment.tenant,

@@ -146,6 +146,9 @@ def _checked(step: Step, onboarding: Onboarding, given: Any) -> Page:
         sent = step.form.sent(given)
     except (AttributeError, TypeError, ValueError) as error:
         raise NotUnderstood("This does not have the form that the documentation gives.", field=step.slug) from error
+    nested = next((name for name, value in sent.items() if not _is_plain(value)), None)
+    if nested is not None:
+        raise NotUnderstood("This takes a text, a number, or a list of texts.", field=f"{step.slug}.{nested}")
     form = step.form(sent, answers=onboarding.answers)
     unknown = [name for name in sent if name not in form.fields and name != "version"]
     if unknown:
@@ -154,3 +157,10 @@ def _checked(step: Step, onboarding: Onboarding, given: Any) -> Page:
         name, errors = next(iter(form.errors.items()))
         raise NotUnderstood(str(errors[0]), field=step.slug if name == "__all__" else f"{step.slug}.{name}")
     return form
+
+
+def _is_plain(value: Any) -> bool:
+    """What a form's control could have sent."""
+    if isinstance(value, list):
+        return all(isinstance(one, str) for one in value)
+    return value is None or isinstance(value, str | int | float)

@@ -252,6 +252,10 @@ class TestApi:
             ({"people": {"people": [{"person": "dev", "role": "emperor"}]}}, "people.role_1"),
             ({"people": {"people": [{"person": f"a{n}@x.test", "role": "viewer"} for n in range(9)]}}, "people"),
             ({"people": {"people": ["dev"]}}, "people"),
+            ({"models": {"routes": [{"slug": "echo-model"}], "environments": []}}, "models.routes"),
+            ({"models": {"routes": "echo-model", "environments": ["test"]}}, "models.routes"),
+            ({"team": ANSWERS["team"] | {"name": {"a": 1}}}, "team.name"),
+            ({"team": ANSWERS["team"] | {"name": "a\x00b"}}, "team.name"),
             ({"volume": {"calls_per_day": {"echo-model": 1}, "input_tokens": 1, "output_tokens": 1}}, "volume"),
         ],
     )

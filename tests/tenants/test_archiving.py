@@ -15,6 +15,7 @@ from refusals.errors import Conflict
 from tenants import archiving
 from tenants.archiving import ProjectArchived, TenantArchived
 from tenants.invite import invite
+from tenants.key_rotation import rotate
 from tenants.keys import issue, revoke
 from tenants.memberships import add_member, remove_member
 from tenants.models import ApiKey, Membership, Notification
@@ -23,9 +24,16 @@ from tests.cast import Cast, route
 from tests.tenants.test_invitations import signed_in
 
 pytestmark = pytest.mark.django_db
+
+
 # What changes something in Acme's project, or in Acme.
+def _rotated(cast: Cast) -> Any:
+    return rotate(key=ApiKey.objects.get(name="older"), overlap="0", by=cast.olivia)
+
+
 WITHIN: dict[str, Callable[[Cast], Any]] = {
     "a key": lambda cast: issue(environment=cast.environment(), name="x", by=cast.olivia),
+    "a successor": _rotated,
     "a grant": lambda cast: grant(environment=cast.environment(), route=route(), by=cast.pat),
     "a request": lambda cast: request_access(environment=cast.environment(), route=route(), purpose="x", by=cast.dev),
 }
@@ -41,6 +49,11 @@ AROUND: dict[str, Callable[[Cast], Any]] = {
 @pytest.fixture
 def olivia(cast: Cast) -> Client:
     return signed_in(cast.olivia)
+
+
+@pytest.fixture
+def older(cast: Cast) -> ApiKey:
+    return issue(environment=cast.environment(), name="older", by=cast.olivia).key
 
 
 def test_it_works(cast: Cast, olivia: Client) -> None:
@@ -62,7 +75,7 @@ def test_it_works(cast: Cast, olivia: Client) -> None:
 
 
 @pytest.mark.parametrize("what", [*WITHIN, *AROUND])
-def test_nothing_changes_in_an_archived_tenant(cast: Cast, what: str) -> None:
+def test_nothing_changes_in_an_archived_tenant(cast: Cast, older: ApiKey, what: str) -> None:
     archiving.archive_tenant(tenant=cast.acme, by=cast.olivia)
     cast.acme.refresh_from_db()
     with pytest.raises(TenantArchived, match="can be read and not changed"):
@@ -71,7 +84,7 @@ def test_nothing_changes_in_an_archived_tenant(cast: Cast, what: str) -> None:
 
 
 @pytest.mark.parametrize("what", WITHIN)
-def test_nothing_changes_in_an_archived_project(cast: Cast, what: str) -> None:
+def test_nothing_changes_in_an_archived_project(cast: Cast, older: ApiKey, what: str) -> None:
     archiving.archive_project(project=cast.project, by=cast.olivia)
     with pytest.raises(ProjectArchived, match="can be read and not changed"):
         WITHIN[what](cast)
