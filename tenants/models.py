@@ -183,7 +183,7 @@ class ApiKeys(models.QuerySet["ApiKey"]):
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
 
     def in_state(self, state: str) -> ApiKeys:
-        """Those in one of the states of `ApiKey.state`, those that are `usable`, or those that are `old`."""
+        """Those in one of the states of `ApiKey.state`, those that are `usable`, `old` or `powerful`."""
         now = timezone.now()
         idle = Q(last_used_at=None, created_at__lte=now - UNUSED_AFTER)
         soon = Q(expires_at__lte=now + EXPIRING_WITHIN)
@@ -200,6 +200,9 @@ class ApiKeys(models.QuerySet["ApiKey"]):
                 return self.usable().exclude(soon).exclude(idle)
             case "old":
                 return self.usable().filter(created_at__lte=now - OLD_AFTER)
+            case "powerful":
+                production = Q(environment__kind="production", allowed_routes=[], allowed_networks=[])
+                return self.usable().filter(production)
             case "usable":
                 return self.usable()
         return self.none()
@@ -258,6 +261,15 @@ class ApiKey(models.Model):
         if self.last_used_at is None and self.created_at <= now - UNUSED_AFTER:
             return "unused"
         return "active"
+
+    @property
+    def is_powerful(self) -> bool:
+        """Whether it opens all that production was granted, from anywhere: more than most programs need."""
+        return (
+            self.is_usable
+            and self.environment.kind == "production"
+            and not (self.allowed_routes or self.allowed_networks)
+        )
 
     @property
     def is_old(self) -> bool:

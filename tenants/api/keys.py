@@ -24,7 +24,7 @@ from tenants.handing_in import THANKS, require_room
 from tenants.models import ApiKey, Environment, PersonalToken
 
 MANAGE_KEYS = "tenants.manage_keys"
-STATES = ("usable", "active", "expiring", "unused", "old", "revoked", "expired")
+STATES = ("usable", "active", "expiring", "unused", "old", "powerful", "revoked", "expired")
 
 
 @extend_schema_view(

@@ -26,8 +26,14 @@ from ui.exporting import csv_response, in_batches
 from ui.sorting import ordered
 
 PAGE_SIZE = 50
-STATES = ("usable", "expiring", "unused", "old", "revoked", "expired")
-STATE_WORDS = {"usable": "Working", "unused": "Never used", "old": "Older than 180 days", "expiring": "Expires soon"}
+STATES = ("usable", "expiring", "unused", "old", "powerful", "revoked", "expired")
+STATE_WORDS = {
+    "usable": "Working",
+    "unused": "Never used",
+    "old": "Older than 180 days",
+    "expiring": "Expires soon",
+    "powerful": "Too powerful",
+}
 
 
 @require_GET

@@ -148,3 +148,16 @@ def test_the_api_issues_shows_and_changes_it(cast: Cast, key: ApiKey) -> None:
     assert problem["field"] == "allowed_routes"
     assert "allowed_routes" in refused(dev.patch(f"keys/{made['id']}/", allowed_routes="echo-model"), 422)["errors"]
     assert "tenant" in refused(dev.patch(f"keys/{made['id']}/", tenant="globex"), 422)["errors"]
+
+
+def test_which_keys_open_all_of_production_from_anywhere_is_a_filter_with_the_mend_beside_it(cast: Cast) -> None:
+    wide = issue(environment=cast.environment("production"), name="wide", by=cast.olivia).key
+    issue(environment=cast.environment("development"), name="harmless", by=cast.olivia)
+    issue(environment=cast.environment("production"), name="narrow", by=cast.olivia, allowed_networks=["10.0.0.0/8"])
+    client = signed_in(cast.olivia)
+    page = client.get("/tenants/acme/keys/?state=powerful").content.decode()
+    assert "1–1 of 1" in page and "wide" in page and "harmless" not in page
+    assert f"/keys/{wide.pk}/scope/" in page
+    assert [key["name"] for key in client.get("/api/keys/?state=powerful").json()["results"]] == ["wide"]
+    narrow(key=wide, by=cast.olivia, allowed_networks=["10.0.0.0/8"])
+    assert client.get("/api/keys/?state=powerful").json()["results"] == []
