@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import smtplib
+import socket
 import time
 from collections.abc import Iterable
 from uuid import UUID
@@ -36,6 +37,7 @@ State = InvitationBatch.State
 SLICE = 100
 SLICE_S = 30  # then the next task goes on: a message of the queue is visible again after a minute
 LEASE = dt.timedelta(seconds=50)  # longer than a slice with its last mail; after it a dead worker's mails are taken up
+AWAY = (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError, ConnectionError, TimeoutError, socket.gaierror)
 PLANS_KEPT = dt.timedelta(days=1)
 
 
@@ -183,7 +185,7 @@ def _claim(key: UUID) -> list[tuple[Invitation, str]]:
 
 def _send(claimed: list[tuple[Invitation, str]]) -> tuple[int, int]:
     """Send while there is time: how many left, and how many the server did not take. The others are given back."""
-    until, sent, refused = time.monotonic() + SLICE_S, [], []
+    until, sent, refused = time.monotonic() + SLICE_S, [], {}
     try:
         with mailers.default as outbox:
             for invitation, secret in claimed:
@@ -192,15 +194,24 @@ def _send(claimed: list[tuple[Invitation, str]]) -> tuple[int, int]:
                 try:
                     outbox.send_messages([invitation_mail.message(invitation, secret)])
                     sent.append(invitation.pk)
-                except smtplib.SMTPServerDisconnected:
+                except AWAY:
                     raise
-                except smtplib.SMTPException as error:
+                except Exception as error:  # this one mail, whatever is wrong with it, must not hold up the others
                     log.warning("the mail of invitation %s was not taken", invitation.pk, exc_info=error)
-                    refused.append(invitation.pk)
-    except OSError as error:  # `SMTPException` is one too: the server is away
+                    refused[invitation.pk] = type(error).__name__
+    except AWAY as error:
         log.warning("the mail server is away; %d invitations wait", len(claimed) - len(sent), exc_info=error)
-    done = {*sent, *refused}
-    Invitation.objects.filter(pk__in=done).update(sent_count=1)
-    Invitation.objects.filter(pk__in=refused).update(undelivered="SMTPException")
-    Invitation.objects.filter(pk__in=[i.pk for i, _ in claimed if i.pk not in done]).update(last_sent_at=None)
+    _note(claimed, sent, refused)
     return len(sent), len(refused)
+
+
+@transaction.atomic
+def _note(claimed: list[tuple[Invitation, str]], sent: list[UUID], refused: dict[UUID, str]) -> None:
+    """What became of the mails. Those that did not leave are given back, or end with a list that was cancelled."""
+    Invitation.objects.filter(pk__in=[*sent, *refused]).update(sent_count=1)
+    for why in set(refused.values()):
+        Invitation.objects.filter(pk__in=[pk for pk, told in refused.items() if told == why]).update(undelivered=why)
+    given_back = {invitation.pk for invitation, _ in claimed} - {*sent, *refused}
+    rest = Invitation.objects.open().filter(pk__in=given_back, sent_count=0)
+    rest.filter(batch__state=State.CANCELLED).update(withdrawn_at=timezone.now())
+    rest.update(last_sent_at=None)
