@@ -67,7 +67,10 @@ def ask(*, slug: str, sentence: str, by: User) -> JoinRequest:
     too_late.update(withdrawn_at=timezone.now())
     waiting = mine.in_state("waiting")
     if waiting.filter(asked_for=slug).exists():
-        raise AskedAlready(f"You have asked to join “{slug}” already. Its owners and admins have it.", field="tenant")
+        raise AskedAlready(
+            f"You have asked to join “{slug}” already. Whoever answers for it has your question, if anybody does.",
+            field="tenant",
+        )
     if waiting.count() >= MOST_OPEN:
         raise TooManyOpen(f"{MOST_OPEN} teams have your question already. Wait for an answer, or take one back.")
     heard = tenant if tenant and tenant.is_discoverable and tenant.archived_at is None else None
@@ -90,6 +93,8 @@ def admit(*, asked: JoinRequest, role: str, by: User) -> Membership:
     """
     locked, tenant = _open(asked)
     refuse_archived(tenant)
+    if not locked.user.is_active:
+        raise AnsweredAlready(f"{locked.user} was switched off in the meantime, and cannot be let in.")
     made = add_member(tenant=tenant, user=locked.user, role=role, by=by, seen="")
     locked.admitted_at, locked.answered_by, locked.role = timezone.now(), by, role
     locked.save(update_fields=["admitted_at", "answered_by", "role"])

@@ -81,6 +81,14 @@ def test_a_foreign_owner_admits_nobody(cast: Cast, ned: Client) -> None:
     assert told.status_code == 404 and role_of(cast.ned) == ""
 
 
+def test_who_was_switched_off_meanwhile_is_not_let_in(cast: Cast, ned: Client) -> None:
+    ned.post("/tenants/join/", ASK)
+    type(cast.ned).objects.filter(pk=cast.ned.pk).update(is_active=False)
+    asked = JoinRequest.objects.get()
+    told = signed_in(cast.olivia).post(f"/tenants/acme/joining/{asked.pk}/admit/", {"role": "viewer"})
+    assert told.status_code == 409 and role_of(cast.ned) == ""
+
+
 def test_an_admin_admits_no_owner(cast: Cast, ned: Client) -> None:
     add_member(tenant=cast.acme, user=cast.dev, role="admin", by=cast.olivia)
     ned.post("/tenants/join/", ASK)
