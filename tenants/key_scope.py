@@ -14,6 +14,7 @@ from django.db import transaction
 
 from audit.record import record
 from refusals.errors import Conflict, Invalid
+from tenants.archiving import refuse_archived
 from tenants.changes import announce
 from tenants.models import ApiKey, Environment
 from tenants.sections import routes_of
@@ -51,12 +52,14 @@ def narrow(
     """Set what a key may do, from the next second on; None leaves that part as it is, an empty one lifts it.
 
     A route that the key names already may stay, also when its grant has ended meanwhile. The same again changes
-    nothing. Raises `KeyIsOver`, `RouteNotGranted`, `NetworkNotUnderstood` and `TooMany`.
+    nothing. Raises `KeyIsOver`, `TenantArchived`, `ProjectArchived`, `RouteNotGranted`, `NetworkNotUnderstood` and
+    `TooMany`.
     """
     rows = ApiKey.objects.select_for_update(of=("self",), no_key=True)
     locked = rows.select_related("environment__project", "environment__tenant").get(pk=key.pk)
     if not locked.is_usable:
         raise KeyIsOver(f"“{locked.name}” was revoked or has expired. Issue a new key instead of changing this one.")
+    refuse_archived(locked.environment.tenant, locked.environment.project)
     before = told(locked)
     if allowed_routes is not None:
         locked.allowed_routes = routes_for(locked.environment, allowed_routes, kept=locked.allowed_routes)

@@ -217,7 +217,9 @@ def _answers_of(request: Request) -> dict[str, Any]:
     return {
         "team": {"name": facts["name"], "slug": facts["slug"], "cost_centre": facts["cost_centre"]},
         "use-case": {
-            "project_name": facts["project_name"], "project_slug": facts["project_slug"], "purpose": request.reason
+            "project_name": facts.get("project_name", ""),
+            "project_slug": facts.get("project_slug", ""),
+            "purpose": request.reason,
         },
     }  # fmt: skip
 

@@ -77,7 +77,7 @@ def test_forms_tell_their_own_errors_beside_the_field_and_in_a_summary(cast: Cas
     page = signed_in(cast.rita).get(asked.get_absolute_url()).content.decode()
     posts = [tag.split(">")[0] for tag in page.split("<form ")[1:] if "/vote/" in tag or "/comment/" in tag]
     assert len(posts) == 2 and all("novalidate" in form for form in posts)
-    for path in ("/requests/new/access/echo-model/", "/tenants/new/"):
+    for path in ("/requests/new/access/echo-model/", "/tenants/join/"):
         told = signed_in(cast.olivia).post(path, {"purpose": ""})
         assert told.status_code == 422
         text = told.content.decode()

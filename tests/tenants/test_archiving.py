@@ -16,6 +16,7 @@ from tenants import archiving
 from tenants.archiving import ProjectArchived, TenantArchived
 from tenants.invite import invite
 from tenants.key_rotation import rotate
+from tenants.key_scope import narrow
 from tenants.keys import issue, revoke
 from tenants.memberships import add_member, remove_member
 from tenants.models import ApiKey, Membership, Notification
@@ -34,6 +35,7 @@ def _rotated(cast: Cast) -> Any:
 WITHIN: dict[str, Callable[[Cast], Any]] = {
     "a key": lambda cast: issue(environment=cast.environment(), name="x", by=cast.olivia),
     "a successor": _rotated,
+    "a key's scope": lambda cast: narrow(key=ApiKey.objects.get(name="older"), by=cast.olivia, allowed_routes=[]),
     "a grant": lambda cast: grant(environment=cast.environment(), route=route(), by=cast.pat),
     "a request": lambda cast: request_access(environment=cast.environment(), route=route(), purpose="x", by=cast.dev),
 }
