@@ -85,7 +85,8 @@ def test_production_refuses_a_role_that_no_policy_holds(db: None, settings: Sett
 
 
 def test_production_refuses_a_role_that_owns_the_tables(db: None, settings: Settings) -> None:
-    with psycopg.connect(os.environ["ATRIUM_TEST_DATABASE_URL"], autocommit=True) as owner:
+    own = connection.settings_dict["NAME"]
+    with psycopg.connect(os.environ["ATRIUM_TEST_DATABASE_URL"], dbname=own, autocommit=True) as owner:
         settings.DATABASE_ROLE = "atrium"
         with pytest.raises(CannotStart, match="DATABASE_OWNER_URL sign in as their owner"):
             refuse_unfit_database(owner, is_production=True)
