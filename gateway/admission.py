@@ -208,6 +208,7 @@ def _caller(place: Place, key: Key) -> Caller:
         key_prefix=key.prefix,
         key_name=key.name,
         routes=key.routes,
+        key_id=key.id,
     )
 
 

@@ -14,6 +14,10 @@ from audit.identifiers import uuid7
 from audit.protection import never_truncated
 from catalog.models import Deployment
 from tenants.models import Environment, Project, Tenant
+from usage.limits.tables import Budget as Budget
+from usage.limits.tables import BudgetLease as BudgetLease
+from usage.limits.tables import BudgetWarning as BudgetWarning
+from usage.limits.tables import Limit as Limit
 from usage.spans import spans_covering
 
 # A call is removed with its tenant when that is one of the demonstration's, and never else: a mark on the row alone
