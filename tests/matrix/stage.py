@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 from django.urls import reverse
@@ -27,6 +28,8 @@ from tenants.models import Membership, Notification
 from tests.cast import Cast, person, route
 from tests.matrix.addresses import Address
 from tests.usage.ledger_lines import called
+from usage.limits.budgets import set_budget
+from usage.limits.places import of_environment, of_tenant
 
 HERE = "acme/support/development"
 
@@ -64,6 +67,8 @@ class Stage:
         joining = JoinRequest.objects.create(tenant=cast.acme, asked_for="acme", user=cast.ned, sentence="Me too")
         invited = invite(tenant=cast.acme, email="ned@example.test", role="viewer", by=cast.olivia)
         Invitation.objects.update(last_sent_at=None)  # or it would be too early to send it again
+        set_budget(place=of_tenant(cast.acme), amount=Decimal(5), by=cast.pat)
+        budget = set_budget(place=of_environment(environment), amount=Decimal(5), by=cast.olivia)
         values = {
             "access:request route": "echo-model",
             "access:revoke-grant grant_id": Grant.objects.get().pk,
@@ -118,6 +123,7 @@ class Stage:
             "usage:call pk": (call := called(environment)).pk,
             "call- pk": call.pk,
             "usage:set-price pk": asked_route.targets.get().deployment_id,
+            "budget- pk": budget.pk,
             "project- pk": cast.project.pk,
             "environment- pk": environment.pk,
             " slug": "acme",

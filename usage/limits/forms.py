@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
+from django.utils.html import format_html
 
 from tenants.forms import VerbForm
 from usage.limits.budgets import LARGEST_BUDGET
@@ -24,7 +25,7 @@ class LimitsForm(VerbForm):
                 required=False,
                 min_value=1,
                 max_value=LARGEST_LIMIT,
-                help_text=f"Now: {each.sentence}",
+                help_text=format_html("Now: {}", each.sentence),  # a name in it may hold anything
                 widget=forms.NumberInput(attrs={"inputmode": "numeric", "placeholder": "no limit here"}),
             )
 
