@@ -143,6 +143,7 @@ def key_page(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
         successors=successors,
         successor=next((later for later in successors if later.revoked_at is None), None),
         calls=optional_address("usage:calls"),
+        limits=optional_address("usage:change-limits", slug),
     )
 
 

@@ -56,7 +56,7 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
         else:
             messages.success(request, f"The limits of {place.words} are saved. The gateway keeps to them from now on.")
             return redirect(_address(place))
-    return _change(request, inside, told, form, BudgetForm(), status=422 if form.errors else 200)
+    return _change(request, inside, told, form, _budget_form(told), status=422 if form.errors else 200)
 
 
 @require_POST
@@ -89,6 +89,21 @@ def remove(request: HttpRequest, slug: str) -> HttpResponse:
     remove_budget(place=place, span=span if span in Span.values else Span.MONTH, by=inside.viewer)
     messages.success(request, "The budget is removed.")
     return redirect(_address(place))
+
+
+def _budget_form(told: Line) -> BudgetForm:
+    """As the place's budget is, where it has one."""
+    if not told.budgets:
+        return BudgetForm()
+    budget = told.budgets[0].budget
+    return BudgetForm(
+        initial={
+            "amount": f"{budget.amount.normalize():f}",
+            "span": budget.span,
+            "is_hard": "true" if budget.is_hard else "false",
+            "warnings": ", ".join(map(str, budget.warn_at)),
+        }
+    )
 
 
 def _place(inside: Inside, path: str) -> Place:
