@@ -27,10 +27,14 @@ STALE = {"key": {PEOPLE}, "grant": {PEOPLE}, "route": {CATALOG}, "price": {CATAL
 ALL = frozenset({PEOPLE, CATALOG, BOUNDS})
 
 _KEYS = """
-    SELECT prefix, secret_hash, name, environment_id, expires_at, revoked_at,
-           nullif(allowed_routes, '{}'), nullif(allowed_networks, '{}'), id
-      FROM tenants_apikey
+    SELECT k.prefix, k.secret_hash, k.name, k.environment_id, k.expires_at, k.revoked_at,
+           nullif(k.allowed_routes, '{}'), nullif(k.allowed_networks, '{}'), k.id,
+           k.holder_id IS NULL OR (u.is_active AND m.id IS NOT NULL)
+      FROM tenants_apikey k
+      LEFT JOIN tenants_user u ON u.id = k.holder_id
+      LEFT JOIN tenants_membership m ON m.user_id = k.holder_id AND m.tenant_id = k.tenant_id
 """
+_SHUT_OUT = "SELECT id FROM tenants_user WHERE NOT is_active"
 _PLACES = """
     SELECT e.id, e.project_id, e.tenant_id, t.slug || '/' || p.slug || '/' || e.kind,
            (t.archived_at IS NOT NULL OR p.archived_at IS NOT NULL), t.is_demonstration
@@ -114,8 +118,9 @@ async def load(
             keys: Mapping[str, Key] = {row[0]: _key(row) for row in await _rows(connection, _KEYS)}
             places: Mapping[UUID, Place] = {row[0]: Place(*row) for row in await _rows(connection, _PLACES)}
             grants: Mapping[UUID, Mapping[str, Grant]] = await _grants(connection)
+            shut_out: frozenset[UUID] = frozenset(row[0] for row in await _rows(connection, _SHUT_OUT))
         else:
-            keys, places, grants = held.keys, held.places, held.grants
+            keys, places, grants, shut_out = held.keys, held.places, held.grants, held.shut_out
         routes = await _routes(connection) if held is None or CATALOG in stale else held.routes
         bounds = await _bounds(connection) if held is None or BOUNDS in stale else held.bounds
     return Snapshot(
@@ -126,11 +131,12 @@ async def load(
         grants=grants,
         routes=routes,
         bounds=bounds,
+        shut_out=shut_out,
     )
 
 
 def _key(row: Any) -> Key:
-    prefix, secret_hash, name, environment_id, expires_at, revoked_at, routes, networks, key_id = row
+    prefix, secret_hash, name, environment_id, expires_at, revoked_at, routes, networks, key_id, is_held = row
     return Key(
         prefix,
         secret_hash,
@@ -141,6 +147,7 @@ def _key(row: Any) -> Key:
         None if routes is None else frozenset(routes),
         None if networks is None else tuple(filter(None, map(_network, networks))),
         key_id,
+        is_held,
     )
 
 

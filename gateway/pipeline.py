@@ -55,7 +55,7 @@ class Call:
         self.ended = asyncio.Event()
         self._runtime = runtime
         self._stop = Stop()
-        self._is_our_end = False
+        self._because: Refusal | None = None  # why it was stopped, when it was not its reader
         self.meter = Meter(admitted, self.id, runtime.journal, hold, is_streamed=self.is_streamed)
 
     @property
@@ -86,16 +86,16 @@ class Call:
             self._end_early()
             if not isinstance(stopped, Stopped):
                 raise
-            if self._is_our_end:
-                raise ShuttingDown from None
+            if self._because is not None:
+                raise self._because from None
         except Exception as error:
             log.exception("A call broke on our side.")
             self._end("interrupted", 200 if self.has_answered else 500, "internal_error", type(error).__name__)
             raise
 
-    def stop(self, *, is_our_end: bool = False) -> None:
-        """Nobody wants the rest: break off the provider's call. `is_our_end` when it is this process that goes."""
-        self._is_our_end = is_our_end
+    def stop(self, *, because: Refusal | None = None) -> None:
+        """Break off the provider's call: nobody wants the rest, or it may not go on `because` of something of ours."""
+        self._because = self._because or because
         self._stop.set()
 
     def settle(self) -> None:
@@ -103,10 +103,11 @@ class Call:
         self._end_early()
 
     def _end_early(self) -> None:
-        if self._is_our_end:
-            self._end("interrupted", 200 if self.has_answered else 503, ShuttingDown.code, STOPPED)
-        else:
+        if (because := self._because) is None:
             self._end("cancelled", 200 if self.has_answered else 499, "cancelled", "The caller left.")
+        else:
+            said = STOPPED if isinstance(because, ShuttingDown) else because.sentence
+            self._end("interrupted", 200 if self.has_answered else because.status, because.code, said)
 
     def _end(self, outcome: str, status: int, code: str = "", message: str = "") -> None:
         if self.meter.summary is None:

@@ -18,13 +18,14 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from gateway import telemetry
+from gateway.admission import check_still_allowed
 from gateway.delivery import Drain, adopt_orphans, retry_refused
 from gateway.freshness import SnapshotKeeper
 from gateway.journal import Journal
 from gateway.last_used import write_last_used
 from gateway.leases import Leases
 from gateway.metering import CallSummary
-from gateway.pipeline import Call
+from gateway.pipeline import Call, ShuttingDown
 from gateway.rates import Rates
 from gateway.sharing import Sharing
 from gateway.snapshot import Snapshot
@@ -54,7 +55,7 @@ class Runtime:
     """Begun by `runtime()`; `close` ends it without losing a call."""
 
     def __init__(self) -> None:
-        self.keeper = SnapshotKeeper()
+        self.keeper = SnapshotKeeper(self._stop_what_may_not_go_on)
         self.upstream = Upstream(Timeouts(*settings.GATEWAY_TIMEOUTS_S))
         self.journal = Journal(settings.JOURNAL_FOLDER)
         self.leases = Leases(self.journal.folder.name, self.wake)
@@ -99,6 +100,14 @@ class Runtime:
         """Something waits for the ledger's thread."""
         self._wake.set()
 
+    def _stop_what_may_not_go_on(self, snapshot: Snapshot) -> None:
+        """Something was revoked or somebody shut out: their calls under way end too."""
+        for call in list(self.running):
+            try:
+                check_still_allowed(snapshot, call.admitted.caller)
+            except Refusal as refusal:
+                call.stop(because=refusal)
+
     def lag(self) -> int:
         """Calls that have ended and are not in the ledger yet."""
         return self.journal.closings - self.drain.delivered
@@ -130,7 +139,7 @@ class Runtime:
         if self.running:
             await asyncio.wait([asyncio.ensure_future(call.ended.wait()) for call in self.running], timeout=grace_s)
         for call in list(self.running):
-            call.stop(is_our_end=True)
+            call.stop(because=ShuttingDown())
         await asyncio.sleep(0)
         for call in list(self.running):
             call.settle()
@@ -209,7 +218,7 @@ class Runtime:
     def abandon(self) -> None:
         """Settle what still runs, because its loop ends."""
         for call in list(self.running):
-            call.stop(is_our_end=True)
+            call.stop(because=ShuttingDown())
             call.settle()
 
 

@@ -20,7 +20,8 @@ Network = IPv4Network | IPv6Network
 class Key:
     """An API key by its prefix; `secret_hash` as `tenants.secrets.keyed_hash` makes it.
 
-    `routes` and `networks` are what it is narrowed to; None: every granted route, any network.
+    `routes` and `networks` are what it is narrowed to; None: every granted route, any network. `is_held`: whoever's it
+    is, is there (`tenants.key_holder`).
     """
 
     prefix: str
@@ -32,6 +33,7 @@ class Key:
     routes: frozenset[str] | None = None
     networks: tuple[Network, ...] | None = None
     id: UUID | None = None
+    is_held: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,7 @@ class Snapshot:
     grants: Mapping[UUID, Mapping[str, Grant]]
     routes: Mapping[str, Route]
     bounds: Mapping[UUID, Bounds] = field(default_factory=dict)
+    shut_out: frozenset[UUID] = frozenset()  # people who are switched off
 
     def granted_routes(self, environment_id: UUID, at: dt.datetime, only: frozenset[str] | None = None) -> list[Route]:
         """The enabled routes that an environment may call at a moment, by name; of them `only` these, where stated."""

@@ -13,7 +13,8 @@ from guardian.shortcuts import assign_perm, get_perms, remove_perm
 from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.archiving import refuse_archived
-from tenants.models import Appointment, Membership, Tenant, User
+from tenants.changes import announce
+from tenants.models import Appointment, Membership, ServiceAccount, Tenant, User
 from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
 
 
@@ -29,6 +30,10 @@ class LastOwner(Conflict):
 class MemberAlready(Conflict):
     code = "member_already"
     title = "A member already"
+
+
+class NoServiceAccount(Invalid):
+    code = "not_for_services"
 
 
 class RoleChanged(Conflict):
@@ -51,13 +56,15 @@ def add_member(
 
     `seen` is the role that the caller saw when they asked whether they may ("" for no member); None when whatever role
     it is may be changed. `at` dates demonstration data back. Raises `UnknownRole`, `LastOwner`, `MemberAlready`,
-    `RoleChanged`.
+    `RoleChanged`, `NoServiceAccount`.
     """
     if role not in TENANT_ROLES:
         raise UnknownRole(f"There is no role “{role}”. Choose one of {', '.join(TENANT_ROLES)}.", field="role")
     refuse_archived(Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk))
     before = Membership.objects.filter(tenant=tenant, user=user).first()
     _refuse_unseen(tenant, user, before.role if before else "", seen)
+    if user.is_service and (role == "owner" or not ServiceAccount.objects.filter(user=user, tenant=tenant).exists()):
+        raise NoServiceAccount("A service account stays in its own tenant and never owns it.", field="role")
     if before and before.role == role:
         return before
     if before and before.role == "owner":
@@ -73,6 +80,8 @@ def add_member(
         },
     )
     _hold_exactly(tenant, user, TENANT_ROLES[role].permissions)
+    if before is None:
+        announce("key")  # their keys of an earlier time open again
     record(
         "membership.changed" if before else "membership.added",
         by=by,
@@ -99,6 +108,7 @@ def remove_member(*, membership: Membership, by: Any) -> None:
     _hold_exactly(tenant, membership.user, frozenset())
     record("membership.removed", by=by, subject=membership, tenant=tenant.slug, user=membership.user.username)
     membership.delete()
+    announce("key")
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -34,6 +34,7 @@ class User(AbstractUser):
     time_zone = models.CharField(max_length=64, default="UTC")
     theme = models.CharField(max_length=10, default="system", choices=[(t, t) for t in ("system", "light", "dark")])
     is_demonstration = models.BooleanField(default=False)
+    is_service = models.BooleanField(default=False, editable=False, help_text="nobody's: a service account")
 
     class Meta(AbstractUser.Meta):
         indexes = [models.Index(fields=["id"], condition=models.Q(is_demonstration=True), name="of_demonstration")]
@@ -153,6 +154,17 @@ class Membership(models.Model):
         return f"{self.user} as {self.role} of {self.tenant}"
 
 
+class ServiceAccount(models.Model):
+    """A non-human member of one tenant, which never signs in (`tenants.service_accounts`); its account says so too."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="service_account")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="service_accounts")
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
 class Appointment(models.Model):
     """A person in a role above tenants (`tenants.roles.PLATFORM_ROLES`): platform, finops, auditor."""
 
@@ -182,8 +194,13 @@ class ApiKeys(models.QuerySet["ApiKey"]):
         """Those that open something now."""
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
 
+    def without_holder(self) -> ApiKeys:
+        """Those whose holder is switched off or no member any more: they open nothing."""
+        member = Membership.objects.filter(tenant=OuterRef("tenant"), user=OuterRef("holder"))
+        return self.exclude(holder=None).filter(Q(holder__is_active=False) | ~Exists(member))
+
     def in_state(self, state: str) -> ApiKeys:
-        """Those in one of the states of `ApiKey.state`, those that are `usable`, `old` or `powerful`."""
+        """Those in one of the states of `ApiKey.state`, those that are `usable`, `old`, `powerful` or `stopped`."""
         now = timezone.now()
         idle = Q(last_used_at=None, created_at__lte=now - UNUSED_AFTER)
         soon = Q(expires_at__lte=now + EXPIRING_WITHIN)
@@ -203,6 +220,8 @@ class ApiKeys(models.QuerySet["ApiKey"]):
             case "powerful":
                 production = Q(environment__kind="production", allowed_routes=[], allowed_networks=[])
                 return self.usable().filter(production)
+            case "stopped":
+                return self.usable().without_holder()
             case "usable":
                 return self.usable()
         return self.none()
@@ -219,6 +238,9 @@ class ApiKey(models.Model):
     secret_hash = models.CharField(max_length=64)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    # Whose it is: it opens nothing while they are switched off or no member (`tenants.key_holder`). Nobody's: the
+    # environment's own, as all were once, and those that the platform issues.
+    holder = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True, related_name="held_keys")
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

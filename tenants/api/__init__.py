@@ -10,6 +10,7 @@ def register(router: DefaultRouter) -> None:
         keys,
         lists,
         people,
+        services,
         structure,
     )
 
@@ -25,5 +26,6 @@ def register(router: DefaultRouter) -> None:
     router.register("invitation-lists", lists.InvitationListViewSet, basename="invitation-list")
     router.register("join-requests", lists.JoinRequestViewSet, basename="join-request")
     router.register("keys", keys.KeyViewSet, basename="key")
+    router.register("service-accounts", services.ServiceAccountViewSet, basename="service-account")
     router.register("leaked-keys", keys.LeakedKeyViewSet, basename="leaked-key")
     router.register("tokens", keys.TokenViewSet, basename="token")

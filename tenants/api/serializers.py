@@ -97,13 +97,14 @@ class KeySerializer(serializers.ModelSerializer[ApiKey]):
     tenant = _slug()
     environment = serializers.CharField(source="environment.path", read_only=True)
     created_by = _slug("username", allow_null=True)
+    holder = _slug("username", allow_null=True)
     state = serializers.CharField(read_only=True)
 
     class Meta:
         model = ApiKey
         fields = [
-            "id", "prefix", "name", "tenant", "environment", "state", "created_at", "created_by", "expires_at",
-            "last_used_at", "revoked_at", "allowed_routes", "allowed_networks", "replaces",
+            "id", "prefix", "name", "tenant", "environment", "state", "created_at", "created_by", "holder",
+            "expires_at", "last_used_at", "revoked_at", "allowed_routes", "allowed_networks", "replaces",
             "leaked_at", "leaked_where",
         ]  # fmt: skip
 
@@ -123,6 +124,39 @@ class NewKeySerializer(Body):
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     allowed_routes = _texts(120, ROUTES)
     allowed_networks = _texts(60, NETWORKS)
+    holder = serializers.CharField(
+        max_length=150,
+        required=False,
+        help_text="User name of the service account that it is for; you unless told. It stops with its holder.",
+    )
+
+
+class HolderSerializer(Body):
+    holder = serializers.CharField(max_length=150, help_text="User name of a service account, or your own.")
+
+
+class ServiceAccountSerializer(serializers.Serializer[User]):
+    """A non-human member of a tenant."""
+
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    name = serializers.CharField(source="display_name")
+    tenant = serializers.CharField(source="service_account.tenant.slug")
+    role = serializers.SerializerMethodField()
+    is_active = serializers.BooleanField()
+    keys = serializers.IntegerField(help_text="Not revoked.")
+    tokens = serializers.IntegerField(help_text="Not revoked.")
+    created_at = serializers.DateTimeField(source="date_joined")
+
+    def get_role(self, account: User) -> str | None:
+        return next((membership.role for membership in account.memberships.all()), None)
+
+
+class NewServiceAccountSerializer(Body):
+    tenant = serializers.CharField(max_length=40, help_text="A tenant's slug.")
+    name = serializers.CharField(max_length=40, help_text="Short: lower-case letters, digits, hyphens.")
+    purpose = serializers.CharField(max_length=120, required=False, default="", allow_blank=True)
+    role = serializers.CharField(max_length=20, required=False, default="viewer")
 
 
 class ManyKeysSerializer(Body):

@@ -125,6 +125,10 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("leaked-key", "/leaked-key/"),
     NamedPage("leaked-key-taken", "/leaked-key/?taken=1"),
     NamedPage("tenant-grants", "/tenants/retail-banking/grants/", "tenant-owner"),
+    NamedPage("tenant-services", "/tenants/retail-banking/services/", "tenant-owner"),
+    NamedPage(
+        "tenant-service", "/tenants/retail-banking/services/", "tenant-owner", ("main tbody a[href*='/services/']",)
+    ),
     NamedPage("tenant-limits", "/tenants/retail-banking/limits/", "tenant-owner"),
     NamedPage("tenant-limits-platform", "/tenants/claims/limits/", "platform-admin"),
     NamedPage(

@@ -25,6 +25,7 @@ from tenants.arrivals import Invitation, JoinRequest
 from tenants.invite import invite
 from tenants.memberships import add_member
 from tenants.models import Membership, Notification
+from tenants.service_accounts import create as create_service_account
 from tests.cast import Cast, person, route
 from tests.matrix.addresses import Address
 from tests.usage.ledger_lines import called
@@ -69,6 +70,8 @@ class Stage:
         Invitation.objects.update(last_sent_at=None)  # or it would be too early to send it again
         set_budget(place=of_tenant(cast.acme), amount=Decimal(5), by=cast.pat)
         budget = set_budget(place=of_environment(environment), amount=Decimal(5), by=cast.olivia)
+        batch = create_service_account(tenant=cast.acme, name="batch", role="viewer", by=cast.olivia)
+        its_token = tokens.issue(user=batch, name="its", by=cast.olivia)[0].pk
         values = {
             "access:request route": "echo-model",
             "access:revoke-grant grant_id": Grant.objects.get().pk,
@@ -106,6 +109,10 @@ class Stage:
             "tenants: project_id": cast.project.pk,
             "tenants: key_id": keys.issue(environment=environment, name="job", by=cast.olivia).key.pk,
             "key- pk": keys.issue(environment=environment, name="other", by=cast.olivia).key.pk,
+            "tenants: account_id": batch.pk,
+            "service-account- pk": batch.pk,
+            "service-account- token_id": its_token,
+            "tenants:revoke-service-token token_id": its_token,
             "tenants: token_id": tokens.issue(user=cast.dev, name="laptop", by=cast.dev)[0].pk,
             "token- pk": tokens.issue(user=cast.dev, name="desk", by=cast.dev)[0].pk,
             "tenants: membership_id": member.pk,
