@@ -83,11 +83,10 @@ def switch(*, account: User, on: bool, by: Any) -> User:
     if locked.is_active != on:
         locked.is_active = on
         locked.save(update_fields=["is_active"])
-        facts = {"subject": locked, "tenant": tenant.slug, "user": locked.username}
         if on:
-            record("service.switched_on", by=by, **facts)
+            record("service.switched_on", by=by, subject=locked, tenant=tenant.slug, user=locked.username)
         else:
-            record("service.switched_off", by=by, **facts)
+            record("service.switched_off", by=by, subject=locked, tenant=tenant.slug, user=locked.username)
         announce("key")
     return locked
 
