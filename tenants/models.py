@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit.identifiers import uuid7
+from tenants.alike import look_of_slug
 from tenants.arrivals import Invitation as Invitation
 from tenants.arrivals import InvitationBatch as InvitationBatch
 from tenants.arrivals import JoinRequest as JoinRequest
@@ -47,6 +48,9 @@ class Tenant(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.CharField(max_length=40, unique=True, validators=[slug_form])
+    is_alike_from_before = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="was there before look-alikes were refused"
+    )
     name = models.CharField(max_length=120)
     cost_centre = models.CharField(max_length=40, blank=True)
     is_demonstration = models.BooleanField(default=False)
@@ -56,6 +60,11 @@ class Tenant(models.Model):
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                look_of_slug(), condition=Q(is_alike_from_before=False), name="no_tenants_look_alike"
+            )
+        ]
         # Held by django-guardian per tenant; which role holds which is `tenants.roles`.
         permissions = [
             ("manage_tenant", "Change the tenant's settings and projects"),
@@ -87,6 +96,9 @@ class Project(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="projects")
     slug = models.CharField(max_length=40, validators=[slug_form])
+    is_alike_from_before = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="was there before look-alikes were refused"
+    )
     name = models.CharField(max_length=120)
     purpose = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -94,7 +106,15 @@ class Project(models.Model):
 
     class Meta:
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="project_slug_in_tenant")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "slug"], name="project_slug_in_tenant"),
+            models.UniqueConstraint(
+                "tenant",
+                look_of_slug(),
+                condition=Q(is_alike_from_before=False),
+                name="no_projects_look_alike",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
