@@ -68,6 +68,7 @@ SENTENCES = {
     "onboarding.sent": "sent to the board the team",
     "onboarding.taken_back": "took back the setting up of",
     "project.archived": "archived the project",
+    "project.changed": "changed the project",
     "project.created": "created the project",
     "project.restored": "restored the project",
     "provider.connected": "connected the provider",

@@ -7,6 +7,7 @@ Greek look-alikes, digits for letters, accents, full-width forms, and internatio
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 from django.db.models import CharField, F, Func, Model, QuerySet, Value
 from django.db.models.functions import Replace
@@ -44,9 +45,11 @@ def look_of_slug() -> Replace:
     return Replace(Replace(bare, Value("rn"), Value("m")), Value("vv"), Value("w"))
 
 
-def looking_like[M: Model](rows: QuerySet[M, M], slug: str) -> QuerySet[M, M]:
+def looking_like[M: Model](rows: QuerySet[M], slug: str) -> QuerySet[M]:
     """Those of `rows` whose short name can be mistaken for `slug`, or is it."""
-    return rows.alias(look=look_of_slug()).filter(look=slug_skeleton(slug))
+    found: Any = rows.alias(look=look_of_slug())
+    alike: QuerySet[M] = found.filter(look=slug_skeleton(slug))
+    return alike
 
 
 def _look(text: str) -> str:

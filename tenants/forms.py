@@ -85,6 +85,15 @@ class ProjectForm(VerbForm):
     )
 
 
+class ProjectChangeForm(VerbForm):
+    """What a project is called and for."""
+
+    name = forms.CharField(max_length=120)
+    purpose = forms.CharField(
+        widget=forms.Textarea, required=False, max_length=2000, help_text="Who is helped, and how."
+    )
+
+
 class SettingsForm(VerbForm):
     """What a tenant is called and who pays."""
 

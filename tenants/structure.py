@@ -104,6 +104,24 @@ def create_project(
     return project
 
 
+@transaction.atomic
+def change_project(*, project: Project, name: str, purpose: str, by: Any) -> Project:
+    """Give `project` another name or purpose; its short name stays (decision 15). Raises `NotAcceptable`, and where it
+    or its tenant is archived. Nothing is written when nothing changed."""
+    rows = Project.objects.select_for_update(of=("self",), no_key=True).select_related("tenant")
+    changed = rows.get(pk=project.pk)
+    refuse_archived(changed.tenant, changed)
+    names = ("name", "purpose")
+    before = {field: getattr(changed, field) for field in names}
+    changed.name, changed.purpose = name.strip(), purpose.strip()
+    after = {field: getattr(changed, field) for field in names}
+    if before != after:
+        _check(changed)
+        changed.save(update_fields=names)
+        record("project.changed", by=by, subject=changed, tenant=changed.tenant.slug, before=before, **after)
+    return changed
+
+
 @everything("a short name is taken whoever has it")
 def refuse_taken(slug: str) -> None:
     """Raise `SlugTaken` where no new tenant can be called `slug`: it is somebody's, or looks as if it were."""

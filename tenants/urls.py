@@ -53,6 +53,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("invitations/<uuid:invitation_id>/decline/", invited.decline, name="decline-invitation"),
     path("invitations/<str:token>/", invited.opened, name="invitation"),
     path("tenants/<slug:slug>/projects/", projects.projects, name="projects"),
+    path("tenants/<slug:slug>/projects/<uuid:project_id>/", projects.project, name="project"),
     path("", include("tenants.key_urls")),
     path("tenants/<slug:slug>/projects/<uuid:project_id>/archive/", archiving.archive_project, name="archive-project"),
     path("tenants/<slug:slug>/projects/<uuid:project_id>/restore/", archiving.restore_project, name="restore-project"),

@@ -72,6 +72,11 @@ class NewProjectSerializer(Body):
     purpose = serializers.CharField(required=False, default="", allow_blank=True, max_length=4000)
 
 
+class ChangedProjectSerializer(Body):
+    name = serializers.CharField(max_length=120, required=False)
+    purpose = serializers.CharField(required=False, allow_blank=True, max_length=4000)
+
+
 class MembershipSerializer(serializers.ModelSerializer[Membership]):
     tenant = _slug()
     user = _slug("username")

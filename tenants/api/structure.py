@@ -187,6 +187,14 @@ class ProjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         made = structure.create_project(tenant=tenant, by=viewer_of(request), **given)
         return Response(s.ProjectSerializer(made).data, status=status.HTTP_201_CREATED)
 
+    @extend_schema(request=s.ChangedProjectSerializer, responses=s.ProjectSerializer)
+    def partial_update(self, request: Request, pk: Any) -> Response:
+        """Give a project another name or purpose; its short name stays."""
+        found, given = self._mine_to_change(request), body_of(request, s.ChangedProjectSerializer)
+        now = {"name": found.name, "purpose": found.purpose}
+        changed = structure.change_project(project=found, by=viewer_of(request), **(now | given))
+        return Response(s.ProjectSerializer(changed).data)
+
     @extend_schema(request=None, responses=s.ProjectSerializer)
     @action(detail=True, methods=["post"])
     def archive(self, request: Request, pk: Any) -> Response:
