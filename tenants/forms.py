@@ -108,6 +108,18 @@ class SettingsForm(VerbForm):
     )
 
 
+class HandOverForm(VerbForm):
+    """Who is to answer for the tenant."""
+
+    person = forms.ModelChoiceField(queryset=User.objects.none(), label="New owner", empty_label="Choose a member")
+
+    def __init__(self, *args: Any, people: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = self.fields["person"]
+        assert isinstance(chosen, forms.ModelChoiceField)  # noqa: S101  # for the type checker
+        chosen.queryset = people
+
+
 class WhyForm(forms.Form):
     """Why may somebody do something here, or not? Without the right to manage members: about oneself."""
 

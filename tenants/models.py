@@ -19,6 +19,7 @@ from tenants.alike import look_of_slug
 from tenants.arrivals import Invitation as Invitation
 from tenants.arrivals import InvitationBatch as InvitationBatch
 from tenants.arrivals import JoinRequest as JoinRequest
+from tenants.transfers import OwnershipTransfer as OwnershipTransfer
 
 slug_form = RegexValidator(
     r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "Use lower-case letters, digits and single hyphens, beginning with a letter."

@@ -9,6 +9,7 @@ def register(router: DefaultRouter) -> None:
         arriving,
         keys,
         lists,
+        ownership,
         people,
         structure,
     )
@@ -20,6 +21,7 @@ def register(router: DefaultRouter) -> None:
     router.register("projects", structure.ProjectViewSet, basename="project")
     router.register("environments", structure.EnvironmentViewSet, basename="environment")
     router.register("memberships", structure.MembershipViewSet, basename="membership")
+    router.register("ownership-transfers", ownership.OwnershipTransferViewSet, basename="ownership-transfer")
     router.register("invitations", arriving.InvitationViewSet, basename="invitation")
     router.register("my-invitations", arriving.MyInvitationViewSet, basename="my-invitation")
     router.register("invitation-lists", lists.InvitationListViewSet, basename="invitation-list")

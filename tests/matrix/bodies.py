@@ -12,6 +12,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("project-list", "POST"): {**_NEXT, "tenant": "acme"},
     ("membership-list", "POST"): {"tenant": "acme", "person": "ned", "role": "viewer"},
     ("membership-detail", "PATCH"): {"role": "developer"},
+    ("ownership-transfer-list", "POST"): {"tenant": "acme", "person": "vera"},
     ("invitation-list-list", "POST"): {"tenant": "acme", "csv": "new@example.test,viewer"},
     ("tenants:invite-many", "POST"): {"text": "new@example.test", "role": "viewer"},
     ("join-request-list", "POST"): {"tenant": "nowhere", "sentence": "Hello"},

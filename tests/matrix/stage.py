@@ -19,7 +19,7 @@ from catalog.models import ImportRun
 from playground.asking import begin_session
 from playground.columns import from_api
 from playground.models import Answer, Turn
-from tenants import invite_many, keys, tokens
+from tenants import invite_many, keys, ownership, tokens
 from tenants.arrivals import Invitation, JoinRequest
 from tenants.invite import invite
 from tenants.memberships import add_member
@@ -64,6 +64,7 @@ class Stage:
         joining = JoinRequest.objects.create(tenant=cast.acme, asked_for="acme", user=cast.ned, sentence="Me too")
         invited = invite(tenant=cast.acme, email="ned@example.test", role="viewer", by=cast.olivia)
         Invitation.objects.update(last_sent_at=None)  # or it would be too early to send it again
+        transfer = ownership.offer(tenant=cast.acme, to=cast.dev, by=cast.olivia)
         values = {
             "access:request route": "echo-model",
             "access:revoke-grant grant_id": Grant.objects.get().pk,
@@ -105,6 +106,8 @@ class Stage:
             "token- pk": tokens.issue(user=cast.dev, name="desk", by=cast.dev)[0].pk,
             "tenants: membership_id": member.pk,
             "membership- pk": member.pk,
+            "tenants: transfer_id": transfer.pk,
+            "ownership-transfer- pk": transfer.pk,
             "tenants: username": "ned",
             "person- username": "ned",
             "tenants:invitation token": invited.secret,

@@ -38,8 +38,11 @@ OF_PAGES = ("GET", "POST")
 # Not asked here: what streams, reaches out to a provider, or answers for every path.
 ELSEWHERE = {"playground:run", "playground-session-runs", "playground-session-again", "api-missing", "api-schema"}
 ELSEWHERE |= {"provider-test", "provider-models", "catalog:test-provider"}
-# What is one's own whatever one's role: a membership to end (the stage's is Vera's), a request to take back (Dev's).
-OWN = {"membership-detail", "tenants:removal", "tenants:remove-member", "request-withdraw", "approvals:withdraw"}
+# What is one's own whatever one's role: a membership to end (the stage's is Vera's), a request to take back (Dev's), a
+# tenant that one was asked to take over (Dev was).
+OWN = {"tenants:ownership", "tenants:accept-ownership", "tenants:decline-ownership"}
+OWN |= {"ownership-transfer-detail", "ownership-transfer-accept", "ownership-transfer-decline"}
+OWN |= {"membership-detail", "tenants:removal", "tenants:remove-member", "request-withdraw", "approvals:withdraw"}
 UUID_FORM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NUMBER = re.compile(r"\bR-\d+")
 ONCE = re.compile(r'(csrfmiddlewaretoken" value="|X-CSRFToken[^:]*: ?(?:"|&quot;))[^"&]+')
