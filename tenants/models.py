@@ -104,6 +104,10 @@ class Project(models.Model):
     purpose = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     archived_at = models.DateTimeField(null=True, blank=True)
+    # Empty: it did not. Else what is left here is the ledger of the time before (`tenants.moving`).
+    moved_to = models.CharField(
+        max_length=81, blank=True, default="", db_default="", editable=False, help_text="tenant/project it moved to"
+    )
 
     class Meta:
         ordering = ["name"]

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from audit.api import EntrySerializer
 from refusals.errors import Invalid, Missing
-from tenants import archiving, finding, scoping, structure
+from tenants import archiving, finding, moving, scoping, structure
 from tenants.api import serializers as s
 from tenants.api.bodies import body_of
 from tenants.api.paging import CursorPaging
@@ -208,6 +208,24 @@ class ProjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         """Bring it back as it was."""
         found = self._mine_to_change(request)
         return Response(s.ProjectSerializer(archiving.restore_project(project=found, by=viewer_of(request))).data)
+
+    @extend_schema(
+        methods=["GET"],
+        parameters=[OpenApiParameter("to", str, required=True, description="The slug of a tenant that you manage.")],
+        responses=s.MovePreviewSerializer,
+    )
+    @extend_schema(methods=["POST"], request=s.MoveSerializer, responses=s.ProjectSerializer)
+    @action(detail=True, methods=["get", "post"], pagination_class=None)
+    def move(self, request: Request, pk: Any) -> Response:
+        """Give it to another tenant; asked with GET, what that would do. The answer is the project as it is there."""
+        found, viewer = self._mine_to_change(request), viewer_of(request)
+        wanted = text_of(request, "to") if request.method == "GET" else body_of(request, s.MoveSerializer)["to"]
+        if not wanted:
+            raise Invalid("Say where to: the slug of a tenant.", field="to")
+        target = moving.find_target(viewer, found, wanted)
+        if request.method == "GET":
+            return Response(s.MovePreviewSerializer(moving.preview(found, target)).data)
+        return Response(s.ProjectSerializer(moving.move_project(project=found, to=target, by=viewer)).data)
 
     def _mine_to_change(self, request: Request) -> Project:
         found = self.get_object()

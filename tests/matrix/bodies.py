@@ -44,6 +44,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("tenants:issue-key", "POST"): {"environment": HERE, "name": "Next"},
     ("tenants:projects", "POST"): _NEXT,
     ("tenants:project", "POST"): {"name": "Next", "purpose": "Try"},
+    ("project-move", "POST"): {"to": "globex"},
     ("tenants:members", "POST"): {"person": "ned", "role": "viewer"},
     ("tenants:invite", "POST"): {"email": "new@example.test", "role": "viewer", "once": "one-press"},
     ("tenants:archive", "POST"): {"confirm_name": "acme"},
