@@ -96,8 +96,9 @@ def restore_tenant(*, tenant: Tenant, by: Any) -> Tenant:
 
 @transaction.atomic
 def archive_project(*, project: Project, by: Any) -> Project:
-    """Archive `project`; a second time changes nothing."""
+    """Archive `project`; a second time changes nothing. Raises `TenantArchived`."""
     locked = _locked(project)
+    refuse_archived(locked.tenant)
     if locked.archived_at is None:
         stopped = affected(locked.tenant, locked)
         locked.archived_at = timezone.now()

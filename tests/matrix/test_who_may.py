@@ -143,8 +143,8 @@ def client_of(cast: Cast, person: str) -> Client:
     return client
 
 
-def send(client: Client, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """The answer; nothing that was done stays. The API is sent JSON, a page its form."""
+def send(client: Client, method: str, path: str, body: dict[str, Any] | None = None, *, keep: bool = False) -> Any:
+    """The answer; nothing that was done stays, unless it is to be kept. The API is sent JSON, a page its form."""
     with transaction.atomic():
         if body and not path.startswith("/api/"):
             answer: Any = client.post(path, body)
@@ -154,7 +154,7 @@ def send(client: Client, method: str, path: str, body: dict[str, Any] | None = N
             )
         if answer.streaming:
             list(answer.streaming_content)  # type: ignore[attr-defined]
-        transaction.set_rollback(True)
+        transaction.set_rollback(not keep)
     return answer
 
 
