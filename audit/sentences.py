@@ -6,6 +6,9 @@ Programs, filters and exports use the verb itself. A verb without a line here is
 from __future__ import annotations
 
 SENTENCES = {
+    "access_review.begun": "began the",
+    "access_review.concluded": "concluded the",
+    "access_review.confirmed": "confirmed members in the",
     "appointment.ended": "took a platform role from",
     "appointment.made": "gave a platform role to",
     "audit.restore_accepted": "accepted a restored database",
@@ -117,6 +120,7 @@ def sentence(verb: str) -> str:
 
 # What the name of a kind says less well than people do.
 KINDS = {
+    "accessreview": "access review",
     "apikey": "key",
     "emailaddress": "address",
     "importrun": "import",

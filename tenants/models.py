@@ -15,6 +15,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit.identifiers import uuid7
+from tenants.access_reviews import AccessConfirmation as AccessConfirmation
+from tenants.access_reviews import AccessReview as AccessReview
 from tenants.alike import look_of_slug
 from tenants.arrivals import Invitation as Invitation
 from tenants.arrivals import InvitationBatch as InvitationBatch

@@ -73,6 +73,9 @@ class Preview:
     gain: list[User]
 
 
+NOTHING = Preview([], [], [], [], [])  # of no tenant in particular
+
+
 def targets(viewer: User, project: Project) -> QuerySet[Tenant]:
     """The tenants that `viewer` may move `project` to."""
     rows = scoping.tenants_for(viewer, MANAGE_TENANT).filter(archived_at=None)

@@ -17,6 +17,7 @@ from tenants.views import (
     ownership,
     people,
     projects,
+    reviewing,
     settings,
     tokens,
 )
@@ -63,6 +64,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/<slug:slug>/archive/", archiving.archive_tenant, name="archive"),
     path("tenants/<slug:slug>/restore/", archiving.restore_tenant, name="restore"),
     path("tenants/<slug:slug>/settings/", settings.settings, name="settings"),
+    path("tenants/<slug:slug>/access-review/", reviewing.access_review, name="access-review"),
+    path("tenants/<slug:slug>/access-review/begin/", reviewing.begin, name="begin-access-review"),
+    path("tenants/<slug:slug>/access-review/confirm/", reviewing.confirm, name="confirm-access"),
     path("tenants/<slug:slug>/ownership/", ownership.ownership, name="ownership"),
     path("tenants/<slug:slug>/ownership/<uuid:transfer_id>/accept/", ownership.accept, name="accept-ownership"),
     path("tenants/<slug:slug>/ownership/<uuid:transfer_id>/decline/", ownership.decline, name="decline-ownership"),

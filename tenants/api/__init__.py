@@ -11,6 +11,7 @@ def register(router: DefaultRouter) -> None:
         lists,
         ownership,
         people,
+        reviewing,
         structure,
     )
 
@@ -20,6 +21,7 @@ def register(router: DefaultRouter) -> None:
     router.register("tenants", structure.TenantViewSet, basename="tenant")
     router.register("projects", structure.ProjectViewSet, basename="project")
     router.register("environments", structure.EnvironmentViewSet, basename="environment")
+    router.register("access-reviews", reviewing.AccessReviewViewSet, basename="access-review")
     router.register("memberships", structure.MembershipViewSet, basename="membership")
     router.register("ownership-transfers", ownership.OwnershipTransferViewSet, basename="ownership-transfer")
     router.register("invitations", arriving.InvitationViewSet, basename="invitation")

@@ -85,13 +85,17 @@ class MoveSerializer(Body):
 
 
 class MovePreviewSerializer(serializers.Serializer[Any]):
-    """What a move would do."""
+    """What a move would do. Empty but for `targets` where no tenant was named."""
 
+    targets = serializers.SerializerMethodField(help_text="The tenants that you may move it to.")
     along = serializers.SerializerMethodField(help_text="What goes along, and how many of each.")
     keys = serializers.SerializerMethodField(help_text="The prefixes of the keys that work now.")
     ends = serializers.ListField(child=serializers.CharField(), help_text="What ends, in sentences.")
     lose = serializers.SerializerMethodField(help_text="Who sees it no more, by user name.")
     gain = serializers.SerializerMethodField(help_text="Who sees it then, by user name.")
+
+    def get_targets(self, shown: Preview) -> list[str]:
+        return list(self.context["targets"])
 
     def get_along(self, shown: Preview) -> dict[str, int]:
         return dict(shown.along)

@@ -211,7 +211,7 @@ class ProjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
 
     @extend_schema(
         methods=["GET"],
-        parameters=[OpenApiParameter("to", str, required=True, description="The slug of a tenant that you manage.")],
+        parameters=[OpenApiParameter("to", str, description="The slug of a tenant that you manage.")],
         responses=s.MovePreviewSerializer,
     )
     @extend_schema(methods=["POST"], request=s.MoveSerializer, responses=s.ProjectSerializer)
@@ -219,12 +219,11 @@ class ProjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     def move(self, request: Request, pk: Any) -> Response:
         """Give it to another tenant; asked with GET, what that would do. The answer is the project as it is there."""
         found, viewer = self._mine_to_change(request), viewer_of(request)
-        wanted = text_of(request, "to") if request.method == "GET" else body_of(request, s.MoveSerializer)["to"]
-        if not wanted:
-            raise Invalid("Say where to: the slug of a tenant.", field="to")
-        target = moving.find_target(viewer, found, wanted)
         if request.method == "GET":
-            return Response(s.MovePreviewSerializer(moving.preview(found, target)).data)
+            wanted, targets = text_of(request, "to"), moving.targets(viewer, found).values_list("slug", flat=True)
+            shown = moving.preview(found, moving.find_target(viewer, found, wanted)) if wanted else moving.NOTHING
+            return Response(s.MovePreviewSerializer(shown, context={"targets": targets}).data)
+        target = moving.find_target(viewer, found, body_of(request, s.MoveSerializer)["to"])
         return Response(s.ProjectSerializer(moving.move_project(project=found, to=target, by=viewer)).data)
 
     def _mine_to_change(self, request: Request) -> Project:

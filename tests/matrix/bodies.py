@@ -12,6 +12,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("project-list", "POST"): {**_NEXT, "tenant": "acme"},
     ("membership-list", "POST"): {"tenant": "acme", "person": "ned", "role": "viewer"},
     ("membership-detail", "PATCH"): {"role": "developer"},
+    ("access-review-list", "POST"): {"tenant": "acme"},
+    ("access-review-confirm", "POST"): {"memberships": ["00000000-0000-7000-8000-000000000000"]},
     ("ownership-transfer-list", "POST"): {"tenant": "acme", "person": "vera"},
     ("invitation-list-list", "POST"): {"tenant": "acme", "csv": "new@example.test,viewer"},
     ("tenants:invite-many", "POST"): {"text": "new@example.test", "role": "viewer"},

@@ -19,7 +19,7 @@ from catalog.models import ImportRun
 from playground.asking import begin_session
 from playground.columns import from_api
 from playground.models import Answer, Turn
-from tenants import invite_many, keys, ownership, tokens
+from tenants import invite_many, keys, ownership, reviewing, tokens
 from tenants.arrivals import Invitation, JoinRequest
 from tenants.invite import invite
 from tenants.memberships import add_member
@@ -106,6 +106,7 @@ class Stage:
             "token- pk": tokens.issue(user=cast.dev, name="desk", by=cast.dev)[0].pk,
             "tenants: membership_id": member.pk,
             "membership- pk": member.pk,
+            "access-review- pk": reviewing.begin(tenant=cast.acme, by=cast.olivia).pk,
             "tenants: transfer_id": transfer.pk,
             "ownership-transfer- pk": transfer.pk,
             "tenants: username": "ned",

@@ -54,7 +54,8 @@ BACK_AND_AWAY = {
 # What belongs to the tenant and to no project of it goes on while a project is archived.
 OF_THE_TENANT = (
     "tenant-", "tenants:settings", "tenants:members", "tenants:change-role", "membership-", "invitation-",
-    "my-invitation-", "join-request-", "ownership-transfer-", "tenants:invite", "tenants:resend", "tenants:accept-",
+    "my-invitation-", "join-request-", "ownership-transfer-", "access-review-",
+    "tenants:begin-access-review", "tenants:confirm-access", "tenants:invite", "tenants:resend", "tenants:accept-",
     "tenants:admit", "tenants:confirm-invitation-list", "tenants:ownership", "tenants:projects", "project-list",
     "project-archive", "tenants:archive-project", "project-restore", "tenants:restore-project",
 )  # fmt: skip

@@ -135,6 +135,7 @@ def test_who_is_no_member_there_loses_sight(used: Cast, moved: Project) -> None:
 
 def test_the_api_does_the_same(used: Cast, olivia: Client) -> None:
     place = f"/api/projects/{used.project.pk}/move/"
+    assert olivia.get(place).json()["targets"] == ["globex"]
     told = olivia.get(f"{place}?to=globex").json()
     assert told["lose"] == ["dev", "vera"] and told["gain"] == ["greta"] and len(told["keys"]) == 1
     assert told["along"] == {"api keys": 2, "grants": 1, "requests": 2, "sessions": 1, "feedback": 1}
