@@ -6,6 +6,9 @@ Programs, filters and exports use the verb itself. A verb without a line here is
 from __future__ import annotations
 
 SENTENCES = {
+    "access_review.begun": "began the",
+    "access_review.concluded": "concluded the",
+    "access_review.confirmed": "confirmed members in the",
     "appointment.ended": "took a platform role from",
     "appointment.made": "gave a platform role to",
     "audit.restore_accepted": "accepted a restored database",
@@ -71,8 +74,15 @@ SENTENCES = {
     "onboarding.retried": "tried again to set up",
     "onboarding.sent": "sent to the board the team",
     "onboarding.taken_back": "took back the setting up of",
+    "ownership.declined": "declined to take over",
+    "ownership.offered": "offered to hand over",
+    "ownership.transferred": "took over",
+    "ownership.withdrawn": "took back the handing over of",
     "project.archived": "archived the project",
+    "project.arrived": "brought from another tenant the project",
+    "project.changed": "changed the project",
     "project.created": "created the project",
+    "project.moved": "moved to another tenant the project",
     "project.restored": "restored the project",
     "provider.connected": "connected the provider",
     "provider.credential_replaced": "replaced the credential of the provider",
@@ -117,6 +127,7 @@ def sentence(verb: str) -> str:
 
 # What the name of a kind says less well than people do.
 KINDS = {
+    "accessreview": "access review",
     "apikey": "key",
     "emailaddress": "address",
     "importrun": "import",

@@ -86,6 +86,15 @@ class ProjectForm(VerbForm):
     )
 
 
+class ProjectChangeForm(VerbForm):
+    """What a project is called and for."""
+
+    name = forms.CharField(max_length=120)
+    purpose = forms.CharField(
+        widget=forms.Textarea, required=False, max_length=2000, help_text="Who is helped, and how."
+    )
+
+
 class SettingsForm(VerbForm):
     """What a tenant is called and who pays."""
 
@@ -98,6 +107,18 @@ class SettingsForm(VerbForm):
         label="People who know the short name can ask to join",
         help_text="Owners and admins decide. Without it such questions are answered by nobody.",
     )
+
+
+class HandOverForm(VerbForm):
+    """Who is to answer for the tenant."""
+
+    person = forms.ModelChoiceField(queryset=User.objects.none(), label="New owner", empty_label="Choose a member")
+
+    def __init__(self, *args: Any, people: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = self.fields["person"]
+        assert isinstance(chosen, forms.ModelChoiceField)  # noqa: S101  # for the type checker
+        chosen.queryset = people
 
 
 class WhyForm(forms.Form):

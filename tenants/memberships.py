@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from guardian.shortcuts import assign_perm, get_perms, remove_perm
 
@@ -14,7 +15,7 @@ from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.archiving import refuse_archived
 from tenants.changes import announce
-from tenants.models import Appointment, Membership, ServiceAccount, Tenant, User
+from tenants.models import Appointment, Membership, OwnershipTransfer, ServiceAccount, Tenant, User
 from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
 
 
@@ -80,7 +81,9 @@ def add_member(
         },
     )
     _hold_exactly(tenant, user, TENANT_ROLES[role].permissions)
-    if before is None:
+    if before:
+        _end_transfers(tenant, user)
+    else:
         announce("key")  # their keys of an earlier time open again
     record(
         "membership.changed" if before else "membership.added",
@@ -106,6 +109,7 @@ def remove_member(*, membership: Membership, by: Any) -> None:
     if membership.role == "owner":
         _refuse_last_owner(tenant, membership.user)
     _hold_exactly(tenant, membership.user, frozenset())
+    _end_transfers(tenant, membership.user)
     record("membership.removed", by=by, subject=membership, tenant=tenant.slug, user=membership.user.username)
     membership.delete()
     announce("key")
@@ -166,6 +170,12 @@ def _refuse_unseen(tenant: Tenant, user: User, role: str, seen: str | None) -> N
 def _refuse_last_owner(tenant: Tenant, user: User) -> None:
     if not Membership.objects.filter(tenant=tenant, role="owner", user__is_active=True).exclude(user=user).exists():
         raise LastOwner(f"{user} is the last owner of {tenant}. Make somebody else an owner first.")
+
+
+def _end_transfers(tenant: Tenant, user: User) -> None:
+    """Who leaves or gets another role no longer hands the tenant over, nor takes it (`tenants.ownership`)."""
+    theirs = OwnershipTransfer.objects.open().filter(Q(giver=user) | Q(receiver=user), tenant=tenant)
+    theirs.update(withdrawn_at=timezone.now())
 
 
 def _hold_exactly(tenant: Tenant, user: User, permissions: frozenset[str]) -> None:

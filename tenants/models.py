@@ -15,9 +15,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit.identifiers import uuid7
+from tenants.access_reviews import AccessConfirmation as AccessConfirmation
+from tenants.access_reviews import AccessReview as AccessReview
+from tenants.alike import look_of_slug
 from tenants.arrivals import Invitation as Invitation
 from tenants.arrivals import InvitationBatch as InvitationBatch
 from tenants.arrivals import JoinRequest as JoinRequest
+from tenants.transfers import OwnershipTransfer as OwnershipTransfer
 
 slug_form = RegexValidator(
     r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "Use lower-case letters, digits and single hyphens, beginning with a letter."
@@ -48,6 +52,9 @@ class Tenant(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.CharField(max_length=40, unique=True, validators=[slug_form])
+    is_alike_from_before = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="was there before look-alikes were refused"
+    )
     name = models.CharField(max_length=120)
     cost_centre = models.CharField(max_length=40, blank=True)
     is_demonstration = models.BooleanField(default=False)
@@ -57,6 +64,11 @@ class Tenant(models.Model):
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                look_of_slug(), condition=Q(is_alike_from_before=False), name="no_tenants_look_alike"
+            )
+        ]
         # Held by django-guardian per tenant; which role holds which is `tenants.roles`.
         permissions = [
             ("manage_tenant", "Change the tenant's settings and projects"),
@@ -88,14 +100,29 @@ class Project(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="projects")
     slug = models.CharField(max_length=40, validators=[slug_form])
+    is_alike_from_before = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="was there before look-alikes were refused"
+    )
     name = models.CharField(max_length=120)
     purpose = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     archived_at = models.DateTimeField(null=True, blank=True)
+    # Empty: it did not. Else what is left here is the ledger of the time before (`tenants.moving`).
+    moved_to = models.CharField(
+        max_length=81, blank=True, default="", db_default="", editable=False, help_text="tenant/project it moved to"
+    )
 
     class Meta:
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="project_slug_in_tenant")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "slug"], name="project_slug_in_tenant"),
+            models.UniqueConstraint(
+                "tenant",
+                look_of_slug(),
+                condition=Q(is_alike_from_before=False),
+                name="no_projects_look_alike",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

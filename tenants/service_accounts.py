@@ -6,6 +6,7 @@ for anybody. Its user name says whose it is: `svc.<tenant>.<name>`.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -14,6 +15,7 @@ from django.db.models import Count, Q, QuerySet
 
 from audit.record import record
 from refusals.errors import Conflict, Invalid
+from tenants import tokens
 from tenants.archiving import refuse_archived
 from tenants.changes import announce
 from tenants.memberships import add_member
@@ -94,14 +96,26 @@ def switch(*, account: User, on: bool, by: Any) -> User:
 def of_tenants(tenants: QuerySet[Tenant]) -> QuerySet[User]:
     """The service accounts of `tenants` with their role, and how many keys and tokens of theirs are not revoked."""
     keys = Count("held_keys", filter=Q(held_keys__revoked_at=None), distinct=True)
-    tokens = Count("personal_tokens", filter=Q(personal_tokens__revoked_at=None), distinct=True)
+    issued = Count("personal_tokens", filter=Q(personal_tokens__revoked_at=None), distinct=True)
     found: QuerySet[Any] = User.objects.filter(service_account__tenant__in=tenants)
-    return found.annotate(keys=keys, tokens=tokens).prefetch_related("memberships").order_by("username")
+    return found.annotate(keys=keys, tokens=issued).prefetch_related("memberships").order_by("username")
 
 
 def of_tenant(tenant: Tenant) -> QuerySet[User]:
     """Those of one tenant."""
     return of_tenants(Tenant.objects.filter(pk=tenant.pk))
+
+
+@transaction.atomic
+def issue_token(
+    *, account: User, name: str, by: Any, expires_at: dt.datetime | None = None
+) -> tuple[PersonalToken, str]:
+    """A token of a service account for the API: the row, and the secret that is shown this once.
+
+    Raises what `tokens.issue` does, and `TenantArchived`.
+    """
+    refuse_archived(Tenant.objects.get(service_accounts=account.pk))
+    return tokens.issue(user=account, name=name, by=by, expires_at=expires_at)
 
 
 def tokens_of(account: User) -> QuerySet[PersonalToken]:

@@ -61,6 +61,8 @@ class Price(models.Model):
 class Call(models.Model):
     """One metered use of the gateway. A row is written once, when the call has ended; its names are kept as text."""
 
+    stays_behind = "a call belongs to the tenant that spent, wherever its project goes"
+
     class Outcome(models.TextChoices):
         OK = "ok", "Answered"
         CANCELLED = "cancelled", "Stopped by the caller"
@@ -132,6 +134,8 @@ class Call(models.Model):
 
 class Rollup(models.Model):
     """Totals of one UTC day for one combination of who and what; added to in the ledger's own transaction."""
+
+    stays_behind = "totals belong to the tenant that spent, wherever its project goes"
 
     day = models.DateField()
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")

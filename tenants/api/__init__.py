@@ -9,7 +9,9 @@ def register(router: DefaultRouter) -> None:
         arriving,
         keys,
         lists,
+        ownership,
         people,
+        reviewing,
         services,
         structure,
     )
@@ -20,7 +22,9 @@ def register(router: DefaultRouter) -> None:
     router.register("tenants", structure.TenantViewSet, basename="tenant")
     router.register("projects", structure.ProjectViewSet, basename="project")
     router.register("environments", structure.EnvironmentViewSet, basename="environment")
+    router.register("access-reviews", reviewing.AccessReviewViewSet, basename="access-review")
     router.register("memberships", structure.MembershipViewSet, basename="membership")
+    router.register("ownership-transfers", ownership.OwnershipTransferViewSet, basename="ownership-transfer")
     router.register("invitations", arriving.InvitationViewSet, basename="invitation")
     router.register("my-invitations", arriving.MyInvitationViewSet, basename="my-invitation")
     router.register("invitation-lists", lists.InvitationListViewSet, basename="invitation-list")

@@ -13,6 +13,7 @@ from tenants.explaining import Explanation
 from tenants.key_rotation import OVERLAPS
 from tenants.leaks import LONGEST_TEXT
 from tenants.models import ApiKey, Environment, Membership, Notification, PersonalToken, Project, Tenant, User
+from tenants.moving import Preview
 from tenants.own_settings import time_zones
 
 
@@ -62,7 +63,9 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
 
     class Meta:
         model = Project
-        fields = ["id", "tenant", "slug", "name", "purpose", "environments", "created_at", "archived_at"]
+        fields = [
+            "id", "tenant", "slug", "name", "purpose", "environments", "created_at", "archived_at", "moved_to",
+        ]  # fmt: skip
 
 
 class NewProjectSerializer(Body):
@@ -70,6 +73,41 @@ class NewProjectSerializer(Body):
     slug = serializers.CharField(max_length=40)
     name = serializers.CharField(max_length=120)
     purpose = serializers.CharField(required=False, default="", allow_blank=True, max_length=4000)
+
+
+class ChangedProjectSerializer(Body):
+    name = serializers.CharField(max_length=120, required=False)
+    purpose = serializers.CharField(required=False, allow_blank=True, max_length=4000)
+
+
+class MoveSerializer(Body):
+    to = serializers.CharField(max_length=40, help_text="The slug of a tenant that you manage too.")
+
+
+class MovePreviewSerializer(serializers.Serializer[Any]):
+    """What a move would do. Empty but for `targets` where no tenant was named."""
+
+    targets = serializers.SerializerMethodField(help_text="The tenants that you may move it to.")
+    along = serializers.SerializerMethodField(help_text="What goes along, and how many of each.")
+    keys = serializers.SerializerMethodField(help_text="The prefixes of the keys that work now.")
+    ends = serializers.ListField(child=serializers.CharField(), help_text="What ends, in sentences.")
+    lose = serializers.SerializerMethodField(help_text="Who sees it no more, by user name.")
+    gain = serializers.SerializerMethodField(help_text="Who sees it then, by user name.")
+
+    def get_targets(self, shown: Preview) -> list[str]:
+        return list(self.context["targets"])
+
+    def get_along(self, shown: Preview) -> dict[str, int]:
+        return dict(shown.along)
+
+    def get_keys(self, shown: Preview) -> list[str]:
+        return [key.prefix for key in shown.keys]
+
+    def get_lose(self, shown: Preview) -> list[str]:
+        return [person.username for person in shown.lose]
+
+    def get_gain(self, shown: Preview) -> list[str]:
+        return [person.username for person in shown.gain]
 
 
 class MembershipSerializer(serializers.ModelSerializer[Membership]):

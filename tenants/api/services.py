@@ -71,7 +71,8 @@ class ServiceAccountViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vi
     def tokens(self, request: Request, pk: Any) -> Response:
         """Issue a token of it for this API. Its secret is in this answer and is not shown again."""
         account = self._mine_to_change()
-        token, secret = tokens.issue(user=account, by=viewer_of(request), **body_of(request, s.NewTokenSerializer))
+        given = body_of(request, s.NewTokenSerializer)
+        token, secret = service_accounts.issue_token(account=account, by=viewer_of(request), **given)
         return Response({**s.TokenSerializer(token).data, "secret": secret}, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=None, responses=s.TokenSerializer)

@@ -75,7 +75,7 @@ def issue_token(request: HttpRequest, slug: str, account_id: str) -> HttpRespons
             with transaction.atomic():
                 once.claim_form(user=inside.viewer, token=form.cleaned_data["once"], path=request.path)
                 given = {"name": form.cleaned_data["name"], "expires_at": form.cleaned_data["expires_at"]}
-                token, secret = tokens.issue(user=account, by=inside.viewer, **given)
+                token, secret = service_accounts.issue_token(account=account, by=inside.viewer, **given)
         except once.SentAlready:
             messages.warning(request, "This form was sent already. The token was issued once.")
             return redirect("tenants:service", slug, account.pk)

@@ -20,7 +20,7 @@ from catalog.models import ImportRun
 from playground.asking import begin_session
 from playground.columns import from_api
 from playground.models import Answer, Turn
-from tenants import invite_many, keys, tokens
+from tenants import invite_many, keys, ownership, reviewing, tokens
 from tenants.arrivals import Invitation, JoinRequest
 from tenants.invite import invite
 from tenants.memberships import add_member
@@ -72,6 +72,7 @@ class Stage:
         budget = set_budget(place=of_environment(environment), amount=Decimal(5), by=cast.olivia)
         batch = create_service_account(tenant=cast.acme, name="batch", role="viewer", by=cast.olivia)
         its_token = tokens.issue(user=batch, name="its", by=cast.olivia)[0].pk
+        transfer = ownership.offer(tenant=cast.acme, to=cast.dev, by=cast.olivia)
         values = {
             "access:request route": "echo-model",
             "access:revoke-grant grant_id": Grant.objects.get().pk,
@@ -117,6 +118,9 @@ class Stage:
             "token- pk": tokens.issue(user=cast.dev, name="desk", by=cast.dev)[0].pk,
             "tenants: membership_id": member.pk,
             "membership- pk": member.pk,
+            "access-review- pk": reviewing.begin(tenant=cast.acme, by=cast.olivia).pk,
+            "tenants: transfer_id": transfer.pk,
+            "ownership-transfer- pk": transfer.pk,
             "tenants: username": "ned",
             "person- username": "ned",
             "tenants:invitation token": invited.secret,

@@ -67,6 +67,8 @@ def _place_known(name: str) -> models.CheckConstraint:
 class Attached(models.Model):
     """What attaches to a place: the tenant alone, or the one project, environment or key that is named beside it."""
 
+    stays_behind = "a project's limits and budgets end when it moves (`usage.limits.leaving`)"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
     project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, related_name="+")

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenants', '0008_arriving'),
+        ('tenants', '0012_access_reviews'),
     ]
 
     operations = [
