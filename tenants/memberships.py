@@ -13,7 +13,7 @@ from guardian.shortcuts import assign_perm, get_perms, remove_perm
 from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.archiving import refuse_archived
-from tenants.models import Appointment, Membership, Tenant, User
+from tenants.models import Appointment, Directory, Membership, Tenant, User
 from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
 
 
@@ -45,12 +45,20 @@ class LastOfPlatform(Conflict):
 
 @transaction.atomic
 def add_member(
-    *, tenant: Tenant, user: User, role: str, by: Any, seen: str | None = None, at: dt.datetime | None = None
+    *,
+    tenant: Tenant,
+    user: User,
+    role: str,
+    by: Any,
+    seen: str | None = None,
+    at: dt.datetime | None = None,
+    directory: Directory | None = None,
 ) -> Membership:
     """Put `user` into `tenant` with `role`, or change the role they have.
 
     `seen` is the role that the caller saw when they asked whether they may ("" for no member); None when whatever role
-    it is may be changed. `at` dates demonstration data back. Raises `UnknownRole`, `LastOwner`, `MemberAlready`,
+    it is may be changed. `at` dates demonstration data back. `directory` is whose rules give it; whoever else changes
+    the role takes it out of their hands. Raises `UnknownRole`, `LastOwner`, `MemberAlready`,
     `RoleChanged`.
     """
     if role not in TENANT_ROLES:
@@ -65,9 +73,10 @@ def add_member(
     membership, _ = Membership.objects.update_or_create(
         tenant=tenant,
         user=user,
-        defaults={"role": role},
+        defaults={"role": role, "directory": directory},
         create_defaults={
             "role": role,
+            "directory": directory,
             "created_by": by if isinstance(by, User) else None,
             "created_at": at if at is not None and tenant.is_demonstration else timezone.now(),
         },

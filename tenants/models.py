@@ -11,6 +11,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower, Upper
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,6 +19,12 @@ from audit.identifiers import uuid7
 from tenants.arrivals import Invitation as Invitation
 from tenants.arrivals import InvitationBatch as InvitationBatch
 from tenants.arrivals import JoinRequest as JoinRequest
+from tenants.directories import Directory as Directory
+from tenants.directories import DirectoryGroup as DirectoryGroup
+from tenants.directories import DirectoryGroupMember as DirectoryGroupMember
+from tenants.directories import DirectoryPerson as DirectoryPerson
+from tenants.directories import DirectoryRule as DirectoryRule
+from tenants.directories import DirectoryToken as DirectoryToken
 
 slug_form = RegexValidator(
     r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "Use lower-case letters, digits and single hyphens, beginning with a letter."
@@ -36,7 +43,11 @@ class User(AbstractUser):
     is_demonstration = models.BooleanField(default=False)
 
     class Meta(AbstractUser.Meta):
-        indexes = [models.Index(fields=["id"], condition=models.Q(is_demonstration=True), name="of_demonstration")]
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(is_demonstration=True), name="of_demonstration"),
+            models.Index(Lower("email"), name="user_email_lower"),
+            models.Index(Upper("username"), name="user_username_upper"),
+        ]
 
     def __str__(self) -> str:
         return self.display_name or self.get_full_name() or self.username
@@ -144,6 +155,8 @@ class Membership(models.Model):
     role = models.CharField(max_length=20)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    # Whose rules gave it, and may change or take it again; nobody's: given by hand.
+    directory = models.ForeignKey(Directory, on_delete=models.SET_NULL, null=True, related_name="+")
 
     class Meta:
         ordering = ["created_at"]
