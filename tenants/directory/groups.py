@@ -38,7 +38,10 @@ def create_group(
 ) -> DirectoryGroup:
     """A new group with its members. Raises `GroupNameTaken`, `GroupNameNotUnderstood`, `MemberUnknown`."""
     name = _free(directory, display_name, None)
-    group = DirectoryGroup.objects.create(directory=directory, display_name=name, external_id=external_id)
+    now = timezone.now()
+    group = DirectoryGroup.objects.create(
+        directory=directory, display_name=name, external_id=external_id, created_at=now, changed_at=now
+    )
     record("directory_group.created", by=by, subject=group, tenant=directory.slug, members=len(set(members)))
     people = _add(group, set(members))
     reconcile(directory, people, by=by)

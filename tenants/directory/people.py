@@ -33,23 +33,23 @@ class UserNameNotUnderstood(Invalid):
 
 
 @transaction.atomic
-def create_person(
-    *, directory: Directory, told: dict[str, Any], external_id: str, is_active: bool, by: Actor
-) -> DirectoryPerson:
-    """A new person of `directory`; `told` is what it says, with `userName`.
+def create_person(*, directory: Directory, told: dict[str, Any], external_id: str, by: Actor) -> DirectoryPerson:
+    """A new person of `directory`; `told` is what it says, with `userName` and, for who is switched off, `active`.
 
     Who was removed and is told again with the same identity comes back. Raises `UserNameTaken`,
     `UserNameNotUnderstood`, `AddressTaken`.
     """
     user_name, address = clean_name(told.get("userName")), first_address(told)[:LONGEST_NAME]
+    is_active = told.get("active") is not False
     _refuse_taken(directory, user_name)
     accounts.refuse_address_of_another(directory, address, None)
     gone = _who_was_removed(directory, user_name, external_id, address)
     if gone is not None:
         gone.removed_at = None
-        return _changed(gone, told=told, external_id=external_id, is_active=is_active, by=by, verb="returned")
+        return _changed(gone, told=told, external_id=external_id, by=by, verb="returned")
+    now = timezone.now()
     person = DirectoryPerson(
-        directory=directory, user_name=user_name, external_id=external_id, email=address, is_active=is_active,
+        directory=directory, created_at=now, changed_at=now, user_name=user_name, external_id=external_id, email=address, is_active=is_active,
         attributes=told, folded=folded(told),
     )  # fmt: skip
     if directory.tenant_id is None:
@@ -64,16 +64,14 @@ def create_person(
 
 
 @transaction.atomic
-def change_person(
-    *, person: DirectoryPerson, told: dict[str, Any], external_id: str, is_active: bool, by: Actor
-) -> DirectoryPerson:
-    """Keep what the directory says of `person` now, all of it.
+def change_person(*, person: DirectoryPerson, told: dict[str, Any], external_id: str, by: Actor) -> DirectoryPerson:
+    """Keep what the directory says of `person` now, all of it. Where it does not say `active`, that stays as it is.
 
     Raises `UserNameTaken`, `UserNameNotUnderstood`, `AddressTaken`, `LastOfPlatform`.
     """
     if clean_name(told.get("userName")).lower() != person.user_name.lower():
         _refuse_taken(person.directory, clean_name(told.get("userName")))
-    return _changed(person, told=told, external_id=external_id, is_active=is_active, by=by, verb="changed")
+    return _changed(person, told=told, external_id=external_id, by=by, verb="changed")
 
 
 @transaction.atomic
@@ -108,13 +106,14 @@ def clean_name(name: Any) -> str:
 
 
 def _changed(
-    person: DirectoryPerson, *, told: dict[str, Any], external_id: str, is_active: bool, by: Actor, verb: str
+    person: DirectoryPerson, *, told: dict[str, Any], external_id: str, by: Actor, verb: str
 ) -> DirectoryPerson:
     directory, address = person.directory, first_address(told)[:LONGEST_NAME]
     accounts.refuse_address_of_another(directory, address, person)
     fields = sorted(name for name in {*told, *person.attributes} if told.get(name) != person.attributes.get(name))
+    is_active = told.get("active", is_on(person)) is not False
     if is_on(person) != is_active:
-        fields.append("active")
+        fields = sorted({*fields, "active"})
     if person.user is not None and directory.tenant_id is None:
         accounts.change(person.user, told=told, address=address, known=person.email)
         accounts.switch(person.user, on=is_active, by=by)
@@ -133,9 +132,7 @@ def _refuse_taken(directory: Directory, user_name: str) -> None:
         raise UserNameTaken("This directory has a person with this userName already.", field="userName")
 
 
-def _who_was_removed(
-    directory: Directory, user_name: str, external_id: str, address: str
-) -> DirectoryPerson | None:
+def _who_was_removed(directory: Directory, user_name: str, external_id: str, address: str) -> DirectoryPerson | None:
     """Who was removed and is surely meant again: the same user name, and the same external identifier or address."""
     if not external_id and not address:
         return None

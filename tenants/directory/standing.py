@@ -59,7 +59,7 @@ def adopt(directory: Directory, people: Iterable[User]) -> None:
 
 
 def _of(directory: Directory, user: User) -> DirectoryPerson:
-    told: dict[str, Any] = {"userName": user.username}
+    told: dict[str, Any] = {"userName": user.username, "active": True}
     if user.display_name:
         told["displayName"] = user.display_name
     names = {"givenName": user.first_name, "familyName": user.last_name}

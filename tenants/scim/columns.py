@@ -82,7 +82,6 @@ ROWS: dict[str, dict[str, Rows]] = {
             lambda: DirectoryGroupMember.objects.filter(group=OuterRef("pk")),
             {
                 "value": Column(F("person_id"), "key"),
-                "display": Column(Lower("person__user_name"), "text"),
                 "type": Column(Value("user"), "text"),
             },
         )
@@ -124,7 +123,11 @@ def _of_time(column: Column, op: CompareOperator, value: Any) -> Q:
     if not isinstance(value, dt.datetime):
         raise InvalidFilterException(detail="This attribute is compared with a time, as 2026-01-31T12:00:00Z.")
     wanted = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
-    return Q(Exact(column.expression, Value(wanted)) if op == CompareOperator.eq else ORDERED[op](column.expression, Value(wanted)))
+    return Q(
+        Exact(column.expression, Value(wanted))
+        if op == CompareOperator.eq
+        else ORDERED[op](column.expression, Value(wanted))
+    )
 
 
 def _of_key(column: Column, op: CompareOperator, value: str) -> Q:

@@ -11,8 +11,8 @@ from typing import Any
 from django.db.models import Exists, Q
 from scim2_models import InvalidFilterException, Resource, ScimFilter
 from scim2_models.path import (
-    AttrPath,
     AttributeBinding,
+    AttrPath,
     CompareOperator,
     Comparison,
     FilterNode,
@@ -29,8 +29,7 @@ from tenants.scim import paths
 from tenants.scim.columns import COLUMNS, ROWS, Column, compared, is_present
 
 NEVER = Q(pk__in=[])
-DEEPEST = 30  # nested parentheses, and terms side by side
-MOST_TERMS = 200
+DEEPEST, MOST_TERMS = 30, 200  # how deep terms may nest, and how many there may be
 
 
 def condition(model: type[Resource[Any]], kind: str, text: ScimFilter[Any]) -> Q:
@@ -105,7 +104,7 @@ class _Condition(FilterVisitor[Q]):
     def _in_json(self, binding: AttributeBinding, op: CompareOperator, value: Any) -> Q:
         found = paths.path_of(binding)
         if value is None:  # null is what is not there
-            there = paths.matches(binding, f"{found} ? ({paths.SOMETHING})", {})
+            there = paths.matches(binding, found, {})
             return {CompareOperator.eq: ~there, CompareOperator.ne: there}.get(op, NEVER)
         wanted = value if binding.case_exact else paths.folded(value)
         if op == CompareOperator.ne:
@@ -161,7 +160,7 @@ class _OfItem(FilterVisitor[str]):
         binding = self._binding(node.attr_path)
         place, value = self._of(binding), coerce_value(binding, node.value, node.op)
         if value is None:
-            there = f"exists({place} ? ({paths.SOMETHING}))"
+            there = f"exists({place})"
             return f"!({there})" if node.op == CompareOperator.eq else there
         name = f"v{len(self.values)}"
         self.values[name] = paths.folded(value)

@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from django.db.models import BooleanField, F, Func, JSONField, Q, Value
+from django.db.models import BooleanField, CharField, F, Func, JSONField, Q, Value
 from django.db.models.functions import Coalesce
 from scim2_models import Extension
 from scim2_models.path import AttributeBinding, CompareOperator
@@ -25,6 +25,9 @@ SIGNS = {
     CompareOperator.eq: "==", CompareOperator.gt: ">", CompareOperator.ge: ">=", CompareOperator.lt: "<",
     CompareOperator.le: "<=",
 }  # fmt: skip
+
+
+QUERY = "jsonb_path_query_first(%(expressions)s::jsonpath) #>> '{}'"
 
 
 def quoted(text: str) -> str:
@@ -72,9 +75,6 @@ def first(binding: AttributeBinding) -> Any:
     head, _, last = place.rpartition(".")
     tries = [f"{head}[*] ? (@.primary == true).{last}", place] if binding.is_multivalued else [place]
     return Coalesce(
-        *(
-            Func(F("folded"), Value(each), template="jsonb_path_query_first(%(expressions)s::jsonpath) #>> '{}'")
-            for each in tries
-        ),
-        Value(None),
+        *(Func(F("folded"), Value(each), template=QUERY, output_field=CharField()) for each in tries),
+        Value(None, output_field=CharField()),
     )

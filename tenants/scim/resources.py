@@ -11,12 +11,14 @@ from tenants.directory.people import is_on
 from tenants.models import DirectoryGroup, DirectoryPerson
 from tenants.scim.schema import provider
 
-OURS = {"id", "externalId", "meta", "schemas", "active", "groups", "password"}  # kept in columns, or not at all
+OURS = {"id", "externalId", "meta", "schemas", "groups", "password"}  # kept in columns, or not at all
 
 
 def resource_of_person(person: DirectoryPerson, groups: list[DirectoryGroup], kind: ResourceType) -> Resource[Any]:
     """The User that `person` is, in `groups`."""
-    told = person.attributes | {"userName": person.user_name, "active": is_on(person)}
+    told = person.attributes | {"userName": person.user_name}
+    if "active" in told:  # a directory that took the attribute away does not read it
+        told["active"] = is_on(person)
     if person.external_id:
         told["externalId"] = person.external_id
     if groups:
@@ -26,17 +28,13 @@ def resource_of_person(person: DirectoryPerson, groups: list[DirectoryGroup], ki
     return _resource(kind, told, person)
 
 
-def resource_of_group(
-    group: DirectoryGroup, members: list[tuple[UUID, str]] | None, kind: ResourceType
-) -> Resource[Any]:
-    """The Group that `group` is, with the keys and names of its members (None: they are not asked for)."""
+def resource_of_group(group: DirectoryGroup, members: list[UUID], kind: ResourceType) -> Resource[Any]:
+    """The Group that `group` is, with the keys of its members."""
     told: dict[str, Any] = {"displayName": group.display_name}
     if group.external_id:
         told["externalId"] = group.external_id
     if members:
-        told["members"] = [
-            {"value": str(key), "$ref": f"Users/{key}", "type": "User", "display": name} for key, name in members
-        ]
+        told["members"] = [{"value": str(key), "$ref": f"Users/{key}", "type": "User"} for key in members]
     return _resource(kind, told, group)
 
 

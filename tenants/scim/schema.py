@@ -48,23 +48,24 @@ def _ours(told: dict[str, Any]) -> dict[str, Any]:
         if told["id"] == GROUP and each["name"] == "displayName":
             each["uniqueness"] = "server"
         if told["id"] == GROUP and each["name"] == "members":
-            _of_people_alone(each["subAttributes"])
+            each["subAttributes"] = [
+                _of_people_alone(part) for part in each["subAttributes"] if part["name"] != "display"
+            ]
     return told | {"attributes": attributes}
 
 
-def _of_people_alone(parts: list[dict[str, Any]]) -> None:
+def _of_people_alone(part: dict[str, Any]) -> dict[str, Any]:
     """Groups hold people and no groups."""
-    for part in parts:
-        if part["name"] == "$ref":
-            part["referenceTypes"] = ["User"]
-        elif part["name"] == "type":
-            part["canonicalValues"] = ["User"]
-        elif part["name"] == "display":
-            part["mutability"] = "readOnly"
+    if part["name"] == "$ref":
+        return part | {"referenceTypes": ["User"]}
+    return part | {"canonicalValues": ["User"]} if part["name"] == "type" else part
 
 
 def _described(each: ResourceType) -> ResourceType:
-    sentences = {"User": "A person whom the directory knows.", "Group": "A group of the directory; rules say its roles."}
+    sentences = {
+        "User": "A person whom the directory knows.",
+        "Group": "A group of the directory; rules say its roles.",
+    }
     return each.model_copy(update={"description": sentences[str(each.id)]})
 
 

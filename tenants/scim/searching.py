@@ -30,7 +30,7 @@ class Search:
     def page(self) -> tuple[int, list[tuple[str, UUID]]]:
         """How many there are, and the kind and key of each on the page, in order."""
         rows = [self._rows(kind) for kind in self.kinds]
-        total = sum(each.order_by().count() for each in rows)
+        total = sum(each.count() for each in rows)
         count = self.asked.count
         start = max((self.asked.start_index or 1) - 1, 0)
         if not rows or count == 0 or start >= total:
@@ -50,7 +50,7 @@ class Search:
         rows = self.of[name]()
         if self.asked.filter is not None:
             rows = rows.filter(condition(model, name, self.asked.filter))
-        rows = rows.select_related(None).annotate(kind=Value({"User": "1 User", "Group": "2 Group"}[name]))
+        rows = rows.select_related(None).order_by().annotate(kind=Value({"User": "1 User", "Group": "2 Group"}[name]))
         return rows.annotate(sorted_by=self._by(model, name)).values_list("kind", "pk", "sorted_by")
 
     def _by(self, model: Any, name: str) -> Any:
@@ -68,4 +68,3 @@ class Search:
         if name != "User" or binding.field_name == "groups":
             return nothing
         return Collate(paths.first(binding), "C")
-

@@ -4,21 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from scim2_models import NotFoundException, Resource, ResourceType, ResponseParameters, SearchRequest
-from scim2_models import PreconditionFailedException, UniquenessException
+from scim2_models import (
+    NotFoundException,
+    PreconditionFailedException,
+    Resource,
+    ResourceType,
+    ResponseParameters,
+    SearchRequest,
+    UniquenessException,
+)
 from scim2_server.storage import ScimStorage, SearchPage
 
 from audit.record import Actor
+from refusals import Refusal
 from tenants.directory import groups, people
 from tenants.directory.standing import adopt_missing, seen_by
 from tenants.models import Directory, DirectoryGroup, DirectoryGroupMember, DirectoryPerson, Tenant
 from tenants.scim import resources
+from tenants.scim.refused import in_words_of_scim
 from tenants.scim.searching import Search
+
+
+def _told[**P, T](change: Callable[P, T]) -> Callable[P, T]:
+    """`change` with our refusals in SCIM's words, where it has words for them."""
+
+    @wraps(change)
+    def told(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return change(*args, **kwargs)
+        except Refusal as refusal:
+            raise in_words_of_scim(refusal) or refusal from refusal
+
+    return told
 
 
 class DirectoryStorage(ScimStorage):
@@ -70,13 +93,14 @@ class DirectoryStorage(ScimStorage):
             found |= {row.pk: resource for row, resource in zip(rows, shown, strict=True)}
         return SearchPage(total, [found[key] for _, key in keys if key in found])
 
+    @_told
     def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
         of: Any = resource
         external_id = resources.external_id_of(resource)
         if resource_type.name == "User":
             person = people.create_person(
-                directory=self.directory, told=resources.told_by(resource), external_id=external_id,
-                is_active=of.active is not False, by=self.by,
+                directory=self.directory, told={**resources.told_by(resource), "active": of.active is not False},
+                external_id=external_id, by=self.by,
             )  # fmt: skip
             return self._shown([person], resource_type)[0]
         group = groups.create_group(
@@ -85,6 +109,7 @@ class DirectoryStorage(ScimStorage):
         )  # fmt: skip
         return self._shown_groups([group], resource_type)[0]
 
+    @_told
     def update(
         self, resource_type: ResourceType, resource: Resource[Any], *, expected_version: str | None = None
     ) -> Resource[Any]:
@@ -94,8 +119,7 @@ class DirectoryStorage(ScimStorage):
             person = self._person(str(resource.id))
             _require(person, expected_version)
             changed = people.change_person(
-                person=person, told=resources.told_by(resource), external_id=external_id,
-                is_active=of.active is not False, by=self.by,
+                person=person, told=resources.told_by(resource), external_id=external_id, by=self.by
             )  # fmt: skip
             return self._shown([changed], resource_type)[0]
         group = self._group(str(resource.id))
@@ -141,9 +165,7 @@ class DirectoryStorage(ScimStorage):
             raise NotFoundException(detail=f"There is no {kind} with this id in your directory.")
         return found
 
-    def _shown(
-        self, rows: list[DirectoryPerson], kind: ResourceType, with_groups: bool = True
-    ) -> list[Resource[Any]]:
+    def _shown(self, rows: list[DirectoryPerson], kind: ResourceType, with_groups: bool = True) -> list[Resource[Any]]:
         of: dict[UUID, list[DirectoryGroup]] = {row.pk: [] for row in rows}
         if rows and with_groups:
             for each in DirectoryGroupMember.objects.filter(person__in=rows).select_related("group"):
@@ -153,11 +175,11 @@ class DirectoryStorage(ScimStorage):
     def _shown_groups(
         self, rows: list[DirectoryGroup], kind: ResourceType, with_members: bool = True
     ) -> list[Resource[Any]]:
-        of: dict[UUID, list[tuple[UUID, str]]] = {row.pk: [] for row in rows}
+        of: dict[UUID, list[UUID]] = {row.pk: [] for row in rows}
         if rows and with_members:
             inside = DirectoryGroupMember.objects.filter(group__in=rows, person__removed_at=None).order_by("person")
-            for group, person, name in inside.values_list("group_id", "person_id", "person__user_name"):
-                of[group].append((person, name))
+            for group, person in inside.values_list("group_id", "person_id"):
+                of[group].append(person)
         return [resources.resource_of_group(row, of[row.pk], kind) for row in rows]
 
 

@@ -29,18 +29,13 @@ from scim2_server.service import ScimService
 from refusals import Refusal
 from tenants.directory.tokens import actor_of, recognise
 from tenants.models import DirectoryToken
+from tenants.scim.refused import error_of
 from tenants.scim.schema import provider
 from tenants.scim.storage import DirectoryStorage
 from tenants.scope import Scope, within
 
 log = logging.getLogger(__name__)
 
-# What SCIM calls a refusal of ours (RFC 7644 §3.12); without one the status and the sentence say it.
-SCIM_TYPES = {
-    "user_name_taken": "uniqueness", "address_taken": "uniqueness", "group_name_taken": "uniqueness",
-    "user_name_not_understood": "invalidValue", "group_name_not_understood": "invalidValue",
-    "member_unknown": "invalidValue", "invalid": "invalidValue",
-}  # fmt: skip
 READS = {"GET", "HEAD"}
 
 
@@ -49,9 +44,7 @@ class Service(ScimService):
 
     def error_of(self, exception: Exception) -> Error:
         if isinstance(exception, Refusal):
-            scim_type = SCIM_TYPES.get(exception.code)
-            status = 400 if scim_type == "invalidValue" else exception.status
-            return Error(status=status, scim_type=scim_type, detail=exception.sentence)
+            return error_of(exception)
         if isinstance(exception, DataError):  # a null character, or a number far too large
             return InvalidValueException(detail="Something you sent cannot be kept. Nothing was changed.").to_error()
         if not isinstance(exception, SCIMException):
