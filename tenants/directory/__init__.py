@@ -1,1 +1,1 @@
-"""What a directory says is kept, and brings about what the rules of tenants make of it. SCIM and sign-in speak to it."""
+"""What a directory says is kept, and rules make memberships of it. SCIM and sign-in speak to this."""

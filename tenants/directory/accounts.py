@@ -8,6 +8,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
+from django.db.models import Q
 from django.db.models.functions import Lower
 
 from audit.record import Actor
@@ -67,7 +68,7 @@ def refuse_address_of_another(directory: Directory, address: str, person: Direct
         return
     own = person.user_id if person is not None else None
     if directory.tenant_id is None:
-        others = User.objects.filter(is_active=True).exclude(pk=own)
+        others = User.objects.filter(~Q(pk=own), is_active=True)
         taken = (
             others.alias(lower=Lower("email")).filter(lower=address).exists()
             or EmailAddress.objects.filter(email=address, verified=True, user__in=others).exists()

@@ -42,9 +42,9 @@ def create_group(
     group = DirectoryGroup.objects.create(
         directory=directory, display_name=name, external_id=external_id, created_at=now, changed_at=now
     )
-    record("directory_group.created", by=by, subject=group, tenant=directory.slug, members=len(set(members)))
     people = _add(group, set(members))
     reconcile(directory, people, by=by)
+    record("directory_group.created", by=by, subject=group, tenant=directory.slug, members=len(people))
     return group
 
 
@@ -66,14 +66,14 @@ def change_group(
     group.display_name, group.external_id = name, external_id
     group.changed_at, group.version = timezone.now(), group.version + 1
     group.save()
-    record(
-        "directory_group.changed", by=by, subject=group, tenant=directory.slug, before=was, added=len(come),
-        removed=len(gone), who_came=[p.user_name for p in come[:NAMED]], who_went=[p.user_name for p in gone[:NAMED]],
-    )  # fmt: skip
     touched = [*gone, *come]
     if was.lower() != name.lower():
         touched += DirectoryPerson.objects.filter(pk__in=present & wanted)
     reconcile(directory, touched, by=by)
+    record(
+        "directory_group.changed", by=by, subject=group, tenant=directory.slug, before=was, added=len(come),
+        removed=len(gone), who_came=[p.user_name for p in come[:NAMED]], who_went=[p.user_name for p in gone[:NAMED]],
+    )  # fmt: skip
     return group
 
 
@@ -81,9 +81,11 @@ def change_group(
 def remove_group(*, group: DirectoryGroup, by: Actor) -> None:
     """Remove `group`, and what belonging to it gave."""
     people = list(DirectoryPerson.objects.filter(in_groups__group=group))
-    record("directory_group.removed", by=by, subject=group, tenant=group.directory.slug, members=len(people))
+    key = group.pk
     group.delete()
     reconcile(group.directory, people, by=by)
+    group.pk = key  # for its name in the audit
+    record("directory_group.removed", by=by, subject=group, tenant=group.directory.slug, members=len(people))
 
 
 def _add(group: DirectoryGroup, members: set[UUID]) -> list[DirectoryPerson]:

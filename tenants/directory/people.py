@@ -49,17 +49,17 @@ def create_person(*, directory: Directory, told: dict[str, Any], external_id: st
         return _changed(gone, told=told, external_id=external_id, by=by, verb="returned")
     now = timezone.now()
     person = DirectoryPerson(
-        directory=directory, created_at=now, changed_at=now, user_name=user_name, external_id=external_id, email=address, is_active=is_active,
-        attributes=told, folded=folded(told),
+        directory=directory, user_name=user_name, external_id=external_id, email=address, is_active=is_active,
+        attributes=told, folded=folded(told), created_at=now, changed_at=now,
     )  # fmt: skip
     if directory.tenant_id is None:
         person.user = accounts.make(user_name=user_name, address=address, told=told, is_active=is_active)
     person.save(force_insert=True)
+    reconcile(directory, [person], by=by)
     if person.user is not None:
         record("person.created", by=by, subject=person.user, user=person.user.username, user_name=user_name)
     else:
         record("directory_person.created", by=by, subject=person, tenant=directory.slug)
-    reconcile(directory, [person], by=by)
     return person
 
 
@@ -84,8 +84,8 @@ def remove_person(*, person: DirectoryPerson, by: Actor) -> None:
         accounts.switch(person.user, on=False, by=by)
     DirectoryGroupMember.objects.filter(person=person).delete()
     DirectoryPerson.objects.filter(pk=person.pk).update(removed_at=timezone.now(), is_active=False)
-    record("directory_person.removed", by=by, subject=person, tenant=person.directory.slug)
     reconcile(person.directory, [person], by=by)
+    record("directory_person.removed", by=by, subject=person, tenant=person.directory.slug)
 
 
 def is_on(person: DirectoryPerson) -> bool:
@@ -121,8 +121,8 @@ def _changed(
     person.attributes, person.folded, person.is_active = told, folded(told), is_active
     person.is_adopted, person.changed_at, person.version = False, timezone.now(), person.version + 1
     person.save()
-    record(f"directory_person.{verb}", by=by, subject=person, tenant=directory.slug, fields=fields)
     reconcile(directory, [person], by=by)
+    record(f"directory_person.{verb}", by=by, subject=person, tenant=directory.slug, fields=fields)
     return person
 
 

@@ -76,19 +76,34 @@ def plan(directory: Directory, people: Sequence[DirectoryPerson], rules: Collect
     return moves
 
 
+def hold(directory: Directory) -> None:
+    """Let changes of one directory, and of the memberships that its rules may touch, come one after the other.
+
+    First thing in a transaction: the end of the audit's chain is locked by the first entry written, and whoever waits
+    for a row after that may be waited for.
+    """
+    Directory.objects.select_for_update(no_key=True, of=("self",)).get(pk=directory.pk)
+    tenants = Q(pk=directory.tenant_id) | Q(pk__in=directory.rules.values("tenant"))
+    tenants |= Q(pk__in=Membership.objects.filter(directory=directory).values("tenant"))
+    list(Tenant.objects.select_for_update(no_key=True).filter(tenants).order_by("pk").values_list("pk"))
+
+
 def reconcile(directory: Directory, people: Sequence[DirectoryPerson], *, by: Any) -> list[Move]:
-    """Carry out what the rules ask for `people`, inside the caller's transaction; what was done."""
+    """Carry out what the rules ask for `people`; what was done.
+
+    The caller's transaction holds the directory (`hold`) and writes its own entry in the audit afterwards.
+    """
     if not people:
         return []
     rules = rules_of(directory)
     if not rules and directory.tenant_id is None and not Membership.objects.filter(directory=directory).exists():
         return []
-    keys = [person.pk for person in people]
-    if directory.tenant_id is not None:
-        Tenant.objects.select_for_update(no_key=True).get(pk=directory.tenant_id)
     rows = DirectoryPerson.objects.select_for_update(of=("self",), no_key=True).select_related("user")
-    done = []
-    for move in plan(directory, list(rows.filter(pk__in=keys).order_by("pk")), rules):
+    locked = list(rows.filter(pk__in=[person.pk for person in people]).order_by("pk"))
+    moves, done = plan(directory, locked, rules), []
+    if asked := [move.invitation.pk for move in moves if move.invitation is not None]:
+        list(Invitation.objects.select_for_update(no_key=True).filter(pk__in=asked).order_by("pk"))
+    for move in moves:
         try:
             _carry_out(directory, move, by)
         except Refusal as refusal:  # the last owner stays, an archived tenant stays as it is

@@ -49,7 +49,7 @@ def adopt_missing(directory: Directory) -> None:
     people = User.objects.exclude(Exists(known)).order_by("pk")
     if directory.tenant_id is not None:
         people = people.filter(memberships__tenant=directory.tenant_id)
-    for some in batched(people.iterator(chunk_size=AT_ONCE), AT_ONCE, strict=False):
+    for some in batched(people.iterator(chunk_size=AT_ONCE), AT_ONCE):
         adopt(directory, some)
 
 

@@ -172,8 +172,7 @@ class _OfItem(FilterVisitor[str]):
         raise InvalidFilterException(detail="Brackets do not stand within brackets.")
 
     def _binding(self, inner: AttrPath) -> AttributeBinding:
-        found = self.bound.resolve(AttrPath(self.above.attr, inner.attr, self.above.uri), strict=True)
-        assert isinstance(found, AttributeBinding)
+        found: AttributeBinding = self.bound.resolve(AttrPath(self.above.attr, inner.attr, self.above.uri), strict=True)
         return found
 
     def _of(self, binding: AttributeBinding) -> str:

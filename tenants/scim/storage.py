@@ -24,8 +24,9 @@ from scim2_server.storage import ScimStorage, SearchPage
 from audit.record import Actor
 from refusals import Refusal
 from tenants.directory import groups, people
+from tenants.directory.reconciling import hold
 from tenants.directory.standing import adopt_missing, seen_by
-from tenants.models import Directory, DirectoryGroup, DirectoryGroupMember, DirectoryPerson, Tenant
+from tenants.models import Directory, DirectoryGroup, DirectoryGroupMember, DirectoryPerson
 from tenants.scim import resources
 from tenants.scim.refused import in_words_of_scim
 from tenants.scim.searching import Search
@@ -52,11 +53,11 @@ class DirectoryStorage(ScimStorage):
 
     @contextmanager
     def operation(self) -> Iterator[None]:
-        """One operation is one transaction; the changes of a tenant's directory come one after the other."""
+        """One operation is one transaction; the changes of a directory come one after the other."""
         try:
             with transaction.atomic():
-                if self.changes and self.directory.tenant_id is not None:
-                    Tenant.objects.select_for_update(no_key=True).get(pk=self.directory.tenant_id)
+                if self.changes:
+                    hold(self.directory)
                 yield
         except IntegrityError as error:  # two at once made the same: the second is told as if it had come later
             raise UniquenessException(detail="Somebody else made the same at this moment.") from error

@@ -29,7 +29,7 @@ from scim2_server.service import ScimService
 from refusals import Refusal
 from tenants.directory.tokens import actor_of, recognise
 from tenants.models import DirectoryToken
-from tenants.scim.refused import error_of
+from tenants.scim import refused
 from tenants.scim.schema import provider
 from tenants.scim.storage import DirectoryStorage
 from tenants.scope import Scope, within
@@ -42,14 +42,15 @@ READS = {"GET", "HEAD"}
 class Service(ScimService):
     """The protocol, told about our refusals."""
 
-    def error_of(self, exception: Exception) -> Error:
+    @staticmethod
+    def error_of(exception: Exception) -> Error:
         if isinstance(exception, Refusal):
-            return error_of(exception)
+            return refused.error_of(exception)
         if isinstance(exception, DataError):  # a null character, or a number far too large
             return InvalidValueException(detail="Something you sent cannot be kept. Nothing was changed.").to_error()
         if not isinstance(exception, SCIMException):
             log.error("A SCIM request could not be carried out.", exc_info=exception)
-        return super().error_of(exception)
+        return ScimService.error_of(exception)
 
 
 @login_not_required

@@ -36,9 +36,9 @@ class Service:
         name = "userName" if kind == "Users" else "displayName"
         return [each[name] for each in answer.json()["Resources"]]
 
-    def user(self, name: str, **more: Any) -> str:
+    def user(self, user_name: str, **more: Any) -> str:
         """A new person; their id."""
-        answer = self.send("POST", "Users", {"schemas": [USER], "userName": name, **more})
+        answer = self.send("POST", "Users", {"schemas": [USER], "userName": user_name, **more})
         assert answer.status_code == 201, answer.content
         return str(answer.json()["id"])
 
