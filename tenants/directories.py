@@ -25,6 +25,8 @@ class Directory(models.Model):
     tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, null=True, related_name="directories")
     created_at = models.DateTimeField(default=timezone.now)
 
+    has_effects = True  # what was found when it was held (`tenants.directory.reconciling`)
+
     class Meta:
         verbose_name_plural = "directories"
         constraints = [models.UniqueConstraint(fields=["tenant"], nulls_distinct=False, name="one_directory_a_tenant")]
@@ -98,6 +100,7 @@ class DirectoryPerson(models.Model):
         indexes = [
             models.Index(fields=["directory", "external_id"], name="directory_person_external"),
             models.Index(fields=["directory", "email"], name="directory_person_email"),
+            models.Index("directory", Lower("user_name"), name="directory_person_name"),
         ]
         constraints = [
             models.UniqueConstraint(

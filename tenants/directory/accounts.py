@@ -69,10 +69,9 @@ def refuse_address_of_another(directory: Directory, address: str, person: Direct
     own = person.user_id if person is not None else None
     if directory.tenant_id is None:
         others = User.objects.filter(~Q(pk=own), is_active=True)
-        taken = (
-            others.alias(lower=Lower("email")).filter(lower=address).exists()
-            or EmailAddress.objects.filter(email=address, verified=True, user__in=others).exists()
-        )
+        confirmed = EmailAddress.objects.filter(email=address, verified=True, user__in=others)
+        named = others.alias(lower=Lower("email")).filter(lower=address)
+        taken = named.order_by().values("pk").union(confirmed.values("user"), all=True).exists()
     else:
         rows = seen_by(directory).filter(email=address)
         taken = (rows.exclude(pk=person.pk) if person is not None else rows).exists()

@@ -32,7 +32,7 @@ class MemberUnknown(Invalid):
     code = "member_unknown"
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def create_group(
     *, directory: Directory, display_name: str, external_id: str, members: Collection[UUID], by: Actor
 ) -> DirectoryGroup:
@@ -48,7 +48,7 @@ def create_group(
     return group
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def change_group(
     *, group: DirectoryGroup, display_name: str, external_id: str, members: Collection[UUID] | None, by: Actor
 ) -> DirectoryGroup:
@@ -77,7 +77,7 @@ def change_group(
     return group
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def remove_group(*, group: DirectoryGroup, by: Actor) -> None:
     """Remove `group`, and what belonging to it gave."""
     people = list(DirectoryPerson.objects.filter(in_groups__group=group))

@@ -32,7 +32,7 @@ class UserNameNotUnderstood(Invalid):
     code = "user_name_not_understood"
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def create_person(*, directory: Directory, told: dict[str, Any], external_id: str, by: Actor) -> DirectoryPerson:
     """A new person of `directory`; `told` is what it says, with `userName` and, for who is switched off, `active`.
 
@@ -41,9 +41,8 @@ def create_person(*, directory: Directory, told: dict[str, Any], external_id: st
     """
     user_name, address = clean_name(told.get("userName")), first_address(told)[:LONGEST_NAME]
     is_active = told.get("active") is not False
-    _refuse_taken(directory, user_name)
+    gone = _refuse_taken(directory, user_name, external_id, address)
     accounts.refuse_address_of_another(directory, address, None)
-    gone = _who_was_removed(directory, user_name, external_id, address)
     if gone is not None:
         gone.removed_at = None
         return _changed(gone, told=told, external_id=external_id, by=by, verb="returned")
@@ -63,7 +62,7 @@ def create_person(*, directory: Directory, told: dict[str, Any], external_id: st
     return person
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def change_person(*, person: DirectoryPerson, told: dict[str, Any], external_id: str, by: Actor) -> DirectoryPerson:
     """Keep what the directory says of `person` now, all of it. Where it does not say `active`, that stays as it is.
 
@@ -74,7 +73,7 @@ def change_person(*, person: DirectoryPerson, told: dict[str, Any], external_id:
     return _changed(person, told=told, external_id=external_id, by=by, verb="changed")
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def remove_person(*, person: DirectoryPerson, by: Actor) -> None:
     """Hide `person` from the directory and end what its groups gave; an account is switched off, never erased.
 
@@ -126,18 +125,17 @@ def _changed(
     return person
 
 
-def _refuse_taken(directory: Directory, user_name: str) -> None:
-    rows = DirectoryPerson.objects.filter(directory=directory, removed_at=None)
-    if rows.alias(lower=Lower("user_name")).filter(lower=Lower(Value(user_name))).exists():
+def _refuse_taken(
+    directory: Directory, user_name: str, external_id: str = "", address: str = ""
+) -> DirectoryPerson | None:
+    """Raise `UserNameTaken` where somebody here has this name; else who had it, was removed, and is surely meant again:
+    the same external identifier or the same address."""
+    rows = DirectoryPerson.objects.select_related("user").alias(lower=Lower("user_name")).filter(directory=directory)
+    known = list(rows.filter(lower=Lower(Value(user_name))))
+    if any(each.removed_at is None for each in known):
         raise UserNameTaken("This directory has a person with this userName already.", field="userName")
-
-
-def _who_was_removed(directory: Directory, user_name: str, external_id: str, address: str) -> DirectoryPerson | None:
-    """Who was removed and is surely meant again: the same user name, and the same external identifier or address."""
-    if not external_id and not address:
-        return None
-    rows = DirectoryPerson.objects.select_related("user", "directory__tenant").select_for_update(of=("self",))
-    for each in rows.filter(directory=directory, user_name=user_name).exclude(removed_at=None):
+    for each in known:
         if (external_id and each.external_id == external_id) or (address and each.email == address):
+            each.directory = directory
             return each
     return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 
 from audit.record import record
@@ -82,10 +82,21 @@ def hold(directory: Directory) -> None:
     First thing in a transaction: the end of the audit's chain is locked by the first entry written, and whoever waits
     for a row after that may be waited for.
     """
-    Directory.objects.select_for_update(no_key=True, of=("self",)).get(pk=directory.pk)
+    directory.has_effects = _has_effects(directory)
+    if not directory.has_effects:
+        return
     tenants = Q(pk=directory.tenant_id) | Q(pk__in=directory.rules.values("tenant"))
     tenants |= Q(pk__in=Membership.objects.filter(directory=directory).values("tenant"))
     list(Tenant.objects.select_for_update(no_key=True).filter(tenants).order_by("pk").values_list("pk"))
+
+
+def _has_effects(directory: Directory) -> bool:
+    """Whether there is anything that rules give or gave; a tenant's own directory ends memberships without any. Locks
+    the directory's row."""
+    rules = DirectoryRule.objects.filter(directory=OuterRef("pk"))
+    given = Membership.objects.filter(directory=OuterRef("pk"))
+    rows = Directory.objects.select_for_update(no_key=True, of=("self",)).annotate(has=Exists(rules) | Exists(given))
+    return rows.get(pk=directory.pk).has or directory.tenant_id is not None
 
 
 def reconcile(directory: Directory, people: Sequence[DirectoryPerson], *, by: Any) -> list[Move]:
@@ -95,9 +106,9 @@ def reconcile(directory: Directory, people: Sequence[DirectoryPerson], *, by: An
     """
     if not people:
         return []
-    rules = rules_of(directory)
-    if not rules and directory.tenant_id is None and not Membership.objects.filter(directory=directory).exists():
+    if not directory.has_effects and not _has_effects(directory):
         return []
+    rules = rules_of(directory)
     rows = DirectoryPerson.objects.select_for_update(of=("self",), no_key=True).select_related("user")
     locked = list(rows.filter(pk__in=[person.pk for person in people]).order_by("pk"))
     moves, done = plan(directory, locked, rules), []

@@ -103,7 +103,7 @@ class DirectoryStorage(ScimStorage):
                 directory=self.directory, told={**resources.told_by(resource), "active": of.active is not False},
                 external_id=external_id, by=self.by,
             )  # fmt: skip
-            return self._shown([person], resource_type)[0]
+            return self._shown([person], resource_type, person.version > 1)[0]  # who is new is in no group
         group = groups.create_group(
             directory=self.directory, display_name=of.display_name, external_id=external_id,
             members=resources.member_keys(resource), by=self.by,

@@ -89,7 +89,7 @@ def test_a_filter_that_means_nothing_is_refused(service: Service, text: str) -> 
 
 @pytest.mark.parametrize(
     "text", ['userName eq "a\' or 1=1 --"', 'title co "%"', 'title co ".*"', 'title ew "\\\\"', 'title sw "$v"',
-             'title co "\\" flag"', 'emails[value ew "(("]', 'id eq "x"', 'externalId co "_"', 'title co ""'],
+             'title co "\\" flag"', 'emails[value ew "(("]', 'id eq "x"', 'externalId co "_"'],
 )  # fmt: skip
 def test_a_value_of_a_filter_stays_a_value(service: Service, text: str) -> None:
     service.user("zoe", title="plain", externalId="a")
