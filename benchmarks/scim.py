@@ -1,7 +1,7 @@
 """SCIM: how long an import of people takes, one by one and in bulk, and what looking one up costs then.
 
 Reference: the same requests to `scim2-server`'s own application over its storage in memory, which keeps nothing, tells
-nobody and writes no audit. Result: seconds for all of them and the ratio. Run with `python -m benchmarks.scim [people]`.
+nobody and writes no audit. Result: seconds for all of them, and the ratio. Run with `python -m benchmarks.scim`.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ def _theirs() -> Send:
 def _person(kind: str, number: int) -> dict[str, Any]:
     name = f"{kind}-{number}@example.test"
     return {
-        "schemas": [USER], "userName": name, "externalId": f"{kind}{number}", "active": True, "title": f"Title {number}",
+        "schemas": [USER], "userName": name, "externalId": f"{kind}{number}", "active": True,
+        "title": f"Title {number}",
         "name": {"givenName": f"Given {number}", "familyName": "Family"}, "emails": [{"value": name, "primary": True}],
     }  # fmt: skip
 

@@ -54,6 +54,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("invitations/<str:token>/", invited.opened, name="invitation"),
     path("tenants/<slug:slug>/projects/", projects.projects, name="projects"),
     path("", include("tenants.key_urls")),
+    path("", include("tenants.directory_urls")),
     path("tenants/<slug:slug>/projects/<uuid:project_id>/archive/", archiving.archive_project, name="archive-project"),
     path("tenants/<slug:slug>/projects/<uuid:project_id>/restore/", archiving.restore_project, name="restore-project"),
     path("tenants/<slug:slug>/archive/", archiving.archive_tenant, name="archive"),

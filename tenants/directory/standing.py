@@ -9,7 +9,7 @@ from itertools import batched
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Case, Exists, F, OuterRef, Q, QuerySet, When
 from django.db.models.signals import post_save
 
 from tenants.directory.attributes import folded
@@ -19,6 +19,13 @@ from tenants.scope import everything
 
 AT_ONCE = 500
 LONGEST_NAME = 254
+
+# A tenant's directory says it itself; in the platform's it is whether the account is on.
+ACTIVE = Case(
+    When(directory__tenant=None, user__isnull=False, then=F("user__is_active")),
+    default=F("is_active"),
+    output_field=BooleanField(),
+)
 
 
 def find(tenant: Tenant | None) -> Directory | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from django.db.models import BooleanField, Case, CharField, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import CharField, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Collate, Lower
 from django.db.models.lookups import (
     Contains,
@@ -23,6 +23,7 @@ from django.db.models.lookups import (
 from scim2_models import InvalidFilterException
 from scim2_models.path import CompareOperator
 
+from tenants.directory.standing import ACTIVE
 from tenants.models import DirectoryGroupMember
 from tenants.scim.paths import folded
 
@@ -50,12 +51,6 @@ class Rows:
     parts: dict[str, Column]
 
 
-# A tenant's directory says it itself; in the platform's it is whether the account is on.
-ACTIVE = Case(
-    When(directory__tenant=None, user__isnull=False, then=F("user__is_active")),
-    default=F("is_active"),
-    output_field=BooleanField(),
-)
 _BOTH = {
     "id": Column(F("pk"), "key"),
     "externalId": Column(F("external_id"), "exact"),

@@ -21,6 +21,8 @@ from playground.columns import from_api
 from playground.models import Answer, Turn
 from tenants import invite_many, keys, tokens
 from tenants.arrivals import Invitation, JoinRequest
+from tenants.directory import tokens as directory_tokens
+from tenants.directory.rules import make_rule
 from tenants.invite import invite
 from tenants.memberships import add_member
 from tenants.models import Membership, Notification
@@ -64,6 +66,10 @@ class Stage:
         joining = JoinRequest.objects.create(tenant=cast.acme, asked_for="acme", user=cast.ned, sentence="Me too")
         invited = invite(tenant=cast.acme, email="ned@example.test", role="viewer", by=cast.olivia)
         Invitation.objects.update(last_sent_at=None)  # or it would be too early to send it again
+        ruled = {"role": "viewer", "by": cast.pat}
+        own_rule = make_rule(tenant=cast.acme, of_platform=False, group_name="A", **ruled)
+        own_token = directory_tokens.issue(tenant=cast.acme, name="own", by=cast.olivia)[0]
+        platform_token = directory_tokens.issue(tenant=None, name="all", by=cast.pat)[0]
         values = {
             "access:request route": "echo-model",
             "access:revoke-grant grant_id": Grant.objects.get().pk,
@@ -120,6 +126,13 @@ class Stage:
             "usage:set-price pk": asked_route.targets.get().deployment_id,
             "project- pk": cast.project.pk,
             "environment- pk": environment.pk,
+            "tenants: rule_id": own_rule.pk,
+            "tenants:platform- rule_id": make_rule(tenant=cast.acme, of_platform=True, group_name="B", **ruled).pk,
+            "tenants:revoke-directory-token token_id": own_token.pk,
+            "tenants:platform-revoke-directory-token token_id": platform_token.pk,
+            "directory-token- pk": own_token.pk,
+            "directory-rule- pk": own_rule.pk,
+            "scim path": "Users",
             " slug": "acme",
         }
         return cls(cast, {name: str(value) for name, value in values.items()})
