@@ -23,6 +23,7 @@ SENTENCES = {
     "demonstration.loaded": "loaded the demonstration",
     "demonstration.removed": "removed the demonstration",
     "deployment.published": "published the deployment",
+    "directory.imported": "told of many people:",
     "directory.left_undone": "could not follow the rules for",
     "directory_group.changed": "changed the group",
     "directory_group.created": "told of the group",

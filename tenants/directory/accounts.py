@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Collection
 from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
 from audit.record import Actor
@@ -31,11 +32,14 @@ class AddressTaken(Conflict):
 
 def make(*, user_name: str, address: str, told: dict[str, Any], is_active: bool) -> User:
     """A new account without a password: its person signs in with the organisation's own service."""
-    user = User(
-        username=_free_name(user_name), email=address, is_active=is_active, password=make_password(None), **names(told)
-    )
+    user = build(username=_free_name(user_name), address=address, told=told, is_active=is_active)
     User.objects.bulk_create([user])  # sends no signal: this person is in the directory already
     return user
+
+
+def build(*, username: str, address: str, told: dict[str, Any], is_active: bool) -> User:
+    """An account that is not kept yet."""
+    return User(username=username, email=address, is_active=is_active, password=make_password(None), **names(told))
 
 
 def change(user: User, *, told: dict[str, Any], address: str, known: str) -> None:
@@ -68,24 +72,45 @@ def refuse_address_of_another(directory: Directory, address: str, person: Direct
         return
     own = person.user_id if person is not None else None
     if directory.tenant_id is None:
-        others = User.objects.filter(~Q(pk=own), is_active=True)
-        confirmed = EmailAddress.objects.filter(email=address, verified=True, user__in=others)
-        named = others.alias(lower=Lower("email")).filter(lower=address)
-        taken = named.order_by().values("pk").union(confirmed.values("user"), all=True).exists()
+        named = _named([address]).filter(~Q(pk=own)).order_by().values("pk")
+        is_taken = named.union(_holders([address]).filter(~Q(user=own)).values("user"), all=True).exists()
     else:
         rows = seen_by(directory).filter(email=address)
-        taken = (rows.exclude(pk=person.pk) if person is not None else rows).exists()
-    if taken:
+        is_taken = (rows.exclude(pk=person.pk) if person is not None else rows).exists()
+    if is_taken:
         raise AddressTaken(
             "Somebody in this directory has this e-mail address already. Find them by their address and change them.",
             field="emails",
         )
 
 
-def _free_name(wanted: str) -> str:
-    """A user name that nobody has, as near to `wanted` as the rules for names allow (no address, plain characters)."""
+def taken_addresses(directory: Directory, addresses: Collection[str]) -> set[str]:
+    """Those of `addresses` (in lower case) that somebody has whom the directory sees."""
+    wanted = list(addresses)
+    if directory.tenant_id is not None:
+        return set(seen_by(directory).filter(email__in=wanted).values_list("email", flat=True))
+    named = {email.lower() for email in _named(wanted).values_list("email", flat=True)}
+    return named | set(_holders(wanted).values_list("email", flat=True))
+
+
+def _named(addresses: list[str]) -> QuerySet[User]:
+    return User.objects.alias(lower=Lower("email")).filter(lower__in=addresses, is_active=True)
+
+
+def _holders(addresses: list[str]) -> QuerySet[EmailAddress]:
+    """allauth keeps addresses in lower case."""
+    return EmailAddress.objects.filter(email__in=addresses, verified=True, user__is_active=True)
+
+
+def plain_name(wanted: str) -> str:
+    """A user name as near to `wanted` as the rules for names allow: no address, plain characters."""
     local = wanted.partition("@")[0] or wanted
-    plain = re.sub(r"[^\w.+-]+", "-", local).strip("-.")[:LONGEST] or "person"
+    return re.sub(r"[^\w.+-]+", "-", local).strip("-.")[:LONGEST] or "person"
+
+
+def _free_name(wanted: str) -> str:
+    """A user name like `wanted` that nobody has."""
+    plain = plain_name(wanted)
     name = plain
     while User.objects.filter(username__iexact=name).exists():
         name = f"{plain}-{secrets.token_hex(3)}"

@@ -45,7 +45,7 @@ def create_person(*, directory: Directory, told: dict[str, Any], external_id: st
     accounts.refuse_address_of_another(directory, address, None)
     if gone is not None:
         gone.removed_at = None
-        return _changed(gone, told=told, external_id=external_id, by=by, verb="returned")
+        return _changed(gone, told=told, external_id=external_id, by=by, returns=True)
     now = timezone.now()
     person = DirectoryPerson(
         directory=directory, user_name=user_name, external_id=external_id, email=address, is_active=is_active,
@@ -70,7 +70,7 @@ def change_person(*, person: DirectoryPerson, told: dict[str, Any], external_id:
     """
     if clean_name(told.get("userName")).lower() != person.user_name.lower():
         _refuse_taken(person.directory, clean_name(told.get("userName")))
-    return _changed(person, told=told, external_id=external_id, by=by, verb="changed")
+    return _changed(person, told=told, external_id=external_id, by=by)
 
 
 @transaction.atomic(savepoint=False)
@@ -105,7 +105,7 @@ def clean_name(name: Any) -> str:
 
 
 def _changed(
-    person: DirectoryPerson, *, told: dict[str, Any], external_id: str, by: Actor, verb: str
+    person: DirectoryPerson, *, told: dict[str, Any], external_id: str, by: Actor, returns: bool = False
 ) -> DirectoryPerson:
     directory, address = person.directory, first_address(told)[:LONGEST_NAME]
     accounts.refuse_address_of_another(directory, address, person)
@@ -121,7 +121,8 @@ def _changed(
     person.is_adopted, person.changed_at, person.version = False, timezone.now(), person.version + 1
     person.save()
     reconcile(directory, [person], by=by)
-    record(f"directory_person.{verb}", by=by, subject=person, tenant=directory.slug, fields=fields)
+    verb = "directory_person.returned" if returns else "directory_person.changed"
+    record(verb, by=by, subject=person, tenant=directory.slug, fields=fields)
     return person
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from scim2_server.storage import ScimStorage, SearchPage
 from audit.record import Actor
 from refusals import Refusal
 from tenants.directory import groups, people
+from tenants.directory.importing import Import
 from tenants.directory.reconciling import hold
 from tenants.directory.standing import adopt_missing, seen_by
 from tenants.models import Directory, DirectoryGroup, DirectoryGroupMember, DirectoryPerson
@@ -50,10 +51,30 @@ class DirectoryStorage(ScimStorage):
 
     def __init__(self, directory: Directory, *, by: Actor, changes: bool) -> None:
         self.directory, self.by, self.changes = directory, by, changes
+        self.many: Import | None = None
+
+    @contextmanager
+    def together(self, told: list[dict[str, Any]]) -> Iterator[None]:
+        """Many operations in one transaction; `told` is what they will say of new people."""
+        with self.operation():
+            self.many = Import(self.directory, told, by=self.by)
+            yield
+            self.many.keep()
+
+    def keep(self) -> None:
+        """Keep the people who wait to be kept together, before anything else is read or done."""
+        if self.many is not None:
+            self.many.keep()
 
     @contextmanager
     def operation(self) -> Iterator[None]:
-        """One operation is one transaction; the changes of a directory come one after the other."""
+        """One operation is one transaction; the changes of a directory come one after the other.
+
+        Within many together there is a transaction already, and each sees to itself.
+        """
+        if self.many is not None:
+            yield
+            return
         try:
             with transaction.atomic():
                 if self.changes:
@@ -99,10 +120,9 @@ class DirectoryStorage(ScimStorage):
         of: Any = resource
         external_id = resources.external_id_of(resource)
         if resource_type.name == "User":
-            person = people.create_person(
-                directory=self.directory, told={**resources.told_by(resource), "active": of.active is not False},
-                external_id=external_id, by=self.by,
-            )  # fmt: skip
+            told = resources.told_by(resource) | {"active": of.active is not False}
+            make = self.many.add if self.many else partial(people.create_person, directory=self.directory, by=self.by)
+            person = make(told=told, external_id=external_id)
             return self._shown([person], resource_type, person.version > 1)[0]  # who is new is in no group
         group = groups.create_group(
             directory=self.directory, display_name=of.display_name, external_id=external_id,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -15,42 +14,22 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from scim2_models import (
-    Error,
-    InvalidValueException,
     PayloadTooLargeException,
     SCIMException,
     UnauthorizedException,
 )
-from scim2_server.handler import ScimHandler
 from scim2_server.requests import ScimRequest
 from scim2_server.responses import SCIM_MEDIA_TYPE, ScimResponse
-from scim2_server.service import ScimService
 
 from refusals import Refusal
 from tenants.directory.tokens import actor_of, recognise
 from tenants.models import DirectoryToken
-from tenants.scim import refused
+from tenants.scim.handling import Handler, Service
 from tenants.scim.schema import provider
 from tenants.scim.storage import DirectoryStorage
 from tenants.scope import Scope, within
 
-log = logging.getLogger(__name__)
-
 READS = {"GET", "HEAD"}
-
-
-class Service(ScimService):
-    """The protocol, told about our refusals."""
-
-    @staticmethod
-    def error_of(exception: Exception) -> Error:
-        if isinstance(exception, Refusal):
-            return refused.error_of(exception)
-        if isinstance(exception, DataError):  # a null character, or a number far too large
-            return InvalidValueException(detail="Something you sent cannot be kept. Nothing was changed.").to_error()
-        if not isinstance(exception, SCIMException):
-            log.error("A SCIM request could not be carried out.", exc_info=exception)
-        return ScimService.error_of(exception)
 
 
 @login_not_required
@@ -66,7 +45,7 @@ def scim(request: HttpRequest, path: str = "") -> HttpResponse:
             storage = DirectoryStorage(
                 token.directory, by=actor_of(token), changes=request.method not in READS and ".search" not in path
             )
-            answer = ScimHandler(service, storage).handle(asked)
+            answer = Handler(service, storage).handle(asked)
     except (SCIMException, Refusal, DataError) as error:
         answer = service.error_response(error)
     return _sent(answer, request)

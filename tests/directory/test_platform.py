@@ -11,7 +11,7 @@ from audit.models import Entry
 from tenants import tokens
 from tenants.models import Membership, User
 from tests.cast import PASSWORD, Cast
-from tests.directory.service import USER, Service
+from tests.directory.service import GROUP, PATCH, USER, Service
 
 
 @pytest.fixture
@@ -133,3 +133,28 @@ def test_many_operations_come_in_one_request_and_each_tells_what_became_of_it(se
     answer = service.send("POST", "Bulk", body)
     assert [each["status"] for each in answer.json()["Operations"]] == ["201", "409", "201"]
     assert User.objects.filter(username__in=["ann", "cy"]).count() == 2
+
+
+def test_what_comes_in_one_request_may_build_on_itself(service: Service) -> None:
+    gone = service.user("back", externalId="9")
+    service.send("DELETE", f"Users/{gone}")
+    again = {"schemas": [USER], "userName": "back", "externalId": "9"}
+    operations = [
+        {"method": "POST", "path": "/Groups", "bulkId": "g", "data": {
+            "schemas": [GROUP], "displayName": "Crew", "members": [{"value": "bulkId:a"}, {"value": "bulkId:b"}]}},
+        {"method": "POST", "path": "/Users", "bulkId": "a", "data": {"schemas": [USER], "userName": "ann@x.test"}},
+        {"method": "POST", "path": "/Users", "bulkId": "b", "data": {"schemas": [USER], "userName": "ann@y.test"}},
+        {"method": "POST", "path": "/Users", "bulkId": "c", "data": again},
+        {"method": "PATCH", "path": f"/Users/{gone}", "data": {
+            "schemas": [PATCH], "Operations": [{"op": "replace", "path": "title", "value": "Chief"}]}},
+        {"method": "DELETE", "path": "/Users/nobody"},
+        {"method": "POST", "path": "/Users", "bulkId": "d", "data": {"schemas": [USER], "userName": 7}},
+    ]  # fmt: skip
+    body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations}
+    answer = service.send("POST", "Bulk", body)
+    assert [each["status"] for each in answer.json()["Operations"]] == ["201", "201", "201", "201", "200", "404", "400"]
+    assert service.find("Users", 'groups.display eq "crew"') == ["ann@x.test", "ann@y.test"]
+    assert User.objects.filter(username__startswith="ann").count() == 2
+    assert service.get(f"Users/{gone}").json()["title"] == "Chief"
+    entry = Entry.objects.get(verb="directory.imported")
+    assert entry.facts == {"count": 2, "people": ["ann@x.test", "ann@y.test"]}
