@@ -44,7 +44,7 @@ def create_group(
     )
     people = _add(group, set(members))
     reconcile(directory, people, by=by)
-    record("directory_group.created", by=by, subject=group, tenant=directory.slug, members=len(people))
+    record("directory.group_created", by=by, subject=group, tenant=directory.slug, members=len(people))
     return group
 
 
@@ -71,7 +71,7 @@ def change_group(
         touched += DirectoryPerson.objects.filter(pk__in=present & wanted)
     reconcile(directory, touched, by=by)
     record(
-        "directory_group.changed", by=by, subject=group, tenant=directory.slug, before=was, added=len(come),
+        "directory.group_changed", by=by, subject=group, tenant=directory.slug, before=was, added=len(come),
         removed=len(gone), who_came=[p.user_name for p in come[:NAMED]], who_went=[p.user_name for p in gone[:NAMED]],
     )  # fmt: skip
     return group
@@ -85,7 +85,7 @@ def remove_group(*, group: DirectoryGroup, by: Actor) -> None:
     group.delete()
     reconcile(group.directory, people, by=by)
     group.pk = key  # for its name in the audit
-    record("directory_group.removed", by=by, subject=group, tenant=group.directory.slug, members=len(people))
+    record("directory.group_removed", by=by, subject=group, tenant=group.directory.slug, members=len(people))
 
 
 def _add(group: DirectoryGroup, members: set[UUID]) -> list[DirectoryPerson]:

@@ -58,7 +58,7 @@ def create_person(*, directory: Directory, told: dict[str, Any], external_id: st
     if person.user is not None:
         record("person.created", by=by, subject=person.user, user=person.user.username, user_name=user_name)
     else:
-        record("directory_person.created", by=by, subject=person, tenant=directory.slug)
+        record("directory.person_created", by=by, subject=person, tenant=directory.slug)
     return person
 
 
@@ -84,7 +84,7 @@ def remove_person(*, person: DirectoryPerson, by: Actor) -> None:
     DirectoryGroupMember.objects.filter(person=person).delete()
     DirectoryPerson.objects.filter(pk=person.pk).update(removed_at=timezone.now(), is_active=False)
     reconcile(person.directory, [person], by=by)
-    record("directory_person.removed", by=by, subject=person, tenant=person.directory.slug)
+    record("directory.person_removed", by=by, subject=person, tenant=person.directory.slug)
 
 
 def is_on(person: DirectoryPerson) -> bool:
@@ -121,7 +121,7 @@ def _changed(
     person.is_adopted, person.changed_at, person.version = False, timezone.now(), person.version + 1
     person.save()
     reconcile(directory, [person], by=by)
-    verb = "directory_person.returned" if returns else "directory_person.changed"
+    verb = "directory.person_returned" if returns else "directory.person_changed"
     record(verb, by=by, subject=person, tenant=directory.slug, fields=fields)
     return person
 

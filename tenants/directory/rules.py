@@ -90,7 +90,7 @@ def make_rule(*, tenant: Tenant, of_platform: bool, group_name: str, role: str, 
     rule.created_by = by
     rule.save(force_insert=True)
     reconcile(directory, _touched(directory, rule), by=by)
-    record("directory_rule.made", by=by, subject=rule, tenant=locked.slug, group=rule.group_name, role=role)
+    record("directory.rule_made", by=by, subject=rule, tenant=locked.slug, group=rule.group_name, role=role)
     return rule
 
 
@@ -107,7 +107,7 @@ def end_rule(*, rule: DirectoryRule, by: Any) -> None:
     reconcile(found.directory, touched, by=by)
     found.pk = key  # for its name in the audit
     record(
-        "directory_rule.ended", by=by, subject=found, tenant=found.tenant.slug, group=found.group_name, role=found.role
+        "directory.rule_ended", by=by, subject=found, tenant=found.tenant.slug, group=found.group_name, role=found.role
     )
 
 

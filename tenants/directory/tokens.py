@@ -53,7 +53,7 @@ def issue(
         directory=directory, name=named(name, otherwise="Directory"), prefix=made.prefix,
         secret_hash=made.secret_hash, expires_at=expires_at, created_by=by,
     )  # fmt: skip
-    record("directory_token.issued", by=by, subject=token, tenant=directory.slug)
+    record("directory.token_issued", by=by, subject=token, tenant=directory.slug)
     return token, made.text
 
 
@@ -65,7 +65,7 @@ def revoke(*, token: DirectoryToken, by: Any) -> DirectoryToken:
     if locked.revoked_at is None:
         locked.revoked_at = timezone.now()
         locked.save(update_fields=["revoked_at"])
-        record("directory_token.revoked", by=by, subject=locked, tenant=locked.directory.slug)
+        record("directory.token_revoked", by=by, subject=locked, tenant=locked.directory.slug)
     return locked
 
 

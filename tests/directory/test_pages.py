@@ -41,8 +41,8 @@ def test_a_token_is_shown_once_opens_scim_and_is_revoked(cast: Cast, path: str) 
     assert secret not in str(token.__dict__) and token.last_used_at is not None
     client.post(f"{path}tokens/{token.pk}/revoke/")
     assert program.get("/scim/v2/Users").status_code == 401
-    entries = Entry.objects.filter(verb__startswith="directory_token").order_by("pk")
-    assert [entry.verb for entry in entries] == ["directory_token.issued", "directory_token.revoked"]
+    entries = Entry.objects.filter(verb__startswith="directory.token").order_by("pk")
+    assert [entry.verb for entry in entries] == ["directory.token_issued", "directory.token_revoked"]
 
 
 def test_who_would_gain_and_lose_is_shown_before_a_rule_is_made_and_before_it_is_ended(cast: Cast) -> None:
