@@ -23,6 +23,7 @@ SENTENCES = {
     "demonstration.loaded": "loaded the demonstration",
     "demonstration.removed": "removed the demonstration",
     "deployment.published": "published the deployment",
+    "directory.groups_claimed": "named the groups of",
     "directory.imported": "told of many people:",
     "directory.left_undone": "could not follow the rules for",
     "directory.group_changed": "changed the group",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -89,6 +90,7 @@ class DirectoryPerson(models.Model):
     is_active = models.BooleanField(default=True, help_text="what the directory says; a tenant's alone")
     is_adopted = models.BooleanField(default=False)
     attributes: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    claimed_groups = ArrayField(models.CharField(max_length=254), default=list, help_text="by a sign-in service")
     folded: models.JSONField[Any, Any] = models.JSONField(default=dict)
     created_at = models.DateTimeField(default=timezone.now)
     changed_at = models.DateTimeField(default=timezone.now)

@@ -155,6 +155,7 @@ def _wanted(
     if len(by_name) > ("" in by_name) and inside:
         rows = DirectoryGroupMember.objects.annotate(name=Lower("group__display_name"))
         pairs += rows.filter(person__in=inside, name__in=by_name).values_list("person_id", "name")
+    pairs += [(p.pk, name) for p in people if p.pk in inside for name in p.claimed_groups if name in by_name]
     if "" in by_name:
         pairs += [(person.pk, "") for person in people if person.pk in inside and not person.is_adopted]
     for key, name in pairs:

@@ -128,7 +128,9 @@ def _touched(directory: Directory, rule: DirectoryRule) -> list[DirectoryPerson]
     concerned = Q(user__in=given)
     if rule.group_name:
         inside = DirectoryPerson.objects.alias(name=Lower("in_groups__group__display_name"))
-        concerned |= Q(pk__in=inside.filter(directory=directory, name=rule.group_name.lower()).values("pk"))
+        concerned |= Q(claimed_groups__contains=[rule.group_name.lower()]) | Q(
+            pk__in=inside.filter(directory=directory, name=rule.group_name.lower()).values("pk")
+        )
     else:
         concerned |= Q(is_adopted=False)
     people = DirectoryPerson.objects.filter(concerned, directory=directory, removed_at=None)

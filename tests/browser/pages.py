@@ -30,6 +30,14 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("home-developer", "/", "developer"),
     NamedPage("home-board", "/", "risk-board"),
     NamedPage("home-platform", "/", "platform-admin"),
+    NamedPage("platform-directory", "/platform/directory/", "platform-admin"),
+    NamedPage(
+        "platform-directory-rule", "/platform/directory/rules/new/?tenant=retail-banking&role=viewer", "platform-admin"
+    ),
+    NamedPage("platform-directory-people", "/platform/directory/people/", "platform-admin"),
+    NamedPage("tenant-directory", "/tenants/retail-banking/directory/", "tenant-owner"),
+    NamedPage("tenant-directory-rule", "/tenants/retail-banking/directory/rules/new/?role=viewer", "tenant-owner"),
+    NamedPage("tenant-directory-people", "/tenants/retail-banking/directory/people/", "tenant-owner"),
     NamedPage("platform-settings", "/platform/settings/", "platform-admin"),
     NamedPage("account", "/accounts/settings/", "developer"),
     NamedPage("account-password", "/accounts/password/change/", "developer"),
