@@ -20,8 +20,8 @@ from tenants.directory import finding, tokens
 from tenants.directory.reconciling import rules_of
 from tenants.forms import expiry_of
 from tenants.forms_of_directory import DirectoryTokenForm
-from tenants.models import DirectoryToken
-from tenants.roles import TENANT_ROLES
+from tenants.models import DirectoryRule, DirectoryToken
+from tenants.roles import TENANT_ROLES, Role
 from tenants.views.directory_place import Place
 from tenants.views.entering import text_of
 from ui.exporting import csv_response, in_batches
@@ -57,9 +57,18 @@ def directory(request: HttpRequest, slug: str = "") -> HttpResponse:
         address=f"{settings.PUBLIC_URL}/scim/v2",
         tokens=list(tokens.tokens_of(place.tenant)),
         rules=[(rule, TENANT_ROLES.get(rule.role)) for rule in rules_of(known)] if known else [],
+        from_above=_from_above(place),
         figures=finding.figures(known) if known else None,
         groups=list(finding.groups(known)[:12]) if known else [],
     )
+
+
+def _from_above(place: Place) -> list[tuple[DirectoryRule, Role | None]]:
+    """The platform's rules that make members of this tenant."""
+    if place.tenant is None:
+        return []
+    rules = DirectoryRule.objects.filter(directory__tenant=None, tenant=place.tenant)
+    return [(rule, TENANT_ROLES.get(rule.role)) for rule in rules]
 
 
 def _issued(request: HttpRequest, place: Place, form: DirectoryTokenForm) -> tuple[DirectoryToken, str]:

@@ -32,11 +32,17 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("home-platform", "/", "platform-admin"),
     NamedPage("platform-directory", "/platform/directory/", "platform-admin"),
     NamedPage(
-        "platform-directory-rule", "/platform/directory/rules/new/?tenant=retail-banking&role=viewer", "platform-admin"
+        "platform-directory-rule",
+        "/platform/directory/rules/new/?tenant=retail-banking&group_name=A&role=viewer",
+        "platform-admin",
     ),
     NamedPage("platform-directory-people", "/platform/directory/people/", "platform-admin"),
     NamedPage("tenant-directory", "/tenants/retail-banking/directory/", "tenant-owner"),
-    NamedPage("tenant-directory-rule", "/tenants/retail-banking/directory/rules/new/?role=viewer", "tenant-owner"),
+    NamedPage(
+        "tenant-directory-rule",
+        "/tenants/retail-banking/directory/rules/new/?group_name=A&role=viewer",
+        "tenant-owner",
+    ),
     NamedPage("tenant-directory-people", "/tenants/retail-banking/directory/people/", "tenant-owner"),
     NamedPage("platform-settings", "/platform/settings/", "platform-admin"),
     NamedPage("account", "/accounts/settings/", "developer"),
