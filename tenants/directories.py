@@ -22,6 +22,8 @@ from audit.identifiers import uuid7
 class Directory(models.Model):
     """A service outside that says who there is and in which groups: of one tenant, or (without one) of the platform."""
 
+    rows_of_no_tenant_are_shared = False  # the platform's, and all that hangs on it, is no tenant's to see
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, null=True, related_name="directories")
     created_at = models.DateTimeField(default=timezone.now)

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -20,7 +21,7 @@ from tenants.directory import finding, tokens
 from tenants.directory.reconciling import rules_of
 from tenants.forms import expiry_of
 from tenants.forms_of_directory import DirectoryTokenForm
-from tenants.models import DirectoryRule, DirectoryToken
+from tenants.models import Directory, DirectoryRule, DirectoryToken
 from tenants.roles import TENANT_ROLES, Role
 from tenants.views.directory_place import Place
 from tenants.views.entering import text_of
@@ -67,7 +68,8 @@ def _from_above(place: Place) -> list[tuple[DirectoryRule, Role | None]]:
     """The platform's rules that make members of this tenant."""
     if place.tenant is None:
         return []
-    rules = DirectoryRule.objects.filter(directory__tenant=None, tenant=place.tenant)
+    own = Directory.objects.filter(tenant=place.tenant)  # the platform's is beyond the reach of a tenant's people
+    rules = DirectoryRule.objects.filter(~Q(directory__in=own), tenant=place.tenant)
     return [(rule, TENANT_ROLES.get(rule.role)) for rule in rules]
 
 

@@ -9,7 +9,17 @@ from audit.models import Entry
 from tenants.arrivals import Invitation
 from tenants.directory.rules import end_rule, make_rule
 from tenants.memberships import add_member
-from tenants.models import DirectoryRule, Membership, User
+from tenants.models import (
+    Directory,
+    DirectoryGroup,
+    DirectoryGroupMember,
+    DirectoryPerson,
+    DirectoryRule,
+    DirectoryToken,
+    Membership,
+    User,
+)
+from tenants.scope import only
 from tests.cast import PASSWORD, Cast
 from tests.directory.service import USER, Service
 
@@ -178,3 +188,23 @@ def test_rules_of_the_platform_s_directory_give_memberships_to_accounts_at_once(
     assert held.role == "analyst"
     platform.patch(f"Groups/{group}", {"op": "replace", "path": "displayName", "value": "Renamed"})
     assert not Membership.objects.filter(user__username="zoe").exists()
+
+
+def test_a_tenant_s_owner_sees_the_rules_that_the_platform_made_for_it_and_who_came_by_them(cast: Cast) -> None:
+    platform = Service(None, cast.pat)
+    make_rule(tenant=cast.acme, of_platform=True, group_name="Everywhere", role="viewer", by=cast.pat)
+    make_rule(tenant=cast.globex, of_platform=True, group_name="Secretive", role="viewer", by=cast.pat)
+    platform.group("Everywhere", platform.user("zoe"))
+    client = Client()
+    client.force_login(cast.olivia)
+    page = client.get("/tenants/acme/directory/").content.decode()
+    assert "Everywhere" in page and "Secretive" not in page
+    assert "a rule of the directory" in client.get("/tenants/acme/members/").content.decode()
+
+
+def test_what_the_platform_s_directory_knows_is_past_both_walls_of_a_tenant(cast: Cast) -> None:
+    platform = Service(None, cast.pat)
+    platform.group("Everywhere", platform.user("zoe"))
+    with only(cast.acme):
+        for model in (Directory, DirectoryToken, DirectoryPerson, DirectoryGroup, DirectoryGroupMember):
+            assert not model.objects.exists(), model
