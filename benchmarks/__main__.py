@@ -5,7 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ALL = ("benchmarks.search.quality", "benchmarks.whole", "benchmarks.serving", "benchmarks.pages", "benchmarks.tenants")
+ALL = (
+    "benchmarks.search.quality",
+    "benchmarks.whole",
+    "benchmarks.serving",
+    "benchmarks.pages",
+    "benchmarks.tenants",
+    "benchmarks.scim",
+)
 
 
 def main() -> int:

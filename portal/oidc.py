@@ -1,12 +1,13 @@
 """Which organisations' sign-in services (OpenID Connect) this Atrium trusts, read from the environment.
 
-For each provider three variables, with a name of your choice in the middle, and two that may be left out:
+For each provider three variables, with a name of your choice in the middle, and three that may be left out:
 
     ATRIUM_OIDC_<NAME>_SERVER_URL     https://login.example.com/realms/staff   (its /.well-known/openid-configuration)
     ATRIUM_OIDC_<NAME>_CLIENT_ID
     ATRIUM_OIDC_<NAME>_CLIENT_SECRET
     ATRIUM_OIDC_<NAME>_LABEL          what the button says; by default the name
     ATRIUM_OIDC_<NAME>_SCOPE          by default: openid profile email
+    ATRIUM_OIDC_<NAME>_GROUPS         the claim that names a person's groups; by default: groups
 
 The provider must allow the address `<this portal>/accounts/oidc/<name>/login/callback/`.
 """
@@ -21,7 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 PREFIX = "ATRIUM_OIDC_"
 REQUIRED = ("SERVER_URL", "CLIENT_ID", "CLIENT_SECRET")
-_variable = re.compile(rf"^{PREFIX}([A-Z0-9_]+?)_(SERVER_URL|CLIENT_ID|CLIENT_SECRET|LABEL|SCOPE)$")
+_variable = re.compile(rf"^{PREFIX}([A-Z0-9_]+?)_(SERVER_URL|CLIENT_ID|CLIENT_SECRET|LABEL|SCOPE|GROUPS)$")
 
 
 def providers(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -53,5 +54,6 @@ def _app(name: str, values: dict[str, str]) -> dict[str, Any]:
         "settings": {
             "server_url": values["SERVER_URL"],
             "scope": values.get("SCOPE", "openid profile email").split(),
+            "groups_claim": values.get("GROUPS", "groups"),
         },
     }

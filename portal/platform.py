@@ -36,6 +36,7 @@ PAGES = (
     ("Policies", "Which boards decide what.", "approvals:policies", "list-check"),
     ("Boards", "Who sits on which board.", "approvals:boards", "gavel"),
     ("People", "Accounts and who runs the platform.", "tenants:people", "users-group"),
+    ("Directory", "SCIM: accounts and groups from your own service.", "tenants:platform-directory", "plug-connected"),
     ("Audit", "Who did what.", "audit:search", "history"),
     ("Settings", "What this installation was told, and by what.", "platform-settings", "settings"),
 )

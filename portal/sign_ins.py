@@ -18,6 +18,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from audit.record import record
+from portal import group_claims
 from portal.turned_away import turned_away
 from tenants.models import User
 from tenants.scope import act_as
@@ -27,6 +28,7 @@ def connect() -> None:
     """Listen; called once the apps are ready."""
     for signal, listener in (
         (signals.user_logged_in, _came_in),
+        (signals.user_logged_in, group_claims.follow),
         (user_logged_out, _went),
         (user_login_failed, _was_refused),
         (factor_signals.authentication_failed, _second_factor_refused),

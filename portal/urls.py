@@ -8,6 +8,7 @@ urlpatterns = [
     path("accounts/login/", SignInView.as_view(), name="account_login"),
     path("accounts/", include("allauth.urls")),
     path("api/", include("portal.api.urls")),
+    path("", include("tenants.scim.urls")),
     path("", include("playground.urls")),
     path("", include("access.urls")),
     path("", include("usage.urls")),

@@ -6,5 +6,7 @@ class TenantsConfig(AppConfig):
 
     def ready(self) -> None:
         from tenants.cards import register
+        from tenants.directory.standing import listen
 
         register()
+        listen()

@@ -56,6 +56,7 @@ class Invitation(models.Model):
     role = models.CharField(max_length=20)
     secret_hash = models.CharField(max_length=64, null=True, unique=True, help_text="null: not sent yet")  # noqa: DJ001
     batch = models.ForeignKey("tenants.InvitationBatch", on_delete=models.SET_NULL, null=True, related_name="+")
+    directory = models.ForeignKey("tenants.Directory", on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+")
     expires_at = models.DateTimeField()

@@ -17,14 +17,14 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone
 
-from audit.record import record
+from audit.record import Actor, record
 from refusals.errors import Conflict, Forbidden, Invalid, Missing, Refusal
 from tenants import invitation_mail, scoping, secrets
 from tenants.archiving import refuse_archived
 from tenants.arrivals import VALID_FOR, Invitation
 from tenants.delegation import RoleAboveYours, assignable
 from tenants.memberships import MemberAlready, UnknownRole, add_member
-from tenants.models import Membership, Tenant, User
+from tenants.models import Directory, Membership, Tenant, User
 from tenants.notifications import notify
 from tenants.own_addresses import addresses_of, people_by_address, unconfirmed_of
 from tenants.roles import TENANT_ROLES
@@ -83,8 +83,19 @@ class Sent:
 
 
 @transaction.atomic
-def invite(*, tenant: Tenant, email: str, role: str, by: User) -> Sent:
+def invite(
+    *,
+    tenant: Tenant,
+    email: str,
+    role: str,
+    by: User | Actor,
+    directory: Directory | None = None,
+    behind: User | None = None,
+) -> Sent:
     """Invite `email` into `tenant` as `role`; a mail leaves when the transaction has committed.
+
+    Where the rules of `directory` do it, `behind` is who answers for it: they must still be allowed to when it is
+    accepted.
 
     Raises `AddressNotUnderstood`, `UnknownRole`, `MemberAlready`, `InvitedAlready`, `TenantArchived`. Whether `by` may
     give `role` the caller asked (`tenants.delegation`).
@@ -103,16 +114,16 @@ def invite(*, tenant: Tenant, email: str, role: str, by: User) -> Sent:
             f"{address} is invited already, as {earlier.role}. Send the invitation again or withdraw it.", field="email"
         )
     if earlier:  # it has expired: this one takes its place
-        Invitation.objects.filter(pk=earlier.pk).update(withdrawn_at=timezone.now(), withdrawn_by=by)
+        Invitation.objects.filter(pk=earlier.pk).update(withdrawn_at=timezone.now(), withdrawn_by=_person(by))
     made = secrets.make(KIND)
     now = timezone.now()
     invitation = Invitation.objects.create(
-        tenant=tenant, email=address, role=role, secret_hash=made.secret_hash, created_by=by,
-        expires_at=now + VALID_FOR, sent_count=1, last_sent_at=now,
+        tenant=tenant, email=address, role=role, secret_hash=made.secret_hash, created_by=behind or _person(by),
+        directory=directory, expires_at=now + VALID_FOR, sent_count=1, last_sent_at=now,
     )  # fmt: skip
     record("invitation.sent", by=by, subject=invitation, tenant=tenant.slug, email=address, role=role)
     if person:
-        tell([person], tenant, by)
+        tell([person], tenant, behind or by)
     invitation_mail.send_on_commit(invitation, made.text)
     return Sent(invitation, made.text)
 
@@ -144,14 +155,14 @@ def resend(*, invitation: Invitation, by: User) -> Sent:
 
 
 @transaction.atomic
-def withdraw(*, invitation: Invitation, by: User) -> Invitation:
+def withdraw(*, invitation: Invitation, by: User | Actor) -> Invitation:
     """Take an invitation back; a second time changes nothing. Raises `InvitationOver` when it was answered."""
     locked = _locked(invitation)
     if locked.withdrawn_at is not None:
         return locked
     if not locked.is_open:
         raise over(locked)
-    locked.withdrawn_at, locked.withdrawn_by = timezone.now(), by
+    locked.withdrawn_at, locked.withdrawn_by = timezone.now(), _person(by)
     locked.save(update_fields=["withdrawn_at", "withdrawn_by"])
     record("invitation.withdrawn", by=by, subject=locked, tenant=locked.tenant.slug, email=locked.email)
     return locked
@@ -176,7 +187,9 @@ def accept(*, invitation: Invitation, by: User) -> Membership:
             raise MemberAlready(
                 f"You are a member of {locked.tenant} already, as {role}.", way_out=locked.tenant.get_absolute_url()
             )
-        membership = add_member(tenant=locked.tenant, user=by, role=locked.role, by=by, seen="")
+        membership = add_member(
+            tenant=locked.tenant, user=by, role=locked.role, by=by, seen="", directory=locked.directory
+        )
         if locked.created_by is not None:
             membership.created_by = locked.created_by
             membership.save(update_fields=["created_by"])
@@ -288,9 +301,10 @@ def over(invitation: Invitation) -> InvitationOver:
     return InvitationOver(sentences.get(invitation.state, "This invitation can be answered now."))
 
 
-def tell(people: list[User], tenant: Tenant, by: User) -> None:
+def tell(people: list[User], tenant: Tenant, by: User | Actor) -> None:
     """Put an invitation into people's bells."""
-    notify(people, title=f"{by} invites you to {tenant}", path="/invitations/", body="Accept it or decline it.")
+    name = by.label if isinstance(by, Actor) else by
+    notify(people, title=f"{name} invites you to {tenant}", path="/invitations/", body="Accept it or decline it.")
 
 
 def _refuse_unbacked(invitation: Invitation) -> None:
@@ -303,6 +317,10 @@ def _refuse_unbacked(invitation: Invitation) -> None:
             f"{inviter} invited you and may no longer give this role in {invitation.tenant}. Ask an owner of "
             f"{invitation.tenant} to invite you again."
         )
+
+
+def _person(by: User | Actor) -> User | None:
+    return None if isinstance(by, Actor) else by
 
 
 def _locked(invitation: Invitation) -> Invitation:

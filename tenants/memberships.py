@@ -15,7 +15,7 @@ from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.archiving import refuse_archived
 from tenants.changes import announce
-from tenants.models import Appointment, Membership, OwnershipTransfer, ServiceAccount, Tenant, User
+from tenants.models import Appointment, Directory, Membership, OwnershipTransfer, ServiceAccount, Tenant, User
 from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
 
 
@@ -51,13 +51,21 @@ class LastOfPlatform(Conflict):
 
 @transaction.atomic
 def add_member(
-    *, tenant: Tenant, user: User, role: str, by: Any, seen: str | None = None, at: dt.datetime | None = None
+    *,
+    tenant: Tenant,
+    user: User,
+    role: str,
+    by: Any,
+    seen: str | None = None,
+    at: dt.datetime | None = None,
+    directory: Directory | None = None,
 ) -> Membership:
     """Put `user` into `tenant` with `role`, or change the role they have.
 
     `seen` is the role that the caller saw when they asked whether they may ("" for no member); None when whatever role
-    it is may be changed. `at` dates demonstration data back. Raises `UnknownRole`, `LastOwner`, `MemberAlready`,
-    `RoleChanged`, `NoServiceAccount`.
+    it is may be changed. `at` dates demonstration data back. `directory` is whose rules give it; whoever else changes
+    the role takes it out of their hands. Raises `UnknownRole`, `LastOwner`, `MemberAlready`, `RoleChanged`,
+    `NoServiceAccount`.
     """
     if role not in TENANT_ROLES:
         raise UnknownRole(f"There is no role “{role}”. Choose one of {', '.join(TENANT_ROLES)}.", field="role")
@@ -73,9 +81,10 @@ def add_member(
     membership, _ = Membership.objects.update_or_create(
         tenant=tenant,
         user=user,
-        defaults={"role": role},
+        defaults={"role": role, "directory": directory},
         create_defaults={
             "role": role,
+            "directory": directory,
             "created_by": by if isinstance(by, User) else None,
             "created_at": at if at is not None and tenant.is_demonstration else timezone.now(),
         },

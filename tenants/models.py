@@ -11,6 +11,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Lower, Upper
 from django.urls import reverse
 from django.utils import timezone
 
@@ -21,6 +22,12 @@ from tenants.alike import look_of_slug
 from tenants.arrivals import Invitation as Invitation
 from tenants.arrivals import InvitationBatch as InvitationBatch
 from tenants.arrivals import JoinRequest as JoinRequest
+from tenants.directories import Directory as Directory
+from tenants.directories import DirectoryGroup as DirectoryGroup
+from tenants.directories import DirectoryGroupMember as DirectoryGroupMember
+from tenants.directories import DirectoryPerson as DirectoryPerson
+from tenants.directories import DirectoryRule as DirectoryRule
+from tenants.directories import DirectoryToken as DirectoryToken
 from tenants.transfers import OwnershipTransfer as OwnershipTransfer
 
 slug_form = RegexValidator(
@@ -41,7 +48,11 @@ class User(AbstractUser):
     is_service = models.BooleanField(default=False, editable=False, help_text="nobody's: a service account")
 
     class Meta(AbstractUser.Meta):
-        indexes = [models.Index(fields=["id"], condition=models.Q(is_demonstration=True), name="of_demonstration")]
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(is_demonstration=True), name="of_demonstration"),
+            models.Index(Lower("email"), name="user_email_lower"),
+            models.Index(Upper("username"), name="user_username_upper"),
+        ]
 
     def __str__(self) -> str:
         return self.display_name or self.get_full_name() or self.username
@@ -172,6 +183,8 @@ class Membership(models.Model):
     role = models.CharField(max_length=20)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    # Whose rules gave it, and may change or take it again; nobody's: given by hand.
+    directory = models.ForeignKey(Directory, on_delete=models.SET_NULL, null=True, related_name="+")
 
     class Meta:
         ordering = ["created_at"]

@@ -58,6 +58,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/<slug:slug>/projects/", projects.projects, name="projects"),
     path("tenants/<slug:slug>/projects/<uuid:project_id>/", projects.project, name="project"),
     path("", include("tenants.key_urls")),
+    path("", include("tenants.directory_urls")),
     path("tenants/<slug:slug>/projects/<uuid:project_id>/archive/", archiving.archive_project, name="archive-project"),
     path("tenants/<slug:slug>/projects/<uuid:project_id>/restore/", archiving.restore_project, name="restore-project"),
     path("tenants/<slug:slug>/projects/<uuid:project_id>/move/", moving.move, name="move-project"),

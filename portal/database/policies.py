@@ -37,14 +37,16 @@ _STANDING = """
 
 
 def condition(model: type[Model]) -> str:
-    """The condition under which a row of `model` is within the scope, as SQL. A row of no tenant is within each.
+    """The condition under which a row of `model` is within the scope, as SQL. A row of no tenant is within each, unless
+    its model says `rows_of_no_tenant_are_shared = False`: then it is within that of everything alone.
 
     What belongs to a row of another table is within the scope where that row is, which its own policy decides.
     """
     owner = owner_of(model)
     if model is Tenant or owner.name == "tenant":
         found = f"""coalesce("{owner.column}" = ANY ({_IN_REACH}), false)"""
-        found = f"""("{owner.column}" IS NULL OR {found})""" if owner.null else found
+        if owner.null and getattr(model, "rows_of_no_tenant_are_shared", True):
+            found = f"""("{owner.column}" IS NULL OR {found})"""
     else:
         above = owner.related_model._meta
         found = f"""EXISTS (SELECT FROM "{above.db_table}" above WHERE above."{above.pk.column}" = "{owner.column}")"""

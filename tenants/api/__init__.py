@@ -7,6 +7,7 @@ def register(router: DefaultRouter) -> None:
     """Add this room's view sets to the API."""
     from tenants.api import (  # view sets read models, which must be loaded first
         arriving,
+        directories,
         keys,
         lists,
         ownership,
@@ -33,3 +34,6 @@ def register(router: DefaultRouter) -> None:
     router.register("service-accounts", services.ServiceAccountViewSet, basename="service-account")
     router.register("leaked-keys", keys.LeakedKeyViewSet, basename="leaked-key")
     router.register("tokens", keys.TokenViewSet, basename="token")
+    router.register("directory-tokens", directories.DirectoryTokenViewSet, basename="directory-token")
+    router.register("directory-rules", directories.DirectoryRuleViewSet, basename="directory-rule")
+    router.register("directory-people", directories.DirectoryPersonViewSet, basename="directory-person")

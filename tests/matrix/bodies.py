@@ -62,5 +62,12 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("tenants:invite", "POST"): {"email": "new@example.test", "role": "viewer", "once": "one-press"},
     ("tenants:archive", "POST"): {"confirm_name": "acme"},
     ("tenants:archive-project", "POST"): {"confirm_name": "support"},
+    ("directory-token-list", "POST"): {"tenant": "acme", "name": "Next"},
+    ("directory-rule-list", "POST"): {"tenant": "acme", "group_name": "Next", "role": "viewer"},
+    ("directory-rule-preview", "POST"): {"tenant": "acme", "group_name": "Next", "role": "viewer"},
+    ("tenants:directory", "POST"): {"name": "Next", "expiry": "90", "once": "one-press"},
+    ("tenants:platform-directory", "POST"): {"name": "Next", "expiry": "90", "once": "one-press"},
+    ("tenants:new-directory-rule", "POST"): {"group_name": "Next", "role": "viewer"},
+    ("tenants:platform-new-directory-rule", "POST"): {"tenant": "acme", "group_name": "Next", "role": "viewer"},
     ("tenants:settings", "POST"): {"name": "Next", "cost_centre": "CC-2"},
 }  # fmt: skip

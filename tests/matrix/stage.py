@@ -22,6 +22,8 @@ from playground.columns import from_api
 from playground.models import Answer, Turn
 from tenants import invite_many, keys, ownership, reviewing, tokens
 from tenants.arrivals import Invitation, JoinRequest
+from tenants.directory import tokens as directory_tokens
+from tenants.directory.rules import make_rule
 from tenants.invite import invite
 from tenants.memberships import add_member
 from tenants.models import Membership, Notification
@@ -73,6 +75,10 @@ class Stage:
         batch = create_service_account(tenant=cast.acme, name="batch", role="viewer", by=cast.olivia)
         its_token = tokens.issue(user=batch, name="its", by=cast.olivia)[0].pk
         transfer = ownership.offer(tenant=cast.acme, to=cast.dev, by=cast.olivia)
+        ruled = {"role": "viewer", "by": cast.pat}
+        own_rule = make_rule(tenant=cast.acme, of_platform=False, group_name="A", **ruled)
+        own_token = directory_tokens.issue(tenant=cast.acme, name="own", by=cast.olivia)[0]
+        platform_token = directory_tokens.issue(tenant=None, name="all", by=cast.pat)[0]
         values = {
             "access:request route": "echo-model",
             "access:revoke-grant grant_id": Grant.objects.get().pk,
@@ -137,6 +143,13 @@ class Stage:
             "budget- pk": budget.pk,
             "project- pk": cast.project.pk,
             "environment- pk": environment.pk,
+            "tenants: rule_id": own_rule.pk,
+            "tenants:platform- rule_id": make_rule(tenant=cast.acme, of_platform=True, group_name="B", **ruled).pk,
+            "tenants:revoke-directory-token token_id": own_token.pk,
+            "tenants:platform-revoke-directory-token token_id": platform_token.pk,
+            "directory-token- pk": own_token.pk,
+            "directory-rule- pk": own_rule.pk,
+            "scim path": "Users",
             " slug": "acme",
         }
         return cls(cast, {name: str(value) for name, value in values.items()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +15,8 @@ from oidc_provider_mock import User as Vouched
 from oidc_provider_mock import run_server_in_thread
 
 from portal import oidc
-from tenants.models import User
+from tenants.directory.rules import make_rule
+from tenants.models import Membership, User
 from tests.browser.server import serving
 from tests.cast import Cast
 from tests.installation import free_port
@@ -37,6 +39,18 @@ def service() -> Iterator[str]:
     ]
     with run_server_in_thread(user_claims=people) as server:
         yield f"http://localhost:{server.server_port}"
+
+
+@pytest.fixture
+def grouped() -> Iterator[str]:
+    """The address of a sign-in service that claims groups; whose claims can be set anew."""
+    with run_server_in_thread() as server:
+        yield f"http://localhost:{server.server_port}"
+
+
+def claim(server: str, subject: str, **claims: Any) -> None:
+    told = {"email": f"{subject}@example.test", "email_verified": True, "name": subject.title(), **claims}
+    httpx.put(f"{server}/users/{subject}", json=told).raise_for_status()
 
 
 def atrium(tmp_path: Path, server_url: str) -> Iterator[str]:
@@ -150,3 +164,30 @@ def test_somebody_without_an_address_is_asked_for_one(browser: httpx.Client) -> 
     landed = browser.post(asked.url, data=sent, headers={"referer": str(asked.url)})
     assert landed.url.path == "/"
     assert User.objects.get(username="special").email == "special@example.test"
+
+
+def test_groups_that_the_service_claims_give_memberships_by_the_rules_and_take_them_again(
+    cast: Cast, grouped: str, tmp_path: Path
+) -> None:
+    for name, role in (("Builders", "developer"), ("Lookers", "viewer")):
+        make_rule(tenant=cast.acme, of_platform=True, group_name=name, role=role, by=cast.pat)
+
+    def role_of(name: str) -> str | None:
+        return Membership.objects.filter(user__username=name, tenant=cast.acme).values_list("role", flat=True).first()
+
+    many = [f"group {number}" for number in range(5_000)]
+    for address in atrium(tmp_path, grouped):
+        with httpx.Client(base_url=address, follow_redirects=True, timeout=20) as browser:
+            for groups, role in (
+                ([*many, "builders"], "developer"), ([*many, "LOOKERS"], "viewer"), (None, "viewer"), (many, None),
+                ("Builders", "developer"), ([7, {"a": 1}, None, "x" * 300], None), ([], None),
+            ):  # fmt: skip
+                claim(grouped, "sam", **({} if groups is None else {"groups": groups}))
+                browser.cookies.clear()
+                assert sign_on(browser, "sam").url.path == "/"
+                assert role_of("sam") == role, groups
+                assert (browser.get("/tenants/acme/").status_code == 200) is (role is not None)
+            claim(grouped, "olivia", groups=["Lookers"])
+            browser.cookies.clear()
+            sign_on(browser, "olivia")
+            assert role_of("olivia") == "owner"  # given by hand

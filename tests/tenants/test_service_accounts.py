@@ -11,10 +11,11 @@ from django.test import Client
 from audit.models import Entry
 from tenants import finding
 from tenants.activation import deactivate
+from tenants.directory.standing import begin
 from tenants.key_holder import hand_over, is_held
 from tenants.keys import issue
 from tenants.memberships import add_member, remove_member
-from tenants.models import ApiKey, Membership, Notification, User
+from tenants.models import ApiKey, DirectoryPerson, Membership, Notification, User
 from tenants.service_accounts import create, switch
 from tests.cast import Cast
 
@@ -179,3 +180,11 @@ def test_switching_off_twice_is_told_once(cast: Cast, batch: User) -> None:
     for _ in range(2):
         switch(account=batch, on=False, by=cast.olivia)
     assert Entry.objects.filter(verb="service.switched_off").count() == 1
+
+
+def test_a_directory_does_not_know_them(cast: Cast, batch: User) -> None:
+    for tenant in (None, cast.acme):
+        begin(tenant)
+    create(tenant=cast.acme, name="later", by=cast.olivia)
+    known = set(DirectoryPerson.objects.values_list("user__username", flat=True))
+    assert "olivia" in known and not [name for name in known if name and name.startswith("svc.")]

@@ -1,0 +1,117 @@
+"""The accounts behind the people of the platform's directory: made, named, switched on and off."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Collection
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import make_password
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
+
+from audit.record import Actor
+from refusals.errors import Conflict
+from tenants.activation import activate, deactivate
+from tenants.directory.attributes import names
+from tenants.directory.standing import seen_by
+from tenants.models import Directory, DirectoryPerson, User
+
+LONGEST = 120
+REASON = "switched off by the directory"
+
+
+class AddressTaken(Conflict):
+    """An address leads to one account: the directory finds that one and changes it, it does not make a second."""
+
+    code = "address_taken"
+    title = "This address is taken"
+
+
+def make(*, user_name: str, address: str, told: dict[str, Any], is_active: bool) -> User:
+    """A new account without a password: its person signs in with the organisation's own service."""
+    user = build(username=_free_name(user_name), address=address, told=told, is_active=is_active)
+    User.objects.bulk_create([user])  # sends no signal: this person is in the directory already
+    return user
+
+
+def build(*, username: str, address: str, told: dict[str, Any], is_active: bool) -> User:
+    """An account that is not kept yet."""
+    return User(username=username, email=address, is_active=is_active, password=make_password(None), **names(told))
+
+
+def change(user: User, *, told: dict[str, Any], address: str, known: str) -> None:
+    """Give the account the names and the address that the directory has; its user name stays, as people know it."""
+    wanted: dict[str, Any] = names(told)
+    if address and address != known:
+        wanted["email"] = address
+        EmailAddress.objects.filter(user=user, email__iexact=user.email).delete()
+    changed = [field for field, value in wanted.items() if getattr(user, field) != value]
+    if changed:
+        for field in changed:
+            setattr(user, field, wanted[field])
+        user.save(update_fields=changed)
+
+
+def switch(user: User, *, on: bool, by: Actor) -> None:
+    """Switch the account on or off. Raises `LastOfPlatform`."""
+    if user.is_active == on:
+        return
+    switched = activate(user=user, by=by) if on else deactivate(user=user, by=by, reason=REASON)
+    user.is_active = switched.is_active
+
+
+def refuse_address_of_another(directory: Directory, address: str, person: DirectoryPerson | None) -> None:
+    """Raise `AddressTaken` when somebody else whom the directory sees has `address`.
+
+    The platform's directory sees every account; a tenant's is told of its own people alone.
+    """
+    if not address:
+        return
+    own = person.user_id if person is not None else None
+    if directory.tenant_id is None:
+        named = _named([address]).filter(~Q(pk=own)).order_by().values("pk")
+        is_taken = named.union(_holders([address]).filter(~Q(user=own)).values("user"), all=True).exists()
+    else:
+        rows = seen_by(directory).filter(email=address)
+        is_taken = (rows.exclude(pk=person.pk) if person is not None else rows).exists()
+    if is_taken:
+        raise AddressTaken(
+            "Somebody in this directory has this e-mail address already. Find them by their address and change them.",
+            field="emails",
+        )
+
+
+def taken_addresses(directory: Directory, addresses: Collection[str]) -> set[str]:
+    """Those of `addresses` (in lower case) that somebody has whom the directory sees."""
+    wanted = list(addresses)
+    if directory.tenant_id is not None:
+        return set(seen_by(directory).filter(email__in=wanted).values_list("email", flat=True))
+    named = {email.lower() for email in _named(wanted).values_list("email", flat=True)}
+    return named | set(_holders(wanted).values_list("email", flat=True))
+
+
+def _named(addresses: list[str]) -> QuerySet[User]:
+    return User.objects.alias(lower=Lower("email")).filter(lower__in=addresses, is_active=True)
+
+
+def _holders(addresses: list[str]) -> QuerySet[EmailAddress]:
+    """allauth keeps addresses in lower case."""
+    return EmailAddress.objects.filter(email__in=addresses, verified=True, user__is_active=True)
+
+
+def plain_name(wanted: str) -> str:
+    """A user name as near to `wanted` as the rules for names allow: no address, plain characters."""
+    local = wanted.partition("@")[0] or wanted
+    return re.sub(r"[^\w.+-]+", "-", local).strip("-.")[:LONGEST] or "person"
+
+
+def _free_name(wanted: str) -> str:
+    """A user name like `wanted` that nobody has."""
+    plain = plain_name(wanted)
+    name = plain
+    while User.objects.filter(username__iexact=name).exists():
+        name = f"{plain}-{secrets.token_hex(3)}"
+    return name

@@ -1,0 +1,191 @@
+"""What rules make of groups: who becomes a member, of which role, and who no longer is one.
+
+`plan` says what would change and changes nothing, so that a page can show it first; `reconcile` carries it out with the
+verbs of memberships. What was given by hand is never changed, but in a tenant's own directory whoever is switched off
+or removed is no member any more. A tenant's last owner stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Lower
+
+from audit.record import record
+from refusals import Refusal
+from tenants import invite as invitations
+from tenants.arrivals import Invitation
+from tenants.memberships import add_member, remove_member
+from tenants.models import Directory, DirectoryGroupMember, DirectoryPerson, DirectoryRule, Membership, Tenant
+from tenants.roles import TENANT_ROLES
+
+STRENGTH = {role: place for place, role in enumerate(TENANT_ROLES)}  # of several rules the strongest role counts
+
+
+@dataclass(frozen=True)
+class Move:
+    """What changes for one person in one tenant: from role `before` ("" for none) to `after`."""
+
+    person: DirectoryPerson
+    tenant: Tenant
+    before: str
+    after: str
+    rule: DirectoryRule | None = None
+    membership: Membership | None = None
+    invitation: Invitation | None = None
+
+    @property
+    def is_invitation(self) -> bool:
+        """The person has no account in the tenant yet: they are asked in first."""
+        return self.person.user_id is None
+
+
+def rules_of(directory: Directory) -> list[DirectoryRule]:
+    """The rules that hold for a directory."""
+    return list(directory.rules.select_related("tenant", "created_by"))
+
+
+def plan(directory: Directory, people: Sequence[DirectoryPerson], rules: Collection[DirectoryRule]) -> list[Move]:
+    """What `rules` would change for `people` of `directory` now. Four queries, however many there are."""
+    wanted = _wanted(directory, people, rules)
+    by_user = {person.user_id: person for person in people if person.user_id}
+    by_address = {person.email: person for person in people if not person.user_id and person.email}
+    tenants = {rule.tenant_id: rule.tenant for rule in rules}
+    held: dict[tuple[UUID, UUID], Membership] = {}
+    reached = Q(tenant__in=tenants) | Q(directory=directory) | Q(tenant=directory.tenant_id)
+    for each in Membership.objects.filter(reached, user__in=by_user).select_related("tenant", "user"):
+        held[by_user[each.user_id].pk, each.tenant_id] = each
+        tenants[each.tenant_id] = each.tenant
+    asked: dict[tuple[UUID, UUID], Invitation] = {}
+    if by_address:
+        open_ones = Invitation.objects.open().filter(directory=directory, email__in=by_address)
+        for one in open_ones.select_related("tenant"):
+            asked[by_address[one.email].pk, one.tenant_id] = one
+            tenants[one.tenant_id] = one.tenant
+    everybody = {person.pk: person for person in people}
+    moves = []
+    for pair in {**wanted, **held, **asked}:
+        person, tenant = everybody[pair[0]], tenants[pair[1]]
+        move = _move(directory, person, tenant, wanted.get(pair), held.get(pair), asked.get(pair))
+        if move is not None:
+            moves.append(move)
+    return moves
+
+
+def hold(directory: Directory) -> None:
+    """Let changes of one directory, and of the memberships that its rules may touch, come one after the other.
+
+    First thing in a transaction: the end of the audit's chain is locked by the first entry written, and whoever waits
+    for a row after that may be waited for.
+    """
+    directory.has_effects = _has_effects(directory)
+    if not directory.has_effects:
+        return
+    tenants = Q(pk=directory.tenant_id) | Q(pk__in=directory.rules.values("tenant"))
+    tenants |= Q(pk__in=Membership.objects.filter(directory=directory).values("tenant"))
+    list(Tenant.objects.select_for_update(no_key=True).filter(tenants).order_by("pk").values_list("pk"))
+
+
+def _has_effects(directory: Directory) -> bool:
+    """Whether there is anything that rules give or gave; a tenant's own directory ends memberships without any. Locks
+    the directory's row."""
+    rules = DirectoryRule.objects.filter(directory=OuterRef("pk"))
+    given = Membership.objects.filter(directory=OuterRef("pk"))
+    rows = Directory.objects.select_for_update(no_key=True, of=("self",)).annotate(has=Exists(rules) | Exists(given))
+    return rows.get(pk=directory.pk).has or directory.tenant_id is not None
+
+
+def reconcile(directory: Directory, people: Sequence[DirectoryPerson], *, by: Any) -> list[Move]:
+    """Carry out what the rules ask for `people`; what was done.
+
+    The caller's transaction holds the directory (`hold`) and writes its own entry in the audit afterwards.
+    """
+    if not people:
+        return []
+    if not directory.has_effects and not _has_effects(directory):
+        return []
+    rules = rules_of(directory)
+    rows = DirectoryPerson.objects.select_for_update(of=("self",), no_key=True).select_related("user")
+    locked = list(rows.filter(pk__in=[person.pk for person in people]).order_by("pk"))
+    moves, done = plan(directory, locked, rules), []
+    if asked := [move.invitation.pk for move in moves if move.invitation is not None]:
+        list(Invitation.objects.select_for_update(no_key=True).filter(pk__in=asked).order_by("pk"))
+    for move in moves:
+        try:
+            _carry_out(directory, move, by)
+        except Refusal as refusal:  # the last owner stays, an archived tenant stays as it is
+            record(
+                "directory.left_undone", by=by, subject=move.person, tenant=move.tenant.slug,
+                role=move.after, before=move.before, reason=refusal.code,
+            )  # fmt: skip
+        else:
+            done.append(move)
+    return done
+
+
+def _carry_out(directory: Directory, move: Move, by: Any) -> None:
+    if move.person.user is None:
+        if move.invitation is not None:
+            invitations.withdraw(invitation=move.invitation, by=by)
+        if move.after and move.rule is not None:
+            behind = move.rule.created_by
+            invitations.invite(
+                tenant=move.tenant, email=move.person.email, role=move.after, by=by, directory=directory, behind=behind
+            )
+    elif move.after:
+        add_member(tenant=move.tenant, user=move.person.user, role=move.after, by=by, directory=directory)
+    elif move.membership is not None:
+        remove_member(membership=move.membership, by=by)
+
+
+def _wanted(
+    directory: Directory, people: Sequence[DirectoryPerson], rules: Collection[DirectoryRule]
+) -> dict[tuple[UUID, UUID], DirectoryRule]:
+    """The rule that counts for each person and tenant."""
+    by_name: dict[str, list[DirectoryRule]] = {}
+    for rule in rules:
+        by_name.setdefault(rule.group_name.lower(), []).append(rule)
+    found: dict[tuple[UUID, UUID], DirectoryRule] = {}
+    inside = {p.pk for p in people if p.removed_at is None and (p.is_active or directory.tenant_id is None)}
+    pairs: list[tuple[UUID, str]] = []
+    if len(by_name) > ("" in by_name) and inside:
+        rows = DirectoryGroupMember.objects.annotate(name=Lower("group__display_name"))
+        pairs += rows.filter(person__in=inside, name__in=by_name).values_list("person_id", "name")
+    pairs += [(p.pk, name) for p in people if p.pk in inside for name in p.claimed_groups if name in by_name]
+    if "" in by_name:
+        pairs += [(person.pk, "") for person in people if person.pk in inside and not person.is_adopted]
+    for key, name in pairs:
+        for rule in by_name[name]:
+            known = found.get((key, rule.tenant_id))
+            if known is None or STRENGTH.get(rule.role, 99) < STRENGTH.get(known.role, 99):
+                found[key, rule.tenant_id] = rule
+    return found
+
+
+def _move(
+    directory: Directory,
+    person: DirectoryPerson,
+    tenant: Tenant,
+    rule: DirectoryRule | None,
+    membership: Membership | None,
+    invitation: Invitation | None,
+) -> Move | None:
+    after = rule.role if rule else ""
+    if person.user_id is None:
+        before = invitation.role if invitation else ""
+        if (before == after and not _has_expired(invitation)) or not person.email:
+            return None
+        return Move(person, tenant, before, after, rule, invitation=invitation)
+    before = membership.role if membership else ""
+    is_out = directory.tenant_id == tenant.pk and (person.removed_at is not None or not person.is_active)
+    if membership is not None and membership.directory_id != directory.pk and not is_out:
+        return None  # given by hand, or by another directory
+    return None if before == after else Move(person, tenant, before, after, rule, membership)
+
+
+def _has_expired(invitation: Invitation | None) -> bool:
+    return invitation is not None and invitation.state == "expired"

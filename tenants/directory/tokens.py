@@ -1,0 +1,96 @@
+"""Issue, recognise and revoke the tokens with which a directory's service comes to `/scim/v2`.
+
+The platform's are made by who may switch people off (`tenants.change_user` above tenants), a tenant's by who answers
+for it (`tenants.manage_tenant`): a directory ends memberships of any role, so an admin, who may not unmake an owner,
+cannot connect one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hmac
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from audit.record import Actor, record
+from refusals.errors import Conflict
+from tenants import secrets
+from tenants.archiving import refuse_archived
+from tenants.directory.standing import begin
+from tenants.issuing import check_expiry, named
+from tenants.models import DirectoryToken, Tenant
+from tenants.scope import everything
+from tenants.tokens import USE_IS_KEPT_EVERY
+
+KIND = "scim"
+MOST = 20
+
+
+class TooManyTokens(Conflict):
+    code = "too_many_tokens"
+    title = "Too many tokens"
+
+
+@transaction.atomic
+def issue(
+    *, tenant: Tenant | None, name: str, by: Any, expires_at: dt.datetime | None = None
+) -> tuple[DirectoryToken, str]:
+    """A new token for the directory of `tenant` (None: of the platform), and the secret that is shown this once.
+
+    Raises `ExpiryInThePast`, `ExpiryTooFar`, `NameNotUnderstood`, `TenantArchived`, `TooManyTokens`.
+    """
+    check_expiry(expires_at, what="token")
+    if tenant is not None:
+        refuse_archived(Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk))
+    directory = begin(tenant)
+    if directory.tokens.filter(revoked_at=None).count() >= MOST:
+        raise TooManyTokens(f"There are {MOST} tokens in force. Revoke one that is not used first.")
+    made = secrets.make(KIND)
+    token = DirectoryToken.objects.create(
+        directory=directory, name=named(name, otherwise="Directory"), prefix=made.prefix,
+        secret_hash=made.secret_hash, expires_at=expires_at, created_by=by,
+    )  # fmt: skip
+    record("directory.token_issued", by=by, subject=token, tenant=directory.slug)
+    return token, made.text
+
+
+@transaction.atomic
+def revoke(*, token: DirectoryToken, by: Any) -> DirectoryToken:
+    """Revoke a token; a second time changes nothing."""
+    rows = DirectoryToken.objects.select_for_update(of=("self",), no_key=True).select_related("directory__tenant")
+    locked = rows.get(pk=token.pk)
+    if locked.revoked_at is None:
+        locked.revoked_at = timezone.now()
+        locked.save(update_fields=["revoked_at"])
+        record("directory.token_revoked", by=by, subject=locked, tenant=locked.directory.slug)
+    return locked
+
+
+def tokens_of(tenant: Tenant | None) -> QuerySet[DirectoryToken]:
+    """The tokens of one directory, newest first."""
+    rows = DirectoryToken.objects.filter(directory__tenant=tenant)
+    return rows.select_related("created_by", "directory__tenant")
+
+
+@everything("a directory's token is recognised before it is known whose it is")
+def recognise(text: str) -> DirectoryToken | None:
+    """The valid token that `text` is, with its directory, else None."""
+    prefix = secrets.prefix_of(text)
+    rows = DirectoryToken.objects.select_related("directory__tenant", "created_by")
+    token = rows.filter(prefix=prefix).first() if prefix else None
+    if token is None or token.state != "active":
+        return None
+    if not hmac.compare_digest(token.secret_hash, secrets.keyed_hash(text)):
+        return None
+    now = timezone.now()
+    if token.last_used_at is None or now - token.last_used_at > USE_IS_KEPT_EVERY:
+        DirectoryToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    return token
+
+
+def actor_of(token: DirectoryToken) -> Actor:
+    """Who the audit names for what comes with `token`."""
+    return Actor(f"{token.directory}: {token.name}", kind="directory", id=str(token.pk))

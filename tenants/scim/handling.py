@@ -1,0 +1,69 @@
+"""The SCIM server's steps, told about our refusals, and with many operations of one request in one transaction."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.db import DataError, transaction
+from scim2_models import BulkOperation, Error, InvalidValueException, Resource, ResourceType, SCIMException
+from scim2_server.handler import ScimHandler
+from scim2_server.requests import ScimRequest
+from scim2_server.responses import ScimResponse
+from scim2_server.routing import Operation
+from scim2_server.service import ScimService
+
+from refusals import Refusal
+from tenants.scim import refused, resources
+from tenants.scim.storage import DirectoryStorage
+
+log = logging.getLogger(__name__)
+
+
+class Service(ScimService):
+    """The protocol, told about our refusals."""
+
+    @staticmethod
+    def error_of(exception: Exception) -> Error:
+        if isinstance(exception, Refusal):
+            return refused.error_of(exception)
+        if isinstance(exception, DataError):  # a null character, or a number far too large
+            return InvalidValueException(detail="Something you sent cannot be kept. Nothing was changed.").to_error()
+        if not isinstance(exception, SCIMException):
+            log.error("A SCIM request could not be carried out.", exc_info=exception)
+        return ScimService.error_of(exception)
+
+
+class Handler(ScimHandler):
+    """Serves a request from a directory's storage."""
+
+    storage: DirectoryStorage
+
+    def bulk(self, request: ScimRequest) -> ScimResponse:
+        """All operations of a bulk request in one transaction, each of which may fail for itself (RFC 7644 §3.7).
+
+        New people are kept together, as many as come one after the other.
+        """
+        with self.service.provider:
+            self.service.route(request, Operation.bulk)
+            plan = self.service.read_bulk(request.body, request.header("Content-Type"))
+            told = [resources.told_by(data) for op in plan.operations if (data := _new_person(op)) is not None]
+            with self.storage.together(told):
+                for step in plan:
+                    result, resource = self.run_bulk_step(request, plan, step)
+                    plan.record(step, result, resource)
+            return self.service.bulk_response(plan)
+
+    def apply_bulk_operation(
+        self, resource_type: ResourceType, operation: BulkOperation[Resource[Any]]
+    ) -> Resource[Any] | None:
+        if (person := _new_person(operation)) is not None:  # touches no row before it is kept
+            return self.storage.create(resource_type, person)
+        self.storage.keep()
+        with transaction.atomic():
+            return super().apply_bulk_operation(resource_type, operation)
+
+
+def _new_person(operation: BulkOperation[Resource[Any]]) -> Resource[Any] | None:
+    is_post = operation.method == BulkOperation.Method.post and (operation.path or "").strip("/").lower() == "users"
+    return operation.data if is_post and isinstance(operation.data, Resource) else None
