@@ -337,6 +337,7 @@ GATEWAY_TIMEOUTS_S = (  # to connect, until a provider's answer begins, between 
 )
 GATEWAY_LARGEST_BODY = env.int("GATEWAY_LARGEST_BODY", 20 * 1024 * 1024)
 GATEWAY_BODY_TIMEOUT_S = env.float("GATEWAY_BODY_TIMEOUT_S", 60.0)
+ERASE_AFTER_DAYS = env.int("ERASE_AFTER_DAYS", 30)  # a tenant that leaves can be kept, and its archive taken, so long
 NEW_TENANT_LIMITS = {  # what a tenant begins with (`usage.limits`); 0: nothing
     metric: amount
     for metric, amount in (

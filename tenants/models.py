@@ -72,6 +72,8 @@ class Tenant(models.Model):
     is_discoverable = models.BooleanField(default=False, help_text="found by who wants to join")
     created_at = models.DateTimeField(default=timezone.now)
     archived_at = models.DateTimeField(null=True, blank=True)
+    leaving_since = models.DateTimeField(null=True, editable=False, help_text="it is packed, then erased")
+    erasing_since = models.DateTimeField(null=True, editable=False, help_text="people are taken out of its ledger")
 
     class Meta:
         ordering = ["name"]

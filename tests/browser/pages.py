@@ -139,6 +139,7 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("leaked-key", "/leaked-key/"),
     NamedPage("leaked-key-taken", "/leaked-key/?taken=1"),
     NamedPage("tenant-grants", "/tenants/retail-banking/grants/", "tenant-owner"),
+    NamedPage("tenant-leaving", "/tenants/retail-banking/offboarding/", "tenant-owner"),
     NamedPage("tenant-services", "/tenants/retail-banking/services/", "tenant-owner"),
     NamedPage(
         "tenant-service", "/tenants/retail-banking/services/", "tenant-owner", ("main tbody a[href*='/services/']",)

@@ -36,6 +36,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("service-account-tokens", "POST"): {"name": "Next"},
     ("tenants:services", "POST"): {"name": "next", "role": "viewer"},
     ("tenants:issue-service-token", "POST"): {"name": "Next", "once": "one-press"},
+    ("offboarding-list", "POST"): {"tenant": "acme", "reason": "Dissolved"},
+    ("access:offboard", "POST"): {"reason": "Dissolved", "confirm_name": "acme"},
     ("limit-list", "POST"): {"place": HERE, "requests": 100},
     ("budget-list", "POST"): {"place": HERE, "amount": "5"},
     ("usage:change-limits", "POST"): {"requests": "100"},

@@ -8,9 +8,10 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 from django.urls import reverse
+from django.utils import timezone
 
 from access.asking import request_access
-from access.models import Grant
+from access.models import Grant, Offboarding
 from access.onboarding.drafting import begin_with
 from approvals.models import Review
 from approvals.voting import vote
@@ -79,6 +80,10 @@ class Stage:
         own_rule = make_rule(tenant=cast.acme, of_platform=False, group_name="A", **ruled)
         own_token = directory_tokens.issue(tenant=cast.acme, name="own", by=cast.olivia)[0]
         platform_token = directory_tokens.issue(tenant=None, name="all", by=cast.pat)[0]
+        left = Offboarding.objects.create(
+            tenant=cast.acme, slug="acme", name="Acme", reason="Once", requested_by=cast.olivia, state="cancelled",
+            erase_after=timezone.now(),
+        )  # fmt: skip
         values = {
             "access:request route": "echo-model",
             "access:revoke-grant grant_id": Grant.objects.get().pk,
@@ -141,6 +146,8 @@ class Stage:
             "call- pk": call.pk,
             "usage:set-price pk": asked_route.targets.get().deployment_id,
             "budget- pk": budget.pk,
+            "offboarding- pk": left.pk,
+            "access:offboarding pk": left.pk,
             "project- pk": cast.project.pk,
             "environment- pk": environment.pk,
             "tenants: rule_id": own_rule.pk,

@@ -16,7 +16,8 @@ from django.db.models import Exists, Max, OuterRef, Prefetch
 from django.test import Client
 
 from access.asking import request_access
-from access.models import Onboarding
+from access.models import Offboarding, Onboarding
+from access.offboarding.beginning import begin
 from approvals.models import Review
 from audit.models import Verification
 from catalog.models import ImportRun, Model
@@ -242,11 +243,16 @@ def _list_of_invitations() -> InvitationBatch:
     return InvitationBatch.objects.create(tenant=tenant, created_by=by, state="running")
 
 
+def _leaving() -> Offboarding:
+    return begin(tenant=Tenant.objects.get(slug="acme"), reason="Dissolved", by=User.objects.get(username="olivia"))
+
+
 def _jobs() -> dict[str, Callable[[], tuple[Any, ...]]]:
     """The background jobs of our rooms, and what each is given."""
     given: dict[str, Callable[[], tuple[Any, ...]]] = {
         "catalog.import_catalog": lambda: (ImportRun.objects.create().pk,),
         "access.provision": lambda: (str(_under_way().pk),),
+        "access.offboard": lambda: (str(_leaving().pk),),
         "tenants.send_invitations": lambda: (str(_list_of_invitations().pk),),
         "audit.verify_all": lambda: (str(Verification.objects.create().pk),),
     }
