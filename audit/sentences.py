@@ -125,6 +125,7 @@ SENTENCES = {
     "service.switched_off": "switched off the service account",
     "service.switched_on": "switched on the service account",
     "tenant.changed": "changed the tenant",
+    "tenant.applied": "applied a file to the tenant",
     "tenant.archived": "archived the tenant",
     "tenant.created": "created the tenant",
     "tenant.restored": "restored the tenant",
