@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from access.views import asking, grants, onboarding, welcome
+from access.views import asking, grants, onboarding, structure, welcome
 
 app_name = "access"
 urlpatterns = [
@@ -15,6 +15,9 @@ urlpatterns = [
     path("tenants/new/<uuid:pk>/take-back/", onboarding.take_back, name="take-back-onboarding"),
     path("tenants/new/<uuid:pk>/<slug:step>/", onboarding.page, name="onboarding-page"),
     path("tenants/<slug:slug>/welcome/", welcome.welcome, name="welcome"),
+    path("tenants/<slug:slug>/structure/", structure.structure, name="structure"),
+    path("tenants/<slug:slug>/structure/apply/", structure.apply, name="apply-structure"),
+    path("tenants/<slug:slug>/structure/tenant.yaml", structure.download, name="download-structure"),
     path("tenants/<slug:slug>/grants/", grants.grants, name="grants"),
     path("tenants/<slug:slug>/grants/export.csv", grants.export, name="export-grants"),
     path("tenants/<slug:slug>/grants/<uuid:grant_id>/revoke/", grants.end, name="revoke-grant"),

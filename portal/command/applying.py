@@ -122,10 +122,8 @@ def _show(seen: Plan) -> None:
         head = f"{sign} {step.kind} {step.name}"
         print(f"{colour}{head}\033[0m" if sys.stdout.isatty() else head)
         for change in step.changes:
-            if step.action == "change":
-                print(f"    {change.field}: {_value(change.before)} → {_value(change.after)}")
-            else:
-                print(f"    {change.field}: {_value(change.after if step.action == 'create' else change.before)}")
+            values = [change.before, change.after] if step.action == "change" else [change.after or change.before]
+            print(f"    {change.field}: {' → '.join(map(_value, values))}")
         if step.refused:
             print(f"    ! {step.refused}")
     for note in seen.notes:
@@ -137,11 +135,10 @@ def _show(seen: Plan) -> None:
 
 def _value(value: Any) -> str:
     """A value on one line."""
-    if value is None or value == "":
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) and "\n" in value else str(value)
+    from access.applying.showing import written
+
+    text = written(value) or "none"
+    return json.dumps(text, ensure_ascii=False) if not text.isprintable() else text
 
 
 def _told(seen: Plan, document: Document) -> dict[str, Any]:
