@@ -20,7 +20,10 @@ HEAD = """\
 
 
 class _Dumper(yaml.SafeDumper):
-    """Amounts are written as they are, without quotes or rounding."""
+    """Amounts are written as they are, without quotes or rounding, and nothing as a reference to what is the same."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 _Dumper.add_representer(
@@ -34,15 +37,16 @@ _Dumper.add_representer(
 
 def export(tenant: Tenant) -> str:
     """The file of `tenant`."""
-    name = " ".join(tenant.name.split())
-    return HEAD.format(name=name) + _dumped(_whole(describe(tenant)))
+    name = tenant.name if tenant.name.isprintable() else tenant.slug
+    return HEAD.format(name=name) + written(describe(tenant))
 
 
-def _dumped(told: dict[str, Any]) -> str:
-    written: str = yaml.dump(
-        told, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110
+def written(document: Document) -> str:
+    """A document as YAML."""
+    told: str = yaml.dump(
+        _whole(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110
     )
-    return written
+    return told
 
 
 def _whole(document: Document) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from access.applying.authority import Authority
@@ -83,8 +83,9 @@ def _budgets(where: Where, wanted: PlacePart, now: PlacePart, prune: bool) -> It
     if wanted.budgets is None:
         return
     before = now.budgets or {}
-    for span, budget in wanted.budgets.items():
+    for span, asked in wanted.budgets.items():
         held = before.get(span)
+        budget = replace(asked, is_hard=bool(held and held.is_hard)) if asked.is_hard is None else asked
         changes = tuple(_changes(span, held, budget))
         if changes:
             yield "change" if held else "create", "budget", changes, _setting(where, span, budget)
@@ -116,8 +117,8 @@ def _told(span: str, budget: BudgetPart | None) -> dict[str, Any]:
 
 def _setting(where: Where, span: str, budget: BudgetPart) -> Any:
     return lambda tenant, by: set_budget(
-        place=where.found(tenant), span=span, amount=budget.amount, is_hard=budget.is_hard, warnings=budget.warn_at,
-        by=by,
+        place=where.found(tenant), span=span, amount=budget.amount, is_hard=bool(budget.is_hard),
+        warnings=budget.warn_at, by=by,
     )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def _projects(values: Values, node: yaml.Node) -> tuple[ProjectPart, ...]:
             ProjectPart(
                 slug=slug,
                 name=_name(values, given),
-                purpose=values.text(given.get("purpose"), LONGEST_PURPOSE, lines=True),
+                purpose=values.text(given.get("purpose"), LONGEST_PURPOSE),
                 place=_place(values, given),
                 environments=_environments(values, given.get("environments")),
                 line=line_of(inside),
@@ -140,7 +140,7 @@ def _budget(values: Values, node: yaml.Node) -> BudgetPart | None:
         warnings = tuple(sorted({percent for percent in read_ if percent is not None}))
         if len(read_) > MOST_WARNINGS:
             values.wrong(given["warn_at"], f"Give at most {MOST_WARNINGS} percentages.")
-    return None if amount is None else BudgetPart(amount, bool(values.flag(given.get("hard"))), warnings)
+    return None if amount is None else BudgetPart(amount, values.flag(given.get("hard")), warnings)
 
 
 def _name(values: Values, given: Named) -> str | None:

@@ -14,10 +14,10 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class BudgetPart:
-    """A budget of one place for one period; `warn_at` None: as before, or the usual percentages."""
+    """A budget of one place for one period; None: as before, or as a new one is unless told."""
 
     amount: Decimal
-    is_hard: bool = False
+    is_hard: bool | None = None
     warn_at: tuple[int, ...] | None = None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterator
 from decimal import Decimal
 
@@ -58,8 +57,8 @@ class Values:
             return
         yield from node.value
 
-    def text(self, node: yaml.Node | None, longest: int, *, lines: bool = False) -> str | None:
-        """Text without space around it; `lines` says whether it may have several."""
+    def text(self, node: yaml.Node | None, longest: int) -> str | None:
+        """Text without space around it."""
         if node is None:
             return None
         if not isinstance(node, yaml.ScalarNode):
@@ -71,7 +70,7 @@ class Values:
             self.wrong(node, f'This is text: put it in quotes, as in "{node.value[:40]}".')
             return None
         text = str(node.value).strip()
-        odd = next((sign for sign in text if _is_odd(sign, lines)), None)
+        odd = next((sign for sign in text if sign == "\x00" or "\ud800" <= sign <= "\udfff"), None)
         if odd is not None:
             self.wrong(node, f"The character U+{ord(odd):04X} cannot be in it.")
             return None
@@ -118,10 +117,6 @@ class Values:
 
 def _is_empty(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.tag == _NULL
-
-
-def _is_odd(sign: str, lines: bool) -> bool:
-    return unicodedata.category(sign) in ("Cc", "Cs") and not (lines and sign in "\n\t")
 
 
 def _among(known: Collection[str] | None) -> str:

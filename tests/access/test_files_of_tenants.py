@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from access.applying.exporting import written
 from access.applying.nodes import MOST_BYTES
 from access.applying.problems import FileNotUnderstood
 from access.applying.reading import read
+from access.applying.schema import (
+    BudgetPart,
+    Document,
+    EnvironmentPart,
+    KeyPart,
+    MemberPart,
+    PlacePart,
+    ProjectPart,
+)
+from usage.limits.tables import Metric, Span
 
 HEAD = "schema: 1\ntenant: acme\n"
 
@@ -115,3 +129,54 @@ def test_a_file_of_the_largest_size_is_read_in_a_moment() -> None:
 def test_a_file_from_windows_is_read() -> None:
     content = b"\xef\xbb\xbf" + HEAD.replace("\n", "\r\n").encode() + b"name: Gr\xc3\xb6\xc3\x9fe\r\n"
     assert read(content).name == "Größe"
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=60).map(
+    str.strip
+)
+PLACES = st.builds(
+    PlacePart,
+    st.dictionaries(st.sampled_from(Metric.values), st.integers(1, 10**9)),
+    st.dictionaries(
+        st.sampled_from(Span.values),
+        st.builds(
+            BudgetPart,
+            st.decimals(0, 10**9, places=6).map(abs),
+            st.booleans(),
+            st.lists(st.integers(1, 100), max_size=6, unique=True).map(lambda numbers: tuple(sorted(numbers))),
+        ),
+    ),
+)
+
+
+@given(
+    name=NAMES.filter(bool),
+    purpose=st.one_of(NAMES, st.sampled_from(["no", "null", "0715", "1e3", "a: b # c", "- x", "~"])),
+    cost_centre=st.sampled_from(["", "0815", "0715", "CC-1", "no", "1_000", "2026-01-01", "1:30"]), place=PLACES,
+    discoverable=st.booleans(), user=st.sampled_from(["123", "true", "olivia", "a@b.example", "=", "svc.acme.ci"]),
+)  # fmt: skip
+@settings(max_examples=150, deadline=None)
+def test_whatever_is_written_is_read_as_it_was(
+    name: str, purpose: str, cost_centre: str, place: PlacePart, discoverable: bool, user: str
+) -> None:
+    environment = EnvironmentPart("test", place, (KeyPart("atrium_test_x", name, PlacePart({"tokens": 5}, {})),))
+    projects = (ProjectPart("support", name, purpose, place, (environment,)),)
+    whole = Document("acme", name, cost_centre, discoverable, place, projects, (MemberPart(user, "owner"),))
+    assert without_lines(read(written(whole))) == without_lines(whole)
+
+
+def without_lines(document: Document) -> Document:
+    def bare(key: KeyPart) -> KeyPart:  # of a key an empty part is not written
+        place = PlacePart(key.place.limits or None, key.place.budgets or None)
+        return replace(key, line=0, place=place)
+
+    projects = tuple(
+        replace(
+            project,
+            line=0,
+            environments=tuple(replace(each, keys=tuple(map(bare, each.keys))) for each in project.environments),
+        )
+        for project in document.projects or ()
+    )
+    members = tuple(replace(member, line=0) for member in document.members or ())
+    return replace(document, projects=projects, members=members)
