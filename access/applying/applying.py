@@ -10,7 +10,7 @@ from access.applying.members import People, first_owner
 from access.applying.planning import NEW, plan
 from access.applying.problems import FileNotUnderstood, Problem
 from access.applying.schema import Document
-from access.applying.steps import Plan, PlanIsStale, StepsRefused
+from access.applying.steps import Plan, PlanIsStale, StepsRefused, TooManySteps
 from audit.record import record
 from tenants import scoping
 from tenants.models import Project, Tenant, User
@@ -22,8 +22,8 @@ from tenants.structure import change_tenant, create_tenant, reserve_slug
 def apply(*, document: Document, tenant: Tenant, prune: bool, fingerprint: str, by: Any) -> Plan:
     """Do every step of the plan with this `fingerprint`, or nothing. What was done is the plan that is returned.
 
-    Raises `PlanIsStale` when the tenant has changed since it was made, `StepsRefused`, `FileNotUnderstood`, and what
-    the verbs of the steps raise.
+    Raises `PlanIsStale` when the tenant has changed since it was made, `StepsRefused`, `TooManySteps`,
+    `FileNotUnderstood`, and what the verbs of the steps raise.
     """
     if tenant._state.adding:
         reserve_slug(tenant.slug)
@@ -35,6 +35,8 @@ def apply(*, document: Document, tenant: Tenant, prune: bool, fingerprint: str, 
         raise PlanIsStale
     if made.refused:
         raise StepsRefused(made.refused)
+    if made.is_too_long:
+        raise TooManySteps(len(made.steps))
     if not made.steps:
         return made
     steps = made.steps

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from refusals.errors import Conflict, Forbidden
+from refusals.errors import Conflict, Forbidden, Invalid
 from tenants.models import Tenant
 
 Action = Literal["create", "change", "remove"]
+MOST_STEPS = 500  # at once: whoever else does something that the audit records waits meanwhile
 Kind = Literal["tenant", "project", "member", "invitation", "limits", "budget"]
 
 
@@ -70,6 +71,10 @@ class Plan:
         return [step for step in self.steps if step.refused]
 
     @property
+    def is_too_long(self) -> bool:
+        return len(self.steps) > MOST_STEPS
+
+    @property
     def counts(self) -> dict[str, int]:
         """How many steps of each action."""
         return {action: sum(step.action == action for step in self.steps) for action in ("create", "change", "remove")}
@@ -91,6 +96,19 @@ class PlanIsStale(Conflict):
         super().__init__(
             "This is not the plan that you saw: the tenant, or the file, has changed since. Nothing was done. Look at "
             "the plan again and decide."
+        )
+
+
+class TooManySteps(Invalid):
+    """More than may be done in one transaction."""
+
+    code = "too_many_steps"
+
+    def __init__(self, steps: int) -> None:
+        super().__init__(
+            f"This would take {steps:,} steps; {MOST_STEPS} is the most at once, because others wait meanwhile. "
+            "Nothing was done. Apply the file in parts: what a part leaves out stays as it is.",
+            field="document",
         )
 
 
