@@ -25,7 +25,8 @@ _RANK = {slug: rank for rank, slug in enumerate(TENANT_ROLES)}
 
 
 def describe(tenant: Tenant) -> Document:
-    """Everything that a file can say of `tenant`: what is archived, revoked, expired or over is left out."""
+    """Everything that a file can say of `tenant`: what is archived, revoked, expired or over is left out, and so is who
+    is a member by a rule of a directory, which gives and takes that by itself."""
     limits, budgets = held_limits(tenant.pk), _budgets_of(tenant)
 
     def place(key: UUID) -> PlacePart:
@@ -55,9 +56,11 @@ def name_of(user: User) -> str:
 
 
 def _members_of(tenant: Tenant) -> list[MemberPart]:
-    held = list(Membership.objects.filter(tenant=tenant).select_related("user"))
-    people = {membership.user_id for membership in held}
-    invited = {each.email: each.role for each in Invitation.objects.in_state("invited").filter(tenant=tenant)}
+    everybody = list(Membership.objects.filter(tenant=tenant).select_related("user"))
+    people = {membership.user_id for membership in everybody}
+    held = [membership for membership in everybody if membership.directory_id is None]
+    waits = Invitation.objects.in_state("invited").filter(tenant=tenant, directory=None)
+    invited = {each.email: each.role for each in waits}
     known = people_by_address(invited)
     waiting = {email: role for email, role in invited.items() if email not in known or known[email].pk not in people}
     named = [(name_of(membership.user), membership.role) for membership in held] + sorted(waiting.items())

@@ -2,6 +2,7 @@
 
 A name without `@` is a user name, one with it an address, as everywhere. Who is known is made a member at once; to an
 address that nobody has goes an invitation. Owners are made before others are unmade, so a tenant is never without one.
+Whom a rule of a directory made a member stays until the directory says otherwise.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class People:
 def first_owner(wanted: tuple[MemberPart, ...], people: People) -> User | None:
     """The first of the owners that has an account: with them a new tenant begins."""
     found = (people.called(part) for part in wanted if part.role == "owner")
-    return next((each for each in found if isinstance(each, User)), None)
+    return next((each for each in found if isinstance(each, User) and not each.is_service), None)
 
 
 def member_steps(
@@ -113,8 +114,8 @@ def member_steps(
     if sum(step.kind == "invitation" for step in steps) > MOST_INVITED:
         sentence = f"This would invite more than {MOST_INVITED} people. Invite them by a list, on the page of members."
         people.problems.append(Problem(0, sentence))
-    gone = [row for row in people.members.values() if row.user not in named]
-    lapsed = [row for address, row in people.invited.items() if address not in addresses]
+    gone = [row for row in people.members.values() if row.user not in named and row.directory_id is None]
+    lapsed = [row for row in people.invited.values() if row.email not in addresses and row.directory_id is None]
     lapsed = [row for row in lapsed if not _is_of_no_use(row, people, named)]
     if not prune:
         return _owners_first(steps), [*(f"the member {row.user.username}" for row in gone),

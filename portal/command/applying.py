@@ -122,7 +122,9 @@ def _show(seen: Plan) -> None:
         head = f"{sign} {step.kind} {step.name}"
         print(f"{colour}{head}\033[0m" if sys.stdout.isatty() else head)
         for change in step.changes:
-            values = [change.before, change.after] if step.action == "change" else [change.after or change.before]
+            values = [change.before, change.after]
+            if step.action != "change":
+                values = [value for value in values if value is not None]
             print(f"    {change.field}: {' → '.join(map(_value, values))}")
         if step.refused:
             print(f"    ! {step.refused}")

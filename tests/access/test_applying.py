@@ -12,13 +12,15 @@ import yaml
 from django.core import mail
 
 from audit.models import Entry
+from audit.record import SYSTEM
 from portal.command import main
+from tenants import service_accounts
 from tenants.archiving import archive_project
 from tenants.arrivals import Invitation
 from tenants.invite import invite
 from tenants.keys import issue
 from tenants.memberships import add_member
-from tenants.models import ApiKey, Membership, Project, Tenant
+from tenants.models import ApiKey, Directory, Membership, Project, Tenant
 from tenants.structure import create_project
 from tests.cast import Cast, person
 from usage.limits.budgets import set_budget
@@ -264,3 +266,22 @@ def test_an_archived_tenant_is_not_changed(cast: Cast, shell: Shell) -> None:
 
     archive_tenant(tenant=cast.acme, by=cast.olivia)
     assert shell.apply(HEAD + "name: Mine\n", "--yes") == 1 and "is archived" in shell.err
+
+
+def test_whom_a_directory_made_a_member_is_left_to_it(cast: Cast, shell: Shell) -> None:
+    directory = Directory.objects.create(tenant=cast.acme)
+    add_member(tenant=cast.acme, user=cast.ned, role="viewer", by=SYSTEM, directory=directory)
+    text = shell.exported()
+    assert "person: ned" not in text
+    assert shell.apply(text, "--prune", "--check") == 0, shell.out
+    assert shell.apply(text, "--prune", "--yes") == 0 and roles(cast.acme)["ned"] == "viewer"
+
+
+def test_a_service_account_is_named_like_anybody_and_owns_nothing(cast: Cast, shell: Shell) -> None:
+    service_accounts.create(tenant=cast.acme, name="ci", role="developer", by=cast.olivia)
+    assert "{person: svc.acme.ci, role: developer}" in shell.exported()
+    assert shell.apply(HEAD + "members: [{person: svc.acme.ci, role: viewer}]\n", "--yes") == 0, shell.err
+    assert roles(cast.acme)["svc.acme.ci"] == "viewer"
+    assert shell.apply(HEAD + "members: [{person: svc.acme.ci, role: owner}]\n", "--yes") == 1
+    foreign = "schema: 1\ntenant: globex\nmembers: [{person: svc.acme.ci, role: viewer}]\n"
+    assert shell.apply(foreign, "--yes") == 1 and "stays in its own tenant" in shell.err
