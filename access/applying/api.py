@@ -40,7 +40,7 @@ class SeenFileSerializer(FileSerializer):
     fingerprint = serializers.CharField(max_length=64, help_text="Of the plan that you saw.")
 
 
-class ChangeSerializer(serializers.Serializer[Any]):
+class PlannedChangeSerializer(serializers.Serializer[Any]):
     """Null: it is not there, or will not be."""
 
     field = serializers.CharField()
@@ -52,7 +52,7 @@ class PlanStepSerializer(serializers.Serializer[Any]):
     action = serializers.ChoiceField(choices=get_args(Action))
     kind = serializers.ChoiceField(choices=get_args(Kind))
     name = serializers.CharField()
-    changes = ChangeSerializer(many=True)
+    changes = PlannedChangeSerializer(many=True)
     refused = serializers.CharField(help_text="Why you may not do it; empty where you may.")
 
 
