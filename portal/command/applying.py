@@ -132,7 +132,8 @@ def _show(seen: Plan) -> None:
         print(f"Note: {note}")
     if seen.unlisted:
         print(f"The file does not name, and it stays (--prune removes it): {', '.join(seen.unlisted)}.")
-    print(f"{len(seen.steps)} steps: {seen.sentence}" if seen.steps else seen.sentence)
+    count = len(seen.steps)
+    print(f"{count} step{'s' * (count != 1)}: {seen.sentence}" if count else seen.sentence)
 
 
 def _value(value: Any) -> str:
