@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
 from access import finding
+from access.applying.api import TenantFileViewSet
 from access.asking import request_access
 from access.granting import revoke
 from access.models import Grant
@@ -140,3 +141,4 @@ def register(router: DefaultRouter) -> None:
     router.register("access-requests", AccessRequestViewSet, basename="access-request")
     router.register("onboardings", OnboardingViewSet, basename="onboarding")
     router.register("offboardings", OffboardingViewSet, basename="offboarding")
+    router.register("tenants", TenantFileViewSet, basename="tenant-file")

@@ -132,6 +132,7 @@ SENTENCES = {
     "tenant.leaving_stopped": "stopped in the leaving of",
     "tenant.packed": "packed the archive of the tenant",
     "tenant.changed": "changed the tenant",
+    "tenant.applied": "applied a file to the tenant",
     "tenant.archived": "archived the tenant",
     "tenant.created": "created the tenant",
     "tenant.restored": "restored the tenant",

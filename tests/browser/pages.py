@@ -106,6 +106,13 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("tenant-create", "/tenants/create/", "platform-admin"),
     NamedPage("tenant", "/tenants/retail-banking/", "tenant-owner"),
     NamedPage("tenant-members", "/tenants/retail-banking/members/", "tenant-owner"),
+    NamedPage("tenant-structure", "/tenants/retail-banking/structure/", "tenant-owner"),
+    NamedPage(
+        "tenant-structure-plan",
+        "/tenants/retail-banking/structure/",
+        "tenant-owner",
+        ("#id_prune", "main form [type=submit]"),
+    ),
     NamedPage("tenant-members-none-fits", "/tenants/retail-banking/members/?q=zzzz&role=owner", "tenant-owner"),
     NamedPage("tenant-invitations", "/tenants/retail-banking/invitations/", "tenant-owner"),
     NamedPage("tenant-invite", "/tenants/retail-banking/invitations/new/", "tenant-owner"),

@@ -71,5 +71,9 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("tenants:platform-directory", "POST"): {"name": "Next", "expiry": "90", "once": "one-press"},
     ("tenants:new-directory-rule", "POST"): {"group_name": "Next", "role": "viewer"},
     ("tenants:platform-new-directory-rule", "POST"): {"tenant": "acme", "group_name": "Next", "role": "viewer"},
+    ("access:structure", "POST"): {"text": "schema: 1\ntenant: acme\n"},
+    ("access:apply-structure", "POST"): {"text": "schema: 1\ntenant: acme\n", "fingerprint": "of another plan"},
+    ("tenant-file-plan", "POST"): {"document": "schema: 1\ntenant: acme\n"},
+    ("tenant-file-apply", "POST"): {"document": "schema: 1\ntenant: acme\n", "fingerprint": "of another plan"},
     ("tenants:settings", "POST"): {"name": "Next", "cost_centre": "CC-2"},
 }  # fmt: skip

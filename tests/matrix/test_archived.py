@@ -63,7 +63,7 @@ OF_THE_TENANT = (
     "tenants:begin-access-review", "tenants:confirm-access", "tenants:invite", "tenants:resend", "tenants:accept-",
     "tenants:admit", "tenants:confirm-invitation-list", "tenants:ownership", "tenants:projects", "project-list",
     "service-account-", "tenants:services", "tenants:issue-service-token",
-    "usage:change-limits", "usage:set-budget", "usage:remove-budget",
+    "usage:change-limits", "usage:set-budget", "usage:remove-budget", "access:structure", "access:apply-structure",
     "project-archive", "tenants:archive-project", "project-restore", "tenants:restore-project",
 )  # fmt: skip
 # Forms that do not offer what is archived: a body that names it is not understood, and nothing is done.
