@@ -29,7 +29,7 @@ from tenants.owned import owned_models, path_to_tenant
 from tenants.scope import Unscoped, everything, of_person, only, within
 from tests.cast import Cast, route
 
-ROOMS = ("audit", "tenants", "approvals", "catalog", "usage", "access", "gateway", "playground", "portal")
+ROOMS = ("audit", "tenants", "approvals", "catalog", "usage", "access", "gateway", "playground", "portal", "notices")
 
 
 async def _listed() -> list[Project]:
