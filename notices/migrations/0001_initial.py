@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('tenants', '0009_told_kinds'),
+        ('tenants', '0015_notification_kinds'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -191,7 +191,7 @@ def _give_up(endpoint: Endpoint, why: str) -> None:
 
 
 def _listening(endpoint: Endpoint) -> Endpoint:
-    locked = endpoints.locked(endpoint)
+    locked = endpoints.lock(endpoint)
     if locked.switched_off_at is not None:
         raise SwitchedOff("Nothing is sent to a webhook that is switched off. Switch it on first.")
     return locked

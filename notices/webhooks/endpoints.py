@@ -71,7 +71,7 @@ def change(
     description: str | None = None,
 ) -> Endpoint:  # fmt: skip
     """Change what is given of `endpoint`. Raises as `add` does."""
-    locked = locked(endpoint)
+    locked = lock(endpoint)
     before = {"url": locked.url, "events": locked.events, "description": locked.description}
     if url is not None:
         locked.url = check_url(url)
@@ -92,7 +92,7 @@ def change(
 @transaction.atomic
 def rotate(*, endpoint: Endpoint, by: Any) -> tuple[Endpoint, str]:
     """A new secret, shown this once. The one before signs beside it for `OVERLAP`, one before that no more."""
-    locked, secret = locked(endpoint), new_secret()
+    locked, secret = lock(endpoint), new_secret()
     locked.earlier_secret, locked.earlier_until = bytes(locked.secret), timezone.now() + OVERLAP
     locked.secret = encrypt(secret)
     locked.save(update_fields=["secret", "earlier_secret", "earlier_until"])
@@ -103,7 +103,7 @@ def rotate(*, endpoint: Endpoint, by: Any) -> tuple[Endpoint, str]:
 @transaction.atomic
 def switch_off(*, endpoint: Endpoint, by: Any, because: str = "") -> Endpoint:
     """Nothing is sent to `endpoint` any more, and nothing new is kept for it; a second time changes nothing."""
-    locked = locked(endpoint, even_archived=True)
+    locked = lock(endpoint, even_archived=True)
     if locked.switched_off_at is None:
         locked.switched_off_at, locked.switched_off_because = timezone.now(), because[:200]
         locked.save(update_fields=["switched_off_at", "switched_off_because"])
@@ -114,7 +114,7 @@ def switch_off(*, endpoint: Endpoint, by: Any, because: str = "") -> Endpoint:
 @transaction.atomic
 def switch_on(*, endpoint: Endpoint, by: Any) -> Endpoint:
     """Send to `endpoint` again, what waits first; a second time changes nothing."""
-    locked = locked(endpoint)
+    locked = lock(endpoint)
     if locked.switched_off_at is not None:
         locked.switched_off_at, locked.switched_off_because, locked.failing_since = None, "", None
         locked.save(update_fields=["switched_off_at", "switched_off_because", "failing_since"])
@@ -126,7 +126,7 @@ def switch_on(*, endpoint: Endpoint, by: Any) -> Endpoint:
 @transaction.atomic
 def remove(*, endpoint: Endpoint, by: Any) -> None:
     """Remove `endpoint` with the log of its deliveries."""
-    locked = locked(endpoint, even_archived=True)
+    locked = lock(endpoint, even_archived=True)
     record("webhook.removed", by=by, subject=locked, tenant=locked.tenant.slug, url=locked.url)
     locked.delete()
 
@@ -153,7 +153,7 @@ def encrypt_again(*, by: Any) -> int:
     return len(rows)
 
 
-def locked(endpoint: Endpoint, *, even_archived: bool = False) -> Endpoint:
+def lock(endpoint: Endpoint, *, even_archived: bool = False) -> Endpoint:
     rows = Endpoint.objects.select_for_update(of=("self",), no_key=True).select_related("tenant")
     locked = rows.get(pk=endpoint.pk)
     if not even_archived:
