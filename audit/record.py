@@ -32,7 +32,7 @@ _listeners: list[Callable[[Entry], None]] = []
 
 
 def when_recorded(listener: Callable[[Entry], None]) -> None:
-    """Call `listener` with every new entry, in the transaction that wrote it: what it writes stands or falls with it."""
+    """Call `listener` with every new entry, in the transaction that wrote it: both stand or fall together."""
     if listener not in _listeners:
         _listeners.append(listener)
 

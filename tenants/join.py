@@ -79,8 +79,8 @@ def ask(*, slug: str, sentence: str, by: User) -> JoinRequest:
     if heard:
         notify(
             members_who_may(MANAGE_MEMBERS, heard),
-            kind="turn", title=f"{by} asks to join {heard}", body=sentence, path=f"/tenants/{heard.slug}/members/#asking",
-            tenant=heard,
+            kind="turn", title=f"{by} asks to join {heard}", body=sentence,
+            path=f"/tenants/{heard.slug}/members/#asking", tenant=heard,
         )  # fmt: skip
     return made
 

@@ -16,7 +16,7 @@ HOW = {AT_ONCE: "At once", DAILY: "In a daily summary", NEVER: "Not by e-mail"}
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`mail` is one of `HOW`. What is of security cannot be silenced by owners for others, only by each for themselves."""
+    """`mail` is one of `HOW`. What is of security owners cannot silence for others, only each for themselves."""
 
     slug: str
     name: str

@@ -47,9 +47,8 @@ def how_of(users: Iterable[User], kind: Kind, tenant: Tenant | None) -> dict[UUI
     general = chosen.filter(tenant=None)
     here = chosen.filter(tenant=tenant) if tenant else MailChoice.objects.none()
     rows = (general | here if tenant else general).values_list("user", "tenant", "how")
-    for user, of_tenant, how in sorted(rows, key=lambda row: row[1] is not None):  # the tenant's own last: it applies
-        found[user] = how
-    return found
+    in_general = {user: how for user, of, how in rows if of is None}
+    return found | in_general | {user: how for user, of, how in rows if of is not None}
 
 
 def lines_of(user: User, tenant: Tenant | None = None) -> list[Line]:

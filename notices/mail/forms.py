@@ -19,7 +19,9 @@ class KindsForm(VerbForm):
     def __init__(self, posted: Any = None, *, lines: list[Line], hour: int | None = None, owner: bool = False) -> None:
         super().__init__(posted, initial={line.kind.slug: line.chosen for line in lines} | {"hour": hour})
         for line in lines:
-            ways = [(how, words) for how, words in HOW.items() if not (owner and line.kind.is_security and how == NEVER)]
+            ways = [
+                (how, words) for how, words in HOW.items() if not (owner and line.kind.is_security and how == NEVER)
+            ]
             self.fields[line.kind.slug] = forms.ChoiceField(
                 label=line.kind.name,
                 help_text=line.kind.sentence,

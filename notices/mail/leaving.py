@@ -69,7 +69,9 @@ def leave(token: str) -> tuple[Leaving, str]:
     rows = MailChoice.objects.filter(user=found.user, kind__in=slugs)
     before = [[str(tenant or ""), kind, how] for tenant, kind, how in rows.values_list("tenant", "kind", "how")]
     undo = signing.dumps([str(found.user.pk), [slugs, before]], salt=_UNDO)
-    if sum(how == NEVER for _, _, how in before) == len(before) and len({k for t, k, _ in before if not t}) == len(slugs):
+    if sum(how == NEVER for _, _, how in before) == len(before) and len({k for t, k, _ in before if not t}) == len(
+        slugs
+    ):
         return found, undo
     rows.update(how=NEVER)
     MailChoice.objects.bulk_create(
@@ -85,7 +87,9 @@ def undo(token: str) -> Leaving:
     """Choose again what was chosen before the link was used. Raises `Missing`."""
     user, (slugs, before) = _opened(token, _UNDO)
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    there = set(Tenant.objects.filter(pk__in={UUID(tenant) for tenant, _, _ in before if tenant}).values_list("pk", flat=True))
+    there = set(
+        Tenant.objects.filter(pk__in={UUID(tenant) for tenant, _, _ in before if tenant}).values_list("pk", flat=True)
+    )
     MailChoice.objects.filter(user=user, kind__in=slugs).delete()
     MailChoice.objects.bulk_create(
         MailChoice(user=user, tenant_id=UUID(tenant) if tenant else None, kind=kind, how=how)

@@ -109,9 +109,7 @@ def _send(claimed: Claimed, outbox: Any) -> int:
         return 0
     told = [letter.notification for letter in leaving]
     try:
-        outbox.send_messages(
-            [letters.message(told, to=user, address=address, how=leaving[0].how, claim=claimed.claim)]
-        )
+        outbox.send_messages([letters.message(told, to=user, address=address, how=leaving[0].how, claim=claimed.claim)])
     except AWAY:
         raise
     except Exception as error:  # this one mail, whatever is wrong with it, must not hold up the others

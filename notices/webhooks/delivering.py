@@ -131,9 +131,7 @@ def _try(endpoint: Endpoint, delivery: Delivery) -> bool:
         Delivery.objects.filter(pk=delivery.pk).update(tries=F("tries") + 1)
     body = json.dumps(body_of(delivery.event), separators=(",", ":"), ensure_ascii=False).encode()
     name, now = message_id(delivery.event), int(timezone.now().timestamp())
-    signed = [
-        signature(secret, message_id=name, timestamp=now, body=body) for secret in endpoints.secrets_of(endpoint)
-    ]
+    signed = [signature(secret, message_id=name, timestamp=now, body=body) for secret in endpoints.secrets_of(endpoint)]
     answer = sending.send(
         endpoint.url,
         body,

@@ -82,7 +82,9 @@ def change(
     if description is not None:
         locked.description = _clean(description)
     after = {"url": locked.url, "events": locked.events, "description": locked.description}
-    changed = {name: {"before": before[name], "after": value} for name, value in after.items() if before[name] != value}
+    changed: dict[str, Any] = {
+        name: {"before": before[name], "after": value} for name, value in after.items() if before[name] != value
+    }
     if changed:
         locked.save(update_fields=list(changed))
         record("webhook.changed", by=by, subject=locked, tenant=locked.tenant.slug, **changed)
@@ -145,8 +147,9 @@ def encrypt_again(*, by: Any) -> int:
     """Encrypt every secret again with the newest of `ATRIUM_CREDENTIAL_KEYS`; of how many webhooks."""
     rows = list(Endpoint.objects.select_for_update(no_key=True))
     for endpoint in rows:
+        earlier = endpoint.earlier_secret
         endpoint.secret = rotated(bytes(endpoint.secret))
-        endpoint.earlier_secret = rotated(bytes(endpoint.earlier_secret)) if endpoint.has_earlier_secret else None
+        endpoint.earlier_secret = rotated(bytes(earlier)) if earlier and endpoint.has_earlier_secret else None
         endpoint.save(update_fields=["secret", "earlier_secret"])
     if rows:
         record("webhook.secrets_rotated", by=by, subject_kind="webhook", subject_label="every webhook", count=len(rows))

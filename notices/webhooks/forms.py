@@ -15,7 +15,7 @@ class EndpointForm(VerbForm):
     url = forms.CharField(
         label="Address",
         max_length=LONGEST_URL,
-        help_text="https://, reached from the internet. What is sent is signed, so that your program can tell it is us.",
+        help_text="https://, reached from the internet. What is sent is signed: your program can tell it is us.",
         widget=forms.URLInput(attrs={"placeholder": "https://hooks.example.com/atrium"}),
     )
     description = forms.CharField(label="What it is for", max_length=120, required=False)

@@ -1,7 +1,7 @@
 """What is told to a tenant's programs, written in the transaction of what happened: neither exists without the other.
 
-Every verb writes the audit in its own transaction (`audit.record`), so the audit's entries of a tenant are what is told:
-whoever adds a verb to `events` needs nothing else.
+Every verb writes the audit in its own transaction (`audit.record`), so the audit's entries of a tenant are what is
+told: whoever adds a verb to `events` needs nothing else.
 """
 
 from __future__ import annotations

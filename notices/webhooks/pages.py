@@ -52,7 +52,9 @@ def add(request: HttpRequest, slug: str) -> HttpResponse:
                 once.claim_form(user=inside.viewer, token=wanted.pop("once"), path=request.path)
                 made, secret = endpoints.add(tenant=inside.tenant, by=inside.viewer, **wanted)
         except once.SentAlready:
-            messages.warning(request, "This form was sent already. Its secret is not shown again; replace it if needed.")
+            messages.warning(
+                request, "This form was sent already. Its secret is not shown again; replace it if needed."
+            )
             return redirect("notices:webhooks", slug)
         except Refusal as refusal:
             form.refused(refusal)

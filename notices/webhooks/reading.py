@@ -47,5 +47,3 @@ def narrowed(rows: QuerySet[Delivery], *, state: str = "", kind: str = "") -> Qu
     if state:
         rows = rows.filter(state=state)
     return rows.filter(event__kind=kind) if kind else rows
-
-

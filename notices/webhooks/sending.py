@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -88,10 +89,8 @@ def _exchange(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str,
 
 def _hang_up(sock: socket.socket) -> None:
     """End an answer that comes byte by byte: a time-out of the socket begins anew with each."""
-    try:
+    with suppress(OSError):  # it ended by itself
         sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
 
 
 @cache

@@ -25,7 +25,8 @@ class Tab:
     href: str
 
 
-OF_SLUG = ("tenants:", "access:", "usage:limits", "notices:")  # addresses that carry the slug; the others filter by `?tenant=`
+# Addresses that carry the slug; the others filter by `?tenant=`.
+OF_SLUG = ("tenants:", "access:", "usage:limits", "notices:")
 
 # key, name, icon, URL name, the permission it needs
 TABS: tuple[tuple[str, str, str, str, str], ...] = (

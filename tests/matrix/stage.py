@@ -17,6 +17,8 @@ from approvals.voting import vote
 from audit import verifications
 from audit.models import Entry
 from catalog.models import ImportRun
+from notices.mail import leaving
+from notices.webhooks import delivering, endpoints
 from playground.asking import begin_session
 from playground.columns import from_api
 from playground.models import Answer, Turn
@@ -79,6 +81,11 @@ class Stage:
         own_rule = make_rule(tenant=cast.acme, of_platform=False, group_name="A", **ruled)
         own_token = directory_tokens.issue(tenant=cast.acme, name="own", by=cast.olivia)[0]
         platform_token = directory_tokens.issue(tenant=None, name="all", by=cast.pat)[0]
+        webhook, _ = endpoints.add(
+            tenant=cast.acme, url="https://hooks.example.com/", events=["key.issued"], by=cast.olivia
+        )
+        sent = delivering.test(endpoint=webhook, by=cast.olivia)
+        stop = leaving.link(cast.dev, "keys").rstrip("/").rpartition("/")[2]
         values = {
             "access:request route": "echo-model",
             "access:revoke-grant grant_id": Grant.objects.get().pk,
@@ -150,6 +157,12 @@ class Stage:
             "directory-token- pk": own_token.pk,
             "directory-rule- pk": own_rule.pk,
             "scim path": "Users",
+            "notices: endpoint_id": webhook.pk,
+            "webhook- pk": webhook.pk,
+            "notices: delivery_id": sent.pk,
+            "webhook-delivery- pk": sent.pk,
+            "notices:stop token": stop,
+            "notices:undo token": leaving.leave(stop)[1],
             " slug": "acme",
         }
         return cls(cast, {name: str(value) for name, value in values.items()})

@@ -18,6 +18,11 @@ def signed_in(person: Any) -> Client:
     return client
 
 
+def ask(client: Client, path: str) -> Any:
+    """POST to the API without a body."""
+    return client.post(path, content_type="application/json")
+
+
 def add(cast: Cast, url: str, *events: str, by: Any = None, tenant: str = "acme") -> dict[str, Any]:
     """Add a webhook as its owner does; the answer with the secret."""
     asked = {"tenant": tenant, "url": url, "events": list(events) or ["key.issued", "key.revoked", "project.created"]}

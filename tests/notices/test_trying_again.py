@@ -25,7 +25,7 @@ from notices.webhooks.tables import Attempt, Delivery, Endpoint
 from tenants import keys
 from tenants.models import Notification
 from tests.cast import Cast
-from tests.notices.conftest import add, signed_in
+from tests.notices.conftest import add, ask, signed_in
 from tests.notices.receiver import Receiver, is_signed
 
 pytestmark = pytest.mark.django_db
@@ -98,7 +98,7 @@ def test_one_that_fails_for_days_is_switched_off_and_its_owners_are_told(
     with later(dt.timedelta(days=4)):
         assert waiting() == []
     receiver.answers = [200]
-    signed_in(cast.olivia).post(f"/api/webhooks/{Endpoint.objects.get().pk}/switch-on/", content_type="application/json")
+    ask(signed_in(cast.olivia), f"/api/webhooks/{Endpoint.objects.get().pk}/switch-on/")
     assert deliver_all() == 1, "what waited was not lost"
 
 
