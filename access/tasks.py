@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from access import expiring
 from access.onboarding import provisioning
 
 
@@ -17,3 +18,9 @@ def provision(key: str) -> None:
 def resume_provisioning() -> int:
     """Go on with setting up tenants where a worker died."""
     return len(provisioning.left_behind())
+
+
+@shared_task(name="access.warn_of_ends")
+def warn_of_ends() -> int:
+    """Tell people of access that ends soon."""
+    return expiring.warn()

@@ -20,6 +20,8 @@ from access.models import Onboarding
 from approvals.models import Review
 from audit.models import Verification
 from catalog.models import ImportRun, Model
+from notices.models import Endpoint
+from notices.webhooks import endpoints
 from portal.celery import app
 from tenants import scope
 from tenants.arrivals import InvitationBatch
@@ -242,12 +244,18 @@ def _list_of_invitations() -> InvitationBatch:
     return InvitationBatch.objects.create(tenant=tenant, created_by=by, state="running")
 
 
+def _webhook() -> Endpoint:
+    tenant, by = Tenant.objects.get(slug="acme"), User.objects.get(username="olivia")
+    return endpoints.add(tenant=tenant, url="https://hooks.example.com/", events=["key.issued"], by=by)[0]
+
+
 def _jobs() -> dict[str, Callable[[], tuple[Any, ...]]]:
     """The background jobs of our rooms, and what each is given."""
     given: dict[str, Callable[[], tuple[Any, ...]]] = {
         "catalog.import_catalog": lambda: (ImportRun.objects.create().pk,),
         "access.provision": lambda: (str(_under_way().pk),),
         "tenants.send_invitations": lambda: (str(_list_of_invitations().pk),),
+        "notices.deliver": lambda: (str(_webhook().pk),),
         "audit.verify_all": lambda: (str(Verification.objects.create().pk),),
     }
     app.loader.import_default_modules()
