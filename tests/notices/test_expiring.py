@@ -59,7 +59,7 @@ def test_one_that_lasts_or_is_over_or_was_meant_to_be_short_is_not_told_of(cast:
 
 
 def test_one_that_is_being_replaced_is_not_told_of(cast: Cast) -> None:
-    key_rotation.rotate(key=key_of(cast, days=6), overlap=dt.timedelta(days=1), by=cast.dev)
+    key_rotation.rotate(key=key_of(cast, days=6), overlap="24h", by=cast.dev)
     assert of_keys.warn() == 0
 
 
