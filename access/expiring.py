@@ -6,6 +6,7 @@ That somebody was told is remembered by the audit's entry.
 from __future__ import annotations
 
 import datetime as dt
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
@@ -33,7 +34,7 @@ def warn() -> int:
 
 
 @transaction.atomic
-def _warn(pk: object) -> int:
+def _warn(pk: UUID) -> int:
     rows = Grant.objects.in_force().select_for_update(of=("self",), no_key=True, skip_locked=True)
     with_names = rows.select_related(
         "environment__tenant", "environment__project", "route__model", "decision__request__requester"
@@ -57,5 +58,5 @@ def _warn(pk: object) -> int:
     return 1
 
 
-def _told(pk: object) -> bool:
+def _told(pk: UUID) -> bool:
     return Entry.objects.filter(subject_kind="grant", subject_id=str(pk), verb=WARNED).exists()

@@ -7,6 +7,7 @@ only, ends as it was meant to.
 from __future__ import annotations
 
 import datetime as dt
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
@@ -34,7 +35,7 @@ def warn() -> int:
 
 
 @transaction.atomic
-def _warn(pk: object) -> int:
+def _warn(pk: UUID) -> int:
     rows = ApiKey.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
     key = rows.select_related("environment__project", "environment__tenant", "holder").filter(pk=pk).first()
     if key is None or not key.is_usable or key.expires_at is None or _told(pk):
@@ -54,5 +55,5 @@ def _warn(pk: object) -> int:
     return 1
 
 
-def _told(pk: object) -> bool:
+def _told(pk: UUID) -> bool:
     return Entry.objects.filter(subject_kind="apikey", subject_id=str(pk), verb=WARNED).exists()
