@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from access import expiring
 from access.offboarding import job
 from access.onboarding import provisioning
 
@@ -30,3 +31,9 @@ def offboard(key: str) -> None:
 def resume_offboarding() -> int:
     """Begin to erase tenants whose time is over, and go on where a worker died."""
     return job.due()
+
+
+@shared_task(name="access.warn_of_ends")
+def warn_of_ends() -> int:
+    """Tell people of access that ends soon."""
+    return expiring.warn()

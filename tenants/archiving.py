@@ -153,4 +153,4 @@ def _locked(project: Project) -> Project:
 
 def _tell(tenant: Tenant, by: Any, title: str, body: str) -> None:
     people = set(members_who_may("tenants.view_tenant", tenant)) - {by}
-    notify(people, title=title, body=body, path=tenant.get_absolute_url(), tenant=tenant)
+    notify(people, kind="tenant", title=title, body=body, path=tenant.get_absolute_url(), tenant=tenant)

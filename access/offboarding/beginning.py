@@ -112,4 +112,4 @@ def ask(offboarding: Offboarding) -> None:
 def _tell(offboarding: Offboarding, by: Any, title: str, body: str) -> None:
     people = set(members_who_may("tenants.view_tenant", offboarding.tenant)) - {by}
     path = f"/tenants/{offboarding.slug}/offboarding/"
-    notify(people, title=title, body=body, path=path, tenant=offboarding.tenant)
+    notify(people, kind="tenant", title=title, body=body, path=path, tenant=offboarding.tenant)

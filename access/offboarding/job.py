@@ -118,6 +118,7 @@ def _erased(kept: Offboarding) -> Offboarding:
     record("tenant.erased", by=SYSTEM, subject=kept, tenant=kept.slug, certificate=kept.certificate)
     notify(
         {kept.requested_by, *people_above_who_may("tenants.add_tenant")} - {None},  # type: ignore[arg-type]
+        kind="tenant",
         title=f"{kept.name} is erased",
         body="The certificate says what went and what is kept.",
         path=kept.get_absolute_url(),
@@ -144,4 +145,4 @@ def _locked(offboarding: Offboarding) -> Offboarding:
 def _tell(kept: Offboarding, title: str, body: str) -> None:
     people = {kept.requested_by, *people_above_who_may("tenants.add_tenant")} - {None}
     path = f"/tenants/{kept.slug}/offboarding/"
-    notify(people, title=title, body=body, path=path, tenant=kept.tenant)  # type: ignore[arg-type]
+    notify(people, kind="tenant", title=title, body=body, path=path, tenant=kept.tenant)  # type: ignore[arg-type]

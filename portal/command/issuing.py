@@ -40,13 +40,14 @@ def issue_token(options: argparse.Namespace) -> None:
 
 
 def rotate_credentials(options: argparse.Namespace) -> None:
-    """Encrypt what is kept of providers with the newest key."""
+    """Encrypt what is kept of providers and webhooks with the newest key."""
     from cryptography.fernet import InvalidToken
 
     from catalog.providers import rotate_credentials as rotate
+    from notices.webhooks.endpoints import encrypt_again
 
     try:
-        count = rotate(by=actor(None))
+        count = rotate(by=actor(None)) + encrypt_again(by=actor(None))
     except InvalidToken as error:
         raise CannotStart("A credential fits none of ATRIUM_CREDENTIAL_KEYS. Add the key it was kept with.") from error
     print(f"{count} credentials are kept under the newest key; older ones can be taken out of ATRIUM_CREDENTIAL_KEYS.")

@@ -18,6 +18,8 @@ from approvals.voting import vote
 from audit import verifications
 from audit.models import Entry
 from catalog.models import ImportRun
+from notices.mail import leaving
+from notices.webhooks import delivering, endpoints
 from playground.asking import begin_session
 from playground.columns import from_api
 from playground.models import Answer, Turn
@@ -84,6 +86,11 @@ class Stage:
             tenant=cast.acme, slug="acme", name="Acme", reason="Once", requested_by=cast.olivia, state="cancelled",
             erase_after=timezone.now(),
         )  # fmt: skip
+        webhook, _ = endpoints.add(
+            tenant=cast.acme, url="https://hooks.example.com/", events=["key.issued"], by=cast.olivia
+        )
+        sent = delivering.test(endpoint=webhook, by=cast.olivia)
+        stop = leaving.link(cast.dev, "keys").rstrip("/").rpartition("/")[2]
         values = {
             "access:request route": "echo-model",
             "access:revoke-grant grant_id": Grant.objects.get().pk,
@@ -157,6 +164,12 @@ class Stage:
             "directory-token- pk": own_token.pk,
             "directory-rule- pk": own_rule.pk,
             "scim path": "Users",
+            "notices: endpoint_id": webhook.pk,
+            "webhook- pk": webhook.pk,
+            "notices: delivery_id": sent.pk,
+            "webhook-delivery- pk": sent.pk,
+            "notices:stop token": stop,
+            "notices:undo token": leaving.leave(stop)[1],
             " slug": "acme",
         }
         return cls(cast, {name: str(value) for name, value in values.items()})

@@ -21,6 +21,8 @@ from access.offboarding.beginning import begin
 from approvals.models import Review
 from audit.models import Verification
 from catalog.models import ImportRun, Model
+from notices.models import Endpoint
+from notices.webhooks import endpoints
 from portal.celery import app
 from tenants import scope
 from tenants.arrivals import InvitationBatch
@@ -30,7 +32,7 @@ from tenants.owned import owned_models, path_to_tenant
 from tenants.scope import Unscoped, everything, of_person, only, within
 from tests.cast import Cast, route
 
-ROOMS = ("audit", "tenants", "approvals", "catalog", "usage", "access", "gateway", "playground", "portal")
+ROOMS = ("audit", "tenants", "approvals", "catalog", "usage", "access", "gateway", "playground", "portal", "notices")
 
 
 async def _listed() -> list[Project]:
@@ -247,6 +249,11 @@ def _leaving() -> Offboarding:
     return begin(tenant=Tenant.objects.get(slug="acme"), reason="Dissolved", by=User.objects.get(username="olivia"))
 
 
+def _webhook() -> Endpoint:
+    tenant, by = Tenant.objects.get(slug="acme"), User.objects.get(username="olivia")
+    return endpoints.add(tenant=tenant, url="https://hooks.example.com/", events=["key.issued"], by=by)[0]
+
+
 def _jobs() -> dict[str, Callable[[], tuple[Any, ...]]]:
     """The background jobs of our rooms, and what each is given."""
     given: dict[str, Callable[[], tuple[Any, ...]]] = {
@@ -254,6 +261,7 @@ def _jobs() -> dict[str, Callable[[], tuple[Any, ...]]]:
         "access.provision": lambda: (str(_under_way().pk),),
         "access.offboard": lambda: (str(_leaving().pk),),
         "tenants.send_invitations": lambda: (str(_list_of_invitations().pk),),
+        "notices.deliver": lambda: (str(_webhook().pk),),
         "audit.verify_all": lambda: (str(Verification.objects.create().pk),),
     }
     app.loader.import_default_modules()
