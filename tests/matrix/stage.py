@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
+from allauth.usersessions.models import UserSession
 from django.urls import reverse
 
 from access.asking import request_access
@@ -25,7 +26,7 @@ from tenants.directory import tokens as directory_tokens
 from tenants.directory.rules import make_rule
 from tenants.invite import invite
 from tenants.memberships import add_member
-from tenants.models import Membership, Notification
+from tenants.models import Membership, Notification, User
 from tests.cast import Cast, person, route
 from tests.matrix.addresses import Address
 from tests.usage.ledger_lines import called
@@ -133,6 +134,7 @@ class Stage:
             "directory-token- pk": own_token.pk,
             "directory-rule- pk": own_rule.pk,
             "scim path": "Users",
+            "my-session- pk": _session(cast.dev).pk,
             " slug": "acme",
         }
         return cls(cast, {name: str(value) for name, value in values.items()})
@@ -156,6 +158,10 @@ class Stage:
         ]
         assert fitting, f"tests/matrix/stage.py has no value for {parameter} of {address}"
         return max(fitting)[1]
+
+
+def _session(user: User) -> UserSession:
+    return UserSession.objects.create(user=user, ip="10.0.0.1", session_key="a-session-of-somebody", user_agent="Lynx")
 
 
 def _filled(address: Address, given: dict[str, str]) -> str:
