@@ -6,11 +6,14 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         from approvals.contributions import register
+        from approvals.leaving import REQUESTS
         from approvals.reach import tell_of_leaving
         from approvals.scoping import tenants_before
         from tenants.activation import deactivated
+        from tenants.moving import ends_with_a_move
         from tenants.reach import adds_reach
 
         register()
         adds_reach(tenants_before)
+        ends_with_a_move(REQUESTS)
         deactivated.connect(tell_of_leaving, dispatch_uid="approvals.reach")

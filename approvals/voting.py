@@ -20,6 +20,7 @@ from approvals.submit import tell_voters
 from approvals.transitions import NotPossible, allowed
 from audit.record import record
 from refusals.errors import Conflict, Forbidden, Invalid, Missing
+from tenants.archiving import refuse_archived
 from tenants.models import User
 
 MAX_COMMENT = 4000
@@ -68,7 +69,8 @@ def vote(*, review: Review, verdict: str, comment: str, by: User, at: dt.datetim
     """Cast the one vote of `by` in `review`, and decide when it is the last one needed.
 
     Raises `Missing`, `OwnRequest`, `NotSeated`, `CommentMissing`, `UnknownVerdict`, `NotPossible`, `NotTheirTurn`,
-    `VotedAlready`. `at` dates demonstration data back.
+    `VotedAlready`, and `TenantArchived` or `ProjectArchived` where it was asked in one. `at` dates demonstration data
+    back.
     """
     refuse_voter(review, by)
     if verdict not in Vote.Verdict.values:
@@ -76,6 +78,8 @@ def vote(*, review: Review, verdict: str, comment: str, by: User, at: dt.datetim
     comment = stated(comment)
     # The row of the request is the one lock: votes, withdrawal and expiry of a request follow one another.
     request = Request.objects.select_for_update(no_key=True).get(pk=review.request_id)
+    if request.tenant is not None:
+        refuse_archived(request.tenant, request.environment.project if request.environment else None)
     allowed(request.state, Verb.APPROVE if verdict == Vote.Verdict.APPROVE else Verb.REFUSE)
     review = Review.objects.select_related("board").get(pk=review.pk)
     review.request = request

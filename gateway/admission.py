@@ -42,6 +42,16 @@ class ExpiredKey(KeyRefused):
     code = "expired_api_key"
 
 
+class HolderGone(KeyRefused):
+    code = "api_key_without_holder"
+
+
+class PersonShutOut(Refusal):
+    code = "account_inactive"
+    status = 403
+    title = "This account is switched off"
+
+
 class NetworkNotAllowed(Refusal):
     code = "network_not_allowed"
     status = 403
@@ -115,8 +125,7 @@ def authenticate(
     key = snapshot.keys.get(prefix)
     if key is None or not hmac.compare_digest(key.secret_hash, secrets.keyed_hash(secret)):
         raise UnknownKey(f"There is no API key {prefix}…. Check that it belongs to this Atrium, or issue a new one.")
-    if key.revoked_at is not None:
-        raise RevokedKey(f"The API key {prefix}… was revoked at {_utc(key.revoked_at)}. Issue a new one.")
+    _check_in_force(key)
     if key.expires_at is not None and key.expires_at <= now:
         raise ExpiredKey(f"The API key {prefix}… expired at {_utc(key.expires_at)}. Issue a new one.")
     place = snapshot.places.get(key.environment_id)
@@ -125,6 +134,35 @@ def authenticate(
     if key.networks is not None:
         _check_network(key.networks, address(), place, prefix)
     return _caller(place, key)
+
+
+def check_still_allowed(snapshot: Snapshot, caller: Caller) -> None:
+    """Raise for a call under way whose caller may make none any more: the key was revoked, its holder or the person
+    is shut out, the environment was archived. One that merely expires lets its calls end."""
+    if caller.key_prefix:
+        key = snapshot.keys.get(caller.key_prefix)
+        if key is None:
+            raise UnknownKey(f"The API key {caller.key_prefix}… is gone.")
+        _check_in_force(key)
+    if caller.user_id in snapshot.shut_out:
+        raise PersonShutOut("Your account was switched off.")
+    place = snapshot.places.get(caller.environment_id)
+    if place is None or place.is_archived:
+        raise _closed(caller)
+
+
+def _check_in_force(key: Key) -> None:
+    if key.revoked_at is not None:
+        raise RevokedKey(f"The API key {key.prefix}… was revoked at {_utc(key.revoked_at)}. Issue a new one.")
+    if not key.is_held:
+        raise HolderGone(
+            f"The API key {key.prefix}… belongs to somebody who is switched off or is no member any more. Issue a new "
+            "one, of a service account if a program needs it."
+        )
+
+
+def _closed(caller: Caller) -> EnvironmentClosed:
+    return EnvironmentClosed(f"{caller.environment_path} was archived; no calls are made in it any more.")
 
 
 def _check_network(networks: tuple[Network, ...], seen: Address | None, place: Place, prefix: str) -> None:
@@ -141,7 +179,9 @@ def admit(snapshot: Snapshot, caller: Caller, body: Any, request_id: str, now: d
     check_form(body)
     place = snapshot.places.get(caller.environment_id)
     if place is None or place.is_archived:
-        raise EnvironmentClosed(f"{caller.environment_path} was archived; no calls are made in it any more.")
+        raise _closed(caller)
+    if caller.user_id in snapshot.shut_out:
+        raise PersonShutOut("Your account was switched off.")
     name = body["model"]
     route = snapshot.routes.get(name)
     if route is None:
@@ -208,6 +248,7 @@ def _caller(place: Place, key: Key) -> Caller:
         key_prefix=key.prefix,
         key_name=key.name,
         routes=key.routes,
+        key_id=key.id,
     )
 
 

@@ -24,6 +24,7 @@ from gateway.pipeline import Call, begin
 from gateway.runtime import here, runtime
 from gateway.snapshot import Route
 from gateway.wire import ClientLeft, Exchange, Receive, Scope, Send
+from gateway.wire_errors import headroom_headers
 from refusals import Refusal
 
 log = logging.getLogger(__name__)
@@ -144,7 +145,7 @@ async def _chat(exchange: Exchange) -> None:
     body = await exchange.json()
     if isinstance(body, dict) and "stream" in body and body["stream"] is None:
         body["stream"] = False
-    call = begin(here(), caller, body, exchange.request_id)
+    call = await begin(here(), caller, body, exchange.request_id)
     answering = asyncio.ensure_future(_streamed(exchange, call) if call.is_streamed else _whole(exchange, call))
     leaving = asyncio.ensure_future(_left(exchange))
     leaving.add_done_callback(lambda _: answering.cancel())
@@ -156,6 +157,7 @@ async def _chat(exchange: Exchange) -> None:
             raise
     finally:
         leaving.cancel()
+        call.settle()
 
 
 async def _left(exchange: Exchange) -> None:
@@ -209,7 +211,7 @@ def _told(call: Call) -> list[tuple[bytes, bytes]]:
     if summary is not None and summary.cost is not None:
         headers.append((b"x-atrium-cost", format(summary.cost, "f").encode()))
         headers.append((b"x-atrium-currency", summary.currency.encode()))
-    return headers
+    return headers + headroom_headers(call.meter.hold.headroom)
 
 
 async def _metrics(exchange: Exchange, scope: Scope) -> None:

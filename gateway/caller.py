@@ -23,3 +23,10 @@ class Caller:
     user_id: UUID | None = None
     user_label: str = ""
     routes: frozenset[str] | None = None
+    key_id: UUID | None = None
+
+    @property
+    def places(self) -> tuple[UUID, ...]:
+        """Where limits and budgets may hold this call: its key, environment, project and tenant."""
+        around = (self.environment_id, self.project_id, self.tenant_id)
+        return around if self.key_id is None else (self.key_id, *around)

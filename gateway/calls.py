@@ -77,7 +77,7 @@ async def open_call(caller: Caller, body: dict[str, Any], *, request_id: str) ->
 
     Raises what `gateway.admission` refuses (`AccessRequired` carries the way to ask) and `NotReady`.
     """
-    return OpenCall(begin(await runtime(), caller, {**body, "stream": True}, request_id))
+    return OpenCall(await begin(await runtime(), caller, {**body, "stream": True}, request_id))
 
 
 def routes_for(environment_id: UUID) -> list[str]:

@@ -9,7 +9,7 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import batched
 from pathlib import Path
@@ -20,6 +20,7 @@ from gateway.journal import Journal, Position, Row, clear, lines, segments
 from gateway.refused import put_aside, taken
 from tenants.departed import was_of_demonstration
 from usage.ledger import write_rows
+from usage.limits.leasing import end_leases
 from usage.pricing import cost
 
 log = logging.getLogger(__name__)
@@ -30,8 +31,10 @@ BATCH = 2000
 class Drain:
     """Reads the journal of this process from where it last stopped. Everything here runs in one thread of its own."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, heard: Callable[[Iterable[str]], None] = lambda rows: None) -> None:
+        """`heard` is told which rows the ledger has."""
         self._journal = journal
+        self._heard = heard
         self._position = Position()
         self.delivered = 0
 
@@ -71,6 +74,7 @@ class Drain:
     def _deliver(self, rows: list[Row]) -> None:
         deliver(rows, self._journal.folder.parent)
         self.delivered += len(rows)
+        self._heard(row["id"] for row in rows)
 
 
 def deliver(rows: Sequence[Row], root: Path) -> None:
@@ -144,6 +148,7 @@ def _adopt(folder: Path, root: Path) -> int:
         for rows in batched(ends_of(folder), BATCH):
             deliver(rows, root)
             found += len(rows)
+        end_leases(folder.name)
         clear(folder)
     except FileNotFoundError:
         return 0  # another process adopted it while we waited for our turn

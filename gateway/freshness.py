@@ -10,6 +10,7 @@ import asyncio
 import datetime as dt
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -30,7 +31,9 @@ FIRST_BACK_OFF_S, LONGEST_BACK_OFF_S = 0.1, 5.0
 class SnapshotKeeper:
     """Holds the current snapshot of one event loop; `run` is the task that keeps it fresh."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_fresh: Callable[[Snapshot], None] = lambda snapshot: None) -> None:
+        """`on_fresh` is told of every new snapshot."""
+        self._on_fresh = on_fresh
         self.snapshot: Snapshot | None = None
         self.stale_since: dt.datetime | None = None  # when a refresh first failed; None while the snapshot is fresh
         self.trouble = ""  # the kind of failure, for those who keep it running
@@ -90,6 +93,7 @@ class SnapshotKeeper:
             if listen:  # before reading, so that nothing can change unnoticed in between
                 await connection.execute(f"LISTEN {CHANNEL}")
             self.snapshot = await load(connection, self.snapshot, kinds)
+        self._on_fresh(self.snapshot)
         if not kinds:
             self._reloaded = time.monotonic()
         if self.stale_since is not None:

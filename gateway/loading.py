@@ -15,19 +15,26 @@ import psycopg
 from django.db import connections
 
 from catalog.credentials import decrypt
-from gateway.snapshot import Grant, Key, Network, Place, Route, Snapshot, Target, UnitPrice
+from gateway.snapshot import Bounds, Grant, HardBudget, Key, Network, Place, Route, Snapshot, Target, UnitPrice
 
 log = logging.getLogger(__name__)
 
 # Which parts a notification of `tenants.changes` makes stale; any other kind means all of them.
-PEOPLE, CATALOG = "people", "catalog"
-STALE = {"key": {PEOPLE}, "grant": {PEOPLE}, "route": {CATALOG}, "price": {CATALOG}, "provider": {CATALOG}}
+PEOPLE, CATALOG, BOUNDS = "people", "catalog", "bounds"
+STALE = {"key": {PEOPLE}, "grant": {PEOPLE}, "route": {CATALOG}, "price": {CATALOG}, "provider": {CATALOG},
+         "limit": {BOUNDS}}  # fmt: skip
+
+ALL = frozenset({PEOPLE, CATALOG, BOUNDS})
 
 _KEYS = """
-    SELECT prefix, secret_hash, name, environment_id, expires_at, revoked_at,
-           nullif(allowed_routes, '{}'), nullif(allowed_networks, '{}')
-      FROM tenants_apikey
+    SELECT k.prefix, k.secret_hash, k.name, k.environment_id, k.expires_at, k.revoked_at,
+           nullif(k.allowed_routes, '{}'), nullif(k.allowed_networks, '{}'), k.id,
+           k.holder_id IS NULL OR (u.is_active AND m.id IS NOT NULL)
+      FROM tenants_apikey k
+      LEFT JOIN tenants_user u ON u.id = k.holder_id
+      LEFT JOIN tenants_membership m ON m.user_id = k.holder_id AND m.tenant_id = k.tenant_id
 """
+_SHUT_OUT = "SELECT id FROM tenants_user WHERE NOT is_active"
 _PLACES = """
     SELECT e.id, e.project_id, e.tenant_id, t.slug || '/' || p.slug || '/' || e.kind,
            (t.archived_at IS NOT NULL OR p.archived_at IS NOT NULL), t.is_demonstration
@@ -41,7 +48,7 @@ _GRANTS = """
      ORDER BY g.environment_id, r.slug, least(g.expires_at, g.revoked_at) DESC NULLS FIRST, g.granted_at DESC
 """
 _ROUTES = """
-    SELECT r.id, r.slug, m.slug, r.is_enabled, r.created_at
+    SELECT r.id, r.slug, m.slug, r.is_enabled, r.created_at, m.max_output_tokens
       FROM catalog_route r JOIN catalog_model m ON m.id = r.model_id
 """
 _TARGETS = """
@@ -57,6 +64,27 @@ _PRICES = """
      WHERE (valid_until IS NULL OR valid_until > now())
        AND deployment_id IN (SELECT deployment_id FROM catalog_routetarget)
      ORDER BY valid_from DESC
+"""
+_LIMITS = """
+    SELECT coalesce(l.key_id, l.environment_id, l.project_id, l.tenant_id), l.metric, l.amount FROM usage_limit l
+"""
+_BUDGETS = """
+    SELECT coalesce(b.key_id, b.environment_id, b.project_id, b.tenant_id), b.id, b.amount, b.currency, b.span
+      FROM usage_budget b WHERE b.is_hard ORDER BY b.id
+"""
+_BOUND_PLACES = """
+    SELECT DISTINCT coalesce(b.key_id, b.environment_id, b.project_id, b.tenant_id),
+           CASE WHEN b.key_id IS NOT NULL THEN 'the key “' || k.name || '”'
+                WHEN b.environment_id IS NOT NULL THEN e.kind || ' of ' || ep.name
+                WHEN b.project_id IS NOT NULL THEN 'the project ' || p.name
+                ELSE 'the tenant ' || t.name END,
+           t.slug
+      FROM (SELECT tenant_id, project_id, environment_id, key_id FROM usage_limit
+             UNION SELECT tenant_id, project_id, environment_id, key_id FROM usage_budget WHERE is_hard) b
+      JOIN tenants_tenant t ON t.id = b.tenant_id
+      LEFT JOIN tenants_project p ON p.id = b.project_id
+      LEFT JOIN tenants_environment e ON e.id = b.environment_id LEFT JOIN tenants_project ep ON ep.id = e.project_id
+      LEFT JOIN tenants_apikey k ON k.id = b.key_id
 """
 
 
@@ -83,16 +111,18 @@ async def load(
     connection: psycopg.AsyncConnection[Any], held: Snapshot | None = None, kinds: Collection[str] = ()
 ) -> Snapshot:
     """A new snapshot; what `kinds` of notification do not concern is taken over from `held` (no kinds: nothing is)."""
-    stale = set().union(*(STALE.get(kind, {PEOPLE, CATALOG}) for kind in kinds)) if kinds else {PEOPLE, CATALOG}
+    stale = set().union(*(STALE.get(kind, ALL) for kind in kinds)) if kinds else ALL
     async with connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         if held is None or PEOPLE in stale:
             keys: Mapping[str, Key] = {row[0]: _key(row) for row in await _rows(connection, _KEYS)}
             places: Mapping[UUID, Place] = {row[0]: Place(*row) for row in await _rows(connection, _PLACES)}
             grants: Mapping[UUID, Mapping[str, Grant]] = await _grants(connection)
+            shut_out: frozenset[UUID] = frozenset(row[0] for row in await _rows(connection, _SHUT_OUT))
         else:
-            keys, places, grants = held.keys, held.places, held.grants
+            keys, places, grants, shut_out = held.keys, held.places, held.grants, held.shut_out
         routes = await _routes(connection) if held is None or CATALOG in stale else held.routes
+        bounds = await _bounds(connection) if held is None or BOUNDS in stale else held.bounds
     return Snapshot(
         version=held.version + 1 if held else 1,
         loaded_at=dt.datetime.now(dt.UTC),
@@ -100,11 +130,13 @@ async def load(
         places=places,
         grants=grants,
         routes=routes,
+        bounds=bounds,
+        shut_out=shut_out,
     )
 
 
 def _key(row: Any) -> Key:
-    prefix, secret_hash, name, environment_id, expires_at, revoked_at, routes, networks = row
+    prefix, secret_hash, name, environment_id, expires_at, revoked_at, routes, networks, key_id, is_held = row
     return Key(
         prefix,
         secret_hash,
@@ -114,6 +146,8 @@ def _key(row: Any) -> Key:
         revoked_at,
         None if routes is None else frozenset(routes),
         None if networks is None else tuple(filter(None, map(_network, networks))),
+        key_id,
+        is_held,
     )
 
 
@@ -132,6 +166,20 @@ async def _grants(connection: psycopg.AsyncConnection[Any]) -> dict[UUID, dict[s
     for environment_id, route, *grant in await _rows(connection, _GRANTS):
         grants[environment_id][route] = Grant(*grant)
     return dict(grants)
+
+
+async def _bounds(connection: psycopg.AsyncConnection[Any]) -> dict[UUID, Bounds]:
+    """What holds each place that has limits or hard budgets."""
+    amounts: dict[UUID, dict[str, int]] = defaultdict(dict)
+    for place, metric, amount in await _rows(connection, _LIMITS):
+        amounts[place][metric] = amount
+    budgets: dict[UUID, list[HardBudget]] = defaultdict(list)
+    for place, *budget in await _rows(connection, _BUDGETS):
+        budgets[place].append(HardBudget(*budget))
+    return {
+        place: Bounds(words, tenant, **amounts.get(place, {}), budgets=tuple(budgets.get(place, ())))
+        for place, words, tenant in await _rows(connection, _BOUND_PLACES)
+    }
 
 
 async def _routes(connection: psycopg.AsyncConnection[Any]) -> dict[str, Route]:
@@ -157,8 +205,8 @@ async def _routes(connection: psycopg.AsyncConnection[Any]) -> dict[str, Route]:
                 )
             )
     return {
-        slug: Route(slug, model, f"/catalog/models/{model}/", is_enabled, created_at, tuple(targets[route_id]))
-        for route_id, slug, model, is_enabled, created_at in await _rows(connection, _ROUTES)
+        slug: Route(slug, model, f"/catalog/models/{model}/", is_enabled, created_at, tuple(targets[route_id]), longest)
+        for route_id, slug, model, is_enabled, created_at, longest in await _rows(connection, _ROUTES)
     }
 
 

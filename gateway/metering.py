@@ -21,6 +21,7 @@ from audit.identifiers import uuid7
 from gateway import counting
 from gateway.admission import Admitted
 from gateway.failures import ProviderFailure
+from gateway.holding import Hold
 from gateway.journal import Journal
 from gateway.snapshot import Target, UnitPrice
 from usage.calls import LARGEST_COUNT, CallRecord
@@ -56,8 +57,9 @@ class CallSummary:
 class Meter:
     """The account of one call."""
 
-    def __init__(self, admitted: Admitted, call_id: UUID, journal: Journal, *, is_streamed: bool) -> None:
+    def __init__(self, admitted: Admitted, call_id: UUID, journal: Journal, hold: Hold, *, is_streamed: bool) -> None:
         self.admitted = admitted
+        self.hold = hold
         self.call_id = call_id
         self.summary: CallSummary | None = None
         self.finish_reason = ""
@@ -104,7 +106,7 @@ class Meter:
         """The target failed and another is tried. If it had the prompt it may bill it: that is a row of its own."""
         if self._was_taken:
             record = self._record("failed", failure.status, failure.code, failure.sentence)
-            self._journal.closed(dataclasses.replace(record, id=uuid7()).row())
+            self._write(dataclasses.replace(record, id=uuid7()))
         self._usage, self.finish_reason, self._first_token_ms = None, "", None
         self._pieces = []
         self._kept = self._beyond = self._chunks = 0
@@ -153,10 +155,15 @@ class Meter:
             return self.summary
         record = self._record(outcome, status, error_code, error_message)
         if self._is_open:
-            self._journal.closed(record.row())
+            self._write(record)
         same = {field.name for field in dataclasses.fields(CallSummary)} - {"call_id"}
         self.summary = CallSummary(call_id=record.id, **{name: getattr(record, name) for name in same})
         return self.summary
+
+    def _write(self, record: CallRecord) -> None:
+        row = record.row()
+        self.hold.owes(row["id"], record.cost, record.currency)  # first: the ledger may have the row at any moment
+        self._journal.closed(row)
 
     def _record(self, outcome: str, status: int, code: str, message: str, *, is_rough: bool = False) -> CallRecord:
         caller, route, target, price = self.admitted.caller, self.admitted.route, self._target, self._price

@@ -1,4 +1,7 @@
-"""The way of every call: admit → relay → meter. Whatever happens, a call that reached a provider is accounted for."""
+"""The way of every call: admit → hold → relay → meter.
+
+Whatever happens, a call that reached a provider is accounted for.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from uuid import UUID
 from audit.identifiers import uuid7
 from gateway.admission import Admitted, admit
 from gateway.caller import Caller
+from gateway.holding import Hold, hold
 from gateway.metering import CallSummary, Meter
 from gateway.relay import Event, relay
 from gateway.stop import Stop, Stopped
@@ -43,7 +47,7 @@ class ShuttingDown(Refusal):
 class Call:
     """One call that was admitted. Its events are read once; then `summary` says what came of it."""
 
-    def __init__(self, runtime: Runtime, admitted: Admitted) -> None:
+    def __init__(self, runtime: Runtime, admitted: Admitted, hold: Hold) -> None:
         self.id: UUID = uuid7()
         self.admitted = admitted
         self.is_streamed = bool(admitted.body.get("stream"))
@@ -51,8 +55,8 @@ class Call:
         self.ended = asyncio.Event()
         self._runtime = runtime
         self._stop = Stop()
-        self._is_our_end = False
-        self.meter = Meter(admitted, self.id, runtime.journal, is_streamed=self.is_streamed)
+        self._because: Refusal | None = None  # why it was stopped, when it was not its reader
+        self.meter = Meter(admitted, self.id, runtime.journal, hold, is_streamed=self.is_streamed)
 
     @property
     def summary(self) -> CallSummary | None:
@@ -82,16 +86,16 @@ class Call:
             self._end_early()
             if not isinstance(stopped, Stopped):
                 raise
-            if self._is_our_end:
-                raise ShuttingDown from None
+            if self._because is not None:
+                raise self._because from None
         except Exception as error:
             log.exception("A call broke on our side.")
             self._end("interrupted", 200 if self.has_answered else 500, "internal_error", type(error).__name__)
             raise
 
-    def stop(self, *, is_our_end: bool = False) -> None:
-        """Nobody wants the rest: break off the provider's call. `is_our_end` when it is this process that goes."""
-        self._is_our_end = is_our_end
+    def stop(self, *, because: Refusal | None = None) -> None:
+        """Break off the provider's call: nobody wants the rest, or it may not go on `because` of something of ours."""
+        self._because = self._because or because
         self._stop.set()
 
     def settle(self) -> None:
@@ -99,21 +103,29 @@ class Call:
         self._end_early()
 
     def _end_early(self) -> None:
-        if self._is_our_end:
-            self._end("interrupted", 200 if self.has_answered else 503, ShuttingDown.code, STOPPED)
-        else:
+        if (because := self._because) is None:
             self._end("cancelled", 200 if self.has_answered else 499, "cancelled", "The caller left.")
+        else:
+            said = STOPPED if isinstance(because, ShuttingDown) else because.sentence
+            self._end("interrupted", 200 if self.has_answered else because.status, because.code, said)
 
     def _end(self, outcome: str, status: int, code: str = "", message: str = "") -> None:
         if self.meter.summary is None:
-            self._runtime.call_ended(self, self.meter.close(outcome, status, code, message))
+            summary = self.meter.close(outcome, status, code, message)
+            self.meter.hold.settle(summary.input_tokens + summary.output_tokens)
+            self._runtime.call_ended(self, summary)
             self.ended.set()
 
 
-def begin(runtime: Runtime, caller: Caller, body: Any, request_id: str) -> Call:
-    """Admit a call against the snapshot in force. Raises the refusals of `gateway.admission` and `ShuttingDown`."""
+async def begin(runtime: Runtime, caller: Caller, body: Any, request_id: str) -> Call:
+    """Admit a call against the snapshot in force, and hold it to its limits and budgets. Whoever gets it ends it.
+
+    Raises the refusals of `gateway.admission` and `gateway.holding`, and `ShuttingDown`.
+    """
     if runtime.is_ending:
         raise ShuttingDown
     snapshot = runtime.snapshot()
     admitted = admit(snapshot, caller, body, request_id, dt.datetime.now(dt.UTC))
-    return Call(runtime, admitted)
+    if snapshot.bounds:
+        runtime.sharing.begin()
+    return Call(runtime, admitted, await hold(runtime.rates, runtime.leases, snapshot.bounds, admitted))

@@ -54,6 +54,8 @@ async def relay(upstream: Upstream, meter: Meter, stop: Stop) -> AsyncGenerator[
             if has_begun or target is targets[-1] or not failure.may_try_elsewhere:
                 raise
             meter.goes_elsewhere(failure)
+            if meter.hold.is_overdrawn:  # what this attempt cost leaves too little of a budget for another
+                raise
 
 
 async def _from(

@@ -18,12 +18,16 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from gateway import telemetry
+from gateway.admission import check_still_allowed
 from gateway.delivery import Drain, adopt_orphans, retry_refused
 from gateway.freshness import SnapshotKeeper
 from gateway.journal import Journal
 from gateway.last_used import write_last_used
+from gateway.leases import Leases
 from gateway.metering import CallSummary
-from gateway.pipeline import Call
+from gateway.pipeline import Call, ShuttingDown
+from gateway.rates import Rates
+from gateway.sharing import Sharing
 from gateway.snapshot import Snapshot
 from gateway.upstream import Timeouts, Upstream
 from refusals import Refusal
@@ -32,6 +36,7 @@ from tenants.scope import everything
 log = logging.getLogger(__name__)
 
 GATHER_S = 0.1  # closings of this long go into the ledger together
+AT_ONCE_S = 0.005  # when a call waits for what a budget has left
 ADOPT_EVERY_S = 5.0
 LAST_USED_EVERY_S = 5.0
 LONGEST_BACK_OFF_S = 3.0
@@ -50,10 +55,13 @@ class Runtime:
     """Begun by `runtime()`; `close` ends it without losing a call."""
 
     def __init__(self) -> None:
-        self.keeper = SnapshotKeeper()
+        self.keeper = SnapshotKeeper(self._stop_what_may_not_go_on)
         self.upstream = Upstream(Timeouts(*settings.GATEWAY_TIMEOUTS_S))
         self.journal = Journal(settings.JOURNAL_FOLDER)
-        self.drain = Drain(self.journal)
+        self.leases = Leases(self.journal.folder.name, self.wake)
+        self.drain = Drain(self.journal, self.leases.delivered)
+        self.rates = Rates(lambda: self.sharing.changed())
+        self.sharing = Sharing(self.rates, self.leases, self.journal.folder.name)
         self.last_used: dict[str, float] = {}
         self.running: set[Call] = set()
         self._wake = asyncio.Event()
@@ -88,6 +96,18 @@ class Runtime:
         telemetry.ended(call.admitted.caller.origin, call.admitted.route.slug, summary)
         self._wake.set()
 
+    def wake(self) -> None:
+        """Something waits for the ledger's thread."""
+        self._wake.set()
+
+    def _stop_what_may_not_go_on(self, snapshot: Snapshot) -> None:
+        """Something was revoked or somebody shut out: their calls under way end too."""
+        for call in list(self.running):
+            try:
+                check_still_allowed(snapshot, call.admitted.caller)
+            except Refusal as refusal:
+                call.stop(because=refusal)
+
     def lag(self) -> int:
         """Calls that have ended and are not in the ledger yet."""
         return self.journal.closings - self.drain.delivered
@@ -112,13 +132,14 @@ class Runtime:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.sharing.end()
         self.upstream.close()
 
     async def _let_calls_end(self, grace_s: float) -> None:
         if self.running:
             await asyncio.wait([asyncio.ensure_future(call.ended.wait()) for call in self.running], timeout=grace_s)
         for call in list(self.running):
-            call.stop(is_our_end=True)
+            call.stop(because=ShuttingDown())
         await asyncio.sleep(0)
         for call in list(self.running):
             call.settle()
@@ -134,11 +155,13 @@ class Runtime:
                 try:
                     await self._in_thread(self._deliver, is_time_to_adopt, is_time_for_keys)
                     back_off_s = 0.0
+                    self.leases.round_ended()
                 except Exception as error:  # whatever it is: the next round may succeed, and the calls are on disk
                     back_off_s = min(max(back_off_s * 2, 0.2), LONGEST_BACK_OFF_S)
                     is_outage = isinstance(error, (DatabaseError, OSError))
                     told = None if is_outage else error  # what nobody expects comes with its traceback
                     log.warning("Calls wait in the journal, the ledger cannot be written: %s", error, exc_info=told)
+                    self.leases.round_ended(has_failed=True)
                 telemetry.lag(self.lag())
                 if not back_off_s:
                     try:
@@ -146,11 +169,13 @@ class Runtime:
                             await self._wake.wait()
                     except TimeoutError:
                         continue
-                await asyncio.sleep(back_off_s or GATHER_S)
+                await asyncio.sleep(back_off_s or (AT_ONCE_S if self.leases.is_waited_for else GATHER_S))
         finally:
             self.abandon()
             try:
                 await self._in_thread(self._deliver, False, True)
+                if self.drain.delivered >= self.journal.closings:
+                    await self._in_thread(self._give_back)
                 if not self.journal.remove(self.drain.delivered):
                     log.warning("Calls stay in the journal for the next process.")
             except Exception as error:
@@ -167,6 +192,7 @@ class Runtime:
         """Runs in the ledger's thread, where the ORM is at home."""
         try:
             self.drain.run()
+            self.leases.renew()
             if not self._has_retried:  # what an earlier release or state of the database refused
                 retry_refused(settings.JOURNAL_FOLDER)
                 self._has_retried = True
@@ -182,10 +208,17 @@ class Runtime:
         finally:
             connection.close()
 
+    @everything("budgets of every tenant get back what is left of their slices")
+    def _give_back(self) -> None:
+        try:
+            self.leases.give_back()
+        finally:
+            connection.close()
+
     def abandon(self) -> None:
         """Settle what still runs, because its loop ends."""
         for call in list(self.running):
-            call.stop(is_our_end=True)
+            call.stop(because=ShuttingDown())
             call.settle()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network
 from uuid import UUID
@@ -20,7 +20,8 @@ Network = IPv4Network | IPv6Network
 class Key:
     """An API key by its prefix; `secret_hash` as `tenants.secrets.keyed_hash` makes it.
 
-    `routes` and `networks` are what it is narrowed to; None: every granted route, any network.
+    `routes` and `networks` are what it is narrowed to; None: every granted route, any network. `is_held`: whoever's it
+    is, is there (`tenants.key_holder`).
     """
 
     prefix: str
@@ -31,6 +32,8 @@ class Key:
     revoked_at: dt.datetime | None
     routes: frozenset[str] | None = None
     networks: tuple[Network, ...] | None = None
+    id: UUID | None = None
+    is_held: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,32 @@ class Route:
     is_enabled: bool
     created_at: dt.datetime
     targets: tuple[Target, ...] = ()
+    max_output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HardBudget:
+    """A budget that no call may go beyond; `span` as `usage.limits.tables.Span`."""
+
+    id: UUID
+    amount: Decimal
+    currency: str
+    span: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What holds everything at one place (a tenant, project, environment or key), with what people call the place.
+
+    Limits are by any 60 seconds, `concurrent` at any moment; None: not limited here.
+    """
+
+    words: str
+    tenant: str
+    requests: int | None = None
+    tokens: int | None = None
+    concurrent: int | None = None
+    budgets: tuple[HardBudget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +148,8 @@ class Snapshot:
     places: Mapping[UUID, Place]
     grants: Mapping[UUID, Mapping[str, Grant]]
     routes: Mapping[str, Route]
+    bounds: Mapping[UUID, Bounds] = field(default_factory=dict)
+    shut_out: frozenset[UUID] = frozenset()  # people who are switched off
 
     def granted_routes(self, environment_id: UUID, at: dt.datetime, only: frozenset[str] | None = None) -> list[Route]:
         """The enabled routes that an environment may call at a moment, by name; of them `only` these, where stated."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 
+from gateway.rates import Headroom
 from refusals import Refusal
 
 
@@ -17,7 +19,7 @@ def error_object(refusal: Refusal) -> dict[str, Any]:
     return {
         "error": {
             "message": message,
-            "type": _type(refusal.status),
+            "type": "insufficient_quota" if refusal.code == "insufficient_quota" else _type(refusal.status),
             "param": refusal.field or None,
             "code": refusal.code,
         }
@@ -33,9 +35,21 @@ def error_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
         headers.append((b"x-atrium-way-out", absolute(refusal.way_out).encode("ascii", "replace")))
     if refusal.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="Atrium"'))
+    if refusal.facts.get("should_retry") is False:  # OpenAI's clients try a 429 again unless they are told
+        headers.append((b"x-should-retry", b"false"))
+    headers += headroom_headers(refusal.facts.get("headroom", {}))
     allow = refusal.facts.get("allow")
     if allow:
         headers.append((b"allow", str(allow).encode()))
+    return headers
+
+
+def headroom_headers(headroom: Mapping[str, Headroom]) -> list[tuple[bytes, bytes]]:
+    """The tightest limits that hold the caller, in OpenAI's form: `x-ratelimit-limit-requests` and so on."""
+    headers = []
+    for metric, told in headroom.items():
+        for name, value in (("limit", told.limit), ("remaining", told.remaining), ("reset", f"{told.reset_s}s")):
+            headers.append((f"x-ratelimit-{name}-{metric}".encode(), str(value).encode()))
     return headers
 
 

@@ -22,6 +22,7 @@ from playground.models import Answer, Session, Turn
 from playground.offering import longest_answers
 from playground.recovery import interrupt_the_silent
 from refusals.errors import Conflict, Invalid, Missing
+from tenants.archiving import refuse_archived
 from tenants.models import Environment, User
 
 MAX_PROMPT_LENGTH = 200_000  # characters
@@ -110,7 +111,8 @@ def check_columns(columns: Sequence[Column]) -> None:
 
 @transaction.atomic
 def begin_session(*, environment: Environment, columns: Sequence[Column], is_blind: bool, by: User) -> Session:
-    """A session that holds `columns` and nothing said yet."""
+    """A session that holds `columns` and nothing said yet. Raises `TenantArchived`, `ProjectArchived`."""
+    refuse_archived(environment.tenant, environment.project)
     return Session.objects.create(
         tenant_id=environment.tenant_id,
         environment=environment,
@@ -133,9 +135,11 @@ def ask(
 ) -> Plan:
     """Write a turn with one running answer a column; a session is begun where there is none yet.
 
-    Raises `PromptNotAcceptable`, `UnacceptableColumns`, `AskedAlready` (the same press twice), `StillAnswering`.
+    Raises `PromptNotAcceptable`, `UnacceptableColumns`, `AskedAlready` (the same press twice), `StillAnswering`, and
+    where the environment's project or tenant is archived.
     """
     prompt = prompt.checked()
+    refuse_archived(environment.tenant, environment.project)
     is_new = session is None
     if session is None:
         check_columns(columns)
@@ -180,7 +184,9 @@ def ask(
 @transaction.atomic
 def ask_again(*, session: Session, column: Column, known_turns: int | None = None) -> Plan:
     """Write another attempt of `column` at the last turn. Raises `NothingToRepeat`, `StillAnswering`, `WentOn`."""
-    session = Session.objects.select_for_update().get(pk=session.pk)
+    rows = Session.objects.select_for_update(of=("self",)).select_related("tenant", "environment__project")
+    session = rows.get(pk=session.pk)
+    refuse_archived(session.tenant, session.environment.project)
     turns = turns_of(session)
     if not turns:
         raise NothingToRepeat("Nothing was asked in this session yet.")

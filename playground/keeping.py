@@ -1,5 +1,7 @@
 """What happens to a session once it exists: its name, its pin, whether the tenant may read it, and its end.
 
+Nothing of it changes while its project is archived, but to be shared no more, and to end.
+
 Each decision writes one audit entry. That a session begins, goes on or gets other columns decides nothing: the calls
 themselves are in the ledger.
 """
@@ -16,6 +18,7 @@ from playground.columns import Column, clean
 from playground.models import Answer, Session
 from playground.recovery import interrupt_the_silent
 from refusals.errors import Conflict, Invalid
+from tenants.archiving import refuse_archived
 from tenants.models import Environment, User
 
 MAX_NAME_LENGTH = 120
@@ -44,6 +47,7 @@ def name_from(prompt: str) -> str:
 
 def arrange(*, session: Session, environment: Environment, columns: Sequence[Column]) -> None:
     """Keep how the columns are set up, so that they are found again as they were left."""
+    refuse_archived(environment.tenant, environment.project)
     session.environment = environment
     session.columns = [column.kept() for column in columns]
     session.save(update_fields=["environment", "columns"])
@@ -57,7 +61,7 @@ def rename(*, session: Session, name: str, by: User) -> Session:
         raise NameNotAcceptable("Enter a name.", field="name")
     if len(name) > MAX_NAME_LENGTH:
         raise NameNotAcceptable(f"A name has at most {MAX_NAME_LENGTH} characters.", field="name")
-    session = _locked(session)
+    session = _changing(session)
     if session.name != name:
         before, session.name = session.name, name
         session.save(update_fields=["name"])
@@ -68,7 +72,7 @@ def rename(*, session: Session, name: str, by: User) -> Session:
 @transaction.atomic
 def pin(*, session: Session, is_pinned: bool, by: User) -> Session:
     """Keep the session at the head of its owner's list, or no longer."""
-    session = _locked(session)
+    session = _changing(session)
     if session.is_pinned != is_pinned:
         session.is_pinned = is_pinned
         session.save(update_fields=["is_pinned"])
@@ -80,7 +84,7 @@ def pin(*, session: Session, is_pinned: bool, by: User) -> Session:
 @transaction.atomic
 def share(*, session: Session, is_shared: bool, by: User) -> Session:
     """Let the members of the tenant read the session, or no longer."""
-    session = _locked(session)
+    session = _changing(session) if is_shared else _locked(session)
     if session.is_shared != is_shared:
         session.is_shared = is_shared
         session.save(update_fields=["is_shared"])
@@ -92,7 +96,7 @@ def share(*, session: Session, is_shared: bool, by: User) -> Session:
 @transaction.atomic
 def reveal(*, session: Session, by: User) -> Session:
     """Show the names of a blind session without a vote."""
-    session = _locked(session)
+    session = _changing(session)
     if session.is_hidden:
         session.revealed_at = timezone.now()
         session.save(update_fields=["revealed_at"])
@@ -113,5 +117,12 @@ def delete(*, session: Session, by: User) -> None:
     session.delete()
 
 
+def _changing(session: Session) -> Session:
+    locked = _locked(session)
+    refuse_archived(locked.tenant, locked.environment.project)
+    return locked
+
+
 def _locked(session: Session) -> Session:
-    return Session.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=session.pk)
+    rows = Session.objects.select_for_update(of=("self",)).select_related("tenant", "environment__project")
+    return rows.get(pk=session.pk)

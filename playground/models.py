@@ -135,6 +135,8 @@ class Answer(models.Model):
 class Feedback(models.Model):
     """A vote for one of the answers of a turn."""
 
+    moves_with = "turn__session"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
     turn = models.ForeignKey(Turn, on_delete=models.CASCADE, related_name="feedback")

@@ -15,6 +15,7 @@ from playground.columns import clean
 from playground.conversation import last_attempts
 from playground.models import Answer, Feedback, Session, Turn
 from refusals.errors import Conflict, Invalid, Missing
+from tenants.archiving import refuse_archived
 from tenants.models import User
 
 MAX_COMMENT_LENGTH = 2_000
@@ -33,12 +34,15 @@ class CommentTooLong(Invalid):
 def vote(*, turn: Turn, winner: UUID | None, comment: str = "", by: User) -> Feedback:
     """Keep the vote of `by`: `winner` is the answer they prefer, None a tie.
 
-    Raises `NothingToCompare` while fewer than two answers are complete, `Missing` for an answer of another turn.
+    Raises `NothingToCompare` while fewer than two answers are complete, `Missing` for an answer of another turn,
+    `TenantArchived` and `ProjectArchived`.
     """
     comment = clean(comment).strip()
     if len(comment) > MAX_COMMENT_LENGTH:
         raise CommentTooLong(f"A comment has at most {MAX_COMMENT_LENGTH:,} characters.", field="comment")
-    session = Session.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=turn.session_id)
+    rows = Session.objects.select_for_update(of=("self",)).select_related("tenant", "environment__project")
+    session = rows.get(pk=turn.session_id)
+    refuse_archived(session.tenant, session.environment.project)
     answers = last_attempts(turn.answers.all())
     if any(answer.state == Answer.State.RUNNING for answer in answers.values()):
         raise NothingToCompare("An answer is still being written. Vote when all are there.")

@@ -337,4 +337,13 @@ GATEWAY_TIMEOUTS_S = (  # to connect, until a provider's answer begins, between 
 )
 GATEWAY_LARGEST_BODY = env.int("GATEWAY_LARGEST_BODY", 20 * 1024 * 1024)
 GATEWAY_BODY_TIMEOUT_S = env.float("GATEWAY_BODY_TIMEOUT_S", 60.0)
+NEW_TENANT_LIMITS = {  # what a tenant begins with (`usage.limits`); 0: nothing
+    metric: amount
+    for metric, amount in (
+        ("requests", env.int("NEW_TENANT_REQUESTS_A_MINUTE", 600)),
+        ("tokens", env.int("NEW_TENANT_TOKENS_A_MINUTE", 500_000)),
+        ("concurrent", env.int("NEW_TENANT_CALLS_AT_ONCE", 50)),
+    )
+    if amount
+}
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")

@@ -10,6 +10,7 @@ from django.dispatch import Signal
 
 from audit.record import record
 from refusals.errors import Conflict
+from tenants.changes import announce
 from tenants.memberships import refuse_last_of_platform
 from tenants.models import Appointment, Tenant, User
 
@@ -25,9 +26,9 @@ class YourOwnAccount(Conflict):
 
 @transaction.atomic
 def deactivate(*, user: User, by: Any, reason: str = "") -> User:
-    """End every session of `user` and refuse their tokens from now on; a second time changes nothing.
+    """End every session of `user`, their tokens, keys and running calls from now on; a second time changes nothing.
 
-    Keys belong to environments and go on working. Raises `YourOwnAccount`, `LastOfPlatform`.
+    Keys of service accounts and of nobody in particular go on working. Raises `YourOwnAccount`, `LastOfPlatform`.
     """
     if by == user:
         raise YourOwnAccount("You cannot switch off your own account. Ask somebody else of the platform team.")
@@ -41,6 +42,7 @@ def deactivate(*, user: User, by: Any, reason: str = "") -> User:
             session.end()
         record("person.deactivated", by=by, subject=locked, user=locked.username, reason=reason)
         deactivated.send(User, user=locked, by=by)
+        announce("key")
     return locked
 
 
@@ -52,6 +54,7 @@ def activate(*, user: User, by: Any) -> User:
         locked.is_active = True
         locked.save(update_fields=["is_active"])
         record("person.activated", by=by, subject=locked, user=locked.username)
+        announce("key")
     return locked
 
 

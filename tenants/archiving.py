@@ -34,6 +34,13 @@ class ProjectArchived(Conflict):
     title = "This project is archived"
 
 
+class ProjectMoved(Conflict):
+    """What is left here is the ledger of the time before."""
+
+    code = "project_moved"
+    title = "This project moved"
+
+
 @dataclass(frozen=True)
 class Affected:
     """What archiving would stop: projects, keys that work now, members, and the figures of rooms above."""
@@ -89,8 +96,9 @@ def restore_tenant(*, tenant: Tenant, by: Any) -> Tenant:
 
 @transaction.atomic
 def archive_project(*, project: Project, by: Any) -> Project:
-    """Archive `project`; a second time changes nothing."""
+    """Archive `project`; a second time changes nothing. Raises `TenantArchived`."""
     locked = _locked(project)
+    refuse_archived(locked.tenant)
     if locked.archived_at is None:
         stopped = affected(locked.tenant, locked)
         locked.archived_at = timezone.now()
@@ -102,9 +110,11 @@ def archive_project(*, project: Project, by: Any) -> Project:
 
 @transaction.atomic
 def restore_project(*, project: Project, by: Any) -> Project:
-    """Bring an archived project back; a second time changes nothing. Raises `TenantArchived`."""
+    """Bring an archived project back; a second time changes nothing. Raises `TenantArchived`, `ProjectMoved`."""
     locked = _locked(project)
     refuse_archived(locked.tenant)
+    if locked.moved_to:
+        raise ProjectMoved(f"{locked} moved to {locked.moved_to}. It comes back when it is moved here again.")
     if locked.archived_at is not None:
         locked.archived_at = None
         locked.save(update_fields=["archived_at"])
@@ -120,6 +130,8 @@ def refuse_archived(tenant: Tenant, project: Project | None = None) -> None:
             f"{tenant} is archived: it can be read and not changed. Its owners can restore it.",
             way_out=f"/tenants/{tenant.slug}/settings/",
         )
+    if project is not None and project.moved_to:
+        raise ProjectArchived(f"{project} moved to {project.moved_to}; what is left here can be read and not changed.")
     if project is not None and project.archived_at is not None:
         raise ProjectArchived(
             f"{project} is archived: it can be read and not changed. The owners of {tenant} can restore it.",

@@ -1,4 +1,4 @@
-"""What this room brings to the home page: the invitations that wait for a person."""
+"""What this room brings to the home page: the invitations, and the tenants to take over, that wait for a person."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ui.places import Card, register_card
 def register() -> None:
     """Called once the app is ready."""
     register_card(Card("tenants.invitations", 10, "tenants/invitations_card.html", _invitations))
+    register_card(Card("tenants.ownership", 11, "tenants/ownership_card.html", _transfers))
 
 
 def _invitations(request: HttpRequest) -> dict[str, Any] | None:
@@ -20,3 +21,11 @@ def _invitations(request: HttpRequest) -> dict[str, Any] | None:
 
     waiting = waiting_for(request.user) if isinstance(request.user, User) else []
     return {"invitations": waiting} if waiting else None
+
+
+def _transfers(request: HttpRequest) -> dict[str, Any] | None:
+    from tenants.models import User
+    from tenants.ownership import waiting_for  # tables need the apps
+
+    waiting = waiting_for(request.user) if isinstance(request.user, User) else []
+    return {"transfers": waiting} if waiting else None

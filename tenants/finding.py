@@ -46,8 +46,8 @@ def with_counts(rows: QuerySet[Tenant], viewer: User) -> QuerySet[Tenant]:
 
 
 def people(*, text: str = "", role: str = "", active: bool | None = None) -> QuerySet[User]:
-    """Everybody, with the words of `text` in user name, name or e-mail; `role` is one above tenants."""
-    found = User.objects.all()
+    """Everybody who is a person, with the words of `text` in user name, name or e-mail; `role` is one above tenants."""
+    found = User.objects.filter(is_service=False)
     for word in text.split():
         found = found.filter(Q(username__icontains=word) | Q(display_name__icontains=word) | Q(email__icontains=word))
     if role:
@@ -121,7 +121,7 @@ def person(text: str) -> User | None:
     if not text:
         return None
     named = Q(email__iexact=text) if "@" in text else Q(username__iexact=text)
-    found = list(User.objects.filter(named, is_active=True)[:3])
+    found = list(User.objects.filter(named, is_active=True, is_service=False)[:3])
     exact = [user for user in found if user.username == text]
     return exact[0] if exact else found[0] if len(found) == 1 else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django import forms
@@ -85,6 +86,15 @@ class ProjectForm(VerbForm):
     )
 
 
+class ProjectChangeForm(VerbForm):
+    """What a project is called and for."""
+
+    name = forms.CharField(max_length=120)
+    purpose = forms.CharField(
+        widget=forms.Textarea, required=False, max_length=2000, help_text="Who is helped, and how."
+    )
+
+
 class SettingsForm(VerbForm):
     """What a tenant is called and who pays."""
 
@@ -97,6 +107,18 @@ class SettingsForm(VerbForm):
         label="People who know the short name can ask to join",
         help_text="Owners and admins decide. Without it such questions are answered by nobody.",
     )
+
+
+class HandOverForm(VerbForm):
+    """Who is to answer for the tenant."""
+
+    person = forms.ModelChoiceField(queryset=User.objects.none(), label="New owner", empty_label="Choose a member")
+
+    def __init__(self, *args: Any, people: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = self.fields["person"]
+        assert isinstance(chosen, forms.ModelChoiceField)  # noqa: S101  # for the type checker
+        chosen.queryset = people
 
 
 class WhyForm(forms.Form):
@@ -183,6 +205,11 @@ class KeyForm(OnceForm):
         help_text="The key works in this environment only, within its grants and limits.",
     )
     name = forms.CharField(max_length=80, help_text="What uses it, for example “nightly batch”.")
+    holder = forms.ChoiceField(
+        label="Whose it is",
+        required=False,
+        help_text="A key of yours stops when you leave or are switched off. Give a program one of a service account.",
+    )
     expiry = forms.ChoiceField(choices=EXPIRIES, required=False, label="Expires")
     expires_on = forms.DateField(
         required=False,
@@ -209,6 +236,44 @@ class KeyForm(OnceForm):
         else:
             cleaned["expires_at"] = expiry_of(choice)
         return cleaned
+
+
+class ServiceAccountForm(VerbForm):
+    """A new service account."""
+
+    name = forms.CharField(
+        label="Short name", max_length=40, help_text="Lower-case letters, digits and hyphens, such as nightly-batch."
+    )
+    purpose = forms.CharField(max_length=120, required=False, label="What it is for", help_text="People read this.")
+    role = forms.ChoiceField(help_text="A program that only calls models with keys needs no more than Viewer.")
+
+    def __init__(self, *args: Any, roles: list[Role], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(role.slug, f"{role.name}: {role.sentence}") for role in roles]
+        self.fields["role"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
+        self.fields["role"].initial = "viewer"
+
+
+class ServiceTokenForm(OnceForm):
+    """A token of a service account."""
+
+    name = forms.CharField(max_length=80, help_text="Where it is used.")
+    expiry = forms.ChoiceField(
+        choices=[each for each in EXPIRIES if each[0] != "date"], required=False, label="Expires"
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        cleaned["expires_at"] = expiry_of(cleaned.get("expiry", ""))
+        return cleaned
+
+
+def holder_choices(holders: Iterable[User]) -> list[tuple[str, str]]:
+    """Service accounts by name, and oneself."""
+    return [
+        (user.username, f"{user} (service account)" if user.is_service else f"{user}: it ends with the membership")
+        for user in holders
+    ]
 
 
 class RotateForm(OnceForm):

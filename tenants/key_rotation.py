@@ -43,7 +43,7 @@ def rotate(*, key: ApiKey, overlap: str, by: Any) -> keys.IssuedKey:
     if overlap not in OVERLAPS:
         raise OverlapNotOffered(f"Choose an overlap of {', '.join(OVERLAPS)}.", field="overlap")
     rows = ApiKey.objects.select_for_update(of=("self",), no_key=True)
-    old = rows.select_related("environment__project", "environment__tenant").get(pk=key.pk)
+    old = rows.select_related("environment__project", "environment__tenant", "holder").get(pk=key.pk)
     successor = old.successors.order_by("created_at").last()
     if successor is not None and successor.revoked_at is None:
         raise RotatedAlready(
@@ -62,6 +62,7 @@ def rotate(*, key: ApiKey, overlap: str, by: Any) -> keys.IssuedKey:
         expires_at=now + lifetime if lifetime else None,
         allowed_routes=old.allowed_routes,
         allowed_networks=old.allowed_networks,
+        holder=old.holder,
     )
     before = old.expires_at
     old.expires_at = min(filter(None, (before, now + OVERLAPS[overlap])))

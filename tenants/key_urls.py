@@ -1,8 +1,8 @@
-"""Addresses of a tenant's keys."""
+"""Addresses of a tenant's keys, and of the service accounts that hold some."""
 
 from django.urls import URLPattern, URLResolver, path
 
-from tenants.views import bulk_revoking, key_rotation, key_scope, keys, leaks
+from tenants.views import bulk_revoking, key_rotation, key_scope, keys, leaks, services
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/<slug:slug>/keys/", keys.key_list, name="keys"),
@@ -13,4 +13,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/<slug:slug>/keys/<uuid:key_id>/leaked/", leaks.report, name="report-leaked-key"),
     path("tenants/<slug:slug>/keys/<uuid:key_id>/scope/", key_scope.scope, name="key-scope"),
     path("tenants/<slug:slug>/keys/<uuid:key_id>/rotate/", key_rotation.rotate, name="rotate-key"),
+    path("tenants/<slug:slug>/keys/<uuid:key_id>/holder/", keys.hand_over, name="hand-over-key"),
+    path("tenants/<slug:slug>/services/", services.services, name="services"),
+    path("tenants/<slug:slug>/services/<uuid:account_id>/", services.service, name="service"),
+    path("tenants/<slug:slug>/services/<uuid:account_id>/switch/", services.switch, name="switch-service"),
+    path("tenants/<slug:slug>/services/<uuid:account_id>/tokens/", services.issue_token, name="issue-service-token"),
+    path(
+        "tenants/<slug:slug>/services/<uuid:account_id>/tokens/<uuid:token_id>/revoke/",
+        services.revoke_token,
+        name="revoke-service-token",
+    ),
 ]

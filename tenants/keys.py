@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.record import record
-from tenants import key_scope, secrets
+from tenants import key_holder, key_scope, secrets
 from tenants.archiving import refuse_archived
 from tenants.changes import announce
 from tenants.issuing import check_expiry, named
@@ -33,11 +33,12 @@ def issue(
     expires_at: dt.datetime | None = None,
     allowed_routes: Sequence[str] = (),
     allowed_networks: Sequence[str] = (),
+    holder: User | None = None,
 ) -> IssuedKey:
     """Issue a key for `environment`, narrowed to routes and networks (none: all of them). Who may is asked before, by
-    `scoping.require`.
+    `scoping.require`. It is that of `holder`, unless told of who issues it (`tenants.key_holder`).
 
-    Raises `ExpiryInThePast`, `ExpiryTooFar`, `NameNotUnderstood` and what `key_scope` refuses.
+    Raises `ExpiryInThePast`, `ExpiryTooFar`, `NameNotUnderstood`, `HolderNotMember` and what `key_scope` refuses.
     """
     check_expiry(expires_at, what="key")
     return put(
@@ -47,6 +48,9 @@ def issue(
         expires_at=expires_at,
         allowed_routes=key_scope.routes_for(environment, allowed_routes),
         allowed_networks=key_scope.networks_of(allowed_networks),
+        holder=key_holder.holder_called(environment.tenant, holder.username)
+        if holder
+        else key_holder.default_holder(environment.tenant, by),
     )
 
 
@@ -73,6 +77,7 @@ def put(*, environment: Environment, by: Any, replaces: ApiKey | None = None, **
         tenant=environment.tenant.slug,
         environment=environment.path,
         **key_scope.told(key),
+        holder=key.holder.username if key.holder else None,
         **({"replaces": replaces.prefix} if replaces else {}),
     )
     announce("key")

@@ -7,13 +7,15 @@ from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from guardian.shortcuts import assign_perm, get_perms, remove_perm
 
 from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.archiving import refuse_archived
-from tenants.models import Appointment, Directory, Membership, Tenant, User
+from tenants.changes import announce
+from tenants.models import Appointment, Directory, Membership, OwnershipTransfer, ServiceAccount, Tenant, User
 from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
 
 
@@ -29,6 +31,10 @@ class LastOwner(Conflict):
 class MemberAlready(Conflict):
     code = "member_already"
     title = "A member already"
+
+
+class NoServiceAccount(Invalid):
+    code = "not_for_services"
 
 
 class RoleChanged(Conflict):
@@ -58,14 +64,16 @@ def add_member(
 
     `seen` is the role that the caller saw when they asked whether they may ("" for no member); None when whatever role
     it is may be changed. `at` dates demonstration data back. `directory` is whose rules give it; whoever else changes
-    the role takes it out of their hands. Raises `UnknownRole`, `LastOwner`, `MemberAlready`,
-    `RoleChanged`.
+    the role takes it out of their hands. Raises `UnknownRole`, `LastOwner`, `MemberAlready`, `RoleChanged`,
+    `NoServiceAccount`.
     """
     if role not in TENANT_ROLES:
         raise UnknownRole(f"There is no role “{role}”. Choose one of {', '.join(TENANT_ROLES)}.", field="role")
     refuse_archived(Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk))
     before = Membership.objects.filter(tenant=tenant, user=user).first()
     _refuse_unseen(tenant, user, before.role if before else "", seen)
+    if user.is_service and (role == "owner" or not ServiceAccount.objects.filter(user=user, tenant=tenant).exists()):
+        raise NoServiceAccount("A service account stays in its own tenant and never owns it.", field="role")
     if before and before.role == role:
         return before
     if before and before.role == "owner":
@@ -82,6 +90,10 @@ def add_member(
         },
     )
     _hold_exactly(tenant, user, TENANT_ROLES[role].permissions)
+    if before:
+        _end_transfers(tenant, user)
+    else:
+        announce("key")  # their keys of an earlier time open again
     record(
         "membership.changed" if before else "membership.added",
         by=by,
@@ -106,8 +118,10 @@ def remove_member(*, membership: Membership, by: Any) -> None:
     if membership.role == "owner":
         _refuse_last_owner(tenant, membership.user)
     _hold_exactly(tenant, membership.user, frozenset())
+    _end_transfers(tenant, membership.user)
     record("membership.removed", by=by, subject=membership, tenant=tenant.slug, user=membership.user.username)
     membership.delete()
+    announce("key")
 
 
 @transaction.atomic
@@ -165,6 +179,12 @@ def _refuse_unseen(tenant: Tenant, user: User, role: str, seen: str | None) -> N
 def _refuse_last_owner(tenant: Tenant, user: User) -> None:
     if not Membership.objects.filter(tenant=tenant, role="owner", user__is_active=True).exclude(user=user).exists():
         raise LastOwner(f"{user} is the last owner of {tenant}. Make somebody else an owner first.")
+
+
+def _end_transfers(tenant: Tenant, user: User) -> None:
+    """Who leaves or gets another role no longer hands the tenant over, nor takes it (`tenants.ownership`)."""
+    theirs = OwnershipTransfer.objects.open().filter(Q(giver=user) | Q(receiver=user), tenant=tenant)
+    theirs.update(withdrawn_at=timezone.now())
 
 
 def _hold_exactly(tenant: Tenant, user: User, permissions: frozenset[str]) -> None:

@@ -10,12 +10,15 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower, Upper
 from django.urls import reverse
 from django.utils import timezone
 
 from audit.identifiers import uuid7
+from tenants.access_reviews import AccessConfirmation as AccessConfirmation
+from tenants.access_reviews import AccessReview as AccessReview
+from tenants.alike import look_of_slug
 from tenants.arrivals import Invitation as Invitation
 from tenants.arrivals import InvitationBatch as InvitationBatch
 from tenants.arrivals import JoinRequest as JoinRequest
@@ -25,6 +28,7 @@ from tenants.directories import DirectoryGroupMember as DirectoryGroupMember
 from tenants.directories import DirectoryPerson as DirectoryPerson
 from tenants.directories import DirectoryRule as DirectoryRule
 from tenants.directories import DirectoryToken as DirectoryToken
+from tenants.transfers import OwnershipTransfer as OwnershipTransfer
 
 slug_form = RegexValidator(
     r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "Use lower-case letters, digits and single hyphens, beginning with a letter."
@@ -41,6 +45,7 @@ class User(AbstractUser):
     time_zone = models.CharField(max_length=64, default="UTC")
     theme = models.CharField(max_length=10, default="system", choices=[(t, t) for t in ("system", "light", "dark")])
     is_demonstration = models.BooleanField(default=False)
+    is_service = models.BooleanField(default=False, editable=False, help_text="nobody's: a service account")
 
     class Meta(AbstractUser.Meta):
         indexes = [
@@ -58,6 +63,9 @@ class Tenant(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.CharField(max_length=40, unique=True, validators=[slug_form])
+    is_alike_from_before = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="was there before look-alikes were refused"
+    )
     name = models.CharField(max_length=120)
     cost_centre = models.CharField(max_length=40, blank=True)
     is_demonstration = models.BooleanField(default=False)
@@ -67,6 +75,11 @@ class Tenant(models.Model):
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                look_of_slug(), condition=Q(is_alike_from_before=False), name="no_tenants_look_alike"
+            )
+        ]
         # Held by django-guardian per tenant; which role holds which is `tenants.roles`.
         permissions = [
             ("manage_tenant", "Change the tenant's settings and projects"),
@@ -98,14 +111,29 @@ class Project(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="projects")
     slug = models.CharField(max_length=40, validators=[slug_form])
+    is_alike_from_before = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="was there before look-alikes were refused"
+    )
     name = models.CharField(max_length=120)
     purpose = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     archived_at = models.DateTimeField(null=True, blank=True)
+    # Empty: it did not. Else what is left here is the ledger of the time before (`tenants.moving`).
+    moved_to = models.CharField(
+        max_length=81, blank=True, default="", db_default="", editable=False, help_text="tenant/project it moved to"
+    )
 
     class Meta:
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="project_slug_in_tenant")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "slug"], name="project_slug_in_tenant"),
+            models.UniqueConstraint(
+                "tenant",
+                look_of_slug(),
+                condition=Q(is_alike_from_before=False),
+                name="no_projects_look_alike",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -166,6 +194,17 @@ class Membership(models.Model):
         return f"{self.user} as {self.role} of {self.tenant}"
 
 
+class ServiceAccount(models.Model):
+    """A non-human member of one tenant, which never signs in (`tenants.service_accounts`); its account says so too."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="service_account")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="service_accounts")
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
 class Appointment(models.Model):
     """A person in a role above tenants (`tenants.roles.PLATFORM_ROLES`): platform, finops, auditor."""
 
@@ -195,8 +234,13 @@ class ApiKeys(models.QuerySet["ApiKey"]):
         """Those that open something now."""
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), revoked_at=None)
 
+    def without_holder(self) -> ApiKeys:
+        """Those whose holder is switched off or no member any more: they open nothing."""
+        member = Membership.objects.filter(tenant=OuterRef("tenant"), user=OuterRef("holder"))
+        return self.exclude(holder=None).filter(Q(holder__is_active=False) | ~Exists(member))
+
     def in_state(self, state: str) -> ApiKeys:
-        """Those in one of the states of `ApiKey.state`, those that are `usable`, `old` or `powerful`."""
+        """Those in one of the states of `ApiKey.state`, those that are `usable`, `old`, `powerful` or `stopped`."""
         now = timezone.now()
         idle = Q(last_used_at=None, created_at__lte=now - UNUSED_AFTER)
         soon = Q(expires_at__lte=now + EXPIRING_WITHIN)
@@ -216,6 +260,8 @@ class ApiKeys(models.QuerySet["ApiKey"]):
             case "powerful":
                 production = Q(environment__kind="production", allowed_routes=[], allowed_networks=[])
                 return self.usable().filter(production)
+            case "stopped":
+                return self.usable().without_holder()
             case "usable":
                 return self.usable()
         return self.none()
@@ -232,6 +278,9 @@ class ApiKey(models.Model):
     secret_hash = models.CharField(max_length=64)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    # Whose it is: it opens nothing while they are switched off or no member (`tenants.key_holder`). Nobody's: the
+    # environment's own, as all were once, and those that the platform issues.
+    holder = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True, related_name="held_keys")
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

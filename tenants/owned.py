@@ -3,6 +3,9 @@
 A model with a foreign key `tenant` is tenant-owned. One without names the foreign key that leads to its owner as
 `owned_through`; one that no tenant owns says why as `shared_because`. A model of ours that does none of the three is
 told by the tests.
+
+A row of an environment or a project goes along when its project moves to another tenant (`tenants.moving`), unless its
+model says why not as `stays_behind`; one that hangs on such a row names the way to it as `moves_with`.
 """
 
 from __future__ import annotations

@@ -79,6 +79,7 @@ PLATFORM_ROLES: dict[str, Role] = dict(
             "tenants.view_tenant_audit",
             "catalog.manage_catalog",
             "usage.manage_prices",
+            "usage.manage_limits",
             "approvals.manage_policies",
             "approvals.view_request",
             "audit.search_entry",
@@ -90,6 +91,7 @@ PLATFORM_ROLES: dict[str, Role] = dict(
             _VIEW,
             "tenants.view_usage",
             "usage.manage_prices",
+            "usage.manage_limits",
         ),
         _role(
             "auditor",

@@ -1,3 +1,3 @@
 """When this room's jobs are sent: every how many seconds, by the name of the task."""
 
-EVERY_S = {"tenants.resume_invitations": 60}
+EVERY_S = {"tenants.resume_invitations": 60, "tenants.review_access": 3600}

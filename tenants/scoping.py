@@ -67,7 +67,7 @@ def members_who_may(permission: str, tenant: Tenant) -> QuerySet[User]:
     """The active people who hold `permission` in `tenant` by membership (people above tenants are not among them)."""
     codename = permission.partition(".")[2]
     holders: Any = get_users_with_perms(tenant, only_with_perms_in=[codename])
-    found: QuerySet[User] = holders.filter(is_active=True)
+    found: QuerySet[User] = holders.filter(is_active=True, is_service=False)
     return found
 
 

@@ -11,12 +11,15 @@ from django.utils import timezone
 
 from audit.record import record
 from refusals.errors import Invalid
+from tenants.alike import looking_like, slug_skeleton
 from tenants.archiving import refuse_archived
 from tenants.memberships import add_member
 from tenants.models import Environment, Project, Tenant, User
 from tenants.scope import everything
 
 RESERVED_SLUGS = frozenset({"create", "join", "new"})  # addresses of the tenants' own pages
+_RESERVED_LOOKS = frozenset(map(slug_skeleton, RESERVED_SLUGS))
+_DIFFERS = "Choose one that differs in more than hyphens, “1” or “i” for “l”, “0” for “o”, “rn” for “m”, “vv” for “w”."
 
 
 class SlugTaken(Invalid):
@@ -41,8 +44,7 @@ def create_tenant(
 ) -> Tenant:
     """Create a tenant with its first owner. Raises `SlugTaken`, `NotAcceptable`. `at` dates demonstrations back."""
     reserve_slug(slug)
-    if is_taken(slug):
-        raise SlugTaken(f"“{slug}” is already taken. Choose another short name.", field="slug")
+    refuse_taken(slug)
     tenant = Tenant(slug=slug, name=name, cost_centre=cost_centre, is_demonstration=is_demonstration)
     tenant.created_at = at if at is not None and is_demonstration else timezone.now()
     _check(tenant)
@@ -90,9 +92,7 @@ def create_project(
 ) -> Project:
     """Create a project with its environments. Raises `SlugTaken`, `NotAcceptable`. `at` dates demonstrations back."""
     refuse_archived(Tenant.objects.get(pk=tenant.pk))
-    reserve(f"project {tenant.pk} {slug}")
-    if Project.objects.filter(tenant=tenant, slug=slug).exists():
-        raise SlugTaken(f"{tenant} already has a project “{slug}”.", field="slug")
+    refuse_taken_project(tenant, slug)
     project = Project(tenant=tenant, slug=slug, name=name, purpose=purpose)
     project.created_at = at if at is not None and tenant.is_demonstration else timezone.now()
     _check(project)
@@ -104,15 +104,50 @@ def create_project(
     return project
 
 
+@transaction.atomic
+def change_project(*, project: Project, name: str, purpose: str, by: Any) -> Project:
+    """Give `project` another name or purpose; its short name stays (decision 15). Raises `NotAcceptable`, and where it
+    or its tenant is archived. Nothing is written when nothing changed."""
+    rows = Project.objects.select_for_update(of=("self",), no_key=True).select_related("tenant")
+    changed = rows.get(pk=project.pk)
+    refuse_archived(changed.tenant, changed)
+    names = ("name", "purpose")
+    before = {field: getattr(changed, field) for field in names}
+    changed.name, changed.purpose = name.strip(), purpose.strip()
+    after = {field: getattr(changed, field) for field in names}
+    if before != after:
+        _check(changed)
+        changed.save(update_fields=names)
+        record("project.changed", by=by, subject=changed, tenant=changed.tenant.slug, before=before, **after)
+    return changed
+
+
 @everything("a short name is taken whoever has it")
-def is_taken(slug: str) -> bool:
-    """Whether no new tenant can be called `slug`."""
-    return slug in RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists()
+def refuse_taken(slug: str) -> None:
+    """Raise `SlugTaken` where no new tenant can be called `slug`: it is somebody's, or looks as if it were."""
+    if slug in RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists():
+        raise SlugTaken(f"“{slug}” is already taken. Choose another short name.", field="slug")
+    if slug_skeleton(slug) in _RESERVED_LOOKS or looking_like(Tenant.objects.all(), slug).exists():
+        raise SlugTaken(f"“{slug}” can be mistaken for a short name that is taken. {_DIFFERS}", field="slug")
+
+
+def refuse_taken_project(tenant: Tenant, slug: str) -> None:
+    """Raise `SlugTaken` where `tenant` has a project called `slug`, or one whose short name looks so; held for the
+    caller alone until the transaction ends."""
+    reserve(f"project {tenant.pk} {slug_skeleton(slug)}")
+    alike = list(looking_like(Project.objects.filter(tenant=tenant), slug).values_list("slug", flat=True))
+    if slug in alike:
+        raise SlugTaken(f"{tenant} already has a project “{slug}”.", field="slug")
+    if alike:
+        raise SlugTaken(
+            f"“{slug}” can be mistaken for “{alike[0]}”, which {tenant} has already. {_DIFFERS}", field="slug"
+        )
 
 
 def reserve_slug(slug: str) -> None:
-    """Wait until nobody else is about to create a tenant called `slug`; held until the transaction ends."""
-    reserve(f"tenant {slug}")
+    """Wait until nobody else is about to create a tenant called `slug`, or so that it looks like it; held until the
+    transaction ends."""
+    reserve(f"tenant {slug_skeleton(slug)}")
 
 
 def reserve(what: str) -> None:

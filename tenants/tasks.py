@@ -1,4 +1,4 @@
-"""This room's background jobs: sending the invitations of a list."""
+"""This room's background jobs: sending the invitations of a list, and access reviews."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from tenants import invite_many
+from tenants import invite_many, reviewing
 from tenants.scope import everything
 
 
@@ -23,3 +23,10 @@ def send_invitations(key: str) -> None:
 def resume_invitations() -> None:
     """Go on with lists whose sending stopped, and forget those that nobody confirmed."""
     invite_many.resume()
+
+
+@shared_task(name="tenants.review_access")
+@everything("the access reviews of every tenant are looked after")
+def review_access() -> None:
+    """Begin the access reviews that are due, remind of those that end soon, and conclude those that are over."""
+    reviewing.look_after_all()

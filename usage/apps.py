@@ -7,9 +7,12 @@ class UsageConfig(AppConfig):
     def ready(self) -> None:
         from catalog import figures
         from tenants import sections
+        from tenants.moving import ends_with_a_move
         from usage import catalog_figures, contributions, tenant_figures
+        from usage.limits.leaving import BOUNDS
 
         figures.register(catalog_figures)
         sections.register(tenant_figures.CALLS)
         sections.register(tenant_figures.SPEND)
         contributions.register()
+        ends_with_a_move(BOUNDS)

@@ -14,6 +14,10 @@ from audit.identifiers import uuid7
 from audit.protection import never_truncated
 from catalog.models import Deployment
 from tenants.models import Environment, Project, Tenant
+from usage.limits.tables import Budget as Budget
+from usage.limits.tables import BudgetLease as BudgetLease
+from usage.limits.tables import BudgetWarning as BudgetWarning
+from usage.limits.tables import Limit as Limit
 from usage.spans import spans_covering
 
 # A call is removed with its tenant when that is one of the demonstration's, and never else: a mark on the row alone
@@ -56,6 +60,8 @@ class Price(models.Model):
 
 class Call(models.Model):
     """One metered use of the gateway. A row is written once, when the call has ended; its names are kept as text."""
+
+    stays_behind = "a call belongs to the tenant that spent, wherever its project goes"
 
     class Outcome(models.TextChoices):
         OK = "ok", "Answered"
@@ -128,6 +134,8 @@ class Call(models.Model):
 
 class Rollup(models.Model):
     """Totals of one UTC day for one combination of who and what; added to in the ledger's own transaction."""
+
+    stays_behind = "totals belong to the tenant that spent, wherever its project goes"
 
     day = models.DateField()
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")

@@ -11,7 +11,7 @@ from approvals.submit import MAX_REASON
 from catalog.models import Route
 from tenants.models import Environment, User, slug_form
 from tenants.roles import TENANT_ROLES
-from tenants.structure import is_taken
+from tenants.structure import SlugTaken, refuse_taken
 
 type Answers = Mapping[str, Mapping[str, Any]]
 
@@ -55,8 +55,10 @@ class TeamForm(Page):
     def clean_slug(self) -> str:
         """The short name, seen to be free."""
         slug: str = self.cleaned_data["slug"]
-        if is_taken(slug):
-            raise forms.ValidationError(f"“{slug}” is already taken. Choose another short name.")
+        try:
+            refuse_taken(slug)
+        except SlugTaken as taken:
+            raise forms.ValidationError(taken.sentence) from taken
         return slug
 
 

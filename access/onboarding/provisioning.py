@@ -9,8 +9,6 @@ nobody has worked on for a minute.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -18,22 +16,17 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-from access.granting import RouteDisabled, grant
 from access.models import Onboarding
-from access.onboarding.forms import LEVELS, plain_names
+from access.onboarding.parts import PARTS
 from approvals.models import Request
 from audit.record import SYSTEM, record
-from catalog.models import Route
 from refusals import Refusal
 from refusals.errors import Conflict
-from tenants.invite import AddressNotUnderstood, InvitedAlready, invite
-from tenants.memberships import MemberAlready, add_member
-from tenants.models import Environment, Tenant, User
+from tenants.models import Tenant
 from tenants.notifications import notify
-from tenants.own_addresses import people_by_address
 from tenants.scope import everything, only, widen
 from tenants.scoping import people_above_who_may
-from tenants.structure import SlugTaken, create_project, create_tenant
+from tenants.structure import create_tenant
 
 State = Onboarding.State
 AT_WORK: dict[str, str] = {State.FAILED: "failed", State.PROVISIONING: "running"}  # the first part that is not done
@@ -50,15 +43,6 @@ class NotFailed(Conflict):
 class TenantGone(Conflict):
     code = "tenant_gone"
     title = "The tenant is gone"
-
-
-@dataclass(frozen=True)
-class Part:
-    """A step of the setting up: its name in `progress`, what people read, and what it does; its result in words."""
-
-    slug: str
-    title: str
-    do: Callable[[Onboarding, Tenant], str]
 
 
 def begin(request: Request, *, by: Any) -> Onboarding:
@@ -222,101 +206,3 @@ def _answers_of(request: Request) -> dict[str, Any]:
             "purpose": request.reason,
         },
     }  # fmt: skip
-
-
-# --- the parts: each may be begun again, and finds what it did before -----------------------------------------------
-
-
-def _tenant(onboarding: Onboarding, tenant: Tenant) -> str:
-    return str(tenant)  # created with the decision
-
-
-def _project(onboarding: Onboarding, tenant: Tenant) -> str:
-    case = onboarding.answers["use-case"]
-    if not case["project_slug"]:
-        return "no use case was named"
-    try:
-        made = create_project(
-            tenant=tenant, slug=case["project_slug"], name=case["project_name"], purpose=case["purpose"], by=SYSTEM
-        )
-    except SlugTaken:
-        return f"{case['project_name']} was there already"
-    return f"{made}, with development, test and production"
-
-
-def _people(onboarding: Onboarding, tenant: Tenant) -> str:
-    """Who is named by user name, or by an address that is surely theirs, becomes a member; others are invited.
-
-    The invitations' mails leave when this step is done for good: with its transaction.
-    """
-    named = [(row["person"], row["role"]) for row in onboarding.answers.get("people", {}).get("people", ())]
-    owners = people_by_address(name.lower() for name, _ in named if "@" in name)
-    added, invited = [], []
-    for name, role in named:
-        known = owners.get(name.lower()) or User.objects.filter(username=name, is_active=True).first()
-        if known == onboarding.requester:
-            continue
-        try:
-            if known is None:
-                invited.append(invite(tenant=tenant, email=name, role=role, by=onboarding.requester).invitation.email)
-            else:
-                add_member(tenant=tenant, user=known, role=role, by=onboarding.requester, seen="")
-                added.append(str(known))
-                notify([known], title=f"You are in {tenant} now", path=tenant.get_absolute_url(), tenant=tenant)
-        except (MemberAlready, InvitedAlready, AddressNotUnderstood):
-            continue  # somebody was faster, or the account has gone since
-    told = [f"{verb} {', '.join(who)}" for verb, who in (("added", added), ("invited", invited)) if who]
-    return "; ".join(told) or "nobody else was named"
-
-
-def _access(onboarding: Onboarding, tenant: Tenant) -> str:
-    """A grant for each model in each environment that the board approved, on the record of its decision."""
-    wanted = onboarding.answers.get("models", {"routes": [], "environments": []})
-    case = onboarding.answers["use-case"]
-    places = Environment.objects.filter(
-        tenant=tenant, project__slug=case["project_slug"], kind__in=wanted["environments"]
-    ).select_related("tenant", "project")
-    decision = onboarding.request.decision if onboarding.request else None
-    given, refused = [], []
-    for route in Route.objects.filter(slug__in=wanted["routes"]).select_related("model").order_by("slug"):
-        try:
-            for environment in places:
-                grant(
-                    environment=environment, route=route, decision=decision, purpose=case["purpose"],
-                    expires_at=decision.valid_until if decision else None, by=SYSTEM,
-                )  # fmt: skip
-            given.append(route.slug)
-        except RouteDisabled:
-            refused.append(route.slug)
-    words = f"{', '.join(given)} in {', '.join(wanted['environments'])}" if given else "no model was asked for"
-    return f"{words}; switched off meanwhile: {', '.join(refused)}" if refused else words
-
-
-def _keys(onboarding: Onboarding, tenant: Tenant) -> str:
-    """A key is shown once, to a person, so nobody makes one here: it waits to be collected."""
-    return "wait to be collected on the welcome page, one for each environment"
-
-
-def _isolation(onboarding: Onboarding, tenant: Tenant) -> str:
-    level = onboarding.answers.get("isolation", {}).get("level", "shared")
-    if level == "shared":
-        return "shared, held apart in code and database"
-    words = plain_names([level], LEVELS).lower()
-    notify(
-        people_above_who_may("tenants.add_tenant"),
-        title=f"{tenant} was approved with {words}",
-        body="The tenant works in the shared installation until you have set up its own.",
-        path=tenant.get_absolute_url(),
-        tenant=tenant,
-    )
-    return f"{words} is set up by the platform team, who were told; until then it works shared"
-
-
-PARTS: tuple[Part, ...] = (
-    Part("tenant", "The tenant and its owner", _tenant),
-    Part("project", "The project and its environments", _project),
-    Part("people", "Members in their roles", _people),
-    Part("access", "Access to models", _access),
-    Part("keys", "First keys", _keys),
-    Part("isolation", "Isolation", _isolation),
-)

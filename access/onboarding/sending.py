@@ -18,8 +18,9 @@ from access.onboarding.risk import risk_of
 from approvals.models import Request
 from approvals.submit import OpenRequestExists, submit
 from refusals.errors import Invalid
+from tenants.alike import slug_skeleton
 from tenants.models import User
-from tenants.structure import SlugTaken, is_taken
+from tenants.structure import SlugTaken, refuse_taken
 from ui.formatting import money
 
 KIND = "onboarding"
@@ -46,11 +47,12 @@ def send(*, onboarding: Onboarding, by: User) -> Request:
         raise Incomplete("The terms have changed since. Read and accept them again.", field="terms",
                          way_out=_way_to(kept, "terms"))  # fmt: skip
     team = kept.answers["team"]
-    if is_taken(team["slug"]):
-        raise SlugTaken(f"“{team['slug']}” was taken in the meantime. Choose another short name.", field="slug",
-                        way_out=_way_to(kept, "team"))  # fmt: skip
+    try:
+        refuse_taken(team["slug"])
+    except SlugTaken as taken:
+        raise SlugTaken(taken.sentence, field="slug", way_out=_way_to(kept, "team")) from taken
     kept.request = _submitted(
-        subject_key=team["slug"],
+        subject_key=slug_skeleton(team["slug"]),  # of two names that look alike one can be asked for at a time
         title=f"{team['name']} asks to become a tenant",
         reason=kept.answers["use-case"]["purpose"],
         facts=facts_of(kept.answers),
@@ -86,7 +88,10 @@ def _submitted(*, by: User, **asked: Any) -> Request:
     except OpenRequestExists as earlier:
         if Request.objects.filter(number=earlier.facts["number"], requester=by).exists():
             raise
-        raise SlugTaken("Somebody has asked for this short name already. Choose another.", field="slug") from None
+        raise SlugTaken(
+            "Somebody has asked for this short name, or for one that looks like it, already. Choose another.",
+            field="slug",
+        ) from None
 
 
 def _way_to(onboarding: Onboarding, page: str) -> str:

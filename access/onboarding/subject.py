@@ -14,6 +14,7 @@ from access.onboarding.risk import WORDS
 from access.onboarding.sending import KIND
 from approvals.models import Decision, Request
 from approvals.subjects import Evidence, SubjectKind
+from tenants.alike import name_skeleton
 from tenants.models import Tenant
 from tenants.roles import TENANT_ROLES
 from tenants.scope import everything
@@ -33,7 +34,8 @@ def _approved(request: Request, decision: Decision, by: Any) -> None:
 def _evidence(request: Request) -> list[Evidence]:
     facts, requester = request.facts, request.requester
     with everything("other tenants of the same name are counted, not named"):
-        alike = Tenant.objects.filter(name__iexact=facts["name"]).exclude(slug=facts["slug"]).count()
+        others = Tenant.objects.exclude(slug=facts["slug"]).order_by().values_list("name", flat=True)
+        alike = sum(name_skeleton(name) == name_skeleton(facts["name"]) for name in others)
         elsewhere = [f"{m.tenant} ({m.role})" for m in requester.memberships.select_related("tenant")]
     project = f"{facts['project_name']} ({facts['project_slug']})" if facts["project_slug"] else "none yet"
     return [
@@ -45,7 +47,7 @@ def _evidence(request: Request) -> list[Evidence]:
         Evidence("Their other tenants", ", ".join(elsewhere) or "none", "Tenants"),
         # Counted, not named: the requester reads this too. Whoever may see other tenants finds them behind the path.
         Evidence(
-            "Tenants of the same name",
+            "Tenants whose name looks the same",
             str(alike or "none"),
             "Tenants",
             path=f"{reverse('tenants:list')}?{urlencode({'q': facts['name']})}" if alike else "",

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from audit.record import Actor, record
 from portal import start_set
-from portal.demonstration import calls, people, requests, teams
+from portal.demonstration import bounds, calls, people, requests, teams
 from refusals.errors import Conflict
 from tenants.models import Tenant, User
 
@@ -37,6 +37,7 @@ def load() -> dict[str, int]:
     _refuse_taken_names()
     users = people.create(by=LOADER)
     environments = teams.create(users, by=LOADER)
+    bounds.create(environments, by=LOADER)
     requests.create(users, environments, by=LOADER)
     written = calls.write(users, environments)
     counts: dict[str, Any] = {"people": len(users), "tenants": len(teams.TEAMS), "calls": written}

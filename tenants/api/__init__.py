@@ -10,7 +10,10 @@ def register(router: DefaultRouter) -> None:
         directories,
         keys,
         lists,
+        ownership,
         people,
+        reviewing,
+        services,
         sessions,
         structure,
     )
@@ -22,12 +25,15 @@ def register(router: DefaultRouter) -> None:
     router.register("tenants", structure.TenantViewSet, basename="tenant")
     router.register("projects", structure.ProjectViewSet, basename="project")
     router.register("environments", structure.EnvironmentViewSet, basename="environment")
+    router.register("access-reviews", reviewing.AccessReviewViewSet, basename="access-review")
     router.register("memberships", structure.MembershipViewSet, basename="membership")
+    router.register("ownership-transfers", ownership.OwnershipTransferViewSet, basename="ownership-transfer")
     router.register("invitations", arriving.InvitationViewSet, basename="invitation")
     router.register("my-invitations", arriving.MyInvitationViewSet, basename="my-invitation")
     router.register("invitation-lists", lists.InvitationListViewSet, basename="invitation-list")
     router.register("join-requests", lists.JoinRequestViewSet, basename="join-request")
     router.register("keys", keys.KeyViewSet, basename="key")
+    router.register("service-accounts", services.ServiceAccountViewSet, basename="service-account")
     router.register("leaked-keys", keys.LeakedKeyViewSet, basename="leaked-key")
     router.register("tokens", keys.TokenViewSet, basename="token")
     router.register("directory-tokens", directories.DirectoryTokenViewSet, basename="directory-token")

@@ -14,7 +14,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tenants import bulk_revoking, finding, key_rotation, key_scope, keys, leaks, scoping, tokens
+from tenants import bulk_revoking, finding, key_holder, key_rotation, key_scope, keys, leaks, scoping, tokens
 from tenants.api import serializers as s
 from tenants.api.bodies import body_of
 from tenants.api.reading import one_of, text_of, viewer_of
@@ -24,7 +24,7 @@ from tenants.handing_in import THANKS, require_room
 from tenants.models import ApiKey, Environment, PersonalToken
 
 MANAGE_KEYS = "tenants.manage_keys"
-STATES = ("usable", "active", "expiring", "unused", "old", "powerful", "revoked", "expired")
+STATES = ("usable", "active", "expiring", "unused", "old", "powerful", "stopped", "revoked", "expired")
 
 
 @extend_schema_view(
@@ -52,7 +52,9 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
     def get_queryset(self) -> QuerySet[ApiKey]:
         rows = within(
             self.request,
-            ApiKey.objects.select_related("tenant", "environment__project", "environment__tenant", "created_by"),
+            ApiKey.objects.select_related(
+                "tenant", "environment__project", "environment__tenant", "created_by", "holder"
+            ),
         )
         if path := text_of(self.request, "environment"):
             rows = rows.filter(environment=scoping.find_environment(viewer_of(self.request), path))
@@ -68,7 +70,20 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         """Issue a key. Its secret is in this answer and is not shown again."""
         given = body_of(request, s.NewKeySerializer)
         environment = scoping.find_environment(viewer_of(request), given.pop("environment"), MANAGE_KEYS)
+        if named := given.pop("holder", ""):
+            given["holder"] = key_holder.holder_for(environment.tenant, named, viewer_of(request))
         return _shown_once(keys.issue(environment=environment, by=viewer_of(request), **given))
+
+    @extend_schema(request=s.HolderSerializer, responses=s.KeySerializer)
+    @action(detail=True, methods=["post"], url_path="hand-over")
+    def hand_over(self, request: Request, pk: Any) -> Response:
+        """Make it the key of a service account, or your own."""
+        key = self.get_object()
+        scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
+        named = body_of(request, s.HolderSerializer)["holder"]
+        to = key_holder.holder_for(key.tenant, named, viewer_of(request))
+        key_holder.hand_over(key=key, to=to, by=viewer_of(request))
+        return Response(s.KeySerializer(self.get_object()).data)
 
     @extend_schema(request=s.RotationSerializer, responses={201: s.IssuedKeySerializer})
     @action(detail=True, methods=["post"])

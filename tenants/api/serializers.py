@@ -13,6 +13,7 @@ from tenants.explaining import Explanation
 from tenants.key_rotation import OVERLAPS
 from tenants.leaks import LONGEST_TEXT
 from tenants.models import ApiKey, Environment, Membership, Notification, PersonalToken, Project, Tenant, User
+from tenants.moving import Preview
 from tenants.own_settings import time_zones
 
 
@@ -62,7 +63,9 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
 
     class Meta:
         model = Project
-        fields = ["id", "tenant", "slug", "name", "purpose", "environments", "created_at", "archived_at"]
+        fields = [
+            "id", "tenant", "slug", "name", "purpose", "environments", "created_at", "archived_at", "moved_to",
+        ]  # fmt: skip
 
 
 class NewProjectSerializer(Body):
@@ -70,6 +73,41 @@ class NewProjectSerializer(Body):
     slug = serializers.CharField(max_length=40)
     name = serializers.CharField(max_length=120)
     purpose = serializers.CharField(required=False, default="", allow_blank=True, max_length=4000)
+
+
+class ChangedProjectSerializer(Body):
+    name = serializers.CharField(max_length=120, required=False)
+    purpose = serializers.CharField(required=False, allow_blank=True, max_length=4000)
+
+
+class MoveSerializer(Body):
+    to = serializers.CharField(max_length=40, help_text="The slug of a tenant that you manage too.")
+
+
+class MovePreviewSerializer(serializers.Serializer[Any]):
+    """What a move would do. Empty but for `targets` where no tenant was named."""
+
+    targets = serializers.SerializerMethodField(help_text="The tenants that you may move it to.")
+    along = serializers.SerializerMethodField(help_text="What goes along, and how many of each.")
+    keys = serializers.SerializerMethodField(help_text="The prefixes of the keys that work now.")
+    ends = serializers.ListField(child=serializers.CharField(), help_text="What ends, in sentences.")
+    lose = serializers.SerializerMethodField(help_text="Who sees it no more, by user name.")
+    gain = serializers.SerializerMethodField(help_text="Who sees it then, by user name.")
+
+    def get_targets(self, shown: Preview) -> list[str]:
+        return list(self.context["targets"])
+
+    def get_along(self, shown: Preview) -> dict[str, int]:
+        return dict(shown.along)
+
+    def get_keys(self, shown: Preview) -> list[str]:
+        return [key.prefix for key in shown.keys]
+
+    def get_lose(self, shown: Preview) -> list[str]:
+        return [person.username for person in shown.lose]
+
+    def get_gain(self, shown: Preview) -> list[str]:
+        return [person.username for person in shown.gain]
 
 
 class MembershipSerializer(serializers.ModelSerializer[Membership]):
@@ -97,13 +135,14 @@ class KeySerializer(serializers.ModelSerializer[ApiKey]):
     tenant = _slug()
     environment = serializers.CharField(source="environment.path", read_only=True)
     created_by = _slug("username", allow_null=True)
+    holder = _slug("username", allow_null=True)
     state = serializers.CharField(read_only=True)
 
     class Meta:
         model = ApiKey
         fields = [
-            "id", "prefix", "name", "tenant", "environment", "state", "created_at", "created_by", "expires_at",
-            "last_used_at", "revoked_at", "allowed_routes", "allowed_networks", "replaces",
+            "id", "prefix", "name", "tenant", "environment", "state", "created_at", "created_by", "holder",
+            "expires_at", "last_used_at", "revoked_at", "allowed_routes", "allowed_networks", "replaces",
             "leaked_at", "leaked_where",
         ]  # fmt: skip
 
@@ -123,6 +162,39 @@ class NewKeySerializer(Body):
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     allowed_routes = _texts(120, ROUTES)
     allowed_networks = _texts(60, NETWORKS)
+    holder = serializers.CharField(
+        max_length=150,
+        required=False,
+        help_text="User name of the service account that it is for; you unless told. It stops with its holder.",
+    )
+
+
+class HolderSerializer(Body):
+    holder = serializers.CharField(max_length=150, help_text="User name of a service account, or your own.")
+
+
+class ServiceAccountSerializer(serializers.Serializer[User]):
+    """A non-human member of a tenant."""
+
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    name = serializers.CharField(source="display_name")
+    tenant = serializers.CharField(source="service_account.tenant.slug")
+    role = serializers.SerializerMethodField()
+    is_active = serializers.BooleanField()
+    keys = serializers.IntegerField(help_text="Not revoked.")
+    tokens = serializers.IntegerField(help_text="Not revoked.")
+    created_at = serializers.DateTimeField(source="date_joined")
+
+    def get_role(self, account: User) -> str | None:
+        return next((membership.role for membership in account.memberships.all()), None)
+
+
+class NewServiceAccountSerializer(Body):
+    tenant = serializers.CharField(max_length=40, help_text="A tenant's slug.")
+    name = serializers.CharField(max_length=40, help_text="Short: lower-case letters, digits, hyphens.")
+    purpose = serializers.CharField(max_length=120, required=False, default="", allow_blank=True)
+    role = serializers.CharField(max_length=20, required=False, default="viewer")
 
 
 class ManyKeysSerializer(Body):

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from audit.api import EntrySerializer
 from refusals.errors import Invalid, Missing
-from tenants import archiving, finding, scoping, structure
+from tenants import archiving, finding, moving, scoping, structure
 from tenants.api import serializers as s
 from tenants.api.bodies import body_of
 from tenants.api.paging import CursorPaging
@@ -187,6 +187,14 @@ class ProjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         made = structure.create_project(tenant=tenant, by=viewer_of(request), **given)
         return Response(s.ProjectSerializer(made).data, status=status.HTTP_201_CREATED)
 
+    @extend_schema(request=s.ChangedProjectSerializer, responses=s.ProjectSerializer)
+    def partial_update(self, request: Request, pk: Any) -> Response:
+        """Give a project another name or purpose; its short name stays."""
+        found, given = self._mine_to_change(request), body_of(request, s.ChangedProjectSerializer)
+        now = {"name": found.name, "purpose": found.purpose}
+        changed = structure.change_project(project=found, by=viewer_of(request), **(now | given))
+        return Response(s.ProjectSerializer(changed).data)
+
     @extend_schema(request=None, responses=s.ProjectSerializer)
     @action(detail=True, methods=["post"])
     def archive(self, request: Request, pk: Any) -> Response:
@@ -200,6 +208,23 @@ class ProjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         """Bring it back as it was."""
         found = self._mine_to_change(request)
         return Response(s.ProjectSerializer(archiving.restore_project(project=found, by=viewer_of(request))).data)
+
+    @extend_schema(
+        methods=["GET"],
+        parameters=[OpenApiParameter("to", str, description="The slug of a tenant that you manage.")],
+        responses=s.MovePreviewSerializer,
+    )
+    @extend_schema(methods=["POST"], request=s.MoveSerializer, responses=s.ProjectSerializer)
+    @action(detail=True, methods=["get", "post"], pagination_class=None)
+    def move(self, request: Request, pk: Any) -> Response:
+        """Give it to another tenant; asked with GET, what that would do. The answer is the project as it is there."""
+        found, viewer = self._mine_to_change(request), viewer_of(request)
+        if request.method == "GET":
+            wanted, targets = text_of(request, "to"), moving.targets(viewer, found).values_list("slug", flat=True)
+            shown = moving.preview(found, moving.find_target(viewer, found, wanted)) if wanted else moving.NOTHING
+            return Response(s.MovePreviewSerializer(shown, context={"targets": targets}).data)
+        target = moving.find_target(viewer, found, body_of(request, s.MoveSerializer)["to"])
+        return Response(s.ProjectSerializer(moving.move_project(project=found, to=target, by=viewer)).data)
 
     def _mine_to_change(self, request: Request) -> Project:
         found = self.get_object()

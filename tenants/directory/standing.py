@@ -53,7 +53,7 @@ def seen_by(directory: Directory) -> QuerySet[DirectoryPerson]:
 def adopt_missing(directory: Directory) -> None:
     """Let the directory know the accounts, or the members of its tenant, that it has not heard of."""
     known = DirectoryPerson.objects.filter(directory=directory, user=OuterRef("pk"))
-    people = User.objects.exclude(Exists(known)).order_by("pk")
+    people = User.objects.filter(is_service=False).exclude(Exists(known)).order_by("pk")
     if directory.tenant_id is not None:
         people = people.filter(memberships__tenant=directory.tenant_id)
     for some in batched(people.iterator(chunk_size=AT_ONCE), AT_ONCE):
@@ -88,7 +88,7 @@ def listen() -> None:
 
 
 def _account_made(sender: type[User], instance: User, created: bool, raw: bool = False, **signal: Any) -> None:
-    if not created or raw:
+    if not created or raw or instance.is_service:  # a service account is nobody
         return
     with everything("the platform's directory knows every account"):
         if directory := Directory.objects.filter(tenant=None).first():
@@ -97,7 +97,7 @@ def _account_made(sender: type[User], instance: User, created: bool, raw: bool =
 
 def _member_made(sender: type[Membership], instance: Membership, created: bool, raw: bool = False, **_: Any) -> None:
     """Whom the tenant's directory waited for has come; anybody else is adopted."""
-    if not created or raw:
+    if not created or raw or instance.user.is_service:
         return
     directory = Directory.objects.filter(tenant=instance.tenant_id).first()
     if directory is None or DirectoryPerson.objects.filter(directory=directory, user=instance.user_id).exists():

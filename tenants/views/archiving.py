@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from refusals.errors import Missing
 from tenants import archiving
 from tenants.delegation import MANAGE_TENANT
 from tenants.models import Project
 from tenants.views.entering import Inside, enter, posted
+from tenants.views.projects import find
 
 NOT_TYPED = "Type the short name exactly, so that nothing is archived by mistake."
 
@@ -44,7 +44,7 @@ def restore_tenant(request: HttpRequest, slug: str) -> HttpResponse:
 def archive_project(request: HttpRequest, slug: str, project_id: UUID) -> HttpResponse:
     """What archiving the project stops; a POST with its short name does it."""
     inside = enter(request, slug, MANAGE_TENANT)
-    project = _project(inside, project_id)
+    project = find(inside, project_id)
     if request.method == "POST":
         if posted(request, "confirm_name") == project.slug:
             archiving.archive_project(project=project, by=inside.viewer)
@@ -58,7 +58,7 @@ def archive_project(request: HttpRequest, slug: str, project_id: UUID) -> HttpRe
 def restore_project(request: HttpRequest, slug: str, project_id: UUID) -> HttpResponse:
     """Bring the project back."""
     inside = enter(request, slug, MANAGE_TENANT)
-    project = archiving.restore_project(project=_project(inside, project_id), by=inside.viewer)
+    project = archiving.restore_project(project=find(inside, project_id), by=inside.viewer)
     messages.success(request, f"{project} is restored.")
     return redirect("tenants:projects", slug)
 
@@ -74,10 +74,3 @@ def _asked(request: HttpRequest, inside: Inside, project: Project | None, *, err
         stopped=archiving.affected(inside.tenant, project),
         error=error,
     )
-
-
-def _project(inside: Inside, project_id: UUID) -> Project:
-    found = Project.objects.filter(tenant=inside.tenant, pk=project_id).first()
-    if found is None:
-        raise Missing(f"There is no such project of {inside.tenant}.")
-    return found

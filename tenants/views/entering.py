@@ -25,7 +25,7 @@ class Tab:
     href: str
 
 
-OF_SLUG = ("tenants:", "access:")  # rooms whose addresses carry the slug; the others filter by `?tenant=`
+OF_SLUG = ("tenants:", "access:", "usage:limits")  # addresses that carry the slug; the others filter by `?tenant=`
 
 # key, name, icon, URL name, the permission it needs
 TABS: tuple[tuple[str, str, str, str, str], ...] = (
@@ -35,6 +35,7 @@ TABS: tuple[tuple[str, str, str, str, str], ...] = (
     ("keys", "Keys", "key", "tenants:keys", VIEW),
     ("grants", "Grants", "lock-open", "access:grants", VIEW),
     ("usage", "Usage", "chart-bar", "usage:overview", "tenants.view_usage"),
+    ("limits", "Limits", "gauge", "usage:limits", VIEW),
     ("requests", "Requests", "git-pull-request", "approvals:mine", "tenants.request_access"),
     ("roles", "Roles", "list-check", "tenants:roles", VIEW),
     ("settings", "Settings", "settings", "tenants:settings", "tenants.manage_tenant"),

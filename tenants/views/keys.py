@@ -16,23 +16,24 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from audit.exporting import exported
 from refusals import Refusal
 from refusals.errors import Missing
-from tenants import finding, keycode, once, sections
+from tenants import finding, key_holder, keycode, once, sections
 from tenants import keys as verbs
-from tenants.forms import KeyForm
-from tenants.models import ApiKey, Environment
+from tenants.forms import KeyForm, holder_choices
+from tenants.models import ApiKey, Environment, User
 from tenants.views.entering import Inside, enter, optional_address, posted, text_of
 from tenants.where import chosen
 from ui.exporting import csv_response, in_batches
 from ui.sorting import ordered
 
 PAGE_SIZE = 50
-STATES = ("usable", "expiring", "unused", "old", "powerful", "revoked", "expired")
+STATES = ("usable", "expiring", "unused", "old", "powerful", "stopped", "revoked", "expired")
 STATE_WORDS = {
     "usable": "Working",
     "unused": "Never used",
     "old": "Older than 180 days",
     "expiring": "Expires soon",
     "powerful": "Too powerful",
+    "stopped": "Holder gone",
 }
 
 
@@ -83,6 +84,9 @@ def issue(request: HttpRequest, slug: str) -> HttpResponse:
     environments = Environment.objects.filter(tenant=inside.tenant, project__archived_at=None).select_related("project")
     form = KeyForm(request.POST or None, initial=_initial(request, inside, environments))
     form.fields["environment"].queryset = environments  # type: ignore[attr-defined]  # ModelChoiceField
+    holders = list(key_holder.holders_for(inside.tenant, inside.viewer))
+    form.fields["holder"].choices = holder_choices(holders)  # type: ignore[attr-defined]  # ChoiceField
+    form.fields["holder"].initial = _holder(request, inside, holders)
     if request.method == "POST" and form.is_valid():
         try:
             return _issued(request, inside, form)
@@ -109,6 +113,7 @@ def _issued(request: HttpRequest, inside: Inside, form: KeyForm) -> HttpResponse
             expires_at=wanted["expires_at"],
             allowed_routes=wanted["allowed_routes"],
             allowed_networks=wanted["allowed_networks"],
+            holder=key_holder.holder_called(inside.tenant, wanted["holder"]) if wanted["holder"] else None,
             by=inside.viewer,
         )
     return shown_once(request, inside, issued)
@@ -135,6 +140,7 @@ def key_page(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
     inside = enter(request, slug)
     key = find_key(inside, key_id)
     successors = list(key.successors.order_by("created_at"))
+    holders = [each for each in key_holder.holders_for(inside.tenant, inside.viewer) if each.pk != key.holder_id]
     return inside.show(
         request,
         "key",
@@ -143,7 +149,21 @@ def key_page(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
         successors=successors,
         successor=next((later for later in successors if later.revoked_at is None), None),
         calls=optional_address("usage:calls"),
+        limits=optional_address("usage:change-limits", slug),
+        is_held=key_holder.is_held(key),
+        holders=holder_choices(holders),
     )
+
+
+@require_POST
+def hand_over(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
+    """Make a key that of a service account, or one's own."""
+    inside = enter(request, slug, "tenants.manage_keys")
+    key = find_key(inside, key_id)
+    to = key_holder.holder_for(inside.tenant, posted(request, "holder", 150), inside.viewer)
+    key_holder.hand_over(key=key, to=to, by=inside.viewer)
+    messages.success(request, f"“{key.name}” is a key of {to} now.")
+    return redirect("tenants:key", slug, key.pk)
 
 
 @require_POST
@@ -163,10 +183,18 @@ def revoke(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
 def find_key(inside: Inside, key_id: str) -> ApiKey:
     """The tenant's key with this identifier. Raises `Missing`."""
     rows = ApiKey.objects.filter(tenant=inside.tenant, pk=key_id)
-    key = rows.select_related("environment__project", "created_by", "revoked_by", "leaked_by", "replaces").first()
+    key = rows.select_related(
+        "environment__project", "created_by", "revoked_by", "leaked_by", "replaces", "holder"
+    ).first()
     if key is None:
         raise Missing(f"There is no such key in {inside.tenant}.")
     return key
+
+
+def _holder(request: HttpRequest, inside: Inside, holders: list[User]) -> str:
+    """The service account that was asked for, else oneself."""
+    asked = text_of(request, "holder", 150)
+    return asked if any(user.username == asked for user in holders) else inside.viewer.username
 
 
 def _initial(request: HttpRequest, inside: Inside, environments: QuerySet[Environment]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from audit.exporting import exported
 from refusals import Refusal
 from refusals.errors import Missing
-from tenants import finding
+from tenants import finding, key_holder
 from tenants.arrivals import Invitation, JoinRequest
 from tenants.delegation import MANAGE_MEMBERS, assignable, require_assignable, require_removable
 from tenants.forms import MemberForm
@@ -132,6 +133,7 @@ def removal(request: HttpRequest, slug: str, membership_id: str) -> HttpResponse
     membership = _membership(inside, membership_id)
     require_removable(inside.held, inside.viewer, membership)
     issued = ApiKey.objects.filter(tenant=inside.tenant, created_by=membership.user).usable()
+    issued = issued.filter(Q(holder=None) | ~Q(holder=membership.user))
     other_owners = Membership.objects.filter(tenant=inside.tenant, role="owner", user__is_active=True)
     return inside.show(
         request,
@@ -139,6 +141,7 @@ def removal(request: HttpRequest, slug: str, membership_id: str) -> HttpResponse
         membership=membership,
         role=TENANT_ROLES.get(membership.role),
         keys=list(issued.select_related("environment__project")[:20]),
+        stopping=list(key_holder.held_by(membership.user, inside.tenant)[:50]),
         is_last_owner=membership.role == "owner" and not other_owners.exclude(pk=membership.pk).exists(),
         is_self=membership.user == inside.viewer,
     )

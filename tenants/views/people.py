@@ -12,6 +12,7 @@ from audit.exporting import exported
 from refusals.errors import Missing
 from tenants import finding
 from tenants.activation import activate, deactivate, left_without_owner
+from tenants.key_holder import held_by
 from tenants.memberships import appoint, dismiss
 from tenants.models import Appointment, PersonalToken, User
 from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
@@ -63,6 +64,7 @@ def person(request: HttpRequest, username: str) -> HttpResponse:
         "roles": [(role, appointments.get(role.slug)) for role in PLATFORM_ROLES.values()],
         "memberships": [(m, TENANT_ROLES.get(m.role)) for m in memberships],
         "tokens": PersonalToken.objects.filter(user=user, revoked_at=None).count(),
+        "keys": held_by(user).count(),
         "ownerless": left_without_owner(user),
         "may_change": viewer.has_perm(CHANGE),
         "is_self": user == viewer,

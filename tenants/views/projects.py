@@ -1,6 +1,8 @@
-"""`/tenants/<slug>/projects/`: the use cases of a tenant, and making one."""
+"""`/tenants/<slug>/projects/`: the use cases of a tenant, making one, and changing what one is called and for."""
 
 from __future__ import annotations
+
+from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -10,10 +12,12 @@ from django.views.decorators.http import require_http_methods
 
 from audit.exporting import exported
 from refusals import Refusal
+from refusals.errors import Missing
 from tenants import finding, structure
-from tenants.forms import ProjectForm
+from tenants.delegation import MANAGE_TENANT
+from tenants.forms import ProjectChangeForm, ProjectForm
 from tenants.models import Project
-from tenants.views.entering import enter, text_of
+from tenants.views.entering import Inside, enter, text_of
 from ui.exporting import csv_response, in_batches
 from ui.sorting import ordered
 
@@ -47,3 +51,29 @@ def projects(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     shown = {"page": page, "text": text, "state": state, "sort": sort, "states": finding.PROJECT_STATES.items()}
     return inside.show(request, "projects", status=422 if form.errors else 200, form=form, **shown)
+
+
+@require_http_methods(["GET", "POST"])
+def project(request: HttpRequest, slug: str, project_id: UUID) -> HttpResponse:
+    """One project: its name and purpose to change, and the ways to archive it or to give it away."""
+    inside = enter(request, slug, MANAGE_TENANT)
+    found = find(inside, project_id)
+    now = {"name": found.name, "purpose": found.purpose}
+    form = ProjectChangeForm(request.POST or None, initial=now)
+    if request.method == "POST" and form.is_valid():
+        try:
+            changed = structure.change_project(project=found, by=inside.viewer, **form.cleaned_data)
+        except Refusal as refusal:
+            form.refused(refusal)
+        else:
+            messages.success(request, f"{changed} is saved.")
+            return redirect("tenants:projects", slug)
+    return inside.show(request, "project", status=422 if form.errors else 200, tab="projects", project=found, form=form)
+
+
+def find(inside: Inside, project_id: UUID) -> Project:
+    """The project of this tenant. Raises `Missing`."""
+    found = Project.objects.filter(tenant=inside.tenant, pk=project_id).first()
+    if found is None:
+        raise Missing(f"There is no such project of {inside.tenant}.")
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from access.models import Grant, Onboarding
@@ -17,6 +18,7 @@ from tenants.structure import SlugTaken, create_tenant
 from tests.access.teams import ANSWERS, answers, draft, send_team
 from tests.approvals.test_pages import signed_in
 from tests.cast import Cast, route
+from usage.models import Budget, Limit
 
 PAGES: dict[str, dict[str, Any]] = {
     "team": ANSWERS["team"],
@@ -70,6 +72,9 @@ def test_it_works(cast: Cast, ned: Client) -> None:
     assert sent == request.get_absolute_url() and request.title == "Treasury asks to become a tenant"
     assert approve(request, cast).state == "ready"
     tenant = Tenant.objects.get(slug="treasury")
+    assert dict(Limit.objects.filter(tenant=tenant).values_list("metric", "amount")) == settings.NEW_TENANT_LIMITS
+    budget = Budget.objects.get(tenant=tenant)
+    assert (budget.amount, budget.span, budget.is_hard, budget.key) == (48, "month", False, None), "as was expected"
     assert {(m.user, m.role) for m in Membership.objects.filter(tenant=tenant)} == {
         (cast.ned, "owner"),
         (cast.dev, "developer"),
@@ -239,7 +244,7 @@ class TestApi:
         approve(Request.objects.get(), cast)
         done = ned.get(place).json()
         assert done["state"] == "ready" and done["tenant"] == "treasury"
-        assert [step["state"] for step in done["steps"]] == ["done"] * 6
+        assert [step["state"] for step in done["steps"]] == ["done"] * 7
         assert [each["id"] for each in ned.get("/api/onboardings/").json()["results"]] == [made.json()["id"]]
 
     @pytest.mark.parametrize(

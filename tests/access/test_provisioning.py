@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from access.models import Grant, Onboarding
 from access.onboarding import provisioning
-from access.onboarding.provisioning import NotFailed, Part
+from access.onboarding.parts import Part
+from access.onboarding.provisioning import NotFailed
 from access.onboarding.sending import send
 from access.onboarding.taking_back import InUse
 from approvals.models import Policy, Request
@@ -88,7 +89,7 @@ class TestOnce:
     def test_its_progress_is_on_its_page_and_on_the_requests(self, cast: Cast, approved: Onboarding) -> None:
         ned = signed_in(cast.ned)
         page = ned.get(approved.get_absolute_url(), HTTP_HX_REQUEST="true").content.decode()
-        assert "every 1s" in page and "1 of 6" in page and "<html" not in page
+        assert "every 1s" in page and "1 of 7" in page and "<html" not in page
         assert Request.objects.get().tenant == Tenant.objects.get(slug="treasury")
 
     def test_what_a_dead_worker_left_is_sent_again_after_a_minute(self, approved: Onboarding) -> None:
@@ -168,7 +169,7 @@ import os, signal, sys
 import django
 django.setup()
 from access.onboarding import provisioning
-from access.onboarding.provisioning import Part
+from access.onboarding.parts import Part
 wanted, moment = sys.argv[2:]
 def dying(part):
     def do(onboarding, tenant):

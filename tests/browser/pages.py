@@ -139,6 +139,22 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("leaked-key", "/leaked-key/"),
     NamedPage("leaked-key-taken", "/leaked-key/?taken=1"),
     NamedPage("tenant-grants", "/tenants/retail-banking/grants/", "tenant-owner"),
+    NamedPage("tenant-services", "/tenants/retail-banking/services/", "tenant-owner"),
+    NamedPage(
+        "tenant-service", "/tenants/retail-banking/services/", "tenant-owner", ("main tbody a[href*='/services/']",)
+    ),
+    NamedPage("tenant-limits", "/tenants/retail-banking/limits/", "tenant-owner"),
+    NamedPage("tenant-limits-platform", "/tenants/claims/limits/", "platform-admin"),
+    NamedPage(
+        "tenant-limits-change",
+        "/tenants/retail-banking/limits/change/?place=retail-banking/branch-assistant/production",
+        "tenant-owner",
+    ),
+    NamedPage(
+        "tenant-budget",
+        "/tenants/retail-banking/limits/change/?place=retail-banking/card-support/production",
+        "tenant-owner",
+    ),
     NamedPage("tenant-settings", "/tenants/retail-banking/settings/", "tenant-owner"),
     NamedPage("tenant-roles", "/tenants/retail-banking/roles/", "viewer"),
     NamedPage("tenant-roles-why", "/tenants/retail-banking/roles/?permission=tenants.manage_keys", "viewer"),

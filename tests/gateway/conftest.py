@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,27 @@ def client(front: Served, key: str) -> Iterator[httpx.Client]:
     """A client that sends the key."""
     with httpx.Client(base_url=front.url, headers={"authorization": f"Bearer {key}"}, timeout=20) as made:
         yield made
+
+
+@pytest.fixture
+def front_with(route: Route, tmp_path: Path, settings: Settings) -> Callable[..., Any]:
+    """`front_with(key)`: the portal served, with all that was set so far in force, and a client that sends the key.
+
+    `front_with(other, client)`: another client of the same server.
+    """
+    settings.JOURNAL_FOLDER = tmp_path / "journal"
+
+    @contextmanager
+    def served(key: str, beside: httpx.Client | None = None) -> Iterator[httpx.Client]:
+        headers = {"authorization": f"Bearer {key}"}
+        if beside is not None:
+            with httpx.Client(base_url=beside.base_url, headers=headers, timeout=20) as made:
+                yield made
+            return
+        with Served() as front, httpx.Client(base_url=front.url, headers=headers, timeout=20) as made:
+            yield made
+
+    return served
 
 
 @pytest.fixture

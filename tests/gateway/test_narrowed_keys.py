@@ -12,10 +12,12 @@ from pytest_django import Settings
 from gateway.client_address import client_address
 from tenants.key_scope import narrow
 from tenants.models import ApiKey
+from tenants.moving import move_project
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO, allow, eventually, kept, publish
 from tests.gateway.provider import Provider
 from tests.gateway.test_refusals import refused
+from usage.models import Call
 
 ASKED: dict[str, Any] = {"model": "echo-model", "messages": HELLO}
 
@@ -79,3 +81,16 @@ def test_where_a_client_is_seen(peer: str, forwarded: str, trusted: int, seen: s
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = trusted
     found = client_address(peer, forwarded)
     assert (str(found) if found else None) == seen
+
+
+def test_a_key_of_a_project_that_moved_works_on_for_the_other_tenant(client: httpx.Client, team: Cast) -> None:
+    assert client.post("/v1/chat/completions", json=ASKED).status_code == 200
+    kept()
+    move_project(project=team.project, to=team.globex, by=team.pat)
+
+    def spent_there() -> bool:
+        assert client.post("/v1/chat/completions", json=ASKED).status_code == 200, "without a gap"
+        return Call.objects.filter(tenant=team.globex).exists()
+
+    eventually(spent_there, within_s=4)
+    assert Call.objects.order_by("started_at")[0].tenant == team.acme

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 from allauth.usersessions.models import UserSession
@@ -20,16 +21,19 @@ from catalog.models import ImportRun
 from playground.asking import begin_session
 from playground.columns import from_api
 from playground.models import Answer, Turn
-from tenants import invite_many, keys, tokens
+from tenants import invite_many, keys, ownership, reviewing, tokens
 from tenants.arrivals import Invitation, JoinRequest
 from tenants.directory import tokens as directory_tokens
 from tenants.directory.rules import make_rule
 from tenants.invite import invite
 from tenants.memberships import add_member
 from tenants.models import Membership, Notification, User
+from tenants.service_accounts import create as create_service_account
 from tests.cast import Cast, person, route
 from tests.matrix.addresses import Address
 from tests.usage.ledger_lines import called
+from usage.limits.budgets import set_budget
+from usage.limits.places import of_environment, of_tenant
 
 HERE = "acme/support/development"
 
@@ -67,6 +71,11 @@ class Stage:
         joining = JoinRequest.objects.create(tenant=cast.acme, asked_for="acme", user=cast.ned, sentence="Me too")
         invited = invite(tenant=cast.acme, email="ned@example.test", role="viewer", by=cast.olivia)
         Invitation.objects.update(last_sent_at=None)  # or it would be too early to send it again
+        set_budget(place=of_tenant(cast.acme), amount=Decimal(5), by=cast.pat)
+        budget = set_budget(place=of_environment(environment), amount=Decimal(5), by=cast.olivia)
+        batch = create_service_account(tenant=cast.acme, name="batch", role="viewer", by=cast.olivia)
+        its_token = tokens.issue(user=batch, name="its", by=cast.olivia)[0].pk
+        transfer = ownership.offer(tenant=cast.acme, to=cast.dev, by=cast.olivia)
         ruled = {"role": "viewer", "by": cast.pat}
         own_rule = make_rule(tenant=cast.acme, of_platform=False, group_name="A", **ruled)
         own_token = directory_tokens.issue(tenant=cast.acme, name="own", by=cast.olivia)[0]
@@ -108,10 +117,17 @@ class Stage:
             "tenants: project_id": cast.project.pk,
             "tenants: key_id": keys.issue(environment=environment, name="job", by=cast.olivia).key.pk,
             "key- pk": keys.issue(environment=environment, name="other", by=cast.olivia).key.pk,
+            "tenants: account_id": batch.pk,
+            "service-account- pk": batch.pk,
+            "service-account- token_id": its_token,
+            "tenants:revoke-service-token token_id": its_token,
             "tenants: token_id": tokens.issue(user=cast.dev, name="laptop", by=cast.dev)[0].pk,
             "token- pk": tokens.issue(user=cast.dev, name="desk", by=cast.dev)[0].pk,
             "tenants: membership_id": member.pk,
             "membership- pk": member.pk,
+            "access-review- pk": reviewing.begin(tenant=cast.acme, by=cast.olivia).pk,
+            "tenants: transfer_id": transfer.pk,
+            "ownership-transfer- pk": transfer.pk,
             "tenants: username": "ned",
             "person- username": "ned",
             "tenants:invitation token": invited.secret,
@@ -125,6 +141,7 @@ class Stage:
             "usage:call pk": (call := called(environment)).pk,
             "call- pk": call.pk,
             "usage:set-price pk": asked_route.targets.get().deployment_id,
+            "budget- pk": budget.pk,
             "project- pk": cast.project.pk,
             "environment- pk": environment.pk,
             "tenants: rule_id": own_rule.pk,

@@ -29,6 +29,7 @@ NAMES = [
     "key",
     "provider",
     "m",
+    "place",
     "prompt",
     "from",
     "status",

@@ -38,8 +38,11 @@ OF_PAGES = ("GET", "POST")
 # Not asked here: what streams, reaches out to a provider, or answers for every path.
 ELSEWHERE = {"playground:run", "playground-session-runs", "playground-session-again", "api-missing", "api-schema"}
 ELSEWHERE |= {"provider-test", "provider-models", "catalog:test-provider"}
-# What is one's own whatever one's role: a membership to end (the stage's is Vera's), a request to take back (Dev's).
-OWN = {"membership-detail", "tenants:removal", "tenants:remove-member", "request-withdraw", "approvals:withdraw"}
+# What is one's own whatever one's role: a membership to end (the stage's is Vera's), a request to take back (Dev's), a
+# tenant that one was asked to take over (Dev was).
+OWN = {"tenants:ownership", "tenants:accept-ownership", "tenants:decline-ownership"}
+OWN |= {"ownership-transfer-detail", "ownership-transfer-accept", "ownership-transfer-decline"}
+OWN |= {"membership-detail", "tenants:removal", "tenants:remove-member", "request-withdraw", "approvals:withdraw"}
 UUID_FORM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NUMBER = re.compile(r"\bR-\d+")
 ONCE = re.compile(r'(csrfmiddlewaretoken" value="|X-CSRFToken[^:]*: ?(?:"|&quot;))[^"&]+')
@@ -140,8 +143,8 @@ def client_of(cast: Cast, person: str) -> Client:
     return client
 
 
-def send(client: Client, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """The answer; nothing that was done stays. The API is sent JSON, a page its form."""
+def send(client: Client, method: str, path: str, body: dict[str, Any] | None = None, *, keep: bool = False) -> Any:
+    """The answer; nothing that was done stays, unless it is to be kept. The API is sent JSON, a page its form."""
     with transaction.atomic():
         if body and not path.startswith("/api/"):
             answer: Any = client.post(path, body)
@@ -151,7 +154,7 @@ def send(client: Client, method: str, path: str, body: dict[str, Any] | None = N
             )
         if answer.streaming:
             list(answer.streaming_content)  # type: ignore[attr-defined]
-        transaction.set_rollback(True)
+        transaction.set_rollback(not keep)
     return answer
 
 

@@ -28,6 +28,9 @@ def document() -> dict[str, Any]:
     return told
 
 
+NEEDED = {"place": "acme/support/development"}  # what a question cannot do without
+
+
 def reads(stage: Stage, document: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
     """Every GET of the document that can be asked here: by its address there a real one, and its operation."""
     shaped = {re.sub(r"{\w+}", "{}", path): path for path in document["paths"]}
@@ -35,7 +38,11 @@ def reads(stage: Stage, document: dict[str, Any]) -> dict[str, tuple[str, dict[s
     for address in live():
         path = shaped.get(re.sub(r"<[^>]+>", "{}", f"/{address.route}"))
         if path and "get" in document["paths"][path] and address.name not in ELSEWHERE:
-            found[path] = (stage.path_of(address), document["paths"][path]["get"])
+            operation = document["paths"][path]["get"]
+            told = [each for each in operation.get("parameters", ()) if each["in"] == "query" and each.get("required")]
+            needed = [each["name"] for each in told if each["name"] in NEEDED]
+            asked = "&".join(f"{name}={NEEDED[name]}" for name in needed)
+            found[path] = (f"{stage.path_of(address)}?{asked}", operation)
     return found
 
 

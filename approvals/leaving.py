@@ -1,0 +1,40 @@
+"""What becomes of open requests of a project that moves to another tenant: they are withdrawn, and who asked is told.
+
+A board decides for a tenant; its word for one is none for another. What was decided goes along with the grants it gave.
+"""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from approvals.models import Request
+from approvals.states import OPEN_STATES, Verb
+from approvals.transitions import close_reviews, move
+from audit.record import record
+from tenants.models import Project, User
+from tenants.moving import Ending
+from tenants.notifications import notify
+
+
+def _open(project: Project) -> QuerySet[Request]:
+    rows = Request.objects.filter(environment__project=project, state__in=OPEN_STATES)
+    return rows.order_by("number")
+
+
+def _told(project: Project) -> list[str]:
+    return [f"R-{request.number}, “{request.title}”, is withdrawn undecided" for request in _open(project)]
+
+
+def _end(project: Project, why: str, by: User) -> None:
+    for request in _open(project).select_for_update(of=("self",), no_key=True).select_related("tenant"):
+        if request.state not in OPEN_STATES:
+            continue  # decided while we waited for its row
+        waiting = User.objects.filter(seats__board__reviews__in=request.reviews.filter(outcome="open"), is_active=True)
+        told = {request.requester, *waiting} - {by}
+        transition = move(request, Verb.WITHDRAW)
+        close_reviews(request)
+        record(transition.audit, by=by, subject=request, tenant=request.tenant.slug if request.tenant else "", why=why)
+        notify(told, title=f"Withdrawn: {request.title}", body=why, path=request.get_absolute_url())
+
+
+REQUESTS = Ending(_told, _end)

@@ -1,0 +1,301 @@
+"""Keep to hard budgets, to the smallest unit and in every process: a call reserves the most that it can cost, out of a
+slice of the budget that this process has leased (`usage.limits.leasing`), and settles what it did cost.
+
+The database is asked in the ledger's thread, not on a call's way, unless the slice does not suffice: then the call
+waits for the answer. What a call has cost counts against the slice until the ledger has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+
+from gateway.snapshot import Bounds, HardBudget
+from refusals import Refusal
+from ui.formatting import money
+from usage.limits.leasing import Wanted, end_leases, lease, standing_of
+from usage.limits.tables import Span
+
+PATIENCE_S = 5.0  # for money that calls under way, or other processes, may give back
+SHARE = Decimal("0.125")  # of what nobody has, for calls to come
+IDLE_AFTER_S, RENEW_EVERY_S, RECALLED_FOR_S = 5.0, 1.0, 2.0
+GONE_FOR_S = 2.0  # longer than a snapshot that still has it is in force
+FORGET_AFTER_S = 2 * 24 * 60 * 60.0  # longer than a call takes, and than the shortest period
+NOTHING = Decimal(0)
+
+
+class BudgetExceeded(Refusal):
+    """A hard budget does not hold what the call may cost. No waiting helps before the next period."""
+
+    code = "insufficient_quota"
+    status = 429
+    title = "The budget is spent"
+
+
+class BudgetReserved(Refusal):
+    """What is left of a hard budget is promised to calls that run now; when they end, some of it may come back."""
+
+    code = "budget_reserved"
+    status = 429
+    title = "What is left of the budget is reserved"
+
+
+class BudgetUnknown(Refusal):
+    code = "budget_unknown"
+    status = 503
+    title = "The budget cannot be asked"
+
+
+Held = tuple[HardBudget, Bounds]
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """This process's slice of one budget in one period. `granted` − `reserved` − `owed` is free.
+
+    `reserved`: promised to calls under way; `owed`: spent by calls that the ledger does not have yet; `waiting`: what
+    calls want that there is too little for. `spent` is what the ledger held when it was last asked.
+    """
+
+    budget_id: UUID
+    begins: dt.date
+    amount: Decimal  # of the whole budget, as the snapshot has it
+    granted: Decimal = NOTHING
+    reserved: Decimal = NOTHING
+    owed: Decimal = NOTHING
+    waiting: Decimal = NOTHING
+    spent: Decimal | None = None
+    is_gone: bool = False
+    is_changed: bool = False
+    used_at: float = 0.0
+    renewed_at: float = 0.0
+    recalled_until: float = 0.0
+
+    @property
+    def free(self) -> Decimal:
+        return self.granted - self.reserved - self.owed
+
+    def is_due(self, now: float) -> bool:
+        """Whether the database should be asked."""
+        if self.is_gone:
+            return False
+        is_old = now - self.renewed_at >= RENEW_EVERY_S
+        has_too_much = self.free > 0 and (now < self.recalled_until or now - self.used_at > IDLE_AFTER_S)
+        runs_low = self.used_at > self.renewed_at and self.free < self.granted / 2
+        return self.waiting > 0 or has_too_much or (is_old and (self.is_changed or runs_low))
+
+    def is_over(self) -> bool:
+        """Whether its period has passed and nothing of it is open."""
+        is_open = self.granted or self.reserved or self.owed or self.waiting
+        return not is_open and time.monotonic() - self.used_at > FORGET_AFTER_S
+
+
+@dataclass(slots=True)
+class Reservation:
+    """What one call has reserved: `amount` of each lease."""
+
+    amount: Decimal
+    currency: str
+    leases: list[Lease] = field(default_factory=list)
+
+    @property
+    def is_overdrawn(self) -> bool:
+        """Whether what the call owes already leaves less than it has reserved."""
+        return any(not each.is_gone and each.free < 0 for each in self.leases)
+
+
+class Leases:
+    """Those of one event loop. `holder` names its journal; `wake` asks for a round of `renew` soon."""
+
+    def __init__(self, holder: str, wake: Callable[[], None]) -> None:
+        self.holder = holder
+        self.recalls: set[UUID] = set()  # budgets of which other processes hold what is wanted here
+        self._wake = wake
+        self._lock = threading.Lock()  # between the loop and the ledger's thread; held for microseconds
+        self._leases: dict[tuple[UUID, dt.date], Lease] = {}
+        self._owed: dict[str, list[tuple[Lease, Decimal]]] = {}  # by call
+        self._round = asyncio.Event()
+        self._has_failed = False
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether a call waits for the database's answer."""
+        return any(each.waiting for each in list(self._leases.values()))
+
+    async def reserve(
+        self, budgets: Sequence[tuple[HardBudget, Bounds]], amount: Decimal, currency: str
+    ) -> Reservation:
+        """Reserve `amount` of each of `budgets` in `currency`, of all or of none.
+
+        Waits up to `PATIENCE_S` for what may still come back. Raises `BudgetExceeded` and `BudgetUnknown`.
+        """
+        today = dt.datetime.now(dt.UTC).date()
+        held = [(self._of(budget, today), budget, bounds) for budget, bounds in budgets if budget.currency == currency]
+        if amount <= 0 or not held:
+            return Reservation(NOTHING, currency)
+        until = time.monotonic() + PATIENCE_S
+        while not self._try([each for each, _, _ in held], amount):
+            for each, budget, bounds in held:
+                if each.spent is not None and budget.amount - each.spent - each.owed < amount:
+                    raise _exceeded(each, budget, bounds, amount, today)
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                raise self._given_up(held, amount)
+            await self._wait([each for each, _, _ in held], amount, left_s)
+        return Reservation(amount, currency, [each for each, _, _ in held])
+
+    def owe(self, reservation: Reservation, row: str, cost: Decimal) -> None:
+        """The call has cost something, which the row of the ledger called `row` will tell; before it is written."""
+        with self._lock:
+            for each in reservation.leases:
+                each.owed += cost
+                self._owed.setdefault(row, []).append((each, cost))
+
+    def release(self, reservation: Reservation) -> None:
+        """The call has ended: what it reserved is free again, but for what it owes. A second time changes nothing."""
+        with self._lock:
+            for each in reservation.leases:
+                each.reserved -= reservation.amount
+                each.is_changed = True
+            reservation.leases = []
+        if self.is_waited_for:
+            self.round_ended(has_failed=self._has_failed)
+
+    def recall(self, budget_id: UUID) -> None:
+        """Another process wants what this one does not need."""
+        found = [each for each in self._leases.values() if each.budget_id == budget_id and not each.waiting]
+        for each in found:
+            each.recalled_until = time.monotonic() + RECALLED_FOR_S
+        if found:
+            self._wake()
+
+    def round_ended(self, *, has_failed: bool = False) -> None:
+        """The database has answered, or could not: whoever waits looks again. Called in the loop."""
+        self._has_failed = has_failed
+        self._round.set()
+        self._round = asyncio.Event()
+
+    # --- in the ledger's thread --------------------------------------------------------------------------------------
+
+    def delivered(self, rows: Iterable[str]) -> None:
+        """The ledger has these rows: they no longer count against a slice."""
+        with self._lock:
+            for row in rows:
+                for each, cost in self._owed.pop(row, ()):
+                    each.owed -= cost
+                    each.granted -= cost
+                    each.is_changed = True
+
+    def renew(self) -> None:
+        """Ask the database about every lease that is due. Raises what it raises."""
+        now = time.monotonic()
+        for key, each in list(self._leases.items()):
+            if each.is_due(now):
+                self._renew(each, now)
+            elif each.is_over():
+                self._leases.pop(key, None)
+
+    def give_back(self) -> None:
+        """The process ends, and the ledger has everything."""
+        if self._leases:
+            end_leases(self.holder)
+
+    def _renew(self, each: Lease, now: float) -> None:
+        with transaction.atomic():
+            found = standing_of(each.budget_id, each.begins, self.holder)
+            if found is None:
+                with self._lock:
+                    each.is_gone, each.granted, each.renewed_at = True, NOTHING, now
+                return
+            budget, standing = found
+            with self._lock:
+                is_wanted = now >= each.recalled_until and now - each.used_at <= IDLE_AFTER_S
+                wanted = Wanted(each.reserved + each.owed, each.waiting, SHARE if is_wanted else NOTHING)
+                amount = wanted.of(standing)
+                each.granted = min(each.granted, amount)  # what is given back may not be spent from now on
+            lease(budget, each.begins, self.holder, amount)
+        with self._lock:
+            each.granted = max(each.granted, amount)
+            each.spent, each.renewed_at, each.is_changed = standing.spent, now, False
+            if each.waiting > max(each.free, NOTHING) and standing.elsewhere:
+                self.recalls.add(each.budget_id)
+
+    # --- within ------------------------------------------------------------------------------------------------------
+
+    def _of(self, budget: HardBudget, today: dt.date) -> Lease:
+        key = (budget.id, Span(budget.span).begins(today))
+        found = self._leases.get(key)
+        if found is None:
+            found = self._leases[key] = Lease(*key, amount=budget.amount)
+        elif found.is_gone and time.monotonic() - found.renewed_at > GONE_FOR_S:
+            found.is_gone, found.spent = False, None  # it was no hard one for a while, and is again
+        if found.amount != budget.amount:
+            with self._lock:  # it was changed: what was leased of the former amount is asked for again
+                found.amount, found.granted = budget.amount, min(found.granted, found.reserved + found.owed)
+        return found
+
+    def _try(self, leases: list[Lease], amount: Decimal) -> bool:
+        with self._lock:
+            if any(not each.is_gone and each.free < amount for each in leases):
+                return False
+            for each in leases:
+                each.reserved += amount
+                each.used_at = time.monotonic()
+        return True
+
+    async def _wait(self, leases: list[Lease], amount: Decimal, longest_s: float) -> None:
+        """Until the next round, with what is wanted told to it."""
+        asked = [each for each in leases if not each.is_gone and each.free < amount]
+        with self._lock:
+            for each in asked:
+                each.waiting += amount
+                each.used_at = time.monotonic()
+        try:
+            self._wake()
+            async with asyncio.timeout(min(longest_s, RENEW_EVERY_S)):
+                await self._round.wait()
+        except TimeoutError:
+            return
+        finally:
+            with self._lock:
+                for each in asked:
+                    each.waiting -= amount
+
+    def _given_up(self, held: list[tuple[Lease, HardBudget, Bounds]], amount: Decimal) -> Refusal:
+        if self._has_failed or any(each.spent is None for each, _, _ in held):
+            return BudgetUnknown(
+                "A hard budget holds this call, and its database cannot be asked at the moment. Please try again.",
+                retry_after_s=5,
+            )
+        _, budget, bounds = min(held, key=lambda one: one[0].free)
+        return BudgetReserved(
+            f"{_begun(bounds.words)} has too little left for this call, which may cost up to "
+            f"{money(amount, budget.currency)}, until calls under way have ended. Try again in a moment.",
+            way_out=f"/tenants/{bounds.tenant}/limits/",
+            retry_after_s=2,
+        )
+
+
+def _exceeded(each: Lease, budget: HardBudget, bounds: Bounds, amount: Decimal, today: dt.date) -> BudgetExceeded:
+    spent = (each.spent or NOTHING) + each.owed
+    ends = Span(budget.span).ends(today)
+    most = money(amount, budget.currency)
+    shown = f"{money(spent, budget.currency)} of {money(budget.amount, budget.currency)} are spent"
+    return BudgetExceeded(
+        f"{_begun(bounds.words)} may not spend more: {shown}, and this call may cost up to {most}. "
+        f"The budget begins again on {ends:%-d %B %Y}; who manages {bounds.words} can raise it.",
+        way_out=f"/tenants/{bounds.tenant}/limits/",
+        should_retry=False,
+    )
+
+
+def _begun(words: str) -> str:
+    return words[0].upper() + words[1:]

@@ -1,0 +1,128 @@
+"""Service accounts: non-human members of a tenant, for programs. They hold keys and tokens, have a role, never sign in.
+
+One is an account like a person's, so that roles, permissions, tokens, the audit and "who can do what" hold for it as
+for anybody. Its user name says whose it is: `svc.<tenant>.<name>`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+
+from audit.record import record
+from refusals.errors import Conflict, Invalid
+from tenants import tokens
+from tenants.archiving import refuse_archived
+from tenants.changes import announce
+from tenants.memberships import add_member
+from tenants.models import PersonalToken, ServiceAccount, Tenant, User, slug_form
+from tenants.scope import everything
+from tenants.structure import reserve
+
+LONGEST_NAME = 40
+
+
+class ServiceAccountNameTaken(Invalid):
+    code = "service_account_name_taken"
+
+
+class ServiceAccountNotAcceptable(Invalid):
+    code = "invalid"
+
+
+class NotForServices(Conflict):
+    """It is a person."""
+
+    code = "not_for_services"
+    title = "Not for a service account"
+
+
+@transaction.atomic
+def create(*, tenant: Tenant, name: str, purpose: str = "", role: str = "developer", by: Any) -> User:
+    """A new service account of `tenant` with `role`. `name` is its short name, `purpose` what people read.
+
+    Raises `ServiceAccountNameTaken`, `ServiceAccountNotAcceptable`, `UnknownRole`.
+    """
+    refuse_archived(Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk))
+    name = name.strip()
+    try:
+        slug_form(name)
+    except ValidationError as error:
+        raise ServiceAccountNotAcceptable(" ".join(error.messages), field="name") from error
+    if len(name) > LONGEST_NAME:
+        raise ServiceAccountNotAcceptable(f"Use at most {LONGEST_NAME} characters.", field="name")
+    if role == "owner":
+        raise ServiceAccountNotAcceptable(
+            "An owner answers for the tenant and is a person. Choose another role.", field="role"
+        )
+    username = f"svc.{tenant.slug}.{name}"
+    reserve(f"user {username}")
+    if _exists(username):
+        raise ServiceAccountNameTaken(f"{tenant} already has a service account “{name}”.", field="name")
+    account = User(username=username, display_name=purpose.strip()[:120] or name, is_service=True)
+    account.set_unusable_password()
+    account.save()
+    ServiceAccount.objects.create(user=account, tenant=tenant, created_by=by if isinstance(by, User) else None)
+    record("service.created", by=by, subject=account, tenant=tenant.slug, user=username, role=role)
+    add_member(tenant=tenant, user=account, role=role, by=by, seen="")
+    return account
+
+
+@transaction.atomic
+def switch(*, account: User, on: bool, by: Any) -> User:
+    """Switch a service account on or off: off, its keys and tokens open nothing. A second time changes nothing."""
+    locked = User.objects.select_for_update(no_key=True).get(pk=account.pk)
+    of = ServiceAccount.objects.select_related("tenant").filter(user=locked).first()
+    if of is None:
+        raise NotForServices(f"{locked} is a person. The platform team switches people off.")
+    tenant = of.tenant
+    if on:
+        refuse_archived(tenant)
+    if locked.is_active != on:
+        locked.is_active = on
+        locked.save(update_fields=["is_active"])
+        if on:
+            record("service.switched_on", by=by, subject=locked, tenant=tenant.slug, user=locked.username)
+        else:
+            record("service.switched_off", by=by, subject=locked, tenant=tenant.slug, user=locked.username)
+        announce("key")
+    return locked
+
+
+def of_tenants(tenants: QuerySet[Tenant]) -> QuerySet[User]:
+    """The service accounts of `tenants` with their role, and how many keys and tokens of theirs are not revoked."""
+    keys = Count("held_keys", filter=Q(held_keys__revoked_at=None), distinct=True)
+    issued = Count("personal_tokens", filter=Q(personal_tokens__revoked_at=None), distinct=True)
+    found: QuerySet[Any] = User.objects.filter(service_account__tenant__in=tenants)
+    return found.annotate(keys=keys, tokens=issued).prefetch_related("memberships").order_by("username")
+
+
+def of_tenant(tenant: Tenant) -> QuerySet[User]:
+    """Those of one tenant."""
+    return of_tenants(Tenant.objects.filter(pk=tenant.pk))
+
+
+@transaction.atomic
+def issue_token(
+    *, account: User, name: str, by: Any, expires_at: dt.datetime | None = None
+) -> tuple[PersonalToken, str]:
+    """A token of a service account for the API: the row, and the secret that is shown this once.
+
+    Raises what `tokens.issue` does, and `TenantArchived`.
+    """
+    refuse_archived(Tenant.objects.get(service_accounts=account.pk))
+    return tokens.issue(user=account, name=name, by=by, expires_at=expires_at)
+
+
+def tokens_of(account: User) -> QuerySet[PersonalToken]:
+    """Its tokens, the newest first."""
+    return PersonalToken.objects.filter(user=account)
+
+
+@everything("a name is taken whoever has it")
+def _exists(username: str) -> bool:
+    return User.objects.filter(username__iexact=username).exists()

@@ -1,0 +1,76 @@
+"""`/tenants/<slug>/access-review/`: who still needs to be a member, one press a person, or all that are shown."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_GET, require_POST
+
+from refusals.errors import Missing
+from tenants import finding, reviewing
+from tenants.access_reviews import AccessReview
+from tenants.delegation import MANAGE_TENANT
+from tenants.models import Membership
+from tenants.roles import TENANT_ROLES
+from tenants.views.entering import enter, text_of
+
+PAGE_SIZE = 50
+EARLIER_SHOWN = 12
+
+
+@require_GET
+def access_review(request: HttpRequest, slug: str) -> HttpResponse:
+    """The members who are not confirmed yet, those who are, and the reviews before."""
+    inside = enter(request, slug, MANAGE_TENANT)
+    review = reviewing.open_of(inside.tenant)
+    text, show = text_of(request, "q"), text_of(request, "show", 10)
+    rows = Membership.objects.none()
+    confirmed = {}
+    if review is not None:
+        confirmed = {each.user_id: each for each in review.confirmations.select_related("by")}
+        rows = Membership.objects.filter(tenant=inside.tenant, created_at__lte=review.began_at)
+        rows = rows if show == "all" else reviewing.unconfirmed(review)
+        rows = finding.members(rows.select_related("user").order_by("created_at", "pk"), text=text)
+    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    shown = [(each, TENANT_ROLES.get(each.role), confirmed.get(each.user_id)) for each in page.object_list]
+    earlier = AccessReview.objects.filter(tenant=inside.tenant).exclude(concluded_at=None)
+    return inside.show(
+        request, "access_review", tab="members", review=review, page=page, shown=shown, text=text, show=show,
+        done=len(confirmed), missing=reviewing.unconfirmed(review).count() if review else 0,
+        earlier=earlier.annotate(confirmed=Count("confirmations"))[:EARLIER_SHOWN],
+        next_on=None if review else reviewing.next_on(inside.tenant),
+    )  # fmt: skip
+
+
+@require_POST
+def begin(request: HttpRequest, slug: str) -> HttpResponse:
+    """Begin a review now."""
+    inside = enter(request, slug, MANAGE_TENANT)
+    reviewing.begin(tenant=inside.tenant, by=inside.viewer)
+    messages.success(request, "The review has begun. Confirm who still needs to be here.")
+    return redirect("tenants:access-review", slug)
+
+
+@require_POST
+def confirm(request: HttpRequest, slug: str) -> HttpResponse:
+    """Confirm the members that were sent."""
+    inside = enter(request, slug, MANAGE_TENANT)
+    review = reviewing.open_of(inside.tenant)
+    if review is None:
+        raise Missing(f"No access review of {inside.tenant} is under way.")
+    chosen = [key for text in request.POST.getlist("membership")[:PAGE_SIZE] if (key := _key(text))]
+    count = reviewing.confirm(review=review, memberships=chosen, by=inside.viewer)
+    messages.success(request, f"{count} confirmed." if count else "Nobody was confirmed: choose who it is about.")
+    return redirect("tenants:access-review", slug)
+
+
+def _key(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,37 @@
+"""What ends when a project moves to another tenant: its limits and budgets, which the other tenant sets as it likes."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+
+from tenants.models import Project, User
+from tenants.moving import Ending
+from usage.limits.budgets import remove_budget
+from usage.limits.places import WITH_PLACES, place_of
+from usage.limits.setting import set_limits
+from usage.limits.tables import Budget, Limit, Metric
+
+
+def _within(project: Project) -> Q:
+    return Q(project=project) | Q(environment__project=project) | Q(key__environment__project=project)
+
+
+def told(project: Project) -> list[str]:
+    limits, budgets = (rows.filter(_within(project)).count() for rows in (Limit.objects, Budget.objects))
+    counted = [f"{n} {noun}{'s' if n > 1 else ''}" for n, noun in ((limits, "limit"), (budgets, "budget")) if n]
+    if not counted:
+        return []
+    return [f"{' and '.join(counted)} of the project, its environments and keys; the other tenant sets its own."]
+
+
+def end(project: Project, why: str, by: User) -> None:
+    for budget in Budget.objects.filter(_within(project)).select_related(*WITH_PLACES):
+        remove_budget(place=place_of(budget), span=budget.span, by=by)
+    places = {
+        place.id: place for place in map(place_of, Limit.objects.filter(_within(project)).select_related(*WITH_PLACES))
+    }
+    for place in places.values():
+        set_limits(place=place, amounts=dict.fromkeys(Metric.values), by=by)
+
+
+BOUNDS = Ending(told, end)
