@@ -1,4 +1,4 @@
-"""The page where a person changes their own settings: name, zone, theme."""
+"""The page where a person changes their own settings (name, zone, theme), and the ending of one session."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
 
 from portal.context import THEMES
+from tenants import sessions
 from tenants.models import User
 from tenants.own_settings import change_settings, time_zones
 
@@ -45,6 +47,15 @@ def account(request: HttpRequest) -> HttpResponse:
         return response
     context: dict[str, Any] = {"form": form}
     return render(request, "account/settings.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+def end_session(request: HttpRequest, session_id: int) -> HttpResponse:
+    """Sign out where one of one's own sessions is."""
+    own = _own(request)
+    sessions.end(sessions=[sessions.find(own, session_id)], by=own)
+    messages.success(request, "That session is ended: whoever used it has to sign in again.")
+    return redirect("usersessions_list")
 
 
 def _own(request: HttpRequest) -> User:

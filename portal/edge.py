@@ -19,12 +19,16 @@ from portal.api import problems
 from portal.database.patience import at_most
 from portal.database.trouble import DatabaseAway, DatabaseTooSlow, is_outage, refused_by_database
 from refusals import Refusal
+from tenants.scim.refused import SCIM_MEDIA_TYPE, error_of
 
 # Refusals with a page of their own, without the shell, which needs a person who is signed in and a database.
 PAGES: dict[type[Refusal], str] = {
     DatabaseAway: "503.html",
     SignInServiceAway: "socialaccount/authentication_error.html",
 }
+
+
+SCIM = "/scim/"
 
 
 class PatienceMiddleware:
@@ -64,10 +68,14 @@ class RefusalMiddleware:
 
 
 def refusal_response(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    """The page (or, for htmx, the toast) that tells about `refusal`, with its status."""
-    if is_by_script(request):
+    """The page (or, for htmx, the toast) that tells about `refusal`, with its status; to SCIM its own error."""
+    if request.path.startswith(SCIM):
+        response: HttpResponse = JsonResponse(
+            error_of(refusal).model_dump(), status=refusal.status, content_type=SCIM_MEDIA_TYPE
+        )
+    elif is_by_script(request):
         toast = {"level": "danger", "title": refusal.title, "text": refusal.sentence, "path": refusal.way_out}
-        response: HttpResponse = JsonResponse(toast, status=refusal.status)
+        response = JsonResponse(toast, status=refusal.status)
         response["HX-Reswap"] = "none"
     else:
         by_status = {403: "403.html", 404: "404.html"}.get(refusal.status, "portal/refusal.html")
@@ -109,6 +117,17 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
     if isinstance(exception, DisallowedHost):  # nothing that builds an address may be asked
         return HttpResponseBadRequest("This is not a name under which Atrium can be reached.", "text/plain")
     return refusal_response(request, told)
+
+
+class OurFault(Refusal):
+    """A defect, told to a program."""
+
+    code = "internal_error"
+    status = 500
+    title = "Something went wrong on our side"
+
+    def __init__(self) -> None:
+        super().__init__("The fault was recorded. Nothing was changed.")
 
 
 class FormTooOld(Refusal):
@@ -153,6 +172,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return problems.away() if is_away else problems.broken()
     if is_away:
         return refusal_response(request, DatabaseAway())
+    if request.path.startswith(SCIM):
+        return refusal_response(request, OurFault())
     return render(request, "500.html", trace(), status=500)
 
 

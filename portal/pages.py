@@ -3,7 +3,7 @@
 from django.urls import path
 
 from portal import accounts, bell, guide, health, home, palette, platform
-from portal.account_page import account
+from portal.account_page import account, end_session
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -16,6 +16,7 @@ urlpatterns = [
     path("where/switch/", bell.switch, name="switch"),
     path("theme/", bell.theme, name="theme"),
     path("accounts/settings/", account, name="account"),
+    path("accounts/sessions/<int:session_id>/end/", end_session, name="end-session"),
     path("accounts/demonstration/", accounts.demonstration, name="demonstration-sign-in"),
     path("accounts/session/", accounts.session, name="session"),
     path("accounts/signed-in/", accounts.signed_in, name="signed_in"),

@@ -78,7 +78,8 @@ class DirectoryPerson(models.Model):
 
     In the platform's directory each stands for an account. In a tenant's, `user` is empty until the person has accepted
     an invitation: the tenant learns of no account before. `is_adopted` marks who was here before the directory spoke of
-    them. `folded` is `attributes` in the form in which filters compare.
+    them. `folded` is `attributes` in the form in which filters compare. What is looked up by has a column as it is
+    compared: an index on an expression is of no use under row-level security, which trusts few functions.
     """
 
     owned_through = "directory"
@@ -87,6 +88,7 @@ class DirectoryPerson(models.Model):
     directory = models.ForeignKey(Directory, on_delete=models.CASCADE, related_name="people")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+")
     user_name = models.CharField(max_length=254)
+    name_key = models.CharField(max_length=508, help_text="the user name as it is compared")
     external_id = models.CharField(max_length=254, blank=True)
     email = models.CharField(max_length=254, blank=True, help_text="the first address, in lower case")
     is_active = models.BooleanField(default=True, help_text="what the directory says; a tenant's alone")
@@ -104,11 +106,11 @@ class DirectoryPerson(models.Model):
         indexes = [
             models.Index(fields=["directory", "external_id"], name="directory_person_external"),
             models.Index(fields=["directory", "email"], name="directory_person_email"),
-            models.Index("directory", Lower("user_name"), name="directory_person_name"),
+            models.Index(fields=["directory", "name_key"], name="directory_person_name"),
         ]
         constraints = [
             models.UniqueConstraint(
-                "directory", Lower("user_name"), condition=Q(removed_at=None), name="directory_user_name"
+                fields=["directory", "name_key"], condition=Q(removed_at=None), name="directory_user_name"
             ),
             models.UniqueConstraint(fields=["directory", "user"], name="one_account_once_a_directory"),
         ]
@@ -125,6 +127,7 @@ class DirectoryGroup(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     directory = models.ForeignKey(Directory, on_delete=models.CASCADE, related_name="groups")
     display_name = models.CharField(max_length=254)
+    name_key = models.CharField(max_length=508, help_text="the name as it is compared")
     external_id = models.CharField(max_length=254, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     changed_at = models.DateTimeField(default=timezone.now)
@@ -132,7 +135,7 @@ class DirectoryGroup(models.Model):
 
     class Meta:
         ordering = ["pk"]
-        constraints = [models.UniqueConstraint("directory", Lower("display_name"), name="directory_group_name")]
+        constraints = [models.UniqueConstraint(fields=["directory", "name_key"], name="directory_group_name")]
 
     def __str__(self) -> str:
         return self.display_name

@@ -14,10 +14,12 @@ def register(router: DefaultRouter) -> None:
         people,
         reviewing,
         services,
+        sessions,
         structure,
     )
 
     router.register("me", people.MeViewSet, basename="me")
+    router.register("my-sessions", sessions.SessionViewSet, basename="my-session")
     router.register("notifications", people.NotificationViewSet, basename="notification")
     router.register("people", people.PersonViewSet, basename="person")
     router.register("tenants", structure.TenantViewSet, basename="tenant")

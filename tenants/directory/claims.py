@@ -10,11 +10,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Lower
 from django.utils import timezone
 
 from audit.record import record
+from tenants.directory.attributes import folded
 from tenants.directory.reconciling import hold, reconcile
 from tenants.directory.standing import adopt
 from tenants.models import Directory, DirectoryPerson, DirectoryRule, User
@@ -28,10 +27,10 @@ def follow(*, user: User, groups: Iterable[str], by: Any) -> None:
     One query where no rule is for the platform's directory, four where nothing changed, however many groups there are.
     """
     rules = DirectoryRule.objects.filter(directory__tenant=None)
-    ruled = dict(rules.annotate(name=Lower("group_name")).values_list("name", F("directory")))
+    ruled = {folded(name) for name in rules.values_list("group_name", flat=True)}
     if not ruled and not DirectoryPerson.objects.filter(user=user, directory__tenant=None).exists():
         return
-    named = sorted({name.lower() for name in groups} & ruled.keys() - {""})
+    named = sorted({folded(name) for name in groups} & ruled - {""})
     directory = Directory.objects.get(tenant=None)
     person = DirectoryPerson.objects.filter(directory=directory, user=user).first()
     if person is not None and ((person.claimed_groups == named and not person.is_adopted) or person.removed_at):

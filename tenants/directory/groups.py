@@ -6,12 +6,11 @@ from collections.abc import Collection
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Value
-from django.db.models.functions import Lower
 from django.utils import timezone
 
 from audit.record import Actor, record
 from refusals.errors import Conflict, Invalid
+from tenants.directory.attributes import folded
 from tenants.directory.reconciling import reconcile
 from tenants.directory.standing import LONGEST_NAME, seen_by
 from tenants.models import Directory, DirectoryGroup, DirectoryGroupMember, DirectoryPerson
@@ -40,7 +39,12 @@ def create_group(
     name = _free(directory, display_name, None)
     now = timezone.now()
     group = DirectoryGroup.objects.create(
-        directory=directory, display_name=name, external_id=external_id, created_at=now, changed_at=now
+        directory=directory,
+        display_name=name,
+        name_key=folded(name),
+        external_id=external_id,
+        created_at=now,
+        changed_at=now,
     )
     people = _add(group, set(members))
     reconcile(directory, people, by=by)
@@ -63,11 +67,11 @@ def change_group(
     gone = list(DirectoryPerson.objects.filter(pk__in=present - wanted).select_related("user"))
     group.members.filter(person__in=gone).delete()
     come = _add(group, wanted - present)
-    group.display_name, group.external_id = name, external_id
+    group.display_name, group.name_key, group.external_id = name, folded(name), external_id
     group.changed_at, group.version = timezone.now(), group.version + 1
     group.save()
     touched = [*gone, *come]
-    if was.lower() != name.lower():
+    if folded(was) != group.name_key:
         touched += DirectoryPerson.objects.filter(pk__in=present & wanted)
     reconcile(directory, touched, by=by)
     record(
@@ -107,8 +111,7 @@ def _free(directory: Directory, wanted: str, group: DirectoryGroup | None) -> st
         raise GroupNameNotUnderstood(
             f"A displayName has 1 to {LONGEST_NAME} characters that can be printed.", field="displayName"
         )
-    named = DirectoryGroup.objects.alias(lower=Lower("display_name"))
-    others = named.filter(directory=directory, lower=Lower(Value(name)))
+    others = DirectoryGroup.objects.filter(directory=directory, name_key=folded(name))
     if (others.exclude(pk=group.pk) if group else others).exists():
         raise GroupNameTaken("This directory has a group with this displayName already.", field="displayName")
     return name

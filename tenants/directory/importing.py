@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models.functions import Lower, Upper
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 from audit.record import Actor, record
@@ -32,9 +32,8 @@ class Import:
         told = list(told)
         names = {str(each.get("userName") or "").strip() for each in told}
         addresses = {first_address(each)[:LONGEST_NAME] for each in told} - {""}
-        rows = DirectoryPerson.objects.filter(directory=directory).alias(lower=Lower("user_name"))
-        lowered = rows.filter(lower__in=[name.lower() for name in names]).values_list("user_name", flat=True)
-        self.known_names = {name.lower() for name in lowered}
+        rows = DirectoryPerson.objects.filter(directory=directory, name_key__in=[folded(name) for name in names])
+        self.known_names = set(rows.values_list("name_key", flat=True))
         self.known_addresses = accounts.taken_addresses(directory, addresses)
         plain = [accounts.plain_name(name).upper() for name in names if name]
         users = User.objects.alias(upper=Upper("username")).filter(upper__in=plain)
@@ -43,14 +42,15 @@ class Import:
     def add(self, *, told: dict[str, Any], external_id: str) -> DirectoryPerson:
         """One of them, kept with the others at the next `keep`. Raises as `create_person` does."""
         user_name, address = clean_name(told.get("userName")), first_address(told)[:LONGEST_NAME]
-        if user_name.lower() in self.new_names:
+        key = folded(user_name)
+        if key in self.new_names:
             raise UserNameTaken("This directory has a person with this userName already.", field="userName")
-        if user_name.lower() in self.known_names or address in self.known_addresses:
+        if key in self.known_names or address in self.known_addresses:
             self.keep()  # somebody may come back, or is in the way: it is told as when they come alone
             return create_person(directory=self.directory, told=told, external_id=external_id, by=self.by)
         now, is_active = timezone.now(), told.get("active") is not False
         person = DirectoryPerson(
-            directory=self.directory, user_name=user_name, external_id=external_id, email=address,
+            directory=self.directory, user_name=user_name, name_key=key, external_id=external_id, email=address,
             is_active=is_active, attributes=told, folded=folded(told), created_at=now, changed_at=now,
         )  # fmt: skip
         if self.directory.tenant_id is None:
@@ -59,7 +59,7 @@ class Import:
             self.usernames.add(name.upper())
             person.user = accounts.build(username=name, address=address, told=told, is_active=is_active)
         self.waiting.append(person)
-        self.new_names.add(user_name.lower())
+        self.new_names.add(key)
         self.known_addresses |= {address} if address else set()
         return person
 

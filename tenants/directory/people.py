@@ -10,8 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Value
-from django.db.models.functions import Lower
 from django.utils import timezone
 
 from audit.record import Actor, record
@@ -48,8 +46,8 @@ def create_person(*, directory: Directory, told: dict[str, Any], external_id: st
         return _changed(gone, told=told, external_id=external_id, by=by, returns=True)
     now = timezone.now()
     person = DirectoryPerson(
-        directory=directory, user_name=user_name, external_id=external_id, email=address, is_active=is_active,
-        attributes=told, folded=folded(told), created_at=now, changed_at=now,
+        directory=directory, user_name=user_name, name_key=folded(user_name), external_id=external_id, email=address,
+        is_active=is_active, attributes=told, folded=folded(told), created_at=now, changed_at=now,
     )  # fmt: skip
     if directory.tenant_id is None:
         person.user = accounts.make(user_name=user_name, address=address, told=told, is_active=is_active)
@@ -68,7 +66,7 @@ def change_person(*, person: DirectoryPerson, told: dict[str, Any], external_id:
 
     Raises `UserNameTaken`, `UserNameNotUnderstood`, `AddressTaken`, `LastOfPlatform`.
     """
-    if clean_name(told.get("userName")).lower() != person.user_name.lower():
+    if folded(clean_name(told.get("userName"))) != person.name_key:
         _refuse_taken(person.directory, clean_name(told.get("userName")))
     return _changed(person, told=told, external_id=external_id, by=by)
 
@@ -117,6 +115,7 @@ def _changed(
         accounts.change(person.user, told=told, address=address, known=person.email)
         accounts.switch(person.user, on=is_active, by=by)
     person.user_name, person.email, person.external_id = clean_name(told.get("userName")), address, external_id
+    person.name_key = folded(person.user_name)
     person.attributes, person.folded, person.is_active = told, folded(told), is_active
     person.is_adopted, person.changed_at, person.version = False, timezone.now(), person.version + 1
     person.save()
@@ -131,8 +130,8 @@ def _refuse_taken(
 ) -> DirectoryPerson | None:
     """Raise `UserNameTaken` where somebody here has this name; else who had it, was removed, and is surely meant again:
     the same external identifier or the same address."""
-    rows = DirectoryPerson.objects.select_related("user").alias(lower=Lower("user_name")).filter(directory=directory)
-    known = list(rows.filter(lower=Lower(Value(user_name))))
+    rows = DirectoryPerson.objects.select_related("user")
+    known = list(rows.filter(directory=directory, name_key=folded(user_name)))
     if any(each.removed_at is None for each in known):
         raise UserNameTaken("This directory has a person with this userName already.", field="userName")
     for each in known:

@@ -13,12 +13,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Lower
 
 from audit.record import record
 from refusals import Refusal
 from tenants import invite as invitations
 from tenants.arrivals import Invitation
+from tenants.directory.attributes import folded
 from tenants.memberships import add_member, remove_member
 from tenants.models import Directory, DirectoryGroupMember, DirectoryPerson, DirectoryRule, Membership, Tenant
 from tenants.roles import TENANT_ROLES
@@ -148,13 +148,13 @@ def _wanted(
     """The rule that counts for each person and tenant."""
     by_name: dict[str, list[DirectoryRule]] = {}
     for rule in rules:
-        by_name.setdefault(rule.group_name.lower(), []).append(rule)
+        by_name.setdefault(folded(rule.group_name), []).append(rule)
     found: dict[tuple[UUID, UUID], DirectoryRule] = {}
     inside = {p.pk for p in people if p.removed_at is None and (p.is_active or directory.tenant_id is None)}
     pairs: list[tuple[UUID, str]] = []
     if len(by_name) > ("" in by_name) and inside:
-        rows = DirectoryGroupMember.objects.annotate(name=Lower("group__display_name"))
-        pairs += rows.filter(person__in=inside, name__in=by_name).values_list("person_id", "name")
+        rows = DirectoryGroupMember.objects.filter(person__in=inside, group__name_key__in=by_name)
+        pairs += rows.values_list("person_id", "group__name_key")
     pairs += [(p.pk, name) for p in people if p.pk in inside for name in p.claimed_groups if name in by_name]
     if "" in by_name:
         pairs += [(person.pk, "") for person in people if person.pk in inside and not person.is_adopted]

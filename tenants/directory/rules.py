@@ -12,15 +12,15 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.functions import Lower
 
 from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.archiving import refuse_archived
+from tenants.directory.attributes import folded
 from tenants.directory.reconciling import Move, hold, plan, reconcile, rules_of
 from tenants.directory.standing import LONGEST_NAME, begin
 from tenants.memberships import UnknownRole
-from tenants.models import Directory, DirectoryPerson, DirectoryRule, Membership, Tenant
+from tenants.models import Directory, DirectoryGroupMember, DirectoryPerson, DirectoryRule, Membership, Tenant
 from tenants.roles import TENANT_ROLES
 
 MOST = 200  # rules of one directory for one tenant
@@ -80,12 +80,12 @@ def make_rule(*, tenant: Tenant, of_platform: bool, group_name: str, role: str, 
     locked = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
     refuse_archived(locked)
     rule = _checked(directory, locked, group_name, role)
-    there = DirectoryRule.objects.filter(directory=directory, tenant=locked)
-    if there.alias(lower=Lower("group_name")).filter(lower=rule.group_name.lower()).exists():
+    there = [folded(each.group_name) for each in rules_of(directory) if each.tenant_id == locked.pk]
+    if folded(rule.group_name) in there:
         raise RuleThere(
             "There is a rule for this group already. End it first to give another role.", field="group_name"
         )
-    if there.count() >= MOST:
+    if len(there) >= MOST:
         raise RuleThere(f"There are {MOST} rules, which is the most. End one first.", field="group_name")
     rule.created_by = by
     rule.save(force_insert=True)
@@ -127,10 +127,9 @@ def _touched(directory: Directory, rule: DirectoryRule) -> list[DirectoryPerson]
     given = Membership.objects.filter(directory=directory, tenant=rule.tenant_id).values("user")
     concerned = Q(user__in=given)
     if rule.group_name:
-        inside = DirectoryPerson.objects.alias(name=Lower("in_groups__group__display_name"))
-        concerned |= Q(claimed_groups__contains=[rule.group_name.lower()]) | Q(
-            pk__in=inside.filter(directory=directory, name=rule.group_name.lower()).values("pk")
-        )
+        key = folded(rule.group_name)
+        inside = DirectoryGroupMember.objects.filter(group__directory=directory, group__name_key=key)
+        concerned |= Q(claimed_groups__contains=[key]) | Q(pk__in=inside.values("person"))
     else:
         concerned |= Q(is_adopted=False)
     people = DirectoryPerson.objects.filter(concerned, directory=directory, removed_at=None)

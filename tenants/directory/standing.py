@@ -75,7 +75,8 @@ def _of(directory: Directory, user: User) -> DirectoryPerson:
     if user.email:
         told["emails"] = [{"value": user.email, "primary": True}]
     return DirectoryPerson(
-        directory=directory, user=user, user_name=user.username, email=user.email.lower()[:LONGEST_NAME],
+        directory=directory, user=user, user_name=user.username, name_key=folded(user.username),
+        email=user.email.lower()[:LONGEST_NAME],
         is_adopted=True, attributes=told, folded=folded(told), created_at=user.date_joined,
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from django.db.models import CharField, F, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Cast, Collate, Lower
+from django.db.models.functions import Cast, Collate
 from django.db.models.lookups import (
     Contains,
     EndsWith,
@@ -58,8 +58,8 @@ _BOTH = {
     "meta.lastModified": Column(F("changed_at"), "time"),
 }
 COLUMNS: dict[str, dict[str, Column]] = {
-    "User": _BOTH | {"userName": Column(Lower("user_name"), "text"), "active": Column(ACTIVE, "flag")},
-    "Group": _BOTH | {"displayName": Column(Lower("display_name"), "text")},
+    "User": _BOTH | {"userName": Column(F("name_key"), "text"), "active": Column(ACTIVE, "flag")},
+    "Group": _BOTH | {"displayName": Column(F("name_key"), "text")},
 }
 ROWS: dict[str, dict[str, Rows]] = {
     "User": {
@@ -67,7 +67,7 @@ ROWS: dict[str, dict[str, Rows]] = {
             lambda: DirectoryGroupMember.objects.filter(person=OuterRef("pk")),
             {
                 "value": Column(F("group_id"), "key"),
-                "display": Column(Lower("group__display_name"), "text"),
+                "display": Column(F("group__name_key"), "text"),
                 "type": Column(Value("direct"), "text"),
             },
         )
@@ -106,7 +106,7 @@ def compared(column: Column, op: CompareOperator, value: Any) -> Q:
         return _of_key(column, op, value)
     wanted = Value(folded(value) if column.kind == "text" else value)
     if op == CompareOperator.eq:
-        return Q(Exact(column.expression, Lower(wanted) if column.kind == "text" else wanted))
+        return Q(Exact(column.expression, wanted))
     if op in PARTS:
         return Q(PARTS[op](column.expression, wanted.value)) if wanted.value else is_present(column)
     return Q(ORDERED[op](Collate(column.expression, "C"), wanted))

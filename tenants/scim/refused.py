@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scim2_models import Error, InvalidValueException, SCIMException, UniquenessException
+from scim2_server.responses import SCIM_MEDIA_TYPE as SCIM_MEDIA_TYPE
 
 from refusals import Refusal
 

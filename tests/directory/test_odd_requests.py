@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 from django.db import connections, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as runs
 from hypothesis import strategies as st
+from pytest_django import Settings
 
 from tenants.directory import tokens
+from tenants.directory.reconciling import hold
 from tenants.models import User
+from tenants.scope import everything
 from tests.cast import Cast
 from tests.directory.service import GROUP, PATCH, USER, Service
 
@@ -139,7 +143,7 @@ operations = st.fixed_dictionaries(
 
 @pytest.mark.django_db
 @given(st.lists(operations, max_size=3) | json_values, st.sampled_from(["Users", "Groups"]))
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@runs(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_patch_of_any_shape_is_carried_out_or_refused_and_never_a_fault(
     fuzzed: dict[str, Any], sent: Any, kind: str
 ) -> None:
@@ -173,3 +177,29 @@ def test_of_two_who_make_the_same_person_at_once_one_is_told_of_the_other(cast: 
         thread.join()
     assert sorted(seen) == [201, 409, 409, 409]
     assert User.objects.filter(username__startswith="twin").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_too_long_for_a_change_that_is_under_way_is_told_when_to_come_again(
+    cast: Cast, settings: Settings
+) -> None:
+    service, held, answered = Service(None, cast.pat), threading.Event(), threading.Event()
+
+    @everything("a change that takes long")
+    def change() -> None:
+        with transaction.atomic():
+            hold(service.token.directory)
+            held.set()
+            answered.wait(20)
+        connections.close_all()
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    held.wait(20)
+    settings.DATABASE_STATEMENT_S = 0.5
+    answer = service.send("POST", "Users", {"schemas": [USER], "userName": "late"})
+    answered.set()
+    thread.join()
+    _refused(answer, 503)
+    assert int(answer["Retry-After"]) > 0
+    assert not User.objects.filter(username="late").exists()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID, uuid4
 
+from allauth.usersessions.models import UserSession
 from django.urls import reverse
 from django.utils import timezone
 
@@ -29,7 +30,7 @@ from tenants.directory import tokens as directory_tokens
 from tenants.directory.rules import make_rule
 from tenants.invite import invite
 from tenants.memberships import add_member
-from tenants.models import Membership, Notification
+from tenants.models import Membership, Notification, User
 from tenants.service_accounts import create as create_service_account
 from tests.cast import Cast, person, route
 from tests.matrix.addresses import Address
@@ -170,6 +171,7 @@ class Stage:
             "webhook-delivery- pk": sent.pk,
             "notices:stop token": stop,
             "notices:undo token": leaving.leave(stop)[1],
+            "my-session- pk": _session(cast.dev).pk,
             " slug": "acme",
         }
         return cls(cast, {name: str(value) for name, value in values.items()})
@@ -193,6 +195,10 @@ class Stage:
         ]
         assert fitting, f"tests/matrix/stage.py has no value for {parameter} of {address}"
         return max(fitting)[1]
+
+
+def _session(user: User) -> UserSession:
+    return UserSession.objects.create(user=user, ip="10.0.0.1", session_key="a-session-of-somebody", user_agent="Lynx")
 
 
 def _filled(address: Address, given: dict[str, str]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from allauth.mfa.totp.internal import auth as totp
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import AnonymousUser
 from django.core import mail
 from django.core.cache import cache
@@ -140,6 +141,28 @@ def test_sessions_that_a_person_ends(cast: Cast, dev: Client) -> None:
     dev.post("/accounts/sessions/")
     (entry,) = entries("person.sessions_ended")
     assert (entry.actor_id, entry.facts) == (str(cast.dev.pk), {"sessions": 2})
+
+
+def test_one_session_is_ended_on_the_page_or_by_the_api_and_the_others_last(cast: Cast, dev: Client) -> None:
+    others = [Client(), Client()]
+    for other in others:
+        other.post(LOGIN, {"login": "dev", "password": PASSWORD})
+    page = dev.get("/accounts/sessions/").content.decode()
+    told = dev.get("/api/my-sessions/").json()
+    assert [each["is_current"] for each in told].count(True) == 1 and len(told) == 3
+    first, second = (UserSession.objects.get(session_key=other.session.session_key).pk for other in others)
+    assert f"/accounts/sessions/{first}/end/" in page
+    assert dev.post(f"/accounts/sessions/{first}/end/").status_code == 302
+    assert [other.get("/tenants/").status_code for other in others] == [302, 200]
+    assert dev.post(f"/api/my-sessions/{second}/end/", content_type="application/json").json() == {"ended": 1}
+    assert others[1].get("/tenants/").status_code == 302
+    assert dev.get("/tenants/").status_code == 200
+    stranger = Client()
+    stranger.force_login(cast.vera)
+    mine = UserSession.objects.get(user=cast.dev).pk
+    assert stranger.post(f"/accounts/sessions/{mine}/end/").status_code == 404
+    assert stranger.post(f"/api/my-sessions/{mine}/end/", content_type="application/json").status_code == 404
+    assert facts("person.sessions_ended") == [{"sessions": 1}, {"sessions": 1}]
 
 
 def test_a_new_name_and_zone_with_before_and_after_and_nothing_where_nothing_changed(cast: Cast, dev: Client) -> None:
