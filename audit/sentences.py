@@ -6,9 +6,9 @@ Programs, filters and exports use the verb itself. A verb without a line here is
 from __future__ import annotations
 
 SENTENCES = {
-    "access_review.begun": "began the",
-    "access_review.concluded": "concluded the",
-    "access_review.confirmed": "confirmed members in the",
+    "review.begun": "began the",
+    "review.concluded": "concluded the",
+    "review.confirmed": "confirmed members in the",
     "appointment.ended": "took a platform role from",
     "appointment.made": "gave a platform role to",
     "audit.restore_accepted": "accepted a restored database",

@@ -62,9 +62,10 @@ class Letter(models.Model):
     goes out again under the same Message-ID.
     """
 
-    owned_through = "notification"
-
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, null=True, blank=True, related_name="+", help_text="the notification's"
+    )
     notification = models.OneToOneField(Notification, on_delete=models.CASCADE, related_name="letter")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     how = models.CharField(max_length=10, choices=HOW)

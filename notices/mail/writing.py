@@ -33,6 +33,7 @@ def write_letters(told: list[Notification]) -> None:
     Letter.objects.bulk_create(
         Letter(
             notification=each,
+            tenant=each.tenant,
             user=each.user,
             how=how[each.user.pk],
             due_at=now

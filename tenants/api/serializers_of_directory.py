@@ -69,7 +69,7 @@ class NewDirectoryRuleSerializer(Body):
     role = serializers.CharField(max_length=20)
 
 
-class MoveSerializer(serializers.Serializer[Any]):
+class GainSerializer(serializers.Serializer[Any]):
     user_name = serializers.CharField()
     before = serializers.CharField(allow_blank=True, help_text="The role held now, or empty.")
     after = serializers.CharField(allow_blank=True, help_text="The role given, or empty.")
@@ -77,9 +77,9 @@ class MoveSerializer(serializers.Serializer[Any]):
 
 
 class PreviewSerializer(serializers.Serializer[Any]):
-    gain = MoveSerializer(many=True)
-    change = MoveSerializer(many=True)
-    lose = MoveSerializer(many=True)
+    gain = GainSerializer(many=True)
+    change = GainSerializer(many=True)
+    lose = GainSerializer(many=True)
 
 
 def preview_of(preview: Preview | None) -> dict[str, Any]:
