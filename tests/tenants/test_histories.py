@@ -76,9 +76,7 @@ class Stage:
         self.clients = {}
         for name, each in self.people.items():
             _, secret = tokens.issue(user=each, name="history", by=each)
-            self.clients[name] = Client(
-                headers={"Authorization": f"Bearer {secret}"}, raise_request_exception=True
-            )
+            self.clients[name] = Client(headers={"Authorization": f"Bearer {secret}"}, raise_request_exception=True)
         self.directory = Service(None, cast.pat)
         known = dict(DirectoryPerson.objects.filter(directory__tenant=None).values_list("user__username", "pk"))
         self.known = {name: str(known[name]) for name in NAMES}
