@@ -87,7 +87,9 @@ class Stage:
             active=set(NAMES),
             above={"pat": {"platform"}, "fin": {"finops"}},
             members={(tenant, name): Member(role, 0) for tenant, name, role in roles},
-            projects={str(each.pk): Use(each.tenant.slug, each.slug) for each in Project.objects.select_related("tenant")},
+            projects={
+                str(each.pk): Use(each.tenant.slug, each.slug) for each in Project.objects.select_related("tenant")
+            },
         )  # fmt: skip
 
 
