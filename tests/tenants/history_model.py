@@ -1,0 +1,189 @@
+"""What the rules say of a history, told apart from the code that carries it out: who is in, as what, which keys open.
+
+Nothing here asks the product anything but the table of roles. `tests.tenants.test_histories` lets people act, tells
+the model what was done, and compares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
+
+GIVES_OWNERS = "tenants.manage_tenant"
+STRONGEST_FIRST = list(TENANT_ROLES)
+
+
+@dataclass
+class Member:
+    role: str
+    since: int
+    by_rule: bool = False
+
+
+@dataclass
+class Use:
+    """A project."""
+
+    tenant: str
+    slug: str
+    archived: bool = False
+    moved: bool = False
+
+
+@dataclass
+class Key:
+    project: str
+    holder: str | None
+    over: bool = False
+
+
+@dataclass
+class Asked:
+    """An invitation (`of` is who invited, `to` who was) or a transfer (`of` gives, `to` receives) that is open."""
+
+    tenant: str
+    of: str
+    to: str
+    role: str = ""
+
+
+@dataclass
+class Review:
+    tenant: str
+    began: int
+    confirmed: set[str] = field(default_factory=set)
+
+
+@dataclass
+class World:
+    """Everything that decides what somebody holds."""
+
+    active: set[str]
+    above: dict[str, set[str]]
+    members: dict[tuple[str, str], Member]  # by tenant and person
+    projects: dict[str, Use]
+    services: dict[str, str] = field(default_factory=dict)  # whose they are
+    archived: set[str] = field(default_factory=set)
+    keys: dict[str, Key] = field(default_factory=dict)
+    invitations: dict[str, Asked] = field(default_factory=dict)
+    transfers: dict[str, Asked] = field(default_factory=dict)
+    joins: dict[str, Asked] = field(default_factory=dict)
+    reviews: dict[str, Review] = field(default_factory=dict)
+    rules: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # tenant, group, role
+    groups: set[tuple[str, str]] = field(default_factory=set)  # group, person
+    changes: int = 0  # of memberships
+    clock: int = 0
+
+    def role(self, tenant: str, person: str) -> str:
+        member = self.members.get((tenant, person))
+        return member.role if member else ""
+
+    def above_of(self, person: str) -> frozenset[str]:
+        return frozenset().union(*(PLATFORM_ROLES[role].permissions for role in self.above.get(person, ())))
+
+    def holds(self, tenant: str, person: str) -> frozenset[str]:
+        """What `person` may do in `tenant`."""
+        if person not in self.active:
+            return frozenset()
+        role = self.role(tenant, person)
+        return self.above_of(person) | (TENANT_ROLES[role].permissions if role else frozenset())
+
+    def may(self, tenant: str, person: str, permission: str) -> bool:
+        return f"tenants.{permission}" in self.holds(tenant, person)
+
+    def may_give(self, tenant: str, person: str, *roles: str) -> bool:
+        """Only who answers for the tenant makes and unmakes those who answer for it."""
+        needed = GIVES_OWNERS in frozenset().union(*(TENANT_ROLES[role].permissions for role in roles if role))
+        return self.may(tenant, person, "manage_members") and (not needed or self.may(tenant, person, "manage_tenant"))
+
+    def owners(self, tenant: str) -> set[str]:
+        return {person for (where, person), each in self.members.items() if where == tenant and each.role == "owner"}
+
+    def has_another_owner(self, tenant: str, person: str) -> bool:
+        return bool((self.owners(tenant) & self.active) - {person})
+
+    def put(self, tenant: str, person: str, role: str, *, by_rule: bool = False) -> None:
+        """Somebody becomes a member, or gets another role."""
+        before = self.members.get((tenant, person))
+        if before and before.role == role:
+            return
+        assert tenant not in self.archived
+        assert person not in self.services or (self.services[person] == tenant and role != "owner")
+        if before and before.role == "owner":
+            assert self.has_another_owner(tenant, person), f"{tenant} lost its last owner, {person}"
+        if before:
+            self._end_transfers(tenant, person)
+        self.clock += 1
+        self.changes += 1
+        self.members[tenant, person] = Member(role, before.since if before else self.clock, by_rule)
+
+    def take(self, tenant: str, person: str) -> None:
+        """Somebody is no member any more."""
+        assert self.role(tenant, person) != "owner" or self.has_another_owner(tenant, person), "the last owner left"
+        del self.members[tenant, person]
+        self._end_transfers(tenant, person)
+        self.changes += 1
+
+    def conclude(self, review: Review) -> None:
+        """Who was there when it began and is not confirmed goes, but for the last owner."""
+        there = sorted((each.since, person) for (tenant, person), each in self.members.items()
+                       if tenant == review.tenant and each.since <= review.began)  # fmt: skip
+        for _, person in there:
+            if person in review.confirmed:
+                continue
+            if self.role(review.tenant, person) != "owner" or self.has_another_owner(review.tenant, person):
+                self.take(review.tenant, person)
+
+    def hand_over(self, transfer: Asked) -> None:
+        assert self.role(transfer.tenant, transfer.of) == "owner"
+        assert {transfer.of, transfer.to} <= self.active
+        assert self.role(transfer.tenant, transfer.to)
+        self.put(transfer.tenant, transfer.to, "owner")
+        self.put(transfer.tenant, transfer.of, "admin")
+
+    def follow_rules(self, person: str) -> None:
+        """What the rules of the platform's directory make of the groups in which `person` is now."""
+        wanted: dict[str, str] = {}
+        for tenant, group, role in self.rules.values():
+            if (group, person) in self.groups:
+                wanted[tenant] = min(role, wanted.get(tenant, role), key=STRONGEST_FIRST.index)
+        for tenant in {tenant for tenant, _ in self.members} | set(wanted):
+            before, after = self.members.get((tenant, person)), wanted.get(tenant, "")
+            if before and (not before.by_rule or before.role == after):
+                continue
+            if before and before.role == "owner" and not self.has_another_owner(tenant, person):
+                continue
+            if after and tenant not in self.archived:
+                self.put(tenant, person, after, by_rule=True)
+            elif before and not after:
+                self.take(tenant, person)
+
+    def move(self, project: str, made: str, tenant: str) -> None:
+        """Keys whose holder is there work on: without that holder, where they are no member of the other tenant."""
+        source = self.projects[project]
+        assert source.tenant != tenant
+        for key in self.keys.values():
+            if key.project == project:
+                works = self._is_there(key.holder, source.tenant)
+                key.project = made
+                if works and key.holder and not self.role(tenant, key.holder):
+                    key.holder = None
+        self.projects[made] = Use(tenant, source.slug)
+        source.archived = source.moved = True
+
+    def is_closed(self, project: str) -> bool:
+        return self.projects[project].archived or self.projects[project].tenant in self.archived
+
+    def opens(self, key: Key) -> bool:
+        """Whether `key` opens anything."""
+        project = self.projects[key.project]
+        return not key.over and not self.is_closed(key.project) and self._is_there(key.holder, project.tenant)
+
+    def _is_there(self, holder: str | None, tenant: str) -> bool:
+        return holder is None or (holder in self.active and bool(self.role(tenant, holder)))
+
+    def _end_transfers(self, tenant: str, person: str) -> None:
+        for key, each in list(self.transfers.items()):
+            if each.tenant == tenant and person in (each.of, each.to):
+                del self.transfers[key]

@@ -1,0 +1,499 @@
+"""Histories of people who act on what they saw earlier: after each deed everybody holds what the rules give, no more.
+
+Hypothesis chooses who does what, through the front door; a refusal is an answer, a fault is none. What is done is told
+to a model of the rules (`tests.tenants.history_model`), with which memberships, permissions and keys are compared.
+As it runs here it is short and the same each time. `HISTORIES=2000 pytest tests/tenants/test_histories.py` makes that
+many new histories, each of 60 deeds.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+from django.utils import timezone
+from guardian.models import UserObjectPermission
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from audit.models import Entry
+from gateway import loading
+from refusals.errors import Refusal
+from tenants import reviewing, scoping, tokens
+from tenants.memberships import RoleChanged, add_member
+from tenants.models import (
+    AccessReview,
+    Appointment,
+    DirectoryPerson,
+    Membership,
+    OwnershipTransfer,
+    Project,
+    Tenant,
+    User,
+)
+from tenants.roles import TENANT_ROLES
+from tests.cast import Cast, person
+from tests.directory.service import Service
+from tests.tenants.history_model import Asked, Key, Member, Review, Use, World
+
+LONG = int(os.environ.get("HISTORIES", "0"))
+PROFILE = settings(
+    max_examples=LONG or 30,
+    stateful_step_count=60 if LONG else 30,
+    derandomize=not LONG,
+    phases=[Phase.generate],  # to shorten a history of this size takes longer than to read it
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=False,
+)
+NAMES = ["olivia", "dev", "vera", "adam", "greta", "ned", "pat", "fin"]
+PEOPLE = st.sampled_from(NAMES)
+# Half of the time it is somebody who answers for the tenant: else hardly anything would happen.
+ACTORS = st.sampled_from([*NAMES, *["an owner"] * len(NAMES)])
+TENANTS = st.sampled_from(["acme", "globex"])
+ROLES = st.sampled_from(["owner", "owner", *TENANT_ROLES])
+ABOVE = st.sampled_from(["platform", "auditor", "finops"])
+GROUPS = st.sampled_from(["staff", "leads"])
+PICK = st.integers(0, 7)  # how long ago what is acted upon was seen
+
+
+class Stage:
+    """What stands before each history: people with tokens, two tenants, the platform's directory with two groups."""
+
+    def __init__(self, cast: Cast) -> None:
+        add_member(tenant=cast.acme, user=person("adam"), role="admin", by=cast.olivia)
+        Tenant.objects.update(is_discoverable=True)
+        self.people = {each.username: each for each in User.objects.filter(username__in=NAMES)}
+        self.tenants = {"acme": cast.acme, "globex": cast.globex}
+        self.clients = {}
+        for name, each in self.people.items():
+            _, secret = tokens.issue(user=each, name="history", by=each)
+            self.clients[name] = Client(headers={"Authorization": f"Bearer {secret}"}, raise_request_exception=True)
+        self.directory = Service(None, cast.pat)
+        known = dict(DirectoryPerson.objects.filter(directory__tenant=None).values_list("user__username", "pk"))
+        self.known = {name: str(known[name]) for name in NAMES}
+        self.groups = {name: self.directory.group(name) for name in ("staff", "leads")}
+        self.entries = changes_told()
+        roles = Membership.objects.order_by("created_at").values_list("tenant__slug", "user__username", "role")
+        self.world = World(
+            active=set(NAMES),
+            above={"pat": {"platform"}, "fin": {"finops"}},
+            members={(tenant, name): Member(role, 0) for tenant, name, role in roles},
+            projects={
+                str(each.pk): Use(each.tenant.slug, each.slug) for each in Project.objects.select_related("tenant")
+            },
+        )  # fmt: skip
+
+
+def changes_told() -> int:
+    """How many changes of memberships the audit tells of."""
+    return Entry.objects.filter(verb__startswith="membership.").count()
+
+
+class Histories(RuleBasedStateMachine):
+    """One history; it is undone at its end."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        self.stage = stage
+        self.world = copy.deepcopy(stage.world)
+        self.seen: dict[str, tuple[str, str]] = {}  # memberships, also those that are over
+        self.steps = 0
+        self.undone = transaction.atomic()
+        self.undone.__enter__()
+
+    def teardown(self) -> None:
+        transaction.set_rollback(True)
+        self.undone.__exit__(None, None, None)
+
+    # How things are done
+
+    def send(self, who: str, method: str, path: str, **body: Any) -> Any:
+        """The answer's document, {} for none, None for a refusal."""
+        client = self.stage.clients[who]
+        answer = client.generic(method, f"/api/{path}", json.dumps(body), "application/json")
+        assert answer.status_code < 500, answer.content
+        if answer.status_code >= 400:
+            assert answer.json()["code"]
+            return None
+        assert who in self.world.active, f"{who} is switched off and was answered"
+        return json.loads(answer.content or b"{}")
+
+    def post(self, who: str, path: str, **body: Any) -> Any:
+        return self.send(who, "POST", path, **body)
+
+    def somebody(self, who: str, tenant: str) -> str:
+        owners = sorted(self.world.owners(tenant) & self.world.active) or sorted(self.world.owners(tenant))
+        return owners[0] if who == "an owner" else who
+
+    def ago[T](self, things: Iterable[T], pick: int) -> T:
+        """The last of `things`, or one that was seen longer ago."""
+        newest_first = list(things)[::-1]
+        return newest_first[pick % len(newest_first)]
+
+    # Joining
+
+    @rule(who=ACTORS, tenant=TENANTS, whom=PEOPLE, role=ROLES)
+    def invite(self, who: str, tenant: str, whom: str, role: str) -> None:
+        who = self.somebody(who, tenant)
+        made = self.post(who, "invitations/", tenant=tenant, email=f"{whom}@example.test", role=role)
+        if made:
+            assert self.world.may_give(tenant, who, role) and tenant not in self.world.archived
+            self.world.invitations[made["id"]] = Asked(tenant, who, whom, role)
+            self.all_invited = {**getattr(self, "all_invited", {}), made["id"]: whom}
+
+    @precondition(lambda self: hasattr(self, "all_invited"))
+    @rule(pick=PICK, whose=st.one_of(st.none(), PEOPLE), answer=st.sampled_from(["accept", "accept", "decline"]))
+    def answer_an_invitation(self, pick: int, whose: str | None, answer: str) -> None:
+        key = self.ago(self.all_invited, pick)
+        who = whose or self.all_invited[key]
+        if self.post(who, f"my-invitations/{key}/{answer}/") is None:
+            return
+        if answer == "decline" and key not in self.world.invitations:
+            return  # once more
+        asked = self.world.invitations.pop(key)
+        assert asked.to == who
+        if answer == "accept":
+            assert not self.world.role(asked.tenant, who)
+            assert self.world.may_give(asked.tenant, asked.of, asked.role), "who invited may no longer give it"
+            self.world.put(asked.tenant, who, asked.role)
+
+    @precondition(lambda self: hasattr(self, "all_invited"))
+    @rule(who=ACTORS, pick=PICK, tenant=TENANTS)
+    def withdraw_an_invitation(self, who: str, pick: int, tenant: str) -> None:
+        key, who = self.ago(self.all_invited, pick), self.somebody(who, tenant)
+        if self.post(who, f"invitations/{key}/withdraw/") and key in self.world.invitations:
+            asked = self.world.invitations.pop(key)
+            assert self.world.may_give(asked.tenant, who, asked.role)
+
+    @rule(who=PEOPLE, tenant=TENANTS)
+    def ask_to_join(self, who: str, tenant: str) -> None:
+        made = self.post(who, "join-requests/", tenant=tenant, sentence="Me too")
+        if made:
+            assert not self.world.role(tenant, who)
+            self.world.joins[made["id"]] = Asked(tenant, "", who)
+
+    @precondition(lambda self: self.world.joins)
+    @rule(who=ACTORS, pick=PICK, role=ROLES)
+    def admit(self, who: str, pick: int, role: str) -> None:
+        key = self.ago(self.world.joins, pick)
+        asked = self.world.joins[key]
+        who = self.somebody(who, asked.tenant)
+        if self.post(who, f"join-requests/{key}/admit/", role=role):
+            assert asked.role != "over" and asked.to in self.world.active
+            assert self.world.may_give(asked.tenant, who, role) and not self.world.role(asked.tenant, asked.to)
+            asked.role = "over"
+            self.world.put(asked.tenant, asked.to, role)
+
+    @rule(who=ACTORS, tenant=TENANTS, whom=PEOPLE, role=ROLES)
+    def add(self, who: str, tenant: str, whom: str, role: str) -> None:
+        who = self.somebody(who, tenant)
+        if self.post(who, "memberships/", tenant=tenant, person=whom, role=role):
+            assert self.world.may_give(tenant, who, role) and not self.world.role(tenant, whom)
+            assert whom in self.world.active
+            self.world.put(tenant, whom, role)
+
+    # Roles and leaving
+
+    @rule(who=ACTORS, pick=PICK, role=ROLES)
+    def change_role(self, who: str, pick: int, role: str) -> None:
+        key = self.ago(self.seen, pick)
+        tenant, whom = self.seen[key]
+        who = self.somebody(who, tenant)
+        if self.send(who, "PATCH", f"memberships/{key}/", role=role):
+            assert self.world.may_give(tenant, who, self.world.role(tenant, whom), role)
+            self.world.put(tenant, whom, role)
+
+    @rule(tenant=TENANTS, whom=PEOPLE, role=ROLES, seen=st.sampled_from(["", *TENANT_ROLES]))
+    def change_role_that_was_seen_earlier(self, tenant: str, whom: str, role: str, seen: str) -> None:
+        now = self.world.role(tenant, whom)
+        people = self.stage.people
+        try:
+            add_member(tenant=self.stage.tenants[tenant], user=people[whom], role=role, by=people["pat"], seen=seen)
+        except Refusal as refusal:
+            assert not isinstance(refusal, RoleChanged) or seen != now
+        else:
+            assert seen == now
+            self.world.put(tenant, whom, role)
+
+    @rule(who=st.one_of(ACTORS, st.just("themselves")), pick=PICK)
+    def remove(self, who: str, pick: int) -> None:
+        key = self.ago(self.seen, pick)
+        tenant, whom = self.seen[key]
+        who = whom if who == "themselves" and whom in self.stage.clients else self.somebody(who, tenant)
+        if who in self.stage.clients and self.send(who, "DELETE", f"memberships/{key}/") is not None:
+            assert who == whom or self.world.may_give(tenant, who, self.world.role(tenant, whom))
+            self.world.take(tenant, whom)
+
+    # Handing over
+
+    @rule(who=ACTORS, tenant=TENANTS, whom=PEOPLE)
+    def offer(self, who: str, tenant: str, whom: str) -> None:
+        who = self.somebody(who, tenant)
+        made = self.post(who, "ownership-transfers/", tenant=tenant, person=whom)
+        if made:
+            assert self.world.role(tenant, who) == "owner" and self.world.role(tenant, whom) not in ("", "owner")
+            assert not any(each.tenant == tenant for each in self.world.transfers.values())
+            self.world.transfers[made["id"]] = Asked(tenant, who, whom)
+            self.all_offered = {**getattr(self, "all_offered", {}), made["id"]: (tenant, whom)}
+
+    @precondition(lambda self: hasattr(self, "all_offered"))
+    @rule(pick=PICK, other=st.one_of(st.none(), st.none(), ACTORS),
+          answer=st.sampled_from(["accept", "accept", "decline", "withdraw"]))  # fmt: skip
+    def answer_an_offer(self, pick: int, other: str | None, answer: str) -> None:
+        key = self.ago(self.all_offered, pick)
+        tenant, whom = self.all_offered[key]
+        who = self.somebody(other, tenant) if other else whom
+        if self.post(who, f"ownership-transfers/{key}/{answer}/"):
+            transfer = self.world.transfers.pop(key)
+            assert who == transfer.to or answer == "withdraw"
+            if answer == "accept":
+                self.world.hand_over(transfer)
+
+    # People and service accounts
+
+    @rule(whom=PEOPLE, on=st.booleans(), service=st.booleans(), pick=PICK)
+    def switch(self, whom: str, on: bool, service: bool, pick: int) -> None:
+        if service and self.world.services:
+            whom = self.ago(self.world.services, pick)
+        if self.post("pat", f"people/{whom}/{'activate' if on else 'deactivate'}/"):
+            assert self.world.above_of("pat") >= {"tenants.change_user"}
+            (self.world.active.add if on else self.world.active.discard)(whom)
+
+    @rule(whom=PEOPLE, role=ABOVE, verb=st.sampled_from(["appoint", "dismiss"]))
+    def appoint(self, whom: str, role: str, verb: str) -> None:
+        if self.post("pat", f"people/{whom}/{verb}/", role=role):
+            roles = self.world.above.setdefault(whom, set())
+            (roles.add if verb == "appoint" else roles.discard)(role)
+
+    @rule(who=ACTORS, tenant=TENANTS, name=st.sampled_from(["batch", "ci"]), role=ROLES)
+    def create_a_service_account(self, who: str, tenant: str, name: str, role: str) -> None:
+        who = self.somebody(who, tenant)
+        made = self.post(who, "service-accounts/", tenant=tenant, name=name, role=role)
+        if made:
+            assert self.world.may_give(tenant, who, role)
+            account = f"svc.{tenant}.{name}"
+            self.world.services[account] = tenant
+            self.world.active.add(account)
+            self.world.put(tenant, account, role)
+
+    # Keys
+
+    @rule(who=ACTORS, pick=PICK, holder=st.one_of(st.none(), st.integers(0, 3)))
+    def issue_a_key(self, who: str, pick: int, holder: int | None) -> None:
+        project = self.ago(self.world.projects, pick)
+        use = self.world.projects[project]
+        who = self.somebody(who, use.tenant)
+        named = self.ago(self.world.services, holder) if holder is not None and self.world.services else ""
+        where = f"{use.tenant}/{use.slug}/development"
+        made = self.post(who, "keys/", environment=where, name="key", holder=named)
+        if made:
+            assert self.world.may(use.tenant, who, "manage_keys") and not self.world.is_closed(project)
+            assert not named or (named in self.world.active and self.world.role(use.tenant, named))
+            self.world.keys[made["id"]] = Key(project, named or who)
+
+    @precondition(lambda self: self.world.keys)
+    @rule(who=ACTORS, pick=PICK, overlap=st.sampled_from(["0", "24h"]))
+    def rotate_a_key(self, who: str, pick: int, overlap: str) -> None:
+        who, key, found = self.key(who, pick)
+        made = self.post(who, f"keys/{key}/rotate/", overlap=overlap)
+        if made:
+            self.may_manage_keys(who, found)
+            assert not found.over and not self.world.is_closed(found.project)
+            self.world.keys[made["id"]] = Key(found.project, found.holder)
+            found.over = overlap == "0"
+
+    @precondition(lambda self: self.world.keys)
+    @rule(who=ACTORS, pick=PICK, leaked=st.booleans())
+    def revoke_a_key(self, who: str, pick: int, leaked: bool) -> None:
+        who, key, found = self.key(who, pick)
+        if self.post(who, f"keys/{key}/leaked/" if leaked else f"keys/{key}/revoke/",
+                     **({"where": "In a chat"} if leaked else {})):  # fmt: skip
+            self.may_manage_keys(who, found)
+            found.over = True
+
+    @precondition(lambda self: self.world.keys)
+    @rule(who=ACTORS, pick=PICK, to=st.one_of(st.none(), st.integers(0, 3)))
+    def hand_a_key_over(self, who: str, pick: int, to: int | None) -> None:
+        who, key, found = self.key(who, pick)
+        named = self.ago(self.world.services, to) if to is not None and self.world.services else who
+        if self.post(who, f"keys/{key}/hand-over/", holder=named):
+            self.may_manage_keys(who, found)
+            tenant = self.world.projects[found.project].tenant
+            assert named in self.world.active and self.world.role(tenant, named)
+            assert not self.world.is_closed(found.project)
+            found.holder = named
+
+    def key(self, who: str, pick: int) -> tuple[str, str, Key]:
+        key = self.ago(self.world.keys, pick)
+        found = self.world.keys[key]
+        return self.somebody(who, self.world.projects[found.project].tenant), key, found
+
+    def may_manage_keys(self, who: str, key: Key) -> None:
+        assert self.world.may(self.world.projects[key.project].tenant, who, "manage_keys")
+
+    # Archiving and moving
+
+    @rule(who=ACTORS, tenant=TENANTS, verb=st.sampled_from(["archive", "restore", "restore"]))
+    def archive_a_tenant(self, who: str, tenant: str, verb: str) -> None:
+        who = self.somebody(who, tenant)
+        if self.post(who, f"tenants/{tenant}/{verb}/"):
+            assert self.world.may(tenant, who, "manage_tenant")
+            (self.world.archived.add if verb == "archive" else self.world.archived.discard)(tenant)
+
+    @rule(who=ACTORS, pick=PICK, verb=st.sampled_from(["archive", "restore", "restore"]))
+    def archive_a_project(self, who: str, pick: int, verb: str) -> None:
+        project = self.ago(self.world.projects, pick)
+        use = self.world.projects[project]
+        who = self.somebody(who, use.tenant)
+        if self.post(who, f"projects/{project}/{verb}/"):
+            assert self.world.may(use.tenant, who, "manage_tenant") and use.tenant not in self.world.archived
+            assert verb == "archive" or not use.moved
+            use.archived = verb == "archive"
+
+    @rule(who=st.one_of(ACTORS, st.just("pat")), pick=PICK, to=TENANTS)
+    def move_a_project(self, who: str, pick: int, to: str) -> None:
+        project = self.ago(self.world.projects, pick)
+        use = self.world.projects[project]
+        who = self.somebody(who, use.tenant)
+        closed = self.world.is_closed(project)
+        made = self.post(who, f"projects/{project}/move/", to=to)
+        if made:
+            assert not closed and to not in self.world.archived
+            assert all(self.world.may(tenant, who, "manage_tenant") for tenant in (use.tenant, to))
+            self.world.move(project, made["id"], to)
+
+    # The directory and the access review
+
+    @rule(tenant=TENANTS, group=GROUPS, role=ROLES)
+    def make_a_rule(self, tenant: str, group: str, role: str) -> None:
+        made = self.post("pat", "directory-rules/", tenant=tenant, of_platform=True, group_name=group, role=role)
+        if made:
+            assert tenant not in self.world.archived
+            self.world.rules[made["id"]] = (tenant, group, role)
+            self.follow_rules()
+
+    @precondition(lambda self: self.world.rules)
+    @rule(pick=PICK)
+    def end_a_rule(self, pick: int) -> None:
+        key = self.ago(self.world.rules, pick)
+        if self.send("pat", "DELETE", f"directory-rules/{key}/") is not None:
+            del self.world.rules[key]
+            self.follow_rules()
+
+    @rule(group=GROUPS, whom=PEOPLE, joins=st.booleans())
+    def change_a_group(self, group: str, whom: str, joins: bool) -> None:
+        known = self.stage.known[whom]
+        verb = self.stage.directory.join if joins else self.stage.directory.leave
+        answer = verb(self.stage.groups[group], known)
+        assert answer.status_code < 500, answer.content
+        was = (group, whom) in self.world.groups
+        if answer.status_code < 300 and was != joins:
+            (self.world.groups.add if joins else self.world.groups.discard)((group, whom))
+            self.world.follow_rules(whom)
+
+    def follow_rules(self) -> None:
+        """In the order in which the directory knows its people."""
+        for whom, _ in sorted(self.stage.known.items(), key=lambda each: each[1]):
+            self.world.follow_rules(whom)
+
+    @rule(who=ACTORS, tenant=TENANTS)
+    def begin_a_review(self, who: str, tenant: str) -> None:
+        who = self.somebody(who, tenant)
+        made = self.post(who, "access-reviews/", tenant=tenant)
+        if made:
+            assert self.world.may(tenant, who, "manage_tenant")
+            self.world.reviews[made["id"]] = Review(tenant, self.world.clock)
+
+    @precondition(lambda self: self.world.reviews)
+    @rule(who=ACTORS, pick=PICK, of=PICK)
+    def confirm(self, who: str, pick: int, of: int) -> None:
+        key, membership = self.ago(self.world.reviews, pick), self.ago(self.seen, of)
+        review, (tenant, whom) = self.world.reviews[key], self.seen[membership]
+        who = self.somebody(who, review.tenant)
+        there = Membership.objects.filter(pk=membership).exists()
+        if self.post(who, f"access-reviews/{key}/confirm/", memberships=[membership]):
+            assert self.world.may(review.tenant, who, "manage_tenant")
+            if there and tenant == review.tenant and self.world.members[tenant, whom].since <= review.began:
+                review.confirmed.add(whom)
+
+    @precondition(lambda self: self.world.reviews)
+    @rule(pick=PICK)
+    def let_a_review_lapse(self, pick: int) -> None:
+        key = self.ago(self.world.reviews, pick)
+        review = self.world.reviews.pop(key)
+        AccessReview.objects.filter(pk=key).update(due_at=timezone.now())
+        if review.tenant in self.world.archived:
+            self.world.reviews[key] = review
+        else:
+            self.world.conclude(review)
+        reviewing.conclude(review=AccessReview.objects.select_related("tenant").get(pk=key))
+
+    # What holds whatever was done
+
+    @invariant()
+    def everybody_holds_what_the_rules_give(self) -> None:
+        world = self.world
+        rows = Membership.objects.order_by("pk").values_list("pk", "tenant__slug", "user__username", "role")
+        held = {(tenant, name): role for _, tenant, name, role in rows}
+        assert held == {where: each.role for where, each in world.members.items()}
+        self.seen |= {str(key): (tenant, name) for key, tenant, name, _ in rows}
+        assert all(world.owners(tenant) for tenant in self.stage.tenants)
+        slugs = {str(each.pk): slug for slug, each in self.stage.tenants.items()}
+        given = UserObjectPermission.objects.values_list("object_pk", "user__username", "permission__codename")
+        assert {(slugs[key], name, f"tenants.{codename}") for key, name, codename in given} == {
+            (*where, permission) for where, each in world.members.items()
+            for permission in TENANT_ROLES[each.role].permissions
+        }  # fmt: skip
+        assert changes_told() == self.stage.entries + world.changes
+        above = Appointment.objects.filter(user__username__in=NAMES).values_list("user__username", "role")
+        assert set(above) == {(name, role) for name, roles in world.above.items() for role in roles}
+        waiting = {str(key) for key in OwnershipTransfer.objects.waiting().values_list("pk", flat=True)}
+        assert waiting == set(world.transfers)
+
+    @invariant()
+    def keys_open_for_whom_is_there(self) -> None:
+        """As the gateway reads them into its snapshot."""
+        with connection.cursor() as cursor:
+            cursor.execute(loading._PLACES)
+            archived = {place.environment_id: place.is_archived for place in (loading.Place(*r) for r in cursor)}
+            cursor.execute(loading._KEYS)
+            keys = [loading._key(row) for row in cursor]
+        now = timezone.now()
+        opening = {
+            str(key.id) for key in keys
+            if key.is_held and key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
+            and not archived[key.environment_id]
+        }  # fmt: skip
+        assert opening == {key for key, each in self.world.keys.items() if self.world.opens(each)}
+
+    @invariant()
+    def what_people_see_and_may_is_what_they_hold(self) -> None:
+        """Of one person after each deed, in turn."""
+        name = NAMES[self.steps % len(NAMES)]
+        self.steps += 1
+        viewer = User.objects.get(username=name)
+        assert viewer.is_active == (name in self.world.active)
+        visible = set(scoping.tenants_for(viewer).values_list("slug", flat=True))
+        assert visible == {slug for slug in self.stage.tenants if self.world.may(slug, name, "view_tenant")}
+        for slug, tenant in self.stage.tenants.items():
+            assert scoping.held(viewer, tenant) == self.world.holds(slug, name)
+            for permission in ("tenants.manage_tenant", "tenants.manage_keys"):
+                assert scoping.may(viewer, permission, tenant) == (permission in self.world.holds(slug, name))
+
+
+@pytest.fixture
+def stage(cast: Cast) -> Stage:
+    return Stage(cast)
+
+
+def test_after_any_history_nobody_holds_what_no_rule_gives(stage: Stage) -> None:
+    run_state_machine_as_test(lambda: Histories(stage), settings=PROFILE)
