@@ -63,10 +63,27 @@ def ends_with_a_move(ending: Ending) -> None:
 
 
 @dataclass(frozen=True)
-class Preview:
-    """What a move would do: what goes along by its name with how many, working keys, what ends, and who sees it."""
+class Along:
+    """A kind of row that goes along, and how many."""
 
-    along: list[tuple[str, int]]
+    model: type[Model]
+    count: int
+
+    @property
+    def name(self) -> str:
+        return str(self.model._meta.verbose_name_plural)
+
+    @property
+    def words(self) -> str:
+        """As “1 grant” or “1,200 requests”."""
+        return f"{self.count:,} {self.model._meta.verbose_name if self.count == 1 else self.name}"
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a move would do: what goes along, the keys among it that work now, what ends, and who sees it."""
+
+    along: list[Along]
     keys: list[ApiKey]
     ends: list[str]
     lose: list[User]
@@ -102,7 +119,7 @@ def preview(project: Project, target: Tenant) -> Preview:
             for tenant in (source, target)
         )
         return Preview(
-            along=[(str(model._meta.verbose_name_plural), count) for model, count in counted if count],
+            along=[Along(model, count) for model, count in counted if count],
             keys=list(ApiKey.objects.usable().filter(environment__in=environments).select_related("environment")),
             ends=[sentence for ending in _endings for sentence in ending.told(project)],
             lose=list(here.exclude(pk__in=there.values("pk"))),

@@ -98,7 +98,7 @@ class MovePreviewSerializer(serializers.Serializer[Any]):
         return list(self.context["targets"])
 
     def get_along(self, shown: Preview) -> dict[str, int]:
-        return dict(shown.along)
+        return {each.name: each.count for each in shown.along}
 
     def get_keys(self, shown: Preview) -> list[str]:
         return [key.prefix for key in shown.keys]

@@ -69,7 +69,7 @@ def used(both: Cast) -> Cast:
 def test_it_works(used: Cast, olivia: Client, page: str) -> None:
     assert page in olivia.get(f"/tenants/acme/projects/{used.project.pk}/").content.decode()
     shown = olivia.get(f"{page}?to=globex").content.decode()
-    for said in ("1 working key", "1 grants", "2 requests", "1 sessions", "R-2, ", "is withdrawn undecided",
+    for said in ("1 working key", "1 grant<", "2 requests", "1 session<", "R-2, ", "is withdrawn undecided",
                  "2 lose sight", "Dev, Vera", "1 see it who did not", "Greta", "Type <strong>support"):  # fmt: skip
         assert said in shown, said
     assert Project.objects.get(pk=used.project.pk).moved_to == "", "looked at only"
