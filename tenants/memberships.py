@@ -9,7 +9,8 @@ from django.contrib.auth.models import Permission
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from guardian.shortcuts import assign_perm, get_perms, remove_perm
+from guardian.models import UserObjectPermission
+from guardian.shortcuts import assign_perm, remove_perm
 
 from audit.record import record
 from refusals.errors import Conflict, Invalid
@@ -170,7 +171,10 @@ def _end_transfers(tenant: Tenant, user: User) -> None:
 
 def _hold_exactly(tenant: Tenant, user: User, permissions: frozenset[str]) -> None:
     wanted = {name.split(".")[1] for name in permissions}
-    held = set(get_perms(user, tenant)) - {p.codename for p in user.user_permissions.all()}
+    # Read as they are kept: guardian tells nothing of who is switched off, whose permissions would stay.
+    kept = UserObjectPermission.objects.filter(user=user, object_pk=str(tenant.pk))
+    of_tenants = kept.filter(permission__content_type__app_label="tenants", permission__content_type__model="tenant")
+    held = set(of_tenants.values_list("permission__codename", flat=True))
     for codename in wanted:
         assign_perm(codename, user, tenant)
     for codename in held - wanted:
