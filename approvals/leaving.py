@@ -25,10 +25,12 @@ def _told(project: Project) -> list[str]:
     return [f"R-{request.number}, “{request.title}”, is withdrawn undecided" for request in _open(project)]
 
 
+def _lock(project: Project) -> None:
+    list(_open(project).select_for_update(of=("self",), no_key=True))
+
+
 def _end(project: Project, why: str, by: User) -> None:
-    for request in _open(project).select_for_update(of=("self",), no_key=True).select_related("tenant"):
-        if request.state not in OPEN_STATES:
-            continue  # decided while we waited for its row
+    for request in _open(project).select_related("tenant", "requester"):
         waiting = User.objects.filter(seats__board__reviews__in=request.reviews.filter(outcome="open"), is_active=True)
         told = {request.requester, *waiting} - {by}
         transition = move(request, Verb.WITHDRAW)
@@ -39,4 +41,4 @@ def _end(project: Project, why: str, by: User) -> None:
         )
 
 
-REQUESTS = Ending(_told, _end)
+REQUESTS = Ending(_told, _lock, _end)

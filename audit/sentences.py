@@ -6,9 +6,6 @@ Programs, filters and exports use the verb itself. A verb without a line here is
 from __future__ import annotations
 
 SENTENCES = {
-    "review.begun": "began the",
-    "review.concluded": "concluded the",
-    "review.confirmed": "confirmed members in the",
     "appointment.ended": "took a platform role from",
     "appointment.made": "gave a platform role to",
     "audit.restore_accepted": "accepted a restored database",
@@ -71,6 +68,9 @@ SENTENCES = {
     "key.revoked": "revoked the key",
     "key.rotated": "replaced the key",
     "limits.changed": "changed the limits of",
+    "members.confirmed": "confirmed members in the",
+    "members.review_begun": "began the",
+    "members.review_concluded": "concluded the",
     "membership.added": "added a member",
     "membership.changed": "changed the role of a member",
     "membership.removed": "removed a member",

@@ -47,9 +47,10 @@ class DemonstrationStays(Conflict):
 @dataclass(frozen=True)
 class Ending:
     """What of a room ends when a project moves: `told(project)` says it in sentences, `end(project, why, by)` does it,
-    in the move's transaction, before anything is handed over."""
+    in the move's transaction, before anything is handed over. `lock(project)` takes the rows for it before."""
 
     told: Callable[[Project], list[str]]
+    lock: Callable[[Project], None]
     end: Callable[[Project, str, User], None]
 
 
@@ -63,10 +64,27 @@ def ends_with_a_move(ending: Ending) -> None:
 
 
 @dataclass(frozen=True)
-class Preview:
-    """What a move would do: what goes along by its name with how many, working keys, what ends, and who sees it."""
+class Along:
+    """A kind of row that goes along, and how many."""
 
-    along: list[tuple[str, int]]
+    model: type[Model]
+    count: int
+
+    @property
+    def name(self) -> str:
+        return str(self.model._meta.verbose_name_plural)
+
+    @property
+    def words(self) -> str:
+        """As “1 grant” or “1,200 requests”."""
+        return f"{self.count:,} {self.model._meta.verbose_name if self.count == 1 else self.name}"
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a move would do: what goes along, the keys among it that work now, what ends, and who sees it."""
+
+    along: list[Along]
     keys: list[ApiKey]
     ends: list[str]
     lose: list[User]
@@ -102,7 +120,7 @@ def preview(project: Project, target: Tenant) -> Preview:
             for tenant in (source, target)
         )
         return Preview(
-            along=[(str(model._meta.verbose_name_plural), count) for model, count in counted if count],
+            along=[Along(model, count) for model, count in counted if count],
             keys=list(ApiKey.objects.usable().filter(environment__in=environments).select_related("environment")),
             ends=[sentence for ending in _endings for sentence in ending.told(project)],
             lose=list(here.exclude(pk__in=there.values("pk"))),
@@ -125,10 +143,12 @@ def move_project(*, project: Project, to: Tenant, by: User) -> Project:
         for tenant in (source, target):
             scoping.require(by, MANAGE_TENANT, tenant)
         _refuse(locked, source, target)
+        _lock(locked)
         lose = preview(locked, target).lose
+        if _left_behind(locked, target) is None:
+            refuse_taken_project(target, locked.slug)
         for ending in _endings:
             ending.end(locked, f"{locked} moves to {target}, where it can be asked for again.", by)
-        list(Environment.objects.select_for_update(no_key=True).filter(project=locked).order_by("pk"))
         made = _begin_anew(locked, target, by)
         working = _working_keys(locked)
         moved = _hand_over(locked, made)
@@ -142,6 +162,17 @@ def move_project(*, project: Project, to: Tenant, by: User) -> Project:
         _tell(source, target, made, lose, by)
         announce("tenant")
     return made
+
+
+def _lock(project: Project) -> None:
+    """Take every row that will change, before the first line of the audit is written: its end is one place, and who
+    waits there may hold any of them. Requests before environments before what hangs on them, as votes and grants do."""
+    for ending in _endings:
+        ending.lock(project)
+    list(Environment.objects.select_for_update(no_key=True).filter(project=project).order_by("pk"))
+    for model, rows, _ in _following(project):
+        taken = model._default_manager.filter(pk__in=rows.values("pk")).select_for_update(no_key=True)
+        list(taken.order_by("pk").values_list("pk"))
 
 
 def _refuse(project: Project, source: Tenant, target: Tenant) -> None:
@@ -167,7 +198,6 @@ def _left_behind(project: Project, target: Tenant) -> Project | None:
 def _begin_anew(project: Project, target: Tenant, by: User) -> Project:
     before = _left_behind(project, target)
     if before is None:
-        refuse_taken_project(target, project.slug)
         return create_project(tenant=target, slug=project.slug, name=project.name, purpose=project.purpose, by=by)
     before.name, before.purpose, before.archived_at, before.moved_to = project.name, project.purpose, None, ""
     before.save(update_fields=["name", "purpose", "archived_at", "moved_to"])
@@ -176,18 +206,20 @@ def _begin_anew(project: Project, target: Tenant, by: User) -> Project:
 
 def _hand_over(project: Project, made: Project) -> dict[str, int]:
     """Give every row of the environments of `project` to those of `made`; how many of each kind."""
-    moved = {}
+    moved: dict[str, int] = {}
     places = {place.kind: place for place in Environment.objects.filter(project=made)}
     for model, rows, kind in _following(project):
         count = 0
         if kind == "environment":
             for place in Environment.objects.filter(project=project):
                 there = places[place.kind]
-                count += rows.filter(environment=place).update(environment=there, tenant=made.tenant)
+                with_it = {"project": made} if _has(model, "project", Project) else {}
+                count += rows.filter(environment=place).update(environment=there, tenant=made.tenant, **with_it)
         else:  # it hangs on the project, or on a row that moved before it
             count = rows.update(tenant=made.tenant, **({"project": made} if kind == "project" else {}))
         if count:
-            moved[str(model._meta.verbose_name_plural)] = count
+            name = str(model._meta.verbose_name_plural)
+            moved[name] = moved.get(name, 0) + count
     return moved
 
 
@@ -210,11 +242,14 @@ def _following(project: Project) -> Iterator[tuple[type[Model], QuerySet[Any], s
             found = model._default_manager.filter(**on).values("pk")
             yield model, model._default_manager.filter(pk__in=found), "another row"
     for model in models:
-        for kind, leads_to in (("environment", Environment), ("project", Project)):
-            if _has(model, kind, leads_to) and _has(model, "tenant", Tenant):
-                on = {"environment__project": project} if kind == "environment" else {"project": project}
-                yield model, model._default_manager.filter(**on), kind
-                break
+        if not _has(model, "tenant", Tenant):
+            continue
+        of_environments = _has(model, "environment", Environment)
+        if of_environments:
+            yield model, model._default_manager.filter(environment__project=project), "environment"
+        if _has(model, "project", Project):
+            rest: dict[str, Any] = {"environment": None} if of_environments else {}
+            yield model, model._default_manager.filter(project=project, **rest), "project"
 
 
 def _has(model: type[Model], name: str, leads_to: type[Model]) -> bool:

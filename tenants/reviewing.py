@@ -55,7 +55,7 @@ def begin(*, tenant: Tenant, by: Any) -> AccessReview:
     made = AccessReview.objects.create(
         tenant=locked, began_at=now, began_by=by if isinstance(by, User) else None, due_at=now + OPEN_FOR
     )
-    record("review.begun", by=by, subject=made, tenant=locked.slug, due=made.due_at.isoformat())
+    record("members.review_begun", by=by, subject=made, tenant=locked.slug, due=made.due_at.isoformat())
     _tell_owners(made, f"Who still needs {locked}? Please confirm its members", _until(made), but=by)
     return made
 
@@ -77,7 +77,7 @@ def confirm(*, review: AccessReview, memberships: Collection[UUID], by: User) ->
     )
     if chosen:
         people = {each.user.username: each.role for each in chosen}
-        record("review.confirmed", by=by, subject=locked, tenant=tenant.slug, people=people)
+        record("members.confirmed", by=by, subject=locked, tenant=tenant.slug, people=people)
     return len(chosen)
 
 
@@ -105,7 +105,7 @@ def conclude(*, review: AccessReview) -> AccessReview:
             lapsed.append(membership.user)
     locked.concluded_at, locked.lapsed = timezone.now(), sorted(user.username for user in lapsed)
     locked.save(update_fields=["concluded_at", "lapsed"])
-    record("review.concluded", by=SYSTEM, subject=locked, tenant=tenant.slug, lapsed=locked.lapsed,
+    record("members.review_concluded", by=SYSTEM, subject=locked, tenant=tenant.slug, lapsed=locked.lapsed,
            kept_as_last_owner=[user.username for user in kept])  # fmt: skip
     notify(lapsed, kind="membership", title=f"You are no member of {tenant} any more",
            body="Nobody confirmed in its access review that you still need it. An owner can add you again.",

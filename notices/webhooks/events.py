@@ -59,7 +59,7 @@ GROUPS: tuple[tuple[str, dict[str, str]], ...] = (
             "tenant.restored": "The tenant was restored",
             "project.created": "A project was created",
             "ownership.transferred": "The tenant has another owner",
-            "review.concluded": "An access review is over",
+            "members.review_concluded": "An access review is over",
             "project.changed": "A project was changed",
             "project.moved": "A project moved to another tenant",
             "project.arrived": "A project came from another tenant",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_serializer
@@ -98,7 +99,10 @@ class MovePreviewSerializer(serializers.Serializer[Any]):
         return list(self.context["targets"])
 
     def get_along(self, shown: Preview) -> dict[str, int]:
-        return dict(shown.along)
+        along: Counter[str] = Counter()
+        for each in shown.along:
+            along[each.name] += each.count
+        return dict(along)
 
     def get_keys(self, shown: Preview) -> list[str]:
         return [key.prefix for key in shown.keys]

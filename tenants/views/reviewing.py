@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
+from audit.exporting import exported
 from refusals.errors import Missing
 from tenants import finding, reviewing
 from tenants.access_reviews import AccessReview
@@ -18,13 +20,15 @@ from tenants.delegation import MANAGE_TENANT
 from tenants.models import Membership
 from tenants.roles import TENANT_ROLES
 from tenants.views.entering import enter, text_of
+from ui.exporting import csv_response, in_batches
+from ui.sorting import ordered
 
 PAGE_SIZE = 50
 EARLIER_SHOWN = 12
 
 
 @require_GET
-def access_review(request: HttpRequest, slug: str) -> HttpResponse:
+def access_review(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResponse:
     """The members who are not confirmed yet, those who are, and the reviews before."""
     inside = enter(request, slug, MANAGE_TENANT)
     review = reviewing.open_of(inside.tenant)
@@ -35,12 +39,15 @@ def access_review(request: HttpRequest, slug: str) -> HttpResponse:
         confirmed = {each.user_id: each for each in review.confirmations.select_related("by")}
         rows = Membership.objects.filter(tenant=inside.tenant, created_at__lte=review.began_at)
         rows = rows if show == "all" else reviewing.unconfirmed(review)
-        rows = finding.members(rows.select_related("user").order_by("created_at", "pk"), text=text)
+        rows = finding.members(rows.select_related("user"), text=text)
+    rows, sort = ordered(rows, text_of(request, "sort"), finding.MEMBER_SORTS, "since")
+    if review is not None and request.GET.get("format") == "csv":
+        return _exported(request, review, text)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     shown = [(each, TENANT_ROLES.get(each.role), confirmed.get(each.user_id)) for each in page.object_list]
     earlier = AccessReview.objects.filter(tenant=inside.tenant).exclude(concluded_at=None)
     return inside.show(
-        request, "access_review", tab="members", review=review, page=page, shown=shown, text=text, show=show,
+        request, "access_review", tab="members", review=review, page=page, shown=shown, text=text, show=show, sort=sort,
         done=len(confirmed), missing=reviewing.unconfirmed(review).count() if review else 0,
         earlier=earlier.annotate(confirmed=Count("confirmations"))[:EARLIER_SHOWN],
         next_on=None if review else reviewing.next_on(inside.tenant),
@@ -67,6 +74,23 @@ def confirm(request: HttpRequest, slug: str) -> HttpResponse:
     count = reviewing.confirm(review=review, memberships=chosen, by=inside.viewer)
     messages.success(request, f"{count} confirmed." if count else "Nobody was confirmed: choose who it is about.")
     return redirect("tenants:access-review", slug)
+
+
+def _exported(request: HttpRequest, review: AccessReview, text: str) -> StreamingHttpResponse:
+    """Every member that the review looks at, confirmed or not yet."""
+    confirmed = {each.user_id: each for each in review.confirmations.select_related("by")}
+    everybody = Membership.objects.filter(tenant=review.tenant, created_at__lte=review.began_at)
+    rows = finding.members(everybody.select_related("user"), text=text)
+    rows, _ = ordered(rows, text_of(request, "sort"), finding.MEMBER_SORTS, "since")
+
+    def line(member: Membership) -> tuple[Any, ...]:
+        said = confirmed.get(member.user_id)
+        by = (said.by.username if said.by else "", said.at) if said else ("", "")
+        return (member.user.username, str(member.user), member.role, member.created_at, member.user.last_login, *by)
+
+    head = ("user name", "name", "role", "since", "last signed in", "confirmed by", "confirmed at")
+    exported(request, "access-review", tenant=review.tenant.slug)
+    return csv_response(f"{review.tenant.slug}-access-review.csv", head, (line(each) for each in in_batches(rows)))
 
 
 def _key(text: str) -> UUID | None:

@@ -65,8 +65,8 @@ def test_it_works(cast: Cast, olivia: Client) -> None:
     assert signed_in(cast.vera).get("/tenants/acme/").status_code == 404
     page = olivia.get(PAGE).content.decode()
     assert "Earlier reviews" in page and "vera" in page
-    verbs = Entry.objects.filter(tenant="acme", verb__startswith="access_review").order_by("pk").values_list("verb")
-    assert [verb.partition(".")[2] for (verb,) in verbs] == ["begun", "confirmed", "concluded"]
+    verbs = Entry.objects.filter(tenant="acme", verb__startswith="members.").order_by("pk").values_list("verb")
+    assert [verb.partition(".")[2] for (verb,) in verbs] == ["review_begun", "confirmed", "review_concluded"]
 
 
 def test_all_that_are_shown_are_confirmed_at_once(cast: Cast, olivia: Client, review: AccessReview) -> None:
@@ -75,6 +75,13 @@ def test_all_that_are_shown_are_confirmed_at_once(cast: Cast, olivia: Client, re
     passes(22)
     review_access()
     assert members(cast.acme) == ["dev", "olivia", "vera"]
+
+
+def test_the_list_is_sorted_and_taken_away_as_csv(cast: Cast, olivia: Client, review: AccessReview) -> None:
+    olivia.post(f"{PAGE}confirm/", {"membership": key(cast, "dev")})
+    told = b"".join(olivia.get(f"{PAGE}?format=csv&sort=username")).decode("utf-8-sig").splitlines()  # type: ignore[arg-type]
+    assert [line.split(",")[0] for line in told] == ["user name", "dev", "olivia", "vera"]
+    assert "olivia" in told[1] and told[3].endswith(",,"), "by whom, and nobody yet"
 
 
 def test_the_api_does_the_same(cast: Cast, olivia: Client) -> None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from django.test import Client
+from importlib import import_module
 
-from tenants.memberships import add_member
+from django.apps import apps
+from django.db import connection
+from django.test import Client
+from guardian.models import UserObjectPermission
+from guardian.shortcuts import assign_perm
+
+from tenants.activation import activate, deactivate
+from tenants.memberships import add_member, remove_member
 from tests.cast import Cast
 
 
@@ -16,3 +23,22 @@ def test_the_only_owner_is_offered_neither_change_nor_removal(cast: Cast, client
     add_member(tenant=cast.acme, user=cast.ned, role="owner", by=cast.olivia)
     page = client.get("/tenants/acme/members/").content.decode()
     assert "the only owner" not in page and "Change the role of Olivia" in page
+
+
+def test_who_is_removed_while_switched_off_holds_nothing_when_let_in_again(cast: Cast, client: Client) -> None:
+    deactivate(user=cast.dev, by=cast.pat)
+    remove_member(membership=cast.dev.memberships.get(), by=cast.olivia)
+    activate(user=cast.dev, by=cast.pat)
+    cast.dev.refresh_from_db()
+    assert not UserObjectPermission.objects.filter(user=cast.dev).exists()
+    client.force_login(cast.dev)
+    assert client.get("/tenants/acme/").status_code == 404
+
+
+def test_what_former_members_still_hold_is_taken_away_by_a_migration(cast: Cast) -> None:
+    before = UserObjectPermission.objects.count()
+    assign_perm("view_tenant", cast.ned, cast.acme)
+    with connection.schema_editor() as editor:
+        import_module("tenants.migrations.0013_what_former_members_hold").take_away(apps, editor)
+    assert UserObjectPermission.objects.count() == before
+    assert not UserObjectPermission.objects.filter(user=cast.ned).exists()

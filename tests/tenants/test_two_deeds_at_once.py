@@ -99,7 +99,7 @@ class Team:
 
     def deeds(self) -> dict[str, Callable[[], Any]]:
         """What people do, who have all seen what is there now."""
-        house, tenant, key, project = self.house, self.tenant, self.key, self.environment.project
+        house, tenant, key, project = self.house, self.tenant, self.key, self.environment.project  # noqa: F811
         olivia, greta, rita, dev = (self._row(name) for name in ("olivia", "greta", "rita", "dev"))
         return {
             "Olivia leaves": lambda: remove_member(membership=olivia, by=house.olivia),

@@ -24,6 +24,12 @@ def told(project: Project) -> list[str]:
     return [f"{' and '.join(counted)} of the project, its environments and keys; the other tenant sets its own."]
 
 
+def lock(project: Project) -> None:
+    """Both kinds of rows, in the order of their keys."""
+    for rows in (Limit.objects, Budget.objects):
+        list(rows.filter(_within(project)).select_for_update(of=("self",), no_key=True).order_by("pk"))
+
+
 def end(project: Project, why: str, by: User) -> None:
     for budget in Budget.objects.filter(_within(project)).select_related(*WITH_PLACES):
         remove_budget(place=place_of(budget), span=budget.span, by=by)
@@ -34,4 +40,4 @@ def end(project: Project, why: str, by: User) -> None:
         set_limits(place=place, amounts=dict.fromkeys(Metric.values), by=by)
 
 
-BOUNDS = Ending(told, end)
+BOUNDS = Ending(told, lock, end)
