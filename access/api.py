@@ -16,9 +16,11 @@ from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
 from access import finding
+from access.applying.api import TenantFileViewSet
 from access.asking import request_access
 from access.granting import revoke
 from access.models import Grant
+from access.offboarding.api import OffboardingViewSet
 from access.onboarding.api import OnboardingViewSet
 from approvals.api import document_of
 from approvals.serializers import RequestDetailSerializer
@@ -138,3 +140,5 @@ def register(router: DefaultRouter) -> None:
     router.register("grants", GrantViewSet, basename="grant")
     router.register("access-requests", AccessRequestViewSet, basename="access-request")
     router.register("onboardings", OnboardingViewSet, basename="onboarding")
+    router.register("offboardings", OffboardingViewSet, basename="offboarding")
+    router.register("tenants", TenantFileViewSet, basename="tenant-file")

@@ -108,6 +108,7 @@ def revoke(*, grant: Grant, by: Any, reason: str) -> Grant:
     told = members_who_may(MANAGE_MEMBERS, environment.tenant)  # who runs the tenant
     notify(
         {*told, *([grant.decision.request.requester] if grant.decision else [])} - {by},
+        kind="access",
         title=f"Access to {grant.route.model} was revoked in {environment}",
         body=reason,
         path=f"/tenants/{environment.tenant.slug}/grants/",

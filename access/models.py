@@ -10,6 +10,8 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from access.offboarding.tables import ExportPiece as ExportPiece
+from access.offboarding.tables import Offboarding as Offboarding
 from approvals.models import Decision, Request
 from approvals.states import OPEN_STATES
 from audit.identifiers import uuid7

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from access.views import asking, grants, onboarding, welcome
+from access.views import asking, grants, offboarding, onboarding, structure, welcome
 
 app_name = "access"
 urlpatterns = [
@@ -15,6 +15,14 @@ urlpatterns = [
     path("tenants/new/<uuid:pk>/take-back/", onboarding.take_back, name="take-back-onboarding"),
     path("tenants/new/<uuid:pk>/<slug:step>/", onboarding.page, name="onboarding-page"),
     path("tenants/<slug:slug>/welcome/", welcome.welcome, name="welcome"),
+    path("tenants/<slug:slug>/offboarding/", offboarding.offboarding, name="offboard"),
+    path("tenants/<slug:slug>/offboarding/call-off/", offboarding.call_off, name="call-off"),
+    path("tenants/<slug:slug>/offboarding/retry/", offboarding.retry, name="retry-offboarding"),
+    path("tenants/<slug:slug>/offboarding/archive.zip", offboarding.archive, name="archive-of"),
+    path("offboardings/<uuid:pk>/", offboarding.certificate, name="offboarding"),
+    path("tenants/<slug:slug>/structure/", structure.structure, name="structure"),
+    path("tenants/<slug:slug>/structure/apply/", structure.apply, name="apply-structure"),
+    path("tenants/<slug:slug>/structure/tenant.yaml", structure.download, name="download-structure"),
     path("tenants/<slug:slug>/grants/", grants.grants, name="grants"),
     path("tenants/<slug:slug>/grants/export.csv", grants.export, name="export-grants"),
     path("tenants/<slug:slug>/grants/<uuid:grant_id>/revoke/", grants.end, name="revoke-grant"),

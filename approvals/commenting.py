@@ -23,5 +23,6 @@ def comment(*, request: Request, text: str, by: User) -> Comment:
     spoke = set(request.comments.values_list("author", flat=True))
     voted = set(User.objects.filter(votes__review__request=request).values_list("pk", flat=True))
     told = User.objects.filter(pk__in={request.requester_id, *spoke, *voted}, is_active=True).exclude(pk=by.pk)
-    notify(told, title=f"{by} on {request.title}", body=said.text, path=request.get_absolute_url())
+    path = request.get_absolute_url()
+    notify(told, kind="conversation", title=f"{by} on {request.title}", body=said.text, path=path)
     return said

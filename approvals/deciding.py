@@ -45,6 +45,7 @@ def decide(*, request: Request, verb: Verb, by: User, at: dt.datetime) -> Decisi
         kind_of(request.subject_kind).on_approved(request, decision, by)
     notify(
         [request.requester],
+        kind="decision",
         title=f"{transition.to.label}: {request.title}",
         body=Vote.objects.filter(review__request=request).latest("at").comment,
         path=request.get_absolute_url(),

@@ -34,6 +34,7 @@ def expire(*, request: Request, by: object = SYSTEM) -> Request:
     record(transition.audit, by=by, subject=locked, tenant=locked.tenant.slug if locked.tenant else "")
     notify(
         [locked.requester],
+        kind="decision",
         title=f"Expired: {locked.title}",
         body=f"Nobody decided within {OPEN_FOR.days} days. Ask again if it is still needed.",
         path=locked.get_absolute_url(),

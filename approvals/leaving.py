@@ -34,7 +34,9 @@ def _end(project: Project, why: str, by: User) -> None:
         transition = move(request, Verb.WITHDRAW)
         close_reviews(request)
         record(transition.audit, by=by, subject=request, tenant=request.tenant.slug if request.tenant else "", why=why)
-        notify(told, title=f"Withdrawn: {request.title}", body=why, path=request.get_absolute_url())
+        notify(
+            told, kind="conversation", title=f"Withdrawn: {request.title}", body=why, path=request.get_absolute_url()
+        )
 
 
 REQUESTS = Ending(_told, _end)

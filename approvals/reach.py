@@ -51,6 +51,7 @@ def tell_of_leaving(sender: object, user: User, by: Any, **signal: Any) -> None:
     record("reviews.left_undecidable", by=by, subject=user, requests=[request.number for request in stuck])
     notify(
         people_above_who_may("approvals.manage_policies"),
+        kind="platform",
         title=f"Nobody can decide on {named(stuck)} any more",
         body=f"{user} was switched off, and too few are left on the board. Seat somebody else.",
         path="/platform/boards/",

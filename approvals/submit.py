@@ -104,6 +104,7 @@ def tell_voters(review: Review) -> None:
     voters = User.objects.filter(seats__board=review.board, is_active=True).exclude(pk=request.requester_id)
     notify(
         voters,
+        kind="turn",
         title=f"{review.board} decides: {request.title}",
         body=request.reason,
         path=request.get_absolute_url(),

@@ -32,5 +32,5 @@ def withdraw(*, request: Request, by: User) -> Request:
     transition = move(locked, Verb.WITHDRAW)
     close_reviews(locked)
     record(transition.audit, by=by, subject=locked, tenant=locked.tenant.slug if locked.tenant else "")
-    notify(voters, title=f"Withdrawn: {locked.title}", path=locked.get_absolute_url())
+    notify(voters, kind="conversation", title=f"Withdrawn: {locked.title}", path=locked.get_absolute_url())
     return locked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,14 @@ class Actor:
 
 
 SYSTEM = Actor("Atrium")
+
+_listeners: list[Callable[[Entry], None]] = []
+
+
+def when_recorded(listener: Callable[[Entry], None]) -> None:
+    """Call `listener` with every new entry, in the transaction that wrote it: both stand or fall together."""
+    if listener not in _listeners:
+        _listeners.append(listener)
 
 
 def record(
@@ -76,6 +85,8 @@ def record(
     head.save()
     written = (entry.day, entry.sequence, entry.hash)  # as they are now, whatever is done to the instance
     transaction.on_commit(lambda: anchors.note(*written), robust=True)
+    for listener in _listeners:
+        listener(entry)
     return entry
 
 

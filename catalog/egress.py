@@ -22,8 +22,8 @@ class AddressNotAllowed(Invalid):
 
 def is_forbidden(address: Address) -> bool:
     """Whether `address`, or the IPv4 address that it stands for, is never called."""
-    meant = _meant(address)
-    return meant.is_link_local or meant.is_multicast or meant.is_unspecified or meant in _METADATA
+    found = meant(address)
+    return found.is_link_local or found.is_multicast or found.is_unspecified or found in _METADATA
 
 
 def refuse_peer(host: str) -> None:
@@ -40,7 +40,7 @@ def address_of(host: str) -> Address:
     return ipaddress.ip_address(host.partition("%")[0])
 
 
-def _meant(address: Address) -> Address:
+def meant(address: Address) -> Address:
     """The IPv4 address inside of a mapped (RFC 4291 §2.5.5.2), 6to4 (RFC 3056) or NAT64 one; else `address`."""
     if isinstance(address, ipaddress.IPv4Address):
         return address

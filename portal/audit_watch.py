@@ -57,6 +57,7 @@ def tell_of_findings() -> int:
             count = len(verification.findings)
             notify(
                 _who_may_see(),
+                kind="platform",
                 title=f"The audit is broken: {counted(count, 'finding')}",
                 body="Entries were changed behind Atrium's back. Read which, and tell the security board.",
                 path=path,

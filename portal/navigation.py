@@ -92,6 +92,7 @@ ACCOUNT_TABS = (
     ("Single sign-on", "building", "socialaccount_connections"),
     ("Sessions", "devices", "usersessions_list"),
     ("API tokens", "key", "tenants:tokens"),
+    ("Notifications", "bell", "notices:choices"),
 )
 
 

@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("playground.urls")),
     path("", include("access.urls")),
     path("", include("usage.urls")),
+    path("", include("notices.urls")),
     path("", include("catalog.urls")),
     path("", include("approvals.urls")),
     path("", include("tenants.urls")),

@@ -29,6 +29,11 @@ class TenantArchived(Conflict):
     title = "This tenant is archived"
 
 
+class TenantLeaves(Conflict):
+    code = "tenant_leaves"
+    title = "This tenant leaves"
+
+
 class ProjectArchived(Conflict):
     code = "project_archived"
     title = "This project is archived"
@@ -83,8 +88,10 @@ def archive_tenant(*, tenant: Tenant, by: Any) -> Tenant:
 
 @transaction.atomic
 def restore_tenant(*, tenant: Tenant, by: Any) -> Tenant:
-    """Bring an archived tenant back; a second time changes nothing."""
+    """Bring an archived tenant back; a second time changes nothing. Raises `TenantLeaves`."""
     locked = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+    if locked.leaving_since is not None:
+        raise TenantLeaves(f"{locked} leaves. Call that off first.", way_out=f"/tenants/{locked.slug}/offboarding/")
     if locked.archived_at is not None:
         locked.archived_at = None
         locked.save(update_fields=["archived_at"])
@@ -146,4 +153,4 @@ def _locked(project: Project) -> Project:
 
 def _tell(tenant: Tenant, by: Any, title: str, body: str) -> None:
     people = set(members_who_may("tenants.view_tenant", tenant)) - {by}
-    notify(people, title=title, body=body, path=tenant.get_absolute_url(), tenant=tenant)
+    notify(people, kind="tenant", title=title, body=body, path=tenant.get_absolute_url(), tenant=tenant)

@@ -303,8 +303,8 @@ def over(invitation: Invitation) -> InvitationOver:
 
 def tell(people: list[User], tenant: Tenant, by: User | Actor) -> None:
     """Put an invitation into people's bells."""
-    name = by.label if isinstance(by, Actor) else by
-    notify(people, title=f"{name} invites you to {tenant}", path="/invitations/", body="Accept it or decline it.")
+    title = f"{by.label if isinstance(by, Actor) else by} invites you to {tenant}"
+    notify(people, kind="turn", title=title, path="/invitations/", body="Accept it or decline it.")
 
 
 def _refuse_unbacked(invitation: Invitation) -> None:
@@ -331,4 +331,4 @@ def _locked(invitation: Invitation) -> Invitation:
 def _tell_inviter(invitation: Invitation, title: str) -> None:
     if invitation.created_by is not None:
         path = f"/tenants/{invitation.tenant.slug}/members/"
-        notify([invitation.created_by], title=title, path=path, tenant=invitation.tenant)
+        notify([invitation.created_by], kind="membership", title=title, path=path, tenant=invitation.tenant)

@@ -79,8 +79,8 @@ def ask(*, slug: str, sentence: str, by: User) -> JoinRequest:
     if heard:
         notify(
             members_who_may(MANAGE_MEMBERS, heard),
-            title=f"{by} asks to join {heard}", body=sentence, path=f"/tenants/{heard.slug}/members/#asking",
-            tenant=heard,
+            kind="turn", title=f"{by} asks to join {heard}", body=sentence,
+            path=f"/tenants/{heard.slug}/members/#asking", tenant=heard,
         )  # fmt: skip
     return made
 
@@ -99,8 +99,8 @@ def admit(*, asked: JoinRequest, role: str, by: User) -> Membership:
     locked.admitted_at, locked.answered_by, locked.role = timezone.now(), by, role
     locked.save(update_fields=["admitted_at", "answered_by", "role"])
     record("join.admitted", by=by, subject=locked, tenant=tenant.slug, role=role)
-    notify([locked.user], title=f"You are in {tenant} now, as {TENANT_ROLES[role].name}",
-           path=tenant.get_absolute_url(), tenant=tenant)  # fmt: skip
+    title = f"You are in {tenant} now, as {TENANT_ROLES[role].name}"
+    notify([locked.user], kind="decision", title=title, path=tenant.get_absolute_url(), tenant=tenant)
     return made
 
 
@@ -114,7 +114,8 @@ def decline(*, asked: JoinRequest, reason: str, by: User) -> JoinRequest:
     locked.declined_at, locked.answered_by, locked.reason = timezone.now(), by, reason
     locked.save(update_fields=["declined_at", "answered_by", "reason"])
     record("join.declined", by=by, subject=locked, tenant=tenant.slug, reason=reason)
-    notify([locked.user], title=f"{tenant} did not let you in", body=reason, path="/tenants/join/")
+    title = f"{tenant} did not let you in"
+    notify([locked.user], kind="decision", title=title, body=reason, path="/tenants/join/")
     return locked
 
 

@@ -60,6 +60,7 @@ def report(*, key: ApiKey, by: Any, where: str, **facts: Any) -> ApiKey:
     record("key.leaked", by=by, subject=locked, tenant=tenant.slug, where=where, was_revoked=was_revoked, **facts)
     notify(
         members_who_may("tenants.manage_keys", tenant),
+        kind="keys",
         title=f"The key “{locked.name}” has leaked and {'was revoked before' if was_revoked else 'is revoked'}",
         body=f"{locked.prefix}… of {locked.environment.path}. Seen: {where}. Issue a new one, look at the calls that "
         "were made with it, and remove it where it was seen.",
@@ -100,6 +101,7 @@ def _token(token: PersonalToken, by: Any) -> None:
     tokens.revoke(token=token, by=by)
     notify(
         [token.user],
+        kind="keys",
         title=f"Your token “{token.name}” has leaked and is revoked",
         body=f"{token.prefix}… was handed in to Atrium by somebody who found it. Issue a new one where you need it.",
         path="/account/tokens/",

@@ -72,6 +72,8 @@ class Tenant(models.Model):
     is_discoverable = models.BooleanField(default=False, help_text="found by who wants to join")
     created_at = models.DateTimeField(default=timezone.now)
     archived_at = models.DateTimeField(null=True, blank=True)
+    leaving_since = models.DateTimeField(null=True, editable=False, help_text="it is packed, then erased")
+    erasing_since = models.DateTimeField(null=True, editable=False, help_text="people are taken out of its ledger")
 
     class Meta:
         ordering = ["name"]
@@ -400,6 +402,7 @@ class Notification(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notifications")
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    kind = models.CharField(max_length=20, blank=True, help_text="of `tenants.notice_kinds`; empty: from before kinds")
     title = models.CharField(max_length=200)
     body = models.TextField(blank=True)
     path = models.CharField(max_length=300, blank=True, help_text="where it leads, on this portal")

@@ -229,6 +229,7 @@ def _tell(source: Tenant, target: Tenant, made: Project, lose: list[User], by: U
     managers = {tenant: set(scoping.members_who_may(MANAGE_TENANT, tenant)) for tenant in (source, target)}
     notify(
         ({*lose, *managers[source]} - managers[target]) - {by},
+        kind="tenant",
         title=f"{made} moved from {source} to {target}",
         body="Its keys and access went along. What it spent so far stays with you.",
         path=f"/tenants/{source.slug}/projects/?state=archived",
@@ -236,6 +237,7 @@ def _tell(source: Tenant, target: Tenant, made: Project, lose: list[User], by: U
     )
     notify(
         managers[target] - {by},
+        kind="tenant",
         title=f"{made} came from {source} to {target}",
         body="With its keys and access; what it spends from now on is yours.",
         path=f"/tenants/{target.slug}/projects/",

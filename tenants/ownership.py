@@ -91,6 +91,7 @@ def offer(*, tenant: Tenant, to: User, by: User) -> OwnershipTransfer:
     record("ownership.offered", by=by, subject=made, tenant=locked.slug, receiver=to.username)
     notify(
         [to],
+        kind="turn",
         title=f"{by} asks you to become the owner of {locked}",
         body=f"It stays as it is until you accept, within {ANSWERED_WITHIN.days} days.",
         path=_page(locked),
@@ -119,7 +120,8 @@ def accept(*, transfer: OwnershipTransfer, by: User) -> OwnershipTransfer:
     add_member(tenant=tenant, user=locked.giver, role=BECOMES, by=by)
     record("ownership.transferred", by=by, subject=locked, tenant=tenant.slug, giver=locked.giver.username,
            before=roles[by.pk])  # fmt: skip
-    notify(others, title=f"{by} is an owner of {tenant} now", body=f"{locked.giver} handed it over and is admin.",
+    notify(others, kind="tenant", title=f"{by} is an owner of {tenant} now",
+           body=f"{locked.giver} handed it over and is admin.",
            path=tenant.get_absolute_url(), tenant=tenant)  # fmt: skip
     return locked
 
@@ -133,8 +135,8 @@ def decline(*, transfer: OwnershipTransfer, by: User) -> OwnershipTransfer:
     locked.declined_at = timezone.now()
     locked.save(update_fields=["declined_at"])
     record("ownership.declined", by=by, subject=locked, tenant=locked.tenant.slug)
-    notify([locked.giver], title=f"{by} does not become the owner of {locked.tenant}", path=_page(locked.tenant),
-           tenant=locked.tenant)  # fmt: skip
+    notify([locked.giver], kind="decision", title=f"{by} does not become the owner of {locked.tenant}",
+           path=_page(locked.tenant), tenant=locked.tenant)  # fmt: skip
     return locked
 
 
@@ -147,7 +149,8 @@ def withdraw(*, transfer: OwnershipTransfer, by: User) -> OwnershipTransfer:
     locked.withdrawn_at = timezone.now()
     locked.save(update_fields=["withdrawn_at"])
     record("ownership.withdrawn", by=by, subject=locked, tenant=locked.tenant.slug)
-    notify({locked.receiver, locked.giver} - {by}, title=f"{locked.tenant} is not handed over: {by} took it back",
+    notify({locked.receiver, locked.giver} - {by}, kind="decision",
+           title=f"{locked.tenant} is not handed over: {by} took it back",
            path=locked.tenant.get_absolute_url(), tenant=locked.tenant)  # fmt: skip
     return locked
 

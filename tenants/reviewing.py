@@ -107,7 +107,7 @@ def conclude(*, review: AccessReview) -> AccessReview:
     locked.save(update_fields=["concluded_at", "lapsed"])
     record("access_review.concluded", by=SYSTEM, subject=locked, tenant=tenant.slug, lapsed=locked.lapsed,
            kept_as_last_owner=[user.username for user in kept])  # fmt: skip
-    notify(lapsed, title=f"You are no member of {tenant} any more",
+    notify(lapsed, kind="membership", title=f"You are no member of {tenant} any more",
            body="Nobody confirmed in its access review that you still need it. An owner can add you again.",
            path=f"/tenants/join/?tenant={tenant.slug}")  # fmt: skip
     count = f"{len(lapsed)} membership{'s' if len(lapsed) != 1 else ''} lapsed" if lapsed else "Everybody was confirmed"
@@ -178,7 +178,7 @@ def _until(review: AccessReview) -> str:
 
 def _tell_owners(review: AccessReview, title: str, body: str, but: Any = None) -> None:
     owners = set(members_who_may(MANAGE_TENANT, review.tenant)) - {but}
-    notify(owners, title=title, body=body, path=_page(review.tenant), tenant=review.tenant)
+    notify(owners, kind="turn", title=title, body=body, path=_page(review.tenant), tenant=review.tenant)
 
 
 def _page(tenant: Tenant) -> str:

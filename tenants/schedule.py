@@ -1,3 +1,7 @@
 """When this room's jobs are sent: every how many seconds, by the name of the task."""
 
-EVERY_S = {"tenants.resume_invitations": 60, "tenants.review_access": 3600}
+EVERY_S = {
+    "tenants.resume_invitations": 60,
+    "tenants.review_access": 3600,
+    "tenants.warn_of_expiring_keys": 3600,
+}

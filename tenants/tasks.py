@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from tenants import invite_many, reviewing
+from tenants import expiring, invite_many, reviewing
 from tenants.scope import everything
 
 
@@ -30,3 +30,9 @@ def resume_invitations() -> None:
 def review_access() -> None:
     """Begin the access reviews that are due, remind of those that end soon, and conclude those that are over."""
     reviewing.look_after_all()
+
+
+@shared_task(name="tenants.warn_of_expiring_keys")
+def warn_of_expiring_keys() -> int:
+    """Tell people of keys that expire soon."""
+    return expiring.warn()

@@ -75,6 +75,8 @@ STATES: dict[str, State] = {
     "done": State("Done", "check", "good"),
     "succeeded": State("Succeeded", "circle-check", "good"),
     "failed": State("Failed", "circle-x", "bad"),
+    "delivered": State("Delivered", "circle-check", "good"),
+    "failing": State("Failing", "alert-triangle", "warn"),
     "cancelled": State("Cancelled", "player-stop", "neutral"),
     "interrupted": State("Interrupted", "plug-connected-x", "warn"),
     "stopped": State("Stopped", "player-stop", "neutral"),

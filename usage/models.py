@@ -29,6 +29,19 @@ KEPT = """
     RETURN OLD;
 """
 
+# Nothing of a call changes, but that people, keys and messages become pseudonyms while its tenant is being erased.
+ONLY_PSEUDONYMS = """
+    IF NOT EXISTS (SELECT 1 FROM tenants_tenant WHERE id = OLD.tenant_id AND erasing_since IS NOT NULL)
+       OR to_jsonb(NEW) - ARRAY['user_id', 'user_label', 'key_prefix', 'key_name', 'error_message', 'request_id']
+          IS DISTINCT FROM
+          to_jsonb(OLD) - ARRAY['user_id', 'user_label', 'key_prefix', 'key_name', 'error_message', 'request_id']
+       OR NEW.user_id IS NOT NULL
+    THEN
+        RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;
+    END IF;
+    RETURN NEW;
+"""
+
 
 class Price(models.Model):
     """Unit prices of a deployment from a moment on, per million tokens. A change is a new row."""
@@ -123,7 +136,9 @@ class Call(models.Model):
             models.Index(fields=["-started_at", "-id"], condition=~Q(outcome="ok"), name="call_not_answered"),
         ]
         triggers = [
-            pgtrigger.Protect(name="never_changed", operation=pgtrigger.Update),
+            pgtrigger.Trigger(
+                name="never_changed", when=pgtrigger.Before, operation=pgtrigger.Update, func=ONLY_PSEUDONYMS
+            ),
             pgtrigger.Trigger(name="kept", when=pgtrigger.Before, operation=pgtrigger.Delete, func=KEPT),
             never_truncated(),
         ]

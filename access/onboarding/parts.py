@@ -72,7 +72,8 @@ def _people(onboarding: Onboarding, tenant: Tenant) -> str:
             else:
                 add_member(tenant=tenant, user=known, role=role, by=onboarding.requester, seen="")
                 added.append(str(known))
-                notify([known], title=f"You are in {tenant} now", path=tenant.get_absolute_url(), tenant=tenant)
+                path = tenant.get_absolute_url()
+                notify([known], kind="membership", title=f"You are in {tenant} now", path=path, tenant=tenant)
         except (MemberAlready, InvitedAlready, AddressNotUnderstood):
             continue  # somebody was faster, or the account has gone since
     told = [f"{verb} {', '.join(who)}" for verb, who in (("added", added), ("invited", invited)) if who]
@@ -128,6 +129,7 @@ def _isolation(onboarding: Onboarding, tenant: Tenant) -> str:
     words = plain_names([level], LEVELS).lower()
     notify(
         people_above_who_may("tenants.add_tenant"),
+        kind="platform",
         title=f"{tenant} was approved with {words}",
         body="The tenant works in the shared installation until you have set up its own.",
         path=tenant.get_absolute_url(),

@@ -154,6 +154,7 @@ def _ready(kept: Onboarding, tenant: Tenant) -> Onboarding:
     record("onboarding.ready", by=SYSTEM, subject=kept, tenant=tenant.slug)
     notify(
         [kept.requester],
+        kind="onboarding",
         title=f"{tenant} is ready",
         body="Five things to do next, beginning with your first key.",
         path=reverse("access:welcome", args=[tenant.slug]),
@@ -174,7 +175,12 @@ def _failed(onboarding: Onboarding, why: str) -> Onboarding:
     )
     people = {kept.requester, *people_above_who_may("tenants.add_tenant")}
     notify(
-        people, title=f"Setting up {kept} stopped", body=kept.error, path=kept.get_absolute_url(), tenant=kept.tenant
+        people,
+        kind="onboarding",
+        title=f"Setting up {kept} stopped",
+        body=kept.error,
+        path=kept.get_absolute_url(),
+        tenant=kept.tenant,
     )
     return kept
 

@@ -49,6 +49,7 @@ def take_back(*, onboarding: Onboarding, by: Any) -> Onboarding:
     kept.save()
     notify(
         {kept.requester} - {by},
+        kind="onboarding",
         title=f"Setting up {kept} was taken back",
         body=f"It stopped: {why} Nothing of it is left. Change what was wrong in your answers and send them again.",
         path=kept.get_absolute_url(),

@@ -19,6 +19,7 @@ for room in (
     "approvals",
     "catalog",
     "usage",
+    "notices",
     "access",
     "playground",
     "audit",

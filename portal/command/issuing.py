@@ -19,7 +19,7 @@ def issue_key(options: argparse.Namespace) -> None:
     """Issue a key of an environment."""
     from tenants import keys
 
-    issued = keys.issue(environment=_environment(options.environment), name=options.name, by=_actor(options.by))
+    issued = keys.issue(environment=_environment(options.environment), name=options.name, by=actor(options.by))
     if options.json:
         facts = {"id": str(issued.key.pk), "prefix": issued.key.prefix, "environment": options.environment}
         print(json.dumps({**facts, "key": issued.secret}))
@@ -31,8 +31,8 @@ def issue_token(options: argparse.Namespace) -> None:
     """Issue a token of a person for the control-plane API."""
     from tenants import tokens
 
-    user = _user(options.user)
-    token, secret = tokens.issue(user=user, name=options.name, by=user if not options.by else _actor(options.by))
+    user = active_user(options.user)
+    token, secret = tokens.issue(user=user, name=options.name, by=user if not options.by else actor(options.by))
     if options.json:
         print(json.dumps({"id": str(token.pk), "prefix": token.prefix, "user": user.username, "token": secret}))
     else:
@@ -40,13 +40,14 @@ def issue_token(options: argparse.Namespace) -> None:
 
 
 def rotate_credentials(options: argparse.Namespace) -> None:
-    """Encrypt what is kept of providers with the newest key."""
+    """Encrypt what is kept of providers and webhooks with the newest key."""
     from cryptography.fernet import InvalidToken
 
     from catalog.providers import rotate_credentials as rotate
+    from notices.webhooks.endpoints import encrypt_again
 
     try:
-        count = rotate(by=_actor(None))
+        count = rotate(by=actor(None)) + encrypt_again(by=actor(None))
     except InvalidToken as error:
         raise CannotStart("A credential fits none of ATRIUM_CREDENTIAL_KEYS. Add the key it was kept with.") from error
     print(f"{count} credentials are kept under the newest key; older ones can be taken out of ATRIUM_CREDENTIAL_KEYS.")
@@ -66,7 +67,8 @@ def _environment(path: str) -> Environment:
     return environment
 
 
-def _user(username: str) -> User:
+def active_user(username: str) -> User:
+    """The active account with this user name. Raises `CannotStart`."""
     from tenants.models import User
 
     user = User.objects.filter(username=username, is_active=True).first()
@@ -75,8 +77,8 @@ def _user(username: str) -> User:
     return user
 
 
-def _actor(username: str | None) -> Any:
+def actor(username: str | None) -> Any:
     """Who did it, for the audit: the named account, or whoever sits at this terminal."""
     from audit.record import Actor
 
-    return _user(username) if username else Actor(f"command line ({getpass.getuser()})")
+    return active_user(username) if username else Actor(f"command line ({getpass.getuser()})")

@@ -14,7 +14,7 @@ from typing import NoReturn
 from portal.command.django import complain, not_running, prepare_django, run_management_command
 from portal.embedded.trouble import CannotStart
 
-DATABASE_COMMANDS = {"key", "token", "audit", "demo", "explain", "isolation", "ledger"}
+DATABASE_COMMANDS = {"key", "token", "audit", "demo", "explain", "isolation", "ledger", "tenant", "apply"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -116,6 +116,7 @@ def grammar() -> tuple[Parser, set[str]]:
     demo.set_defaults(run=_demonstration)
 
     _add_issuing(commands)
+    _add_applying(commands)
 
     doctor = commands.add_parser("doctor", help="check every part and say how to mend it")
     doctor.add_argument("--json", action="store_true", help="answer in JSON")
@@ -179,6 +180,26 @@ def _add_issuing(commands: argparse._SubParsersAction[Parser]) -> None:
     issue_token.add_argument("--by", metavar="USER", help="the account that the audit names; otherwise the user")
     issue_token.add_argument("--json", action="store_true", help="answer in JSON")
     issue_token.set_defaults(run=_later("portal.command.issuing", "issue_token"))
+
+
+def _add_applying(commands: argparse._SubParsersAction[Parser]) -> None:
+    who = "the person who does it, with what they may; otherwise this terminal's operator"
+    tenant = commands.add_parser("tenant", help="tenants").add_subparsers(required=True, metavar="export")
+    export = tenant.add_parser("export", help="write a tenant's structure as YAML: projects, people, limits, budgets")
+    export.add_argument("tenant", metavar="TENANT", help="its short name")
+    export.add_argument("-o", "--output", metavar="FILE", help="stdout unless told")
+    export.add_argument("--as", dest="as_user", metavar="USER", help=who)
+    export.set_defaults(run=_later("portal.command.applying", "export"))
+
+    apply = commands.add_parser("apply", help="bring a tenant to what a YAML file says: show, ask, do all or nothing")
+    apply.add_argument("-f", "--file", required=True, help="the file, as `atrium tenant export` writes it; - for stdin")
+    apply.add_argument("--prune", action="store_true", help="also remove what is there and the file does not name")
+    doing = apply.add_mutually_exclusive_group()
+    doing.add_argument("--yes", action="store_true", help="do not ask")
+    doing.add_argument("--check", action="store_true", help="change nothing; exit status 2 where something differs")
+    apply.add_argument("--as", dest="as_user", metavar="USER", help=who)
+    apply.add_argument("--json", action="store_true", help="answer in JSON")
+    apply.set_defaults(run=_later("portal.command.applying", "apply"))
 
 
 def _prepare(options: argparse.Namespace) -> int:

@@ -320,4 +320,4 @@ class ExplanationSerializer(serializers.Serializer[Any]):
 class NotificationSerializer(serializers.ModelSerializer[Notification]):
     class Meta:
         model = Notification
-        fields = ["id", "title", "body", "path", "created_at", "read_at"]
+        fields = ["id", "kind", "title", "body", "path", "created_at", "read_at"]

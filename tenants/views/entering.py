@@ -25,7 +25,8 @@ class Tab:
     href: str
 
 
-OF_SLUG = ("tenants:", "access:", "usage:limits")  # addresses that carry the slug; the others filter by `?tenant=`
+# Addresses that carry the slug; the others filter by `?tenant=`.
+OF_SLUG = ("tenants:", "access:", "usage:limits", "notices:")
 
 # key, name, icon, URL name, the permission it needs
 TABS: tuple[tuple[str, str, str, str, str], ...] = (
@@ -38,6 +39,7 @@ TABS: tuple[tuple[str, str, str, str, str], ...] = (
     ("limits", "Limits", "gauge", "usage:limits", VIEW),
     ("requests", "Requests", "git-pull-request", "approvals:mine", "tenants.request_access"),
     ("roles", "Roles", "list-check", "tenants:roles", VIEW),
+    ("webhooks", "Webhooks", "webhook", "notices:webhooks", "tenants.manage_tenant"),
     ("settings", "Settings", "settings", "tenants:settings", "tenants.manage_tenant"),
     ("audit", "Audit", "history", "tenants:audit", "tenants.view_tenant_audit"),
 )

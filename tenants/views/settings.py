@@ -13,7 +13,7 @@ from tenants.explaining import explain
 from tenants.forms import SettingsForm, WhyForm
 from tenants.models import Membership
 from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
-from tenants.views.entering import enter
+from tenants.views.entering import enter, optional_address
 
 
 @require_http_methods(["GET", "POST"])
@@ -31,7 +31,8 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
         else:
             messages.success(request, "The settings are saved.")
             return redirect("tenants:settings", slug)
-    return inside.show(request, "settings", status=422 if form.errors else 200, form=form)
+    leaving = optional_address("access:offboard", slug)
+    return inside.show(request, "settings", status=422 if form.errors else 200, form=form, leaving=leaving)
 
 
 @require_GET

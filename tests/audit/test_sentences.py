@@ -11,7 +11,7 @@ from audit.sentences import SENTENCES, sentence
 from portal.demonstration.people import PEOPLE
 
 ROOT = Path(__file__).parent.parent.parent
-ROOMS = ("access", "approvals", "audit", "catalog", "gateway", "playground", "portal", "tenants", "usage")
+ROOMS = ("access", "approvals", "audit", "catalog", "gateway", "playground", "portal", "tenants", "usage", "notices")
 A_VERB = re.compile(r"[a-z]+\.[a-z]+(_[a-z]+)*")
 
 

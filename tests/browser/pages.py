@@ -106,6 +106,13 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("tenant-create", "/tenants/create/", "platform-admin"),
     NamedPage("tenant", "/tenants/retail-banking/", "tenant-owner"),
     NamedPage("tenant-members", "/tenants/retail-banking/members/", "tenant-owner"),
+    NamedPage("tenant-structure", "/tenants/retail-banking/structure/", "tenant-owner"),
+    NamedPage(
+        "tenant-structure-plan",
+        "/tenants/retail-banking/structure/",
+        "tenant-owner",
+        ("#id_prune", "main form [type=submit]"),
+    ),
     NamedPage("tenant-members-none-fits", "/tenants/retail-banking/members/?q=zzzz&role=owner", "tenant-owner"),
     NamedPage("tenant-invitations", "/tenants/retail-banking/invitations/", "tenant-owner"),
     NamedPage("tenant-invite", "/tenants/retail-banking/invitations/new/", "tenant-owner"),
@@ -139,6 +146,7 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("leaked-key", "/leaked-key/"),
     NamedPage("leaked-key-taken", "/leaked-key/?taken=1"),
     NamedPage("tenant-grants", "/tenants/retail-banking/grants/", "tenant-owner"),
+    NamedPage("tenant-leaving", "/tenants/retail-banking/offboarding/", "tenant-owner"),
     NamedPage("tenant-services", "/tenants/retail-banking/services/", "tenant-owner"),
     NamedPage(
         "tenant-service", "/tenants/retail-banking/services/", "tenant-owner", ("main tbody a[href*='/services/']",)
@@ -155,6 +163,11 @@ PAGES: tuple[NamedPage, ...] = (
         "/tenants/retail-banking/limits/change/?place=retail-banking/card-support/production",
         "tenant-owner",
     ),
+    NamedPage("tenant-webhooks", "/tenants/retail-banking/webhooks/", "tenant-owner"),
+    NamedPage("tenant-webhook-add", "/tenants/retail-banking/webhooks/add/", "tenant-owner"),
+    NamedPage("tenant-mail-defaults", "/tenants/retail-banking/notifications/", "tenant-owner"),
+    NamedPage("account-notifications", "/account/notifications/", "tenant-owner"),
+    NamedPage("account-notifications-tenant", "/account/notifications/?tenant=retail-banking", "tenant-owner"),
     NamedPage("tenant-settings", "/tenants/retail-banking/settings/", "tenant-owner"),
     NamedPage("tenant-roles", "/tenants/retail-banking/roles/", "viewer"),
     NamedPage("tenant-roles-why", "/tenants/retail-banking/roles/?permission=tenants.manage_keys", "viewer"),

@@ -9,15 +9,18 @@ from uuid import UUID, uuid4
 
 from allauth.usersessions.models import UserSession
 from django.urls import reverse
+from django.utils import timezone
 
 from access.asking import request_access
-from access.models import Grant
+from access.models import Grant, Offboarding
 from access.onboarding.drafting import begin_with
 from approvals.models import Review
 from approvals.voting import vote
 from audit import verifications
 from audit.models import Entry
 from catalog.models import ImportRun
+from notices.mail import leaving
+from notices.webhooks import delivering, endpoints
 from playground.asking import begin_session
 from playground.columns import from_api
 from playground.models import Answer, Turn
@@ -80,6 +83,15 @@ class Stage:
         own_rule = make_rule(tenant=cast.acme, of_platform=False, group_name="A", **ruled)
         own_token = directory_tokens.issue(tenant=cast.acme, name="own", by=cast.olivia)[0]
         platform_token = directory_tokens.issue(tenant=None, name="all", by=cast.pat)[0]
+        left = Offboarding.objects.create(
+            tenant=cast.acme, slug="acme", name="Acme", reason="Once", requested_by=cast.olivia, state="cancelled",
+            erase_after=timezone.now(),
+        )  # fmt: skip
+        webhook, _ = endpoints.add(
+            tenant=cast.acme, url="https://hooks.example.com/", events=["key.issued"], by=cast.olivia
+        )
+        sent = delivering.test(endpoint=webhook, by=cast.olivia)
+        stop = leaving.link(cast.dev, "keys").rstrip("/").rpartition("/")[2]
         values = {
             "access:request route": "echo-model",
             "access:revoke-grant grant_id": Grant.objects.get().pk,
@@ -142,6 +154,8 @@ class Stage:
             "call- pk": call.pk,
             "usage:set-price pk": asked_route.targets.get().deployment_id,
             "budget- pk": budget.pk,
+            "offboarding- pk": left.pk,
+            "access:offboarding pk": left.pk,
             "project- pk": cast.project.pk,
             "environment- pk": environment.pk,
             "tenants: rule_id": own_rule.pk,
@@ -151,6 +165,12 @@ class Stage:
             "directory-token- pk": own_token.pk,
             "directory-rule- pk": own_rule.pk,
             "scim path": "Users",
+            "notices: endpoint_id": webhook.pk,
+            "webhook- pk": webhook.pk,
+            "notices: delivery_id": sent.pk,
+            "webhook-delivery- pk": sent.pk,
+            "notices:stop token": stop,
+            "notices:undo token": leaving.leave(stop)[1],
             "my-session- pk": _session(cast.dev).pk,
             " slug": "acme",
         }

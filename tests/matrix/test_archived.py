@@ -47,6 +47,9 @@ BACK_AND_AWAY = {
     "tenants:revoke-keys": "ends it", "key-leaked": "ends it", "tenants:report-leaked-key": "ends it",
     "service-account-switch-off": "ends it", "tenants:switch-service": "ends it",
     "service-account-revoke-token": "ends it", "tenants:revoke-service-token": "ends it",
+    "offboarding-list": "it leaves, archived or not", "access:offboard": "it leaves, archived or not",
+    "offboarding-call-off": "keeps it", "access:call-off": "keeps it",
+    "offboarding-retry": "goes on with its leaving", "access:retry-offboarding": "goes on with its leaving",
     "grant-revoke": "ends it", "access:revoke-grant": "ends it",
     "request-withdraw": "ends it", "approvals:withdraw": "ends it",
     "request-comment": "what is said about it changes nothing", "approvals:comment": "what is said about it",
@@ -60,7 +63,7 @@ OF_THE_TENANT = (
     "tenants:begin-access-review", "tenants:confirm-access", "tenants:invite", "tenants:resend", "tenants:accept-",
     "tenants:admit", "tenants:confirm-invitation-list", "tenants:ownership", "tenants:projects", "project-list",
     "service-account-", "tenants:services", "tenants:issue-service-token",
-    "usage:change-limits", "usage:set-budget", "usage:remove-budget",
+    "usage:change-limits", "usage:set-budget", "usage:remove-budget", "access:structure", "access:apply-structure",
     "project-archive", "tenants:archive-project", "project-restore", "tenants:restore-project",
 )  # fmt: skip
 # Forms that do not offer what is archived: a body that names it is not understood, and nothing is done.

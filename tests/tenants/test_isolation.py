@@ -150,7 +150,7 @@ class TestVerifying:
     def rows(self, cast: Cast) -> None:
         request_access(environment=cast.environment(), route=route("served-model"), purpose="x", by=cast.dev)
         issue(environment=cast.environment(), name="job", by=cast.olivia)
-        notify([cast.dev], title="Look", tenant=cast.acme)
+        notify([cast.dev], kind="tenant", title="Look", tenant=cast.acme)
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # so that tables may be altered in this transaction
 

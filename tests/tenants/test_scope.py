@@ -16,10 +16,13 @@ from django.db.models import Exists, Max, OuterRef, Prefetch
 from django.test import Client
 
 from access.asking import request_access
-from access.models import Onboarding
+from access.models import Offboarding, Onboarding
+from access.offboarding.beginning import begin
 from approvals.models import Review
 from audit.models import Verification
 from catalog.models import ImportRun, Model
+from notices.models import Endpoint
+from notices.webhooks import endpoints
 from portal.celery import app
 from tenants import scope
 from tenants.arrivals import InvitationBatch
@@ -29,7 +32,7 @@ from tenants.owned import owned_models, path_to_tenant
 from tenants.scope import Unscoped, everything, of_person, only, within
 from tests.cast import Cast, route
 
-ROOMS = ("audit", "tenants", "approvals", "catalog", "usage", "access", "gateway", "playground", "portal")
+ROOMS = ("audit", "tenants", "approvals", "catalog", "usage", "access", "gateway", "playground", "portal", "notices")
 
 
 async def _listed() -> list[Project]:
@@ -242,12 +245,23 @@ def _list_of_invitations() -> InvitationBatch:
     return InvitationBatch.objects.create(tenant=tenant, created_by=by, state="running")
 
 
+def _leaving() -> Offboarding:
+    return begin(tenant=Tenant.objects.get(slug="acme"), reason="Dissolved", by=User.objects.get(username="olivia"))
+
+
+def _webhook() -> Endpoint:
+    tenant, by = Tenant.objects.get(slug="acme"), User.objects.get(username="olivia")
+    return endpoints.add(tenant=tenant, url="https://hooks.example.com/", events=["key.issued"], by=by)[0]
+
+
 def _jobs() -> dict[str, Callable[[], tuple[Any, ...]]]:
     """The background jobs of our rooms, and what each is given."""
     given: dict[str, Callable[[], tuple[Any, ...]]] = {
         "catalog.import_catalog": lambda: (ImportRun.objects.create().pk,),
         "access.provision": lambda: (str(_under_way().pk),),
+        "access.offboard": lambda: (str(_leaving().pk),),
         "tenants.send_invitations": lambda: (str(_list_of_invitations().pk),),
+        "notices.deliver": lambda: (str(_webhook().pk),),
         "audit.verify_all": lambda: (str(Verification.objects.create().pk),),
     }
     app.loader.import_default_modules()

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from audit.record import SYSTEM, record
 from tenants.notifications import notify
 from tenants.scope import everything, only
 from tenants.scoping import members_who_may
@@ -48,9 +49,14 @@ def _tell(standing: Spending) -> int:
             "Calls that cost something are refused until it begins again or is raised." if budget.is_hard
             else "It warns and stops nothing."
         )  # fmt: skip
+        record(
+            "budget.warned", by=SYSTEM, subject=place.row, tenant=budget.tenant.slug, place=place.path,
+            percent=fresh[-1], span=budget.span, spent=standing.spent, amount=budget.amount, currency=budget.currency,
+        )  # fmt: skip
         ended = f"{after} " if standing.left <= 0 else ""
         notify(
             set(members_who_may("tenants.manage_tenant", budget.tenant)) | _who_set(budget),
+            kind="limits",
             title=f"{fresh[-1]} % of the budget of {place.words} is spent",
             body=f"{spent} of {amount} {span}. {ended}The next period begins on {standing.ends:%-d %B %Y}.",
             path=f"/tenants/{budget.tenant.slug}/limits/",

@@ -16,7 +16,7 @@ def write_keys(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("tenants", "0014_directories"),
+        ("tenants", "0016_notification_kinds"),
     ]
 
     operations = [

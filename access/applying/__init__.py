@@ -1,0 +1,1 @@
+"""A tenant's structure as a file: written out, read, compared with what is there, and brought about."""

@@ -1,0 +1,52 @@
+"""Whether who applies a file may do each of its steps: what the verb of the step asks, before anything is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from refusals.errors import Refusal
+from tenants import scoping
+from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT, require_assignable
+from tenants.models import Tenant, User
+from usage.limits.authority import may_set, require_setter
+from usage.limits.places import Place
+
+
+class Authority:
+    """What `by` may do in `tenant`. Who is no person (an operator at the command line, a job) may do everything."""
+
+    def __init__(self, by: Any, tenant: Tenant) -> None:
+        self.person = by if isinstance(by, User) else None
+        self.tenant = tenant
+        self.held = scoping.held(by, tenant) if isinstance(by, User) else frozenset()
+
+    def over_tenant(self) -> str:
+        """Why they may not change the tenant and its projects, "" where they may."""
+        return self._lacks(MANAGE_TENANT)
+
+    def over_roles(self, *roles: str) -> str:
+        """Why they may not give or take these roles."""
+        if self.person is None:
+            return ""
+        if MANAGE_MEMBERS not in self.held:
+            return self._lacks(MANAGE_MEMBERS)
+        try:
+            require_assignable(self.held, self.tenant, *roles)
+        except Refusal as refusal:
+            return refusal.sentence
+        return ""
+
+    def over_limits(self, place: Place) -> str:
+        """Why they may not set limits and budgets of `place`."""
+        if self.person is None or may_set(self.person, place, self.held):
+            return ""
+        try:
+            require_setter(self.person, place)
+        except Refusal as refusal:
+            return refusal.sentence
+        return ""
+
+    def _lacks(self, permission: str) -> str:
+        if self.person is None or permission in self.held:
+            return ""
+        return scoping.lacking(permission, self.tenant).sentence

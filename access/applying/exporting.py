@@ -1,0 +1,88 @@
+"""Write a tenant's structure as YAML: what `reading` reads, so that applying an export right away changes nothing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import yaml
+from django.conf import settings
+
+from access.applying.describing import describe
+from access.applying.schema import VERSION, Document, PlacePart, ProjectPart
+from tenants.models import Tenant
+
+HEAD = """\
+# The structure of {name}, as Atrium has it. `atrium apply -f` shows what would change and asks before it does it.
+# What is left out stays as it is. Keys are named and never made by a file; their secrets are nowhere.
+
+"""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Amounts are written as they are, without quotes or rounding, and nothing as a reference to what is the same."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Dumper.add_representer(
+    Decimal,
+    lambda dumper, amount: dumper.represent_scalar(
+        f"tag:yaml.org,2002:{'float' if amount % 1 else 'int'}", f"{amount:f}".rstrip("0").rstrip(".")
+        if amount % 1 else f"{int(amount)}",
+    ),
+)  # fmt: skip
+
+
+def export(tenant: Tenant) -> str:
+    """The file of `tenant`."""
+    name = tenant.name if tenant.name.isprintable() else tenant.slug
+    return HEAD.format(name=name) + written(describe(tenant))
+
+
+def written(document: Document) -> str:
+    """A document as YAML."""
+    told: str = yaml.dump(
+        _whole(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110
+    )
+    return told
+
+
+def _whole(document: Document) -> dict[str, Any]:
+    return {
+        "schema": VERSION,
+        "tenant": document.slug,
+        "name": document.name,
+        "cost_centre": document.cost_centre,
+        "discoverable": document.is_discoverable,
+        **_place(document.place),
+        "projects": {project.slug: _project(project) for project in document.projects or ()},
+        "members": [{"person": member.person, "role": member.role} for member in document.members or ()],
+    }
+
+
+def _project(project: ProjectPart) -> dict[str, Any]:
+    inside = {}
+    for environment in project.environments:
+        keys = [{"prefix": key.prefix, "name": key.name, **_own(key.place)} for key in environment.keys]
+        inside[environment.kind] = _place(environment.place) | ({"keys": keys} if keys else {})
+    return {"name": project.name, "purpose": project.purpose, **_place(project.place), "environments": inside}
+
+
+def _own(place: PlacePart) -> dict[str, Any]:
+    """Of a key only what it has: most have nothing of their own."""
+    return {name: value for name, value in _place(place).items() if value}
+
+
+def _place(place: PlacePart) -> dict[str, Any]:
+    budgets = {
+        span: {
+            "amount": budget.amount,
+            "currency": settings.CURRENCY,
+            "hard": budget.is_hard,
+            "warn_at": list(budget.warn_at or ()),
+        }
+        for span, budget in (place.budgets or {}).items()
+    }
+    return {"limits": dict(place.limits or {}), "budgets": budgets}

@@ -1,0 +1,170 @@
+"""Read the file of a tenant: from bytes to a `Document`, or to every problem with its line."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import yaml
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from access.applying.nodes import line_of, tree_of
+from access.applying.problems import FileNotUnderstood
+from access.applying.schema import (
+    VERSION,
+    BudgetPart,
+    Document,
+    EnvironmentPart,
+    KeyPart,
+    MemberPart,
+    PlacePart,
+    ProjectPart,
+)
+from access.applying.values import Named, Values
+from tenants.models import Environment, slug_form
+from tenants.roles import TENANT_ROLES
+from usage.limits.budgets import LARGEST_BUDGET, MOST_WARNINGS
+from usage.limits.tables import LARGEST_LIMIT, Metric, Span
+
+OF_PLACE = ("limits", "budgets")
+OF_FILE = ("schema", "tenant", "name", "cost_centre", "discoverable", *OF_PLACE, "projects", "members")
+OF_PROJECT = ("name", "purpose", *OF_PLACE, "environments")
+OF_ENVIRONMENT = (*OF_PLACE, "keys")
+OF_KEY = ("prefix", "name", *OF_PLACE)
+OF_MEMBER = ("person", "role")
+OF_BUDGET = ("amount", "currency", "hard", "warn_at")
+LONGEST_PURPOSE = 10_000
+
+
+def read(content: bytes | str) -> Document:
+    """What the file says. Raises `FileNotUnderstood` with everything that is wrong in it."""
+    root, values = tree_of(content), Values()
+    given = values.names(root, OF_FILE)
+    _require_version(values, root, given.get("schema"))
+    slug = _slug(values, given["tenant"]) if "tenant" in given else None
+    if "tenant" not in given:
+        values.wrong(root, "Say which tenant this is: “tenant: its-short-name”.")
+    document = Document(
+        slug=slug or "",
+        name=_name(values, given),
+        cost_centre=values.text(given.get("cost_centre"), 40),
+        is_discoverable=values.flag(given.get("discoverable")),
+        place=_place(values, given),
+        projects=_projects(values, given["projects"]) if "projects" in given else None,
+        members=_members(values, given["members"]) if "members" in given else None,
+        lines={name: line_of(node) for name, node in given.items()},
+    )
+    if values.problems:
+        _refuse(values)
+    return document
+
+
+def _require_version(values: Values, root: yaml.Node, node: yaml.Node | None) -> None:
+    if node is None:
+        values.wrong(root, f"Say which form the file has: “schema: {VERSION}”.")
+    elif not isinstance(node, yaml.ScalarNode) or node.value != str(VERSION):
+        values.wrong(node, f"This form is not known here. This version of Atrium reads schema {VERSION}.")
+
+
+def _projects(values: Values, node: yaml.Node) -> tuple[ProjectPart, ...]:
+    found = []
+    for slug, inside in values.names(node, None).items():
+        _require_slug(values, inside, slug)
+        given = values.names(inside, OF_PROJECT)
+        found.append(
+            ProjectPart(
+                slug=slug,
+                name=_name(values, given),
+                purpose=values.text(given.get("purpose"), LONGEST_PURPOSE),
+                place=_place(values, given),
+                environments=_environments(values, given.get("environments")),
+                line=line_of(inside),
+            )
+        )
+    return tuple(found)
+
+
+def _environments(values: Values, node: yaml.Node | None) -> tuple[EnvironmentPart, ...]:
+    found = []
+    for kind, inside in values.names(node, Environment.Kind.values, "environment").items():
+        given = values.names(inside, OF_ENVIRONMENT)
+        keys = tuple(key for each in values.listed(given.get("keys")) if (key := _key(values, each)))
+        found.append(EnvironmentPart(kind, _place(values, given), keys))
+    return tuple(found)
+
+
+def _key(values: Values, node: yaml.Node) -> KeyPart | None:
+    given = values.names(node, OF_KEY)
+    prefix = values.text(given.get("prefix"), 40)
+    if not prefix:
+        values.wrong(node, "A key is named by its prefix, as its page shows it.")
+        return None
+    return KeyPart(prefix, values.text(given.get("name"), 80) or prefix, _place(values, given), line_of(node))
+
+
+def _members(values: Values, node: yaml.Node) -> tuple[MemberPart, ...]:
+    found = []
+    for each in values.listed(node):
+        given = values.names(each, OF_MEMBER)
+        person = values.text(given.get("person"), 254)
+        role = values.one_of(given.get("role"), TENANT_ROLES, "role")
+        if person and role:
+            found.append(MemberPart(person, role, line_of(each)))
+        elif isinstance(each, yaml.MappingNode) and not (given.get("person") and given.get("role") and person != ""):
+            values.wrong(each, "A member has a person (user name or e-mail) and a role.")
+    return tuple(found)
+
+
+def _place(values: Values, given: Named) -> PlacePart:
+    limits = budgets = None
+    if "limits" in given:
+        read_ = values.names(given["limits"], Metric.values, "limit").items()
+        limits = {name: amount for name, node in read_ if (amount := values.number(node, LARGEST_LIMIT)) is not None}
+    if "budgets" in given:
+        spans = values.names(given["budgets"], Span.values, "period").items()
+        budgets = {span: budget for span, node in spans if (budget := _budget(values, node)) is not None}
+    return PlacePart(limits, budgets)
+
+
+def _budget(values: Values, node: yaml.Node) -> BudgetPart | None:
+    given = values.names(node, OF_BUDGET)
+    amount = values.amount(given["amount"], LARGEST_BUDGET) if "amount" in given else None
+    if "amount" not in given:
+        values.wrong(node, "A budget has an amount.")
+    currency = values.text(given.get("currency"), 3)
+    if currency and currency != settings.CURRENCY:
+        values.wrong(given["currency"], f"Budgets are in {settings.CURRENCY} here. Convert the amount.")
+    warnings = None
+    if "warn_at" in given:
+        read_ = [values.number(each, 100) for each in values.listed(given["warn_at"])]
+        warnings = tuple(sorted({percent for percent in read_ if percent is not None}))
+        if len(read_) > MOST_WARNINGS:
+            values.wrong(given["warn_at"], f"Give at most {MOST_WARNINGS} percentages.")
+    return None if amount is None else BudgetPart(amount, values.flag(given.get("hard")), warnings)
+
+
+def _name(values: Values, given: Named) -> str | None:
+    name = values.text(given.get("name"), 120)
+    if name == "":
+        values.wrong(given["name"], "A name cannot be empty.")
+    return name
+
+
+def _slug(values: Values, node: yaml.Node) -> str:
+    slug = values.text(node, 40) or ""
+    _require_slug(values, node, slug)
+    return slug
+
+
+def _require_slug(values: Values, node: yaml.Node, slug: str) -> None:
+    try:
+        slug_form(slug)
+    except ValidationError as error:
+        values.wrong(node, f"“{slug[:60]}” is no short name. {' '.join(error.messages)}")
+    else:
+        if len(slug) > 40:
+            values.wrong(node, "A short name has at most 40 characters.")
+
+
+def _refuse(values: Values) -> NoReturn:
+    raise FileNotUnderstood(values.problems)

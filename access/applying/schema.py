@@ -1,0 +1,86 @@
+"""What a file says about a tenant: its parts as values. Exporting makes one from the tables, reading one from a text;
+a plan is what differs between two of them.
+
+`None` for a part means that the file does not speak of it: then it stays as it is, whatever else is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetPart:
+    """A budget of one place for one period; None: as before, or as a new one is unless told."""
+
+    amount: Decimal
+    is_hard: bool | None = None
+    warn_at: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlacePart:
+    """What is set at one place: limits by metric, budgets by period."""
+
+    limits: dict[str, int] | None = None
+    budgets: dict[str, BudgetPart] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPart:
+    """A key by its prefix. A file names keys and never makes one, for a secret is shown once."""
+
+    prefix: str
+    name: str
+    place: PlacePart = PlacePart()
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentPart:
+    """One environment of a project."""
+
+    kind: str
+    place: PlacePart = PlacePart()
+    keys: tuple[KeyPart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectPart:
+    """A project by its short name."""
+
+    slug: str
+    name: str | None = None
+    purpose: str | None = None
+    place: PlacePart = PlacePart()
+    environments: tuple[EnvironmentPart, ...] = ()
+    line: int = 0
+
+    def environment(self, kind: str) -> EnvironmentPart:
+        return next((each for each in self.environments if each.kind == kind), EnvironmentPart(kind))
+
+
+@dataclass(frozen=True, slots=True)
+class MemberPart:
+    """A person by user name or e-mail, with a role of the tenant."""
+
+    person: str
+    role: str
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole file."""
+
+    slug: str
+    name: str | None = None
+    cost_centre: str | None = None
+    is_discoverable: bool | None = None
+    place: PlacePart = PlacePart()
+    projects: tuple[ProjectPart, ...] | None = None
+    members: tuple[MemberPart, ...] | None = None
+    lines: dict[str, int] = field(default_factory=dict, compare=False)

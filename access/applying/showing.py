@@ -1,0 +1,67 @@
+"""A plan as people read it: on screen and on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from access.applying.steps import Change, Plan, Step
+from ui.formatting import exact_count
+
+FIELDS = {
+    "cost_centre": "cost centre",
+    "is_discoverable": "found by who wants to join",
+    "requests": "requests a minute",
+    "tokens": "tokens a minute",
+    "concurrent": "calls at once",
+}
+KINDS = {"limits": "limit of"}
+WORDS = {("create", "invitation"): "invite", ("remove", "project"): "archive", ("create", ""): "new"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One value of one step. `is_first` of its step; "" for what is not there."""
+
+    step: Step
+    change: Change | None
+    is_first: bool
+
+    @property
+    def word(self) -> str:
+        """What happens to it."""
+        action = self.step.action
+        return WORDS.get((action, self.step.kind)) or WORDS.get((action, "")) or action
+
+    @property
+    def kind(self) -> str:
+        return KINDS.get(self.step.kind, self.step.kind)
+
+    @property
+    def field(self) -> str:
+        return FIELDS.get(self.change.field, self.change.field) if self.change else ""
+
+    @property
+    def before(self) -> str:
+        return written(self.change.before) if self.change else ""
+
+    @property
+    def after(self) -> str:
+        return written(self.change.after) if self.change else ""
+
+
+def lines(plan: Plan) -> Iterator[Line]:
+    """The values of all steps, in order."""
+    for step in plan.steps:
+        for number, change in enumerate(step.changes or (None,)):
+            yield Line(step, change, number == 0)
+
+
+def written(value: Any) -> str:
+    """A value as text, "" for none."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return exact_count(value)
+    return "" if value is None else str(value)

@@ -1,0 +1,1 @@
+"""Notifications by e-mail: who gets which kind when, letters that leave once, and leaving them off."""

@@ -1,0 +1,310 @@
+"""A tenant leaves: nothing works any more, everything is handed out, then erased part by part, and certified."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import ProgrammingError, connection
+from django.db.models import Sum
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from access.asking import request_access
+from access.models import Grant, Offboarding
+from access.offboarding import erasing, job
+from access.offboarding.beginning import DemonstrationLeavesOtherwise, LeavingAlready, NotLeaving, begin, call_off
+from approvals.models import Decision, Request
+from approvals.sealing import verify
+from approvals.voting import vote
+from audit.models import Entry
+from playground.models import Session
+from tenants import archiving
+from tenants.invite import invite
+from tenants.keys import issue
+from tenants.models import ApiKey, Membership, Notification, Project, Tenant, User
+from tenants.service_accounts import create
+from tenants.structure import create_tenant
+from tests.cast import Cast, route
+from tests.usage.ledger_lines import called
+from usage.limits.budgets import set_budget
+from usage.limits.places import of_tenant
+from usage.models import Call, PlatformRollup, Rollup
+
+State = Offboarding.State
+
+
+def signed_in(person: Any) -> Client:
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def fill(cast: Cast) -> Cast:
+    """Acme with something of most kinds, and Globex with a little."""
+    made, place = route(), cast.environment()
+    request = request_access(environment=place, route=made, purpose="Secret purpose", by=cast.dev)
+    vote(review=request.reviews.get(), verdict="approve", comment="Fine", by=cast.rita)
+    request_access(environment=cast.environment("test"), route=made, purpose="Never decided", by=cast.dev)
+    issue(environment=place, name="job", by=cast.dev)
+    batch = create(tenant=cast.acme, name="batch", by=cast.olivia)
+    issue(environment=place, name="nightly", by=cast.dev, holder=batch)
+    invite(tenant=cast.acme, email="new@example.test", role="viewer", by=cast.olivia)
+    set_budget(place=of_tenant(cast.acme), amount=Decimal(5), by=cast.pat)
+    for by in (cast.dev, cast.vera, None):
+        called(place, by=by, cost=Decimal("1.5"))
+    called(cast.environment(of=cast.foreign_project), by=cast.greta, cost=Decimal(7))
+    return cast
+
+
+@pytest.fixture
+def used(cast: Cast) -> Cast:
+    return fill(cast)
+
+
+def packed(cast: Cast) -> Offboarding:
+    made = begin(tenant=cast.acme, reason="The team was dissolved", by=cast.olivia)
+    done = job.run(made.pk)
+    assert done is not None and done.state == State.WAITING
+    return done
+
+
+def erased(cast: Cast) -> Offboarding:
+    made = packed(cast)
+    Offboarding.objects.filter(pk=made.pk).update(erase_after=timezone.now() - dt.timedelta(seconds=1))
+    job.due()
+    done = job.run(made.pk)
+    assert done is not None and done.state == State.ERASED, done and done.error
+    return done
+
+
+@pytest.mark.django_db
+def test_it_works(used: Cast) -> None:
+    spent = Call.objects.aggregate(sum=Sum("cost"))["sum"]
+    platform = PlatformRollup.objects.aggregate(sum=Sum("cost"))["sum"]
+    done = erased(used)
+    tenant = Tenant.objects.get(pk=used.acme.pk)
+    assert (tenant.name, tenant.slug[:7]) == ("Erased tenant", "erased-")
+    assert not Membership.objects.filter(tenant=tenant).exists() and not ApiKey.objects.exists()
+    assert not Grant.objects.filter(tenant=tenant).exists() and not Session.objects.exists()
+    project = Project.objects.get(tenant=tenant)
+    assert (project.name, project.purpose) == ("Erased project", "")
+    assert Call.objects.aggregate(sum=Sum("cost"))["sum"] == spent, "every cent is still there"
+    assert Rollup.objects.aggregate(sum=Sum("cost"))["sum"] == spent
+    assert PlatformRollup.objects.aggregate(sum=Sum("cost"))["sum"] == platform
+    theirs = Call.objects.filter(tenant=tenant)
+    assert {call.user for call in theirs} == {None} and len({call.user_label for call in theirs}) == 3
+    assert all(call.user_label in ("",) or call.user_label.startswith("erased-") for call in theirs)
+    told = {line["what"]: line["rows"] for line in done.certificate["erased"]}
+    assert told["Take people, keys and messages out of the ledger"] == 3
+    assert done.certificate["archive_sha256"] == done.export_sha256
+    assert Entry.objects.get(verb="tenant.erased").facts["certificate"] == done.certificate
+
+
+@pytest.mark.django_db
+def test_other_tenants_are_untouched(used: Cast) -> None:
+    before = list(Call.objects.filter(tenant=used.globex).values())
+    members = list(Membership.objects.filter(tenant=used.globex).values())
+    erased(used)
+    assert list(Call.objects.filter(tenant=used.globex).values()) == before
+    assert list(Membership.objects.filter(tenant=used.globex).values()) == members
+    assert signed_in(used.greta).get("/tenants/globex/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_what_boards_decided_is_kept_and_still_sealed(used: Cast) -> None:
+    erased(used)
+    request = Request.objects.get()
+    assert request.reason == "Secret purpose" and Decision.objects.get().request == request
+    sealed = verify(Decision.objects.get())
+    assert sealed.fits_record and sealed.fits_audit
+
+
+@pytest.mark.django_db
+def test_nothing_works_from_the_beginning_on(used: Cast) -> None:
+    begin(tenant=used.acme, reason="Dissolved", by=used.olivia)
+    assert not ApiKey.objects.usable().exists()
+    assert not User.objects.get(username="svc.acme.batch").is_active
+    assert Tenant.objects.get(pk=used.acme.pk).archived_at is not None
+    told = signed_in(used.olivia).post("/api/tenants/acme/restore/", {}, "application/json")
+    assert (told.status_code, told.json()["code"]) == (409, "tenant_leaves")
+    with pytest.raises(LeavingAlready):
+        begin(tenant=used.acme, reason="Again", by=used.olivia)
+    assert Notification.objects.filter(user=used.dev, title="Acme leaves").exists()
+
+
+@pytest.mark.django_db
+def test_the_archive_holds_everything_that_is_its_own_and_no_secret(used: Cast) -> None:
+    made = packed(used)
+    olivia = signed_in(used.olivia)
+    answer = olivia.get("/tenants/acme/offboarding/archive.zip")
+    content = b"".join(answer.streaming_content)  # type: ignore[attr-defined]
+    assert len(content) == made.export_bytes == int(answer["Content-Length"])
+    archive = zipfile.ZipFile(io.BytesIO(content))
+    counts = json.loads(archive.read("manifest.json"))["rows"]
+    assert counts["tenants.apikey"] == 2 and counts["usage.call"] == 3 and counts["people"] == 4
+    keys = [json.loads(line) for line in archive.read("tenants.apikey.jsonl").splitlines()]
+    assert {key["name"] for key in keys} == {"job", "nightly"} and all("secret_hash" not in key for key in keys)
+    everything = b"".join(archive.read(name) for name in archive.namelist())
+    assert b"Secret purpose" in everything and b"globex" not in everything.replace(b'"reach"', b"").lower()
+    assert Entry.objects.filter(verb="export.taken", tenant="acme").exists()
+
+
+@pytest.mark.django_db
+def test_it_can_be_called_off_until_erasing_begins(used: Cast) -> None:
+    made = packed(used)
+    olivia = signed_in(used.olivia)
+    assert olivia.post("/tenants/acme/offboarding/call-off/").status_code == 302
+    assert not made.pieces.exists()
+    assert olivia.post("/tenants/acme/restore/").status_code == 302
+    assert olivia.get("/tenants/acme/").status_code == 200
+    assert not ApiKey.objects.usable().exists(), "its keys stay revoked"
+    gone = erased(used)
+    with pytest.raises(NotLeaving):
+        call_off(offboarding=gone, by=used.pat)
+
+
+@pytest.mark.django_db
+def test_nothing_is_erased_before_its_time(used: Cast, settings: Settings) -> None:
+    made = packed(used)
+    assert made.erase_after - made.requested_at == dt.timedelta(days=settings.ERASE_AFTER_DAYS)
+    job.due()
+    job.run(made.pk)
+    made.refresh_from_db()
+    assert made.state == State.WAITING and Membership.objects.filter(tenant=used.acme).exists()
+
+
+@pytest.mark.django_db
+def test_the_page_says_what_goes_and_what_stays_before_anything_happens(used: Cast) -> None:
+    olivia = signed_in(used.olivia)
+    page = olivia.get("/tenants/acme/offboarding/").content.decode()
+    assert "2 working keys are revoked" in page and "Memberships" in page and "Every cent" not in page
+    assert "what boards decided is kept on record" in page.lower()
+    wrong = olivia.post("/tenants/acme/offboarding/", {"reason": "Dissolved", "confirm_name": "acm"})
+    assert wrong.status_code == 422 and not Offboarding.objects.exists()
+    assert olivia.post("/tenants/acme/offboarding/", {"reason": "Dissolved", "confirm_name": "acme"}).status_code == 302
+    assert "Being packed" in olivia.get("/tenants/acme/offboarding/").content.decode()
+
+
+@pytest.mark.django_db
+def test_who_asked_reads_the_certificate_and_strangers_do_not(used: Cast) -> None:
+    done = erased(used)
+    page = signed_in(used.olivia).get(f"/offboardings/{done.pk}/")
+    assert page.status_code == 200 and "Certificate of erasure" in page.content.decode()
+    assert signed_in(used.olivia).get(f"/api/offboardings/{done.pk}/").json()["certificate"] == done.certificate
+    assert signed_in(used.ada).get(f"/offboardings/{done.pk}/").status_code == 200
+    for stranger in (used.greta, used.ned, used.dev):
+        assert signed_in(stranger).get(f"/offboardings/{done.pk}/").status_code == 404
+    assert signed_in(used.olivia).get("/tenants/acme/").status_code == 404
+
+
+@pytest.mark.django_db
+def test_the_short_name_is_free_again(used: Cast) -> None:
+    erased(used)
+    made = signed_in(used.pat).post(
+        "/api/tenants/", {"slug": "acme", "name": "Acme again", "owner": "olivia"}, "application/json"
+    )
+    assert made.status_code == 201
+    assert signed_in(used.olivia).get("/api/usage/calls/?tenant=acme").json()["results"] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_ledger_changes_in_no_other_way(cast: Cast) -> None:
+    fill(cast)
+    for change in ("user_label = 'x'", "cost = 0"):
+        with pytest.raises(ProgrammingError, match="Cannot update rows"), connection.cursor() as cursor:
+            cursor.execute(f"UPDATE usage_call SET {change}")  # of the test's own words
+    Tenant.objects.filter(pk=cast.acme.pk).update(erasing_since=timezone.now())
+    with pytest.raises(ProgrammingError, match="Cannot update rows"), connection.cursor() as cursor:
+        cursor.execute("UPDATE usage_call SET cost = 0, user_id = NULL WHERE tenant_id = %s", [cast.acme.pk])
+
+
+@pytest.mark.django_db
+def test_what_stops_is_told_and_can_be_tried_again(used: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = packed(used)
+    Offboarding.objects.filter(pk=made.pk).update(erase_after=timezone.now())
+    job.due()
+    with monkeypatch.context() as patched:
+        patched.setattr(erasing, "_calls", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            job.run(made.pk)
+    made.refresh_from_db()
+    assert made.state == State.FAILED and "ZeroDivisionError" in made.error
+    assert Notification.objects.filter(user=used.pat, title="The leaving of Acme stopped").exists()
+    job.retry(offboarding=made, by=used.pat)
+    done = job.run(made.pk)
+    assert done is not None and done.state == State.ERASED
+
+
+@pytest.mark.django_db
+def test_an_archived_one_may_leave_too_and_one_of_the_demonstration_leaves_with_it(cast: Cast) -> None:
+    archiving.archive_tenant(tenant=cast.acme, by=cast.olivia)
+    assert begin(tenant=cast.acme, reason="Dissolved", by=cast.olivia).state == State.EXPORTING
+    shown = create_tenant(slug="shown", name="Shown", owner=cast.olivia, by=cast.pat, is_demonstration=True)
+    with pytest.raises(DemonstrationLeavesOtherwise):
+        begin(tenant=shown, reason="Dissolved", by=cast.olivia)
+
+
+KILLED = """
+import os, signal, sys
+import django
+django.setup()
+from access.offboarding import job
+wanted, moment, pk = sys.argv[1:]
+real = job.parts
+def dying():
+    for part in real():
+        if part.slug == wanted:
+            def do(offboarding, part=part):
+                if moment == "after":
+                    part.do(offboarding)
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield type(part)(part.slug, part.title, do)
+        else:
+            yield part
+job.parts = lambda: list(dying())
+if wanted == "pack":
+    pack = job.pack
+    job.pack = lambda found: (moment == "after" and pack(found), os.kill(os.getpid(), signal.SIGKILL))
+if wanted == "certificate":
+    job._erased = lambda found: os.kill(os.getpid(), signal.SIGKILL)
+job.run(pk)
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_killed_at_any_step_is_followed_by_one_that_ends_it_once(cast: Cast) -> None:
+    """Killed in packing, in some of the parts before and after their work, and before the certificate."""
+    fill(cast)
+    made = begin(tenant=cast.acme, reason="Dissolved", by=cast.olivia)
+    address = os.environ["DATABASE_URL"].replace("/postgres?", f"/{connection.settings_dict['NAME']}?")
+    environment = os.environ | {"DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    killed = 0
+    for wanted in ("pack", "access.grant", "tenants.membership", "calls", "totals", "names", "archive", "certificate"):
+        if wanted == "access.grant":
+            assert job.run(made.pk) is not None
+            Offboarding.objects.filter(pk=made.pk).update(erase_after=timezone.now() - dt.timedelta(days=1))
+            job.due()
+        for moment in ("before", "after"):
+            ended = subprocess.run(
+                [sys.executable, "-c", KILLED, wanted, moment, str(made.pk)],
+                env=environment, check=False, capture_output=True, text=True, timeout=60,
+            )  # fmt: skip
+            assert ended.returncode == -9, ended.stderr
+            killed += 1
+    done = job.run(made.pk)
+    assert killed == 16 and done is not None and done.state == State.ERASED
+    lines = [line["part"] for line in done.progress]
+    assert len(lines) == len(set(lines)) == len(erasing.parts())
+    assert Call.objects.filter(tenant=cast.acme).count() == 3
+    assert Rollup.objects.filter(tenant=cast.acme).aggregate(sum=Sum("calls"))["sum"] == 3
+    assert Entry.objects.filter(verb="tenant.erased").count() == 1
