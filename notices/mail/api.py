@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -32,6 +32,7 @@ class KindSerializer(serializers.Serializer[Line]):
     applies = serializers.ChoiceField(choices=list(HOW))
 
 
+@extend_schema_serializer(many=False)
 class ChoicesSerializer(serializers.Serializer[Any]):
     address = serializers.CharField(help_text="Where mails go; empty: no confirmed address, nothing is sent.")
     mail_leaves = serializers.BooleanField(help_text="Whether this installation has a mail server.")
@@ -39,6 +40,7 @@ class ChoicesSerializer(serializers.Serializer[Any]):
     kinds = KindSerializer(many=True)
 
 
+@extend_schema_serializer(many=False)
 class DefaultsSerializer(serializers.Serializer[Any]):
     tenant = serializers.CharField()
     kinds = KindSerializer(many=True)

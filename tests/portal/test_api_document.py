@@ -28,7 +28,7 @@ def document() -> dict[str, Any]:
     return told
 
 
-NEEDED = {"place": "acme/support/development"}  # what a question cannot do without
+NEEDED = {"place": "acme/support/development", "tenant": "acme"}  # what a question cannot do without
 
 
 def reads(stage: Stage, document: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
