@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 from django.db import transaction
+from django.dispatch import Signal
 from django.utils import timezone
 
 from audit.record import record
@@ -21,6 +22,10 @@ OVERLAPS = {
     "7d": dt.timedelta(days=7),
 }
 OVERLAP_WORDS = {"0": "At once", "1h": "In 1 hour", "24h": "In 24 hours", "7d": "In 7 days"}
+
+# Sent inside the transaction in which a key was replaced, with `old`, `new` and `by`: what rooms above attached to the
+# one belongs to the other too.
+rotated = Signal()
 
 
 class OverlapNotOffered(Invalid):
@@ -77,6 +82,7 @@ def rotate(*, key: ApiKey, overlap: str, by: Any) -> keys.IssuedKey:
         before=before,
         ends_at=old.expires_at,
     )
+    rotated.send(ApiKey, old=old, new=issued.key, by=by)
     return issued
 
 

@@ -9,6 +9,7 @@ class UsageConfig(AppConfig):
         from tenants import sections
         from tenants.moving import ends_with_a_move
         from usage import catalog_figures, contributions, tenant_figures
+        from usage.limits import succeeding
         from usage.limits.leaving import BOUNDS
 
         figures.register(catalog_figures)
@@ -16,3 +17,4 @@ class UsageConfig(AppConfig):
         sections.register(tenant_figures.SPEND)
         contributions.register()
         ends_with_a_move(BOUNDS)
+        succeeding.listen()

@@ -67,6 +67,17 @@ def test_a_key_is_told_what_its_environment_allows(cast: Cast) -> None:
     assert applying(signed_in(cast.vera), prefix)["tokens"]["sentence"] == "100 tokens a minute, set here."
 
 
+def test_a_key_that_replaces_another_is_held_to_the_same(cast: Cast) -> None:
+    key = issue(environment=cast.environment(), name="Laptop", by=cast.dev).key
+    set_limits(place=of_key(key), amounts={"requests": 7}, by=cast.dev)
+    set_budget(place=of_key(key), amount=Decimal(3), span="day", is_hard=True, warnings=[90], by=cast.dev)
+    made = signed_in(cast.dev).post(f"/api/keys/{key.pk}/rotate/", {"overlap": "1h"}, "application/json").json()
+    assert applying(signed_in(cast.dev), made["prefix"])["requests"]["own"] == 7
+    budget = Budget.objects.get(key__prefix=made["prefix"])
+    assert (budget.amount, budget.span, budget.is_hard, budget.warn_at) == (3, "day", True, [90])
+    assert Budget.objects.count() == 2, "the old one keeps its own until it ends"
+
+
 def test_the_page_says_it_where_it_is_shown(cast: Cast) -> None:
     put(signed_in(cast.pat), "acme", requests=600)
     put(signed_in(cast.olivia), "acme/support", requests=1000)
