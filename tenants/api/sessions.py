@@ -15,7 +15,7 @@ from tenants import sessions
 from tenants.api.reading import viewer_of
 
 
-class SessionSerializer(serializers.ModelSerializer[UserSession]):
+class SignedInSessionSerializer(serializers.ModelSerializer[UserSession]):
     address = serializers.CharField(source="ip", read_only=True)
     browser = serializers.CharField(source="user_agent", read_only=True)
     is_current = serializers.SerializerMethodField(help_text="The one that asks; none for a token.")
@@ -37,11 +37,11 @@ class SessionViewSet(viewsets.ViewSet):
 
     lookup_value_converter = "int"
 
-    @extend_schema(operation_id="my_sessions_list", responses=SessionSerializer(many=True))
+    @extend_schema(operation_id="my_sessions_list", responses=SignedInSessionSerializer(many=True))
     def list(self, request: Request) -> Response:
         """Your sessions, the one seen last first."""
         rows = sessions.of(viewer_of(request))
-        return Response(SessionSerializer(rows, many=True, context={"session_key": _key(request)}).data)
+        return Response(SignedInSessionSerializer(rows, many=True, context={"session_key": _key(request)}).data)
 
     @extend_schema(request=None, responses=EndedSerializer)
     @action(detail=True, methods=["post"])

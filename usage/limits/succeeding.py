@@ -1,4 +1,4 @@
-"""A key that takes another's place is held to the same limits and budgets, or replacing it would be a way around them."""
+"""A key that takes another's place is held to the same limits and budgets; replacing it is no way around them."""
 
 from __future__ import annotations
 
