@@ -42,8 +42,11 @@ class NotForServices(Conflict):
 
 
 @transaction.atomic
-def create(*, tenant: Tenant, name: str, purpose: str = "", role: str = "developer", by: Any) -> User:
-    """A new service account of `tenant` with `role`. `name` is its short name, `purpose` what people read.
+def create(
+    *, tenant: Tenant, name: str, purpose: str = "", role: str = "developer", by: Any, at: dt.datetime | None = None
+) -> User:
+    """A new service account of `tenant` with `role`. `name` is its short name, `purpose` what people read. `at` dates
+    demonstrations back.
 
     Raises `ServiceAccountNameTaken`, `ServiceAccountNotAcceptable`, `UnknownRole`.
     """
@@ -63,12 +66,15 @@ def create(*, tenant: Tenant, name: str, purpose: str = "", role: str = "develop
     reserve(f"user {username}")
     if _exists(username):
         raise ServiceAccountNameTaken(f"{tenant} already has a service account “{name}”.", field="name")
-    account = User(username=username, display_name=purpose.strip()[:120] or name, is_service=True)
+    shown = purpose.strip()[:120] or name
+    account = User(username=username, display_name=shown, is_service=True, is_demonstration=tenant.is_demonstration)
+    if at is not None and tenant.is_demonstration:
+        account.date_joined = at
     account.set_unusable_password()
     account.save()
     ServiceAccount.objects.create(user=account, tenant=tenant, created_by=by if isinstance(by, User) else None)
     record("service.created", by=by, subject=account, tenant=tenant.slug, user=username, role=role)
-    add_member(tenant=tenant, user=account, role=role, by=by, seen="")
+    add_member(tenant=tenant, user=account, role=role, by=by, seen="", at=at)
     return account
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from audit.record import Actor
-from tenants import keys
+from tenants import keys, service_accounts
 from tenants.memberships import add_member
 from tenants.models import ApiKey, Environment, Tenant, User
 from tenants.structure import create_project, create_tenant
@@ -119,8 +119,16 @@ def create(people: dict[str, User], *, by: Actor) -> dict[str, Environment]:
     found = Environment.objects.filter(tenant__slug__in=[team.slug for team in TEAMS])
     environments = {environment.path: environment for environment in found.select_related("tenant", "project")}
     for team in TEAMS:
+        owner = people[team.members[0][0]]
         for place, name in team.keys:
-            keys.issue(environment=environments[f"{team.slug}/{place}"], name=name, by=people[team.members[0][0]])
+            environment = environments[f"{team.slug}/{place}"]
+            holder = None
+            if environment.kind == Environment.Kind.PRODUCTION:  # a program's key stays when its owner goes
+                holder = service_accounts.create(
+                    tenant=environment.tenant, name=name.replace(" ", "-"), purpose=name.capitalize(), role="viewer",
+                    by=owner, at=at,
+                )  # fmt: skip
+            keys.issue(environment=environment, name=name, by=owner, holder=holder)
     return environments
 
 

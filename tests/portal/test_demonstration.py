@@ -115,7 +115,7 @@ class TheDemonstration(TestCase):
         client = Client()
         client.post("/accounts/login/", {"login": "developer", "password": PASSWORD})
         told = json.loads(demo("--remove", "--json"))
-        assert told["removed"]["people"] == 26 and told["removed"]["calls"] > 1000
+        assert told["removed"]["people"] == 28 and told["removed"]["calls"] > 1000
         left = {m._meta.label for m in apps.get_models() if m._default_manager.exists()}
         left = {label for label in left if not label.startswith("catalog.")}
         begins_with = {"auth.Permission", "contenttypes.ContentType", "approvals.Board", "approvals.Policy"}
@@ -135,7 +135,7 @@ class TheDemonstration(TestCase):
     def test_it_can_begin_anew(self) -> None:
         with mock.patch("portal.demonstration.calls.TRAFFIC", ()):
             assert "loaded 26 people" in demo("--reset")
-        assert User.objects.filter(is_demonstration=True).count() == 26
+        assert User.objects.filter(is_demonstration=True).count() == 28
 
     def test_a_person_named_in_a_real_decision_stays_as_an_account_that_nobody_can_use(self) -> None:
         real = User.objects.create_user("real.person")
