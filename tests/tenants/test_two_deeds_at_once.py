@@ -1,7 +1,8 @@
 """Two people do two things to one tenant at one moment, each of a dozen and more beside each other: nobody gets more.
 
 The second deed begins while the first is done and not yet committed, so that it has looked at what was before wherever
-it does not wait. With `HISTORIES=1` in the environment each pair is tried in both orders.
+it does not wait. With `HISTORIES=1` in the environment more deeds are tried,
+and each pair in both orders.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from tests.approvals.test_at_once import at_once, house  # noqa: F401  # a fixtu
 from tests.cast import Cast
 
 _numbers = count(1)
+AT_LENGTH = bool(os.environ.get("HISTORIES"))
+ONLY_AT_LENGTH = {"Greta becomes admin", "the key is revoked", "the key leaks", "the project is archived"}
 
 
 def outcome(deed: Callable[[], object]) -> str:
@@ -81,11 +84,12 @@ class Team:
     def create(cls, house: Cast) -> Team:  # noqa: F811  # the cast
         slug = "".join("abcdefghjk"[int(digit)] for digit in f"{next(_numbers):04}")
         tenant = create_tenant(slug=f"t{slug}", name="Team", owner=house.olivia, by=house.pat)
-        other = create_tenant(slug=f"s{slug}", name="Other", owner=house.olivia, by=house.pat)
+        other = Tenant.objects.filter(slug="other").first()
+        other = other or create_tenant(slug="other", name="Other", owner=house.olivia, by=house.pat)
         roles = {house.greta: "owner", house.rita: "admin", house.dev: "developer", house.vera: "viewer"}
         for each, role in roles.items():
             add_member(tenant=tenant, user=each, role=role, by=house.olivia)
-        project = create_project(tenant=tenant, slug="use", name="Use", by=house.olivia)
+        project = create_project(tenant=tenant, slug=f"u{slug}", name="Use", by=house.olivia)
         environment = house.environment(of=project)
         return cls(
             house, tenant, other, environment,
@@ -138,7 +142,7 @@ class Team:
             assert roles.get(transfer.giver_id) == "owner" and roles.get(transfer.receiver_id) not in (None, "owner")
         accepted = Invitation.objects.get(pk=self.invitation.pk).accepted_at is not None
         assert accepted == (self.house.ned.pk in roles)
-        for key in ApiKey.objects.usable().filter(tenant__in=(self.tenant, self.other)):
+        for key in ApiKey.objects.usable().filter(name__in=("k", "n")).select_related("environment"):
             assert key.environment.tenant_id == key.tenant_id
             if key.tenant_id == self.tenant.pk:
                 assert key.holder_id is not None, "nobody's key stays with whoever took it along"
@@ -149,8 +153,8 @@ class Team:
 def test_whatever_two_people_do_to_one_tenant_at_one_moment_nobody_holds_what_no_rule_gives(house: Cast) -> None:  # noqa: F811
     names = list(Team.create(house).deeds())
     wrong = []
-    pairs = permutations if os.environ.get("HISTORIES") else combinations
-    for one, two in pairs(names, 2):
+    dozen = [name for name in names if name not in ONLY_AT_LENGTH]
+    for one, two in permutations(names, 2) if AT_LENGTH else combinations(dozen, 2):
         team = Team.create(house)
         deeds = team.deeds()
         try:
