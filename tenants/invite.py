@@ -324,8 +324,9 @@ def _person(by: User | Actor) -> User | None:
 
 
 def _locked(invitation: Invitation) -> Invitation:
-    rows = Invitation.objects.select_for_update(of=("self",), no_key=True).select_related("tenant", "created_by")
-    return rows.get(pk=invitation.pk)
+    # First locked, then read: who stands behind it may change while one waits (`tenants.key_lock`).
+    Invitation.objects.select_for_update(no_key=True).get(pk=invitation.pk)
+    return Invitation.objects.select_related("tenant", "created_by").get(pk=invitation.pk)
 
 
 def _tell_inviter(invitation: Invitation, title: str) -> None:

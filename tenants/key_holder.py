@@ -15,6 +15,8 @@ from audit.record import record
 from refusals.errors import Invalid
 from tenants.archiving import refuse_archived
 from tenants.changes import announce
+from tenants.delegation import MANAGE_TENANT
+from tenants.key_lock import hold
 from tenants.models import ApiKey, Membership, Tenant, User
 
 
@@ -23,9 +25,18 @@ class HolderNotMember(Invalid):
 
 
 def default_holder(tenant: Tenant, by: Any) -> User | None:
-    """Who holds a key when nobody else is named: who issues it, if they are a member; else nobody in particular."""
-    is_member = isinstance(by, User) and Membership.objects.filter(tenant=tenant, user=by).exists()
-    return by if is_member else None
+    """Who holds a key when nobody else is named: who issues it, if they are a member.
+
+    It is nobody's in particular where Atrium itself or the platform team issues it. Anybody else who is no member was
+    one until a moment ago. Raises `HolderNotMember`.
+    """
+    if not isinstance(by, User):
+        return None
+    if Membership.objects.filter(tenant=tenant, user=by).exists():
+        return by
+    if by.has_perm(MANAGE_TENANT):
+        return None
+    raise HolderNotMember(f"You are no member of {tenant} any more.")
 
 
 def holder_called(tenant: Tenant, username: str) -> User:
@@ -58,8 +69,7 @@ def holders_for(tenant: Tenant, by: User) -> QuerySet[User]:
 @transaction.atomic
 def hand_over(*, key: ApiKey, to: User, by: Any) -> ApiKey:
     """Make `key` that of `to`, a member or service account of its tenant. Raises `HolderNotMember`."""
-    rows = ApiKey.objects.select_for_update(of=("self",), no_key=True).select_related("holder")
-    locked = rows.select_related("environment__project", "environment__tenant").get(pk=key.pk)
+    locked = hold(key)
     tenant = locked.environment.tenant
     refuse_archived(tenant, locked.environment.project)
     to = holder_called(tenant, to.username)

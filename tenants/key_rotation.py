@@ -12,6 +12,7 @@ from django.utils import timezone
 from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants import keys
+from tenants.key_lock import hold
 from tenants.key_scope import KeyIsOver
 from tenants.models import ApiKey
 
@@ -47,8 +48,7 @@ def rotate(*, key: ApiKey, overlap: str, by: Any) -> keys.IssuedKey:
     """
     if overlap not in OVERLAPS:
         raise OverlapNotOffered(f"Choose an overlap of {', '.join(OVERLAPS)}.", field="overlap")
-    rows = ApiKey.objects.select_for_update(of=("self",), no_key=True)
-    old = rows.select_related("environment__project", "environment__tenant", "holder").get(pk=key.pk)
+    old = hold(key)
     successor = old.successors.order_by("created_at").last()
     if successor is not None and successor.revoked_at is None:
         raise RotatedAlready(

@@ -16,6 +16,7 @@ from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.archiving import refuse_archived
 from tenants.changes import announce
+from tenants.key_lock import hold
 from tenants.models import ApiKey, Environment
 from tenants.sections import routes_of
 
@@ -55,8 +56,7 @@ def narrow(
     nothing. Raises `KeyIsOver`, `TenantArchived`, `ProjectArchived`, `RouteNotGranted`, `NetworkNotUnderstood` and
     `TooMany`.
     """
-    rows = ApiKey.objects.select_for_update(of=("self",), no_key=True)
-    locked = rows.select_related("environment__project", "environment__tenant").get(pk=key.pk)
+    locked = hold(key)
     if not locked.is_usable:
         raise KeyIsOver(f"“{locked.name}” was revoked or has expired. Issue a new key instead of changing this one.")
     refuse_archived(locked.environment.tenant, locked.environment.project)

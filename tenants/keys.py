@@ -14,7 +14,8 @@ from tenants import key_holder, key_scope, secrets
 from tenants.archiving import refuse_archived
 from tenants.changes import announce
 from tenants.issuing import check_expiry, named
-from tenants.models import ApiKey, Environment, User
+from tenants.key_lock import hold
+from tenants.models import ApiKey, Environment, Tenant, User
 
 
 class IssuedKey(NamedTuple):
@@ -41,6 +42,8 @@ def issue(
     Raises `ExpiryInThePast`, `ExpiryTooFar`, `NameNotUnderstood`, `HolderNotMember` and what `key_scope` refuses.
     """
     check_expiry(expires_at, what="key")
+    Tenant.objects.select_for_update(no_key=True).get(pk=environment.tenant_id)  # as every change of members does
+    environment = Environment.objects.select_related("tenant", "project").get(pk=environment.pk)
     return put(
         environment=environment,
         name=named(name, otherwise="Key"),
@@ -87,7 +90,7 @@ def put(*, environment: Environment, by: Any, replaces: ApiKey | None = None, **
 @transaction.atomic
 def revoke(*, key: ApiKey, by: Any, reason: str = "") -> ApiKey:
     """Revoke a key; a second time changes nothing. Every gateway process knows within a second."""
-    locked = ApiKey.objects.select_for_update(of=("self",), no_key=True).select_related("tenant").get(pk=key.pk)
+    locked = hold(key)
     if locked.revoked_at is None:
         locked.revoked_at = timezone.now()
         locked.revoked_by = by if isinstance(by, User) else None

@@ -16,6 +16,7 @@ from django.utils import timezone
 from audit.record import Actor, record
 from refusals.errors import Invalid
 from tenants import keys, secrets, tokens
+from tenants.key_lock import hold
 from tenants.models import ApiKey, PersonalToken, User
 from tenants.notifications import notify
 from tenants.scope import everything
@@ -46,8 +47,7 @@ def report(*, key: ApiKey, by: Any, where: str, **facts: Any) -> ApiKey:
             f"Say where it was seen, in at most {LONGEST_WHERE} characters: an address, a file, a chat.", field="where"
         )
     where = PATTERN.sub("atrium_…", where)
-    rows = ApiKey.objects.select_for_update(of=("self",), no_key=True)
-    locked = rows.select_related("environment__project", "environment__tenant").get(pk=key.pk)
+    locked = hold(key)
     if locked.leaked_at is not None:
         return locked
     tenant = locked.environment.tenant

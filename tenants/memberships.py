@@ -130,6 +130,7 @@ def appoint(*, user: User, role: str, by: Any) -> Appointment:
     """Give `user` a role above tenants. Raises `UnknownRole`."""
     if role not in PLATFORM_ROLES:
         raise UnknownRole(f"There is no platform role “{role}”. Choose one of {', '.join(PLATFORM_ROLES)}.")
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)  # their roles change one after the other
     appointment, is_new = Appointment.objects.get_or_create(
         user=user, role=role, defaults={"created_by": by if isinstance(by, User) else None}
     )
@@ -141,11 +142,15 @@ def appoint(*, user: User, role: str, by: Any) -> Appointment:
 
 @transaction.atomic
 def dismiss(*, appointment: Appointment, by: Any) -> None:
-    """Take a role above tenants from a person; what their other roles hold stays. Raises `LastOfPlatform`."""
-    user = appointment.user
+    """Take a role above tenants from a person; what their other roles hold stays. A second time changes nothing.
+
+    Raises `LastOfPlatform`.
+    """
+    user = User.objects.select_for_update(no_key=True).get(pk=appointment.user_id)
     if appointment.role == "platform":
         refuse_last_of_platform(user)
-    appointment.delete()
+    if not Appointment.objects.filter(pk=appointment.pk).delete()[0]:
+        return
     kept = Appointment.objects.filter(user=user).values_list("role", flat=True)
     holds = frozenset().union(*(PLATFORM_ROLES[role].permissions for role in kept if role in PLATFORM_ROLES))
     gone = PLATFORM_ROLES[appointment.role].permissions - holds

@@ -63,8 +63,8 @@ class TransferOver(Conflict):
 def offer(*, tenant: Tenant, to: User, by: User) -> OwnershipTransfer:
     """Ask `to` to become an owner in the place of `by`.
 
-    Raises `NotAnOwner`, `NotAMember` (also for oneself and for who is switched off), `OwnerAlready`, `TransferOpen`,
-    `TenantArchived`.
+    Raises `NotAnOwner`, `NotAMember` (also for oneself, a service account and who is switched off), `OwnerAlready`,
+    `TransferOpen`, `TenantArchived`.
     """
     locked = _locked(tenant)
     refuse_archived(locked)
@@ -74,7 +74,7 @@ def offer(*, tenant: Tenant, to: User, by: User) -> OwnershipTransfer:
             f"Only an owner hands {locked} over. Who manages its members can change roles instead.",
             way_out=f"/tenants/{locked.slug}/members/",
         )
-    if to == by or to.pk not in roles or not to.is_active:
+    if to == by or to.pk not in roles or not to.is_active or to.is_service:
         raise NotAMember(f"Name another member of {locked} who can sign in. Invite them first.", field="person")
     if roles[to.pk] == "owner":
         raise OwnerAlready(f"{to} is an owner of {locked} already. You can simply leave, or change your own role.",
@@ -174,8 +174,8 @@ def concerning(viewer: User, managed: Any) -> Any:
 
 
 def candidates(tenant: Tenant) -> Any:
-    """The members who can be named: active ones who are not owners."""
-    rows = User.objects.filter(memberships__tenant=tenant, is_active=True).exclude(
+    """The members who can be named: active people who are not owners."""
+    rows = User.objects.filter(memberships__tenant=tenant, is_active=True, is_service=False).exclude(
         pk__in=Membership.objects.filter(tenant=tenant, role="owner").values("user")
     )
     return rows.order_by("display_name", "username")

@@ -45,8 +45,8 @@ from tests.tenants.history_model import Asked, Key, Member, Review, Use, World
 
 LONG = int(os.environ.get("HISTORIES", "0"))
 PROFILE = settings(
-    max_examples=LONG or 30,
-    stateful_step_count=60 if LONG else 30,
+    max_examples=LONG or 25,
+    stateful_step_count=60 if LONG else 25,
     derandomize=not LONG,
     phases=[Phase.generate],  # to shorten a history of this size takes longer than to read it
     deadline=None,

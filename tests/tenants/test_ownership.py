@@ -14,6 +14,7 @@ from tenants import archiving, ownership
 from tenants.activation import deactivate
 from tenants.memberships import LastOwner, add_member, remove_member
 from tenants.models import Membership, Notification, OwnershipTransfer, Tenant, User
+from tenants.service_accounts import create as create_service_account
 from tests.approvals.test_at_once import at_once, house  # noqa: F401  # a fixture
 from tests.cast import Cast
 from tests.tenants.test_invitations import signed_in
@@ -165,3 +166,10 @@ class TestAtOnce:
             assert sorted(told)[0] == "done" and told.count("done") == 1, told
             owners = Membership.objects.filter(tenant=house.acme, role="owner").values_list("user__username", flat=True)
             assert list(owners) == (["olivia"] if told[1] == "done" else ["dev"])
+
+
+def test_a_service_account_is_not_asked_as_it_could_not_accept(cast: Cast, olivia: Client) -> None:
+    program = create_service_account(tenant=cast.acme, name="batch", by=cast.olivia)
+    assert "svc.acme.batch" not in olivia.get(PAGE).content.decode()
+    with pytest.raises(ownership.NotAMember):
+        ownership.offer(tenant=cast.acme, to=program, by=cast.olivia)

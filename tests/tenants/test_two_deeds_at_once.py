@@ -1,16 +1,18 @@
 """Two people do two things to one tenant at one moment, each of a dozen and more beside each other: nobody gets more.
 
 The second deed begins while the first is done and not yet committed, so that it has looked at what was before wherever
-it does not wait.
+it does not wait. With `HISTORIES=1` in the environment more deeds are tried,
+and each pair in both orders.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import count, permutations
+from itertools import combinations, count, permutations
 from typing import Any
 
 from django.db import connection, transaction
@@ -29,6 +31,8 @@ from tests.approvals.test_at_once import at_once, house  # noqa: F401  # a fixtu
 from tests.cast import Cast
 
 _numbers = count(1)
+AT_LENGTH = bool(os.environ.get("HISTORIES"))
+ONLY_AT_LENGTH = {"Greta becomes admin", "the key is revoked", "the key leaks", "the project is archived"}
 
 
 def outcome(deed: Callable[[], object]) -> str:
@@ -77,14 +81,15 @@ class Team:
     transfer: OwnershipTransfer
 
     @classmethod
-    def create(cls, house: Cast) -> Team:  # noqa: F811
+    def create(cls, house: Cast) -> Team:  # noqa: F811  # the cast
         slug = "".join("abcdefghjk"[int(digit)] for digit in f"{next(_numbers):04}")
         tenant = create_tenant(slug=f"t{slug}", name="Team", owner=house.olivia, by=house.pat)
-        other = create_tenant(slug=f"s{slug}", name="Other", owner=house.olivia, by=house.pat)
+        other = Tenant.objects.filter(slug="other").first()
+        other = other or create_tenant(slug="other", name="Other", owner=house.olivia, by=house.pat)
         roles = {house.greta: "owner", house.rita: "admin", house.dev: "developer", house.vera: "viewer"}
         for each, role in roles.items():
             add_member(tenant=tenant, user=each, role=role, by=house.olivia)
-        project = create_project(tenant=tenant, slug="use", name="Use", by=house.olivia)
+        project = create_project(tenant=tenant, slug=f"u{slug}", name="Use", by=house.olivia)
         environment = house.environment(of=project)
         return cls(
             house, tenant, other, environment,
@@ -99,27 +104,27 @@ class Team:
 
     def deeds(self) -> dict[str, Callable[[], Any]]:
         """What people do, who have all seen what is there now."""
-        house, tenant, key, project = self.house, self.tenant, self.key, self.environment.project  # noqa: F811
+        cast, tenant, key, project = self.house, self.tenant, self.key, self.environment.project
         olivia, greta, rita, dev = (self._row(name) for name in ("olivia", "greta", "rita", "dev"))
         return {
-            "Olivia leaves": lambda: remove_member(membership=olivia, by=house.olivia),
-            "Greta leaves": lambda: remove_member(membership=greta, by=house.greta),
+            "Olivia leaves": lambda: remove_member(membership=olivia, by=cast.olivia),
+            "Greta leaves": lambda: remove_member(membership=greta, by=cast.greta),
             "Greta becomes admin": lambda: add_member(
-                tenant=tenant, user=house.greta, role="admin", by=house.olivia, seen="owner"
+                tenant=tenant, user=cast.greta, role="admin", by=cast.olivia, seen="owner"
             ),
-            "Vera accepts": lambda: ownership.accept(transfer=self.transfer, by=house.vera),
-            "Dev is removed": lambda: remove_member(membership=dev, by=house.greta),
-            "Rita is removed": lambda: remove_member(membership=rita, by=house.greta),
-            "Ned accepts": lambda: invite.accept(invitation=self.invitation, by=house.ned),
-            "Dev is switched off": lambda: deactivate(user=house.dev, by=house.pat),
-            "Dev issues a key": lambda: keys.issue(environment=self.environment, name="n", by=house.dev),
-            "the key is rotated": lambda: key_rotation.rotate(key=key, overlap="0", by=house.rita),
-            "the key is handed over": lambda: hand_over(key=key, to=self.program, by=house.rita),
-            "the key is revoked": lambda: keys.revoke(key=key, by=house.rita),
-            "the key leaks": lambda: leaks.report(key=key, by=house.rita, where="here"),
-            "the project is archived": lambda: archiving.archive_project(project=project, by=house.greta),
-            "the project moves": lambda: moving.move_project(project=project, to=self.other, by=house.olivia),
-            "the tenant is archived": lambda: archiving.archive_tenant(tenant=tenant, by=house.greta),
+            "Vera accepts": lambda: ownership.accept(transfer=self.transfer, by=cast.vera),
+            "Dev is removed": lambda: remove_member(membership=dev, by=cast.greta),
+            "Rita is removed": lambda: remove_member(membership=rita, by=cast.greta),
+            "Ned accepts": lambda: invite.accept(invitation=self.invitation, by=cast.ned),
+            "Dev is switched off": lambda: deactivate(user=cast.dev, by=cast.pat),
+            "Dev issues a key": lambda: keys.issue(environment=self.environment, name="n", by=cast.dev),
+            "the key is rotated": lambda: key_rotation.rotate(key=key, overlap="0", by=cast.rita),
+            "the key is handed over": lambda: hand_over(key=key, to=self.program, by=cast.rita),
+            "the key is revoked": lambda: keys.revoke(key=key, by=cast.rita),
+            "the key leaks": lambda: leaks.report(key=key, by=cast.rita, where="here"),
+            "the project is archived": lambda: archiving.archive_project(project=project, by=cast.greta),
+            "the project moves": lambda: moving.move_project(project=project, to=self.other, by=cast.olivia),
+            "the tenant is archived": lambda: archiving.archive_tenant(tenant=tenant, by=cast.greta),
         }
 
     def check(self) -> None:
@@ -137,7 +142,7 @@ class Team:
             assert roles.get(transfer.giver_id) == "owner" and roles.get(transfer.receiver_id) not in (None, "owner")
         accepted = Invitation.objects.get(pk=self.invitation.pk).accepted_at is not None
         assert accepted == (self.house.ned.pk in roles)
-        for key in ApiKey.objects.usable().filter(tenant__in=(self.tenant, self.other)):
+        for key in ApiKey.objects.usable().filter(name__in=("k", "n")).select_related("environment"):
             assert key.environment.tenant_id == key.tenant_id
             if key.tenant_id == self.tenant.pk:
                 assert key.holder_id is not None, "nobody's key stays with whoever took it along"
@@ -148,7 +153,8 @@ class Team:
 def test_whatever_two_people_do_to_one_tenant_at_one_moment_nobody_holds_what_no_rule_gives(house: Cast) -> None:  # noqa: F811
     names = list(Team.create(house).deeds())
     wrong = []
-    for one, two in permutations(names, 2):
+    dozen = [name for name in names if name not in ONLY_AT_LENGTH]
+    for one, two in permutations(names, 2) if AT_LENGTH else combinations(dozen, 2):
         team = Team.create(house)
         deeds = team.deeds()
         try:
