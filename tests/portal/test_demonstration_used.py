@@ -166,7 +166,7 @@ def test_it_goes_as_a_whole_after_it_was_used_and_what_is_real_stays(stage: Stag
 def test_it_begins_anew_after_it_was_used(stage: Stage) -> None:
     use(stage)
     wait_for_the_ledger(8)
-    assert "loaded 28 people" in demo("--reset")
+    assert "loaded 26 people" in demo("--reset")
     use(stage_without_a_route(stage))
     assert "28 people" in demo("--remove")
     assert totals() == stage.real  # type: ignore[attr-defined]
