@@ -309,6 +309,9 @@ SPECTACULAR_SETTINGS = {
         "ChangeKindEnum": "catalog.models.Change.Kind",
         "RequestStateEnum": "approvals.states.State",
         "VerificationStateEnum": "audit.models.Verification.State",
+        "OffboardingStateEnum": "access.models.Offboarding.State",
+        "DeliveryStateEnum": "notices.models.Delivery.State",
+        "WebhookStateEnum": ["active", "failing", "disabled"],
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -22,8 +22,8 @@ from tenants.delegation import MANAGE_MEMBERS, require_assignable
 from tenants.models import User
 
 
-class ByUsername(CursorPaging):
-    ordering = ("username", "pk")
+class LatestFirst(CursorPaging):
+    ordering = ("-date_joined", "-pk")
 
 
 @extend_schema_view(list=extend_schema(parameters=[TENANT]))
@@ -32,7 +32,7 @@ class ServiceAccountViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vi
 
     queryset = User.objects.none()
     serializer_class = s.ServiceAccountSerializer
-    pagination_class = ByUsername
+    pagination_class = LatestFirst
     filter_backends: list[Any] = []
     lookup_value_converter = "uuid"
 

@@ -39,6 +39,6 @@ def test_what_former_members_still_hold_is_taken_away_by_a_migration(cast: Cast)
     before = UserObjectPermission.objects.count()
     assign_perm("view_tenant", cast.ned, cast.acme)
     with connection.schema_editor() as editor:
-        import_module("tenants.migrations.0013_what_former_members_hold").take_away(apps, editor)
+        import_module("tenants.migrations.0018_what_former_members_hold").take_away(apps, editor)
     assert UserObjectPermission.objects.count() == before
     assert not UserObjectPermission.objects.filter(user=cast.ned).exists()
