@@ -139,14 +139,16 @@ def authenticate(
 def check_still_allowed(snapshot: Snapshot, caller: Caller) -> None:
     """Raise for a call under way whose caller may make none any more: the key was revoked, its holder or the person
     is shut out, the environment was archived. One that merely expires lets its calls end."""
+    environment_id = caller.environment_id
     if caller.key_prefix:
         key = snapshot.keys.get(caller.key_prefix)
         if key is None:
             raise UnknownKey(f"The API key {caller.key_prefix}… is gone.")
         _check_in_force(key)
+        environment_id = key.environment_id  # another one where its project has moved meanwhile
     if caller.user_id in snapshot.shut_out:
         raise PersonShutOut("Your account was switched off.")
-    place = snapshot.places.get(caller.environment_id)
+    place = snapshot.places.get(environment_id)
     if place is None or place.is_archived:
         raise _closed(caller)
 

@@ -89,7 +89,8 @@ def test_a_key_of_a_project_that_moved_works_on_for_the_other_tenant(client: htt
     move_project(project=team.project, to=team.globex, by=team.pat)
 
     def spent_there() -> bool:
-        assert client.post("/v1/chat/completions", json=ASKED).status_code == 200, "without a gap"
+        answer = client.post("/v1/chat/completions", json=ASKED)
+        assert answer.status_code == 200, f"without a gap: {answer.text}"
         return Call.objects.filter(tenant=team.globex).exists()
 
     eventually(spent_there, within_s=4)
