@@ -46,7 +46,7 @@ def pack(offboarding: Offboarding) -> dict[str, int]:
                 "packed_at": timezone.now().isoformat(),
                 "rows": counts,
             }
-            archive.writestr("manifest.json", json.dumps(about, indent=2, ensure_ascii=False))
+            archive.writestr("MANIFEST.json", json.dumps(about, indent=2, ensure_ascii=False))
         digest, size, number = hashlib.sha256(), 0, 0
         file.seek(0)
         while piece := file.read(PIECE_BYTES):

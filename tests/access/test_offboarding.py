@@ -150,7 +150,7 @@ def test_the_archive_holds_everything_that_is_its_own_and_no_secret(used: Cast) 
     content = b"".join(answer.streaming_content)  # type: ignore[attr-defined]
     assert len(content) == made.export_bytes == int(answer["Content-Length"])
     archive = zipfile.ZipFile(io.BytesIO(content))
-    counts = json.loads(archive.read("manifest.json"))["rows"]
+    counts = json.loads(archive.read("MANIFEST.json"))["rows"]
     assert counts["tenants.apikey"] == 2 and counts["usage.call"] == 3 and counts["people"] == 4
     keys = [json.loads(line) for line in archive.read("tenants.apikey.jsonl").splitlines()]
     assert {key["name"] for key in keys} == {"job", "nightly"} and all("secret_hash" not in key for key in keys)
