@@ -153,8 +153,10 @@ def test_what_comes_in_one_request_may_build_on_itself(service: Service) -> None
     body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations}
     answer = service.send("POST", "Bulk", body)
     assert [each["status"] for each in answer.json()["Operations"]] == ["201", "201", "201", "201", "200", "404", "400"]
-    assert service.find("Users", 'groups.display eq "crew"') == ["ann@x.test", "ann@y.test"]
+    assert sorted(service.find("Users", 'groups.display eq "crew"')) == ["ann@x.test", "ann@y.test"]
     assert User.objects.filter(username__startswith="ann").count() == 2
     assert service.get(f"Users/{gone}").json()["title"] == "Chief"
     entry = Entry.objects.get(verb="directory.imported")
-    assert entry.facts == {"count": 2, "people": ["ann@x.test", "ann@y.test"]}
+    assert entry.facts | {"people": sorted(entry.facts["people"])} == {
+        "count": 2, "people": ["ann@x.test", "ann@y.test"]
+    }  # fmt: skip  # who came in the same millisecond has no order
