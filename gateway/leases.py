@@ -277,9 +277,9 @@ class Leases:
             )
         _, budget, bounds = min(held, key=lambda one: one[0].free)
         return BudgetReserved(
-            f"{_begun(bounds.words)} has too little left for this call, which may cost up to "
+            f"{bounds.subject} has too little left for this call, which may cost up to "
             f"{money(amount, budget.currency)}, until calls under way have ended. Try again in a moment.",
-            way_out=f"/tenants/{bounds.tenant}/limits/",
+            way_out=bounds.page,
             retry_after_s=2,
         )
 
@@ -290,12 +290,8 @@ def _exceeded(each: Lease, budget: HardBudget, bounds: Bounds, amount: Decimal, 
     most = money(amount, budget.currency)
     shown = f"{money(spent, budget.currency)} of {money(budget.amount, budget.currency)} are spent"
     return BudgetExceeded(
-        f"{_begun(bounds.words)} may not spend more: {shown}, and this call may cost up to {most}. "
+        f"{bounds.subject} may not spend more: {shown}, and this call may cost up to {most}. "
         f"The budget begins again on {ends:%-d %B %Y}; who manages {bounds.words} can raise it.",
-        way_out=f"/tenants/{bounds.tenant}/limits/",
+        way_out=bounds.page,
         should_retry=False,
     )
-
-
-def _begun(words: str) -> str:
-    return words[0].upper() + words[1:]

@@ -108,12 +108,6 @@ class Rates:
                 self._count(place, REQUESTS, self._now(), taken.second, -1)
         self.settle(taken, 0)
 
-    def usage(self, place: UUID) -> dict[str, int]:
-        """What counts at `place` at this moment, for who looks."""
-        now = self._now()
-        found = {metric: self._used(place, metric, now) for metric in (REQUESTS, TOKENS)}
-        return found | {CONCURRENT: self._at_once(place)}
-
     # --- what processes tell each other ------------------------------------------------------------------------------
 
     def untold(self) -> tuple[dict[tuple[UUID, str], int], dict[UUID, int]]:
@@ -165,7 +159,7 @@ class Rates:
                 raise LargerThanLimit(
                     f"This call may need {tokens:,} tokens, and {bound.words} may use {bound.tokens:,} a minute. Send "
                     "a shorter prompt, or ask for fewer tokens of answer (max_tokens).",
-                    way_out=f"/tenants/{bound.tenant}/limits/",
+                    way_out=bound.page,
                 )
             window = self._window(place, TOKENS, now)
             if window.used + tokens > bound.tokens:
@@ -175,10 +169,9 @@ class Rates:
 
     def _refusal(self, bound: Bounds, metric: str, limit: int, unit: str, said: str, wait_s: int) -> RateLimited:
         wait_s = max(1, wait_s)
-        words = bound.words[0].upper() + bound.words[1:]
         return RateLimited(
-            f"{words} may have {limit:,} {unit}, and {said}. Try again in {wait_s} s.",
-            way_out=f"/tenants/{bound.tenant}/limits/",
+            f"{bound.subject} may have {limit:,} {unit}, and {said}. Try again in {wait_s} s.",
+            way_out=bound.page,
             retry_after_s=wait_s,
             headroom={metric: Headroom(limit, 0, wait_s)},
         )

@@ -137,6 +137,16 @@ class Bounds:
     concurrent: int | None = None
     budgets: tuple[HardBudget, ...] = ()
 
+    @property
+    def subject(self) -> str:
+        """What people call the place, to begin a sentence with."""
+        return self.words[0].upper() + self.words[1:]
+
+    @property
+    def page(self) -> str:
+        """Where its limits and budgets are told, and changed."""
+        return f"/tenants/{self.tenant}/limits/"
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
