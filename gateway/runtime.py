@@ -156,6 +156,8 @@ class Runtime:
                     await self._in_thread(self._deliver, is_time_to_adopt, is_time_for_keys)
                     back_off_s = 0.0
                     self.leases.round_ended()
+                    if self.leases.recalls:
+                        self.sharing.changed()
                 except Exception as error:  # whatever it is: the next round may succeed, and the calls are on disk
                     back_off_s = min(max(back_off_s * 2, 0.2), LONGEST_BACK_OFF_S)
                     is_outage = isinstance(error, (DatabaseError, OSError))
