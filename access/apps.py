@@ -6,13 +6,21 @@ class AccessConfig(AppConfig):
 
     def ready(self) -> None:
         from access import standing as standings
-        from access.asking import ACCESS
+        from access.asking import ACCESS, MODELS
         from access.contributions import register
-        from access.onboarding.subject import ONBOARDING
+        from access.keys import capability
+        from access.keys.asking import ASKING_FOR_A_KEY
+        from access.keys.permits import open_gate
+        from access.onboarding.subject import NEW_TENANTS, ONBOARDING
         from approvals import subjects
+        from approvals.delegation import capabilities
         from catalog import standing
+        from tenants import keys
 
-        subjects.register(ACCESS)
-        subjects.register(ONBOARDING)
+        for kind in (ACCESS, ONBOARDING, ASKING_FOR_A_KEY):
+            subjects.register(kind)
+        for each in (NEW_TENANTS, MODELS, capability.CAPABILITY):
+            capabilities.register(each)
+        keys.goes_through(open_gate)
         standing.register(standings)
         register()

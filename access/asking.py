@@ -12,7 +12,10 @@ from django.db import transaction
 from access.evidence import collect
 from access.forecasting import forecast
 from access.granting import RouteDisabled, grant, lock_environment
+from access.keys.capability import LEVELS
 from access.models import Grant
+from approvals.delegation.capabilities import Capability, Threshold
+from approvals.delegation.tables import Mode
 from approvals.models import Decision, Request
 from approvals.states import OPEN_STATES
 from approvals.subjects import SubjectKind
@@ -24,6 +27,22 @@ from tenants.models import Environment, User
 from tenants.scoping import require, visible
 
 KIND = "access"
+
+MODELS = Capability(
+    slug="models",
+    name="Access to models",
+    sentence="Which environment may call which model.",
+    means={
+        Mode.PLATFORM: "Boards decide on every access, as the policies say.",
+        Mode.ABOVE: "A tenant's owners decide for environments up to the threshold, boards for the others.",
+        Mode.TENANT: "A tenant's owners decide on every access.",
+    },
+    default=Mode.PLATFORM,
+    permission="tenants.manage_tenant",
+    kinds=(KIND,),
+    thresholds=(Threshold("environment", "Up to", levels=LEVELS),),
+    order=20,
+)
 
 
 class GrantedAlready(Conflict):
@@ -145,4 +164,6 @@ ACCESS = SubjectKind(
         "What will the expected volume cost, and who answers for it?",
         "Is the model kept, or will it be retired soon?",
     ),
+    capability=MODELS.slug,
+    measure=lambda facts, environment_kind: {"environment": environment_kind},
 )

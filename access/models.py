@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from access.keys.tables import KeyPermit as KeyPermit
 from access.offboarding.tables import ExportPiece as ExportPiece
 from access.offboarding.tables import Offboarding as Offboarding
 from approvals.models import Decision, Request

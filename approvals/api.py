@@ -125,7 +125,7 @@ class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
     def vote(self, request: http.Request, number: int) -> Response:
         """Approve or refuse in the stage that is open. A vote is final; nobody votes on their own request."""
         viewer = viewer_of(request)
-        reviews = Review.objects.filter(request=find_request(viewer, number)).select_related("board", "request")
+        reviews = Review.objects.filter(request=find_request(viewer, number)).select_related("board", "request__tenant")
         given = body_of(request, s.CastVoteSerializer)
         found = reviews.filter(pk=given["review"]).first() if "review" in given else _stage(reviews, viewer)
         if found is None:

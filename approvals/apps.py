@@ -5,7 +5,9 @@ class ApprovalsConfig(AppConfig):
     name = "approvals"
 
     def ready(self) -> None:
+        from approvals import subjects
         from approvals.contributions import register
+        from approvals.delegation.asking import DELEGATION
         from approvals.leaving import REQUESTS
         from approvals.reach import tell_of_leaving
         from approvals.scoping import tenants_before
@@ -14,6 +16,7 @@ class ApprovalsConfig(AppConfig):
         from tenants.reach import adds_reach
 
         register()
+        subjects.register(DELEGATION)
         adds_reach(tenants_before)
         ends_with_a_move(REQUESTS)
         deactivated.connect(tell_of_leaving, dispatch_uid="approvals.reach")

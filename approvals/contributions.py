@@ -67,6 +67,10 @@ def _hits(request: HttpRequest, text: str) -> Iterable[Hit]:
 def _rules(request: HttpRequest, text: str) -> Iterable[Hit]:
     if not isinstance(request.user, User) or not request.user.has_perm("approvals.view_request"):
         return
-    for name, url_name, icon in (("Policies", "approvals:policies", "scale"), ("Boards", "approvals:boards", "users")):
+    for name, url_name, icon in (
+        ("Policies", "approvals:policies", "scale"),
+        ("Who decides", "approvals:delegation", "gavel"),
+        ("Boards", "approvals:boards", "users"),
+    ):
         if text.casefold() in name.casefold():
             yield Hit(name, reverse(url_name), icon, "Platform")

@@ -27,7 +27,7 @@ def conversation(request: Request) -> list[Said]:
     said = [Said("comment", comment.author, comment.at, comment.text) for comment in request.comments.all()]
     for review in request.reviews.all():
         for vote in review.votes.all():
-            said.append(Said("vote", vote.voter, vote.at, vote.comment, vote.verdict, review.board.name))
+            said.append(Said("vote", vote.voter, vote.at, vote.comment, vote.verdict, review.decider))
     asked = Said("asked", request.requester, request.created_at, request.reason)
     return [asked, *sorted(said, key=lambda one: one.at)]
 

@@ -1,6 +1,6 @@
 """Freeze the outcome of a request: what was asked, by whom, under which policy, on which evidence, who voted and why.
 
-Called by voting inside its transaction; the effect of an approval happens here or not at all.
+Called inside the transaction of the last vote, or of the sending where it is left to who asks; the effect of an approval happens here or not at all.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def decide(*, request: Request, verb: Verb, by: User, at: dt.datetime) -> Decisi
     """Close `request` by `verb` (approve or refuse), freeze the decision and bring about its effect."""
     transition = move(request, verb, at=at)
     close_reviews(request, at=at)
-    validity = request.policy.validity_days
+    validity = request.policy.validity_days if request.policy else None
     frozen = storable(_record(request, str(transition.to), at))
     decision = Decision.objects.create(
         request=request,
@@ -41,15 +41,17 @@ def decide(*, request: Request, verb: Verb, by: User, at: dt.datetime) -> Decisi
         decision=str(decision.pk),
         hash=decision.hash,
     )
+    last = Vote.objects.filter(review__request=request).order_by("at").last()
     if verb == Verb.APPROVE:
         kind_of(request.subject_kind).on_approved(request, decision, by)
-    notify(
-        [request.requester],
-        kind="decision",
-        title=f"{transition.to.label}: {request.title}",
-        body=Vote.objects.filter(review__request=request).latest("at").comment,
-        path=request.get_absolute_url(),
-    )
+    if last is not None:
+        notify(
+            [request.requester],
+            kind="decision",
+            title=f"{transition.to.label}: {request.title}",
+            body=last.comment,
+            path=request.get_absolute_url(),
+        )
     return decision
 
 
@@ -79,13 +81,16 @@ def _record(request: Request, outcome: str, at: dt.datetime) -> dict[str, Any]:
             "sentence": policy.sentence,
             "stages": policy.stages,
             "validity_days": policy.validity_days,
-        },
+        }
+        if policy
+        else None,
+        "decided_under": request.decided_under,
         "evidence": [fact.frozen() for fact in kind.evidence(request)],
         "reviews": [
             {
                 "position": review.position,
-                "board": review.board.slug,
-                "board_name": review.board.name,
+                "board": review.board.slug if review.board else "",
+                "board_name": review.decider,
                 "quorum": review.quorum,
                 "outcome": review.outcome,
                 "votes": [
@@ -98,7 +103,7 @@ def _record(request: Request, outcome: str, at: dt.datetime) -> dict[str, Any]:
                     for vote in review.votes.all()
                 ],
             }
-            for review in request.reviews.select_related("board").prefetch_related("votes__voter")
+            for review in request.reviews.select_related("board", "request__tenant").prefetch_related("votes__voter")
         ],
     }
 

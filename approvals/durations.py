@@ -64,6 +64,8 @@ def by_week(rows: QuerySet[Request], *, weeks: int = 12) -> list[Week]:
 
 def _decided() -> QuerySet[Request]:
     since = timezone.now() - LOOK_BACK
-    return Request.objects.filter(state__in=(State.APPROVED, State.REFUSED), closed_at__gte=since).order_by(
+    # What was approved as it was sent says nothing of how long people take.
+    reviewed = Request.objects.filter(reviews__isnull=False).distinct()
+    return reviewed.filter(state__in=(State.APPROVED, State.REFUSED), closed_at__gte=since).order_by(
         "-closed_at"
     )

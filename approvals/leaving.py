@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
+from approvals.deciders import waiting_in
 from approvals.models import Request
 from approvals.states import OPEN_STATES, Verb
 from approvals.transitions import close_reviews, move
@@ -31,8 +32,7 @@ def _lock(project: Project) -> None:
 
 def _end(project: Project, why: str, by: User) -> None:
     for request in _open(project).select_related("tenant", "requester"):
-        waiting = User.objects.filter(seats__board__reviews__in=request.reviews.filter(outcome="open"), is_active=True)
-        told = {request.requester, *waiting} - {by}
+        told = {request.requester, *waiting_in(request.reviews.select_related("board", "request__tenant"))} - {by}
         transition = move(request, Verb.WITHDRAW)
         close_reviews(request)
         record(transition.audit, by=by, subject=request, tenant=request.tenant.slug if request.tenant else "", why=why)

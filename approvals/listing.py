@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import QueryDict
 
-from approvals.models import Request, Review, Seat, Vote
+from approvals.deciders import before as reviews_before
+from approvals.models import Request, Review, Vote
 from approvals.scoping import SEE_ALL, requests_for
 from approvals.states import State
 from approvals.subjects import kinds
@@ -96,7 +97,7 @@ def narrow(rows: QuerySet[Request], asked: Asked) -> QuerySet[Request]:
 
 def with_reviews(rows: QuerySet[Request]) -> QuerySet[Request]:
     """`rows` with everything that the next step and a row need, in a fixed number of queries."""
-    reviews = Review.objects.select_related("board", "request").prefetch_related("votes__voter", "board__seats")
+    reviews = Review.objects.select_related("board", "request__tenant").prefetch_related("votes__voter", "board__seats")
     return rows.select_related(
         "tenant", "requester", "environment__project", "environment__tenant", "policy"
     ).prefetch_related(Prefetch("reviews", reviews))
@@ -105,17 +106,17 @@ def with_reviews(rows: QuerySet[Request]) -> QuerySet[Request]:
 def turn_of(viewer: User) -> QuerySet[Request]:
     """The requests in which `viewer` may vote now, the oldest first."""
     voted = Vote.objects.filter(review=OuterRef("pk"), voter=viewer)
-    boards = Seat.objects.filter(user=viewer).values("board")
-    mine = Review.objects.filter(~Exists(voted), request=OuterRef("pk"), outcome=Review.Outcome.OPEN, board__in=boards)
+    mine = Review.objects.filter(
+        ~Exists(voted), reviews_before(viewer), request=OuterRef("pk"), outcome=Review.Outcome.OPEN
+    )
     return Request.objects.filter(Exists(mine), state=State.IN_REVIEW).exclude(requester=viewer).order_by("number")
 
 
 def before(viewer: User) -> QuerySet[Request]:
-    """Every request that `viewer` decides on or may see: those before their boards, all for who sees every one."""
-    return Request.objects.all() if viewer.has_perm(SEE_ALL) else before_boards_of(viewer)
+    """Every request that `viewer` decides on or may see: those before them, all for who sees every one."""
+    return Request.objects.all() if viewer.has_perm(SEE_ALL) else before_them(viewer)
 
 
-def before_boards_of(viewer: User) -> QuerySet[Request]:
-    """Every request that a board of `viewer` reviews or reviewed."""
-    boards = Seat.objects.filter(user=viewer).values("board")
-    return Request.objects.filter(Exists(Review.objects.filter(request=OuterRef("pk"), board__in=boards)))
+def before_them(viewer: User) -> QuerySet[Request]:
+    """Every request that a board of `viewer`, or a tenant that they decide for, reviews or reviewed."""
+    return Request.objects.filter(Exists(Review.objects.filter(reviews_before(viewer), request=OuterRef("pk"))))

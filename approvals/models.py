@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from approvals.delegation.tables import Delegation as Delegation
 from approvals.states import OPEN_STATES, TABLE, State
 from audit.identifiers import uuid7
 from tenants.models import Environment, Tenant, slug_form
@@ -91,7 +92,9 @@ class Request(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, null=True, related_name="requests")
     environment = models.ForeignKey(Environment, on_delete=models.CASCADE, null=True, related_name="requests")
     requester = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="requests")
-    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="requests")
+    # Nobody's: it is left to the tenant, as `decided_under` says.
+    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, null=True, related_name="requests")
+    decided_under = models.JSONField(default=dict, help_text="who decides on its capability, as it was when sent")
     state = models.CharField(max_length=16, choices=State)
     is_demonstration = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
@@ -107,6 +110,9 @@ class Request(models.Model):
                 name="one_open_request_a_subject",
             ),
             models.CheckConstraint(condition=Q(state__in=State.values), name="request_state_known"),
+            models.CheckConstraint(
+                condition=~Q(policy=None) | ~Q(decided_under={}), name="request_says_who_decides"
+            ),
             models.CheckConstraint(
                 condition=Q(state__in=OPEN_STATES, closed_at=None) | ~Q(state__in=OPEN_STATES) & ~Q(closed_at=None),
                 name="request_closed_when_not_open",
@@ -133,7 +139,7 @@ class Request(models.Model):
 
 
 class Review(models.Model):
-    """One stage at work: a board with its quorum."""
+    """One stage at work: a board with its quorum, or the people of the request's tenant who hold `permission`."""
 
     owned_through = "request"
 
@@ -147,7 +153,8 @@ class Review(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     request = models.ForeignKey(Request, on_delete=models.CASCADE, related_name="reviews")
     position = models.PositiveSmallIntegerField()
-    board = models.ForeignKey(Board, on_delete=models.PROTECT, related_name="reviews")
+    board = models.ForeignKey(Board, on_delete=models.PROTECT, null=True, related_name="reviews")
+    permission = models.CharField(max_length=100, blank=True)
     quorum = models.PositiveSmallIntegerField(default=1)
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.WAITING)
     opened_at = models.DateTimeField(null=True, blank=True)
@@ -155,10 +162,21 @@ class Review(models.Model):
 
     class Meta:
         ordering = ["position"]
-        constraints = [models.UniqueConstraint(fields=["request", "position"], name="review_position")]
+        constraints = [
+            models.UniqueConstraint(fields=["request", "position"], name="review_position"),
+            models.CheckConstraint(
+                condition=Q(board=None) & ~Q(permission="") | ~Q(board=None) & Q(permission=""),
+                name="review_by_board_or_tenant",
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.board} on {self.request}"
+        return f"{self.decider} on {self.request}"
+
+    @property
+    def decider(self) -> str:
+        """The board, or the tenant itself, as people read it."""
+        return str(self.board) if self.board else f"{self.request.tenant} itself"
 
 
 class Vote(models.Model):

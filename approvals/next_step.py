@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from approvals.deciders import is_before
 from approvals.models import Request, Review, Vote
 from approvals.states import State
 from approvals.subjects import kind_of
@@ -38,8 +39,10 @@ def next_step(request: Request, viewer: User) -> NextStep:
 
 def waits_for(request: Request) -> str:
     """`R-11 waits for the Risk board`. Reads its reviews with board (prefetch them)."""
-    board = next((review.board for review in request.reviews.all() if review.outcome == Review.Outcome.OPEN), None)
-    return f"R-{request.number} waits for the {board}" if board else f"R-{request.number} is being closed"
+    review = next((review for review in request.reviews.all() if review.outcome == Review.Outcome.OPEN), None)
+    if review is None:
+        return f"R-{request.number} is being closed"
+    return f"R-{request.number} waits for {'the ' if review.board else ''}{review.decider}"
 
 
 def may_vote(review: Review, viewer: User) -> bool:
@@ -47,7 +50,7 @@ def may_vote(review: Review, viewer: User) -> bool:
     return (
         review.outcome == Review.Outcome.OPEN
         and review.request.requester_id != viewer.pk
-        and any(seat.user_id == viewer.pk for seat in review.board.seats.all())
+        and is_before(review, viewer)
         and all(vote.voter_id != viewer.pk for vote in review.votes.all())
     )
 
@@ -60,10 +63,10 @@ def _in_review(request: Request, viewer: User) -> NextStep:
         missing = review.quorum - given
         needed = f"{missing} more approval{'' if missing == 1 else 's'} needed" if given else _count(missing)
         if may_vote(review, viewer):
-            return NextStep(f"It is your turn: vote for {review.board} ({needed}).", review, "your vote")
+            return NextStep(f"It is your turn: vote for {review.decider} ({needed}).", review, "your vote")
         voted = any(vote.voter_id == viewer.pk for vote in review.votes.all())
         waiting = "You have voted. " if voted else ""
-        return NextStep(f"{waiting}{review.board} decides next: {needed}.", short=f"{review.board} decides")
+        return NextStep(f"{waiting}{review.decider} decides next: {needed}.", short=f"{review.decider} decides")
     return NextStep("The reviews are being closed.")
 
 

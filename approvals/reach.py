@@ -30,6 +30,7 @@ def undecidable_without(user: User, board: Board | None = None) -> list[Request]
 
 def _reaches(review: Review, user: User, with_user: bool) -> bool:
     """Whether those who approved and those who may still vote are enough. `user` is counted as if they were active."""
+    assert review.board is not None  # noqa: S101  # it is one of those on whose board `user` sits
     votes = dict(review.votes.values_list("voter", "verdict"))
     seated = review.board.seats.exclude(user__is_active=False).values_list("user", flat=True)
     able = {*seated, user.pk} if with_user else {*seated} - {user.pk}

@@ -23,12 +23,15 @@ class BoardVoteSerializer(serializers.ModelSerializer[Vote]):
 
 
 class ReviewSerializer(serializers.ModelSerializer[Review]):
-    board: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    board: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field="slug", read_only=True, allow_null=True
+    )
+    decider = serializers.CharField(read_only=True, help_text="The board, or the tenant itself.")
     votes = BoardVoteSerializer(many=True, read_only=True)
 
     class Meta:
         model = Review
-        fields = ["id", "position", "board", "quorum", "outcome", "opened_at", "closed_at", "votes"]
+        fields = ["id", "position", "board", "decider", "quorum", "outcome", "opened_at", "closed_at", "votes"]
 
 
 class RequestSerializer(serializers.ModelSerializer[Request]):
@@ -39,7 +42,7 @@ class RequestSerializer(serializers.ModelSerializer[Request]):
     )
     environment = serializers.SerializerMethodField()
     requester: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="username", read_only=True)
-    policy = serializers.CharField(source="policy.__str__", read_only=True)
+    policy = serializers.SerializerMethodField(help_text="Empty: it is left to the tenant (`decided_under`).")
     reviews = ReviewSerializer(many=True, read_only=True)
     next_step = serializers.SerializerMethodField()
 
@@ -47,8 +50,11 @@ class RequestSerializer(serializers.ModelSerializer[Request]):
         model = Request
         fields = [
             "number", "subject_kind", "title", "reason", "facts", "tenant", "environment", "requester", "policy",
-            "state", "next_step", "reviews", "is_demonstration", "created_at", "closed_at",
+            "decided_under", "state", "next_step", "reviews", "is_demonstration", "created_at", "closed_at",
         ]  # fmt: skip
+
+    def get_policy(self, row: Request) -> str:
+        return str(row.policy or "")
 
     def get_environment(self, row: Request) -> str | None:
         return row.environment.path if row.environment else None

@@ -7,7 +7,7 @@ reviewer sees; both are looked up by `Request.subject_kind`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,8 @@ class SubjectKind:
     `evidence(request)` collects the facts as they are now; `page(request)` is the path of the subject's own page;
     `forecast(request)` estimates what it would be used and cost, on the assumptions in its sources.
     `effect` says in one sentence what an approval brings about; `looks_at` what reviewers look at.
+    `capability` names what can be left to tenants (`approvals.delegation`), `measure(facts, environment_kind)` what a
+    request is held against the threshold with.
     """
 
     slug: str
@@ -70,6 +72,8 @@ class SubjectKind:
     forecast: Callable[[Request], Sequence[Evidence]] = no_evidence
     page: Callable[[Request], str] = lambda request: ""
     looks_at: tuple[str, ...] = ()
+    capability: str = ""
+    measure: Callable[[Mapping[str, Any], str], Mapping[str, Any]] = lambda facts, environment_kind: {}
 
 
 _kinds: dict[str, SubjectKind] = {}

@@ -1,4 +1,4 @@
-"""Send a request to the people who decide: policy chosen, reviews opened stage by stage, voters told."""
+"""Send a request to the people who decide: boards by the policy, or the tenant that it is left to."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
+from approvals.deciders import DECIDES, people_of
+from approvals.deciding import decide
+from approvals.delegation.standing import Standing, standing
 from approvals.models import Board, Policy, Request, Review
 from approvals.policies import policy_for
 from approvals.sealing import storable
-from approvals.states import OPEN_STATES, State
+from approvals.states import OPEN_STATES, State, Verb
 from approvals.subjects import kind_of
 from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.models import Environment, Tenant, User
 from tenants.notifications import notify
 from tenants.scope import everything
+from tenants.scoping import members_who_may
 
 NUMBER_LOCK = 0x52_45_51_4E  # numbers are given one at a time: no gap, no duplicate
 MAX_REASON = 4000
@@ -53,17 +57,22 @@ def submit(
 ) -> Request:
     """Submit a request and open its first review. `at` dates demonstration data back; a real request is dated now.
 
+    Where its capability is left to the tenant, the tenant reviews it, or, asked by somebody who decides for the tenant
+    or where there is none yet, it is approved at once.
     Raises `ReasonMissing`, `NoPolicy`, `OpenRequestExists` (its `way_out` leads to the open one), `BoardTooSmall`.
     Who may ask is the subject's own rule, asked by its verb before.
     """
-    kind_of(subject_kind)
+    kind = kind_of(subject_kind)
     reason = _stated(reason)
     demonstration = tenant.is_demonstration if tenant else by.is_demonstration
     at = at if at is not None and demonstration else timezone.now()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NUMBER_LOCK])
     _refuse_second(subject_kind, subject_key)
-    policy = policy_for(subject_kind, environment.kind if environment else "")
+    environment_kind = environment.kind if environment else ""
+    under = standing(kind.capability, tenant) if kind.capability else None
+    is_left = under is not None and under.leaves_to_tenant(kind.measure(storable(facts or {}), environment_kind))
+    policy = None if is_left else policy_for(subject_kind, environment_kind)
     request = Request.objects.create(
         number=_last_number() + 1,
         subject_kind=subject_kind,
@@ -75,22 +84,40 @@ def submit(
         environment=environment,
         requester=by,
         policy=policy,
+        decided_under=under.frozen() if under else {},
         state=State.IN_REVIEW,
         is_demonstration=demonstration,
         created_at=at,
     )
-    first = _open_stages(request, policy, at)
+    first = None
+    if policy is not None:
+        first = _open_stages(request, policy, at)
+    elif under is not None and not _decides_by_asking(request):
+        first = _open_tenant(request, under, at)
+    if first is None:
+        kind.lock(request)
     record(
         "request.submitted",
         by=by,
         subject=request,
         tenant=tenant.slug if tenant else "",
         number=request.number,
-        policy=str(policy),
-        stages=policy.stages,
+        policy=str(policy or ""),
+        stages=policy.stages if policy else [],
+        decided_under=request.decided_under,
     )
-    tell_voters(first)
+    if first is None:
+        decide(request=request, verb=Verb.APPROVE, by=by, at=at)
+    else:
+        tell_voters(first)
     return request
+
+
+def _decides_by_asking(request: Request) -> bool:
+    """Whether who asks decides for the tenant, or there is no tenant yet that could."""
+    if request.tenant is None:
+        return True
+    return members_who_may(DECIDES, request.tenant).filter(pk=request.requester_id).exists()
 
 
 @everything("requests of all tenants are numbered together")
@@ -99,13 +126,12 @@ def _last_number() -> int:
 
 
 def tell_voters(review: Review) -> None:
-    """Tell the members of the review's board, except the requester, that it is their turn."""
+    """Tell who votes in the review, except the requester, that it is their turn."""
     request = review.request
-    voters = User.objects.filter(seats__board=review.board, is_active=True).exclude(pk=request.requester_id)
     notify(
-        voters,
+        people_of(review).exclude(pk=request.requester_id),
         kind="turn",
-        title=f"{review.board} decides: {request.title}",
+        title=f"{review.decider} decides: {request.title}",
         body=request.reason,
         path=request.get_absolute_url(),
     )
@@ -161,3 +187,16 @@ def _open_stages(request: Request, policy: Policy, at: dt.datetime) -> Review:
         )
     Review.objects.bulk_create(reviews)
     return reviews[0]
+
+
+def _open_tenant(request: Request, under: Standing, at: dt.datetime) -> Review:
+    review = Review(
+        request=request, position=1, permission=DECIDES, outcome=Review.Outcome.OPEN, opened_at=at
+    )
+    if not people_of(review).exists():
+        raise BoardTooSmall(
+            f"{under.capability.name} is left to {request.tenant}, and nobody active in it may decide. The platform"
+            " team can help."
+        )
+    review.save(force_insert=True)
+    return review

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals.views import board, decision, listing, page, rules
+from approvals.views import board, decision, delegation, listing, page, rules
 
 app_name = "approvals"
 urlpatterns = [
@@ -16,6 +16,8 @@ urlpatterns = [
     path("decisions/<uuid:decision_id>/", decision.decision, name="decision"),
     path("decisions/<uuid:decision_id>/record.json", decision.record, name="decision-record"),
     path("platform/policies/", rules.policies, name="policies"),
+    path("platform/delegation/", delegation.delegation, name="delegation"),
+    path("platform/delegation/<slug:capability>/", delegation.change, name="change-delegation"),
     path("platform/boards/", rules.boards, name="boards"),
     path("platform/boards/<slug:slug>/", rules.board, name="board-settings"),
     path("platform/boards/<slug:slug>/remove/", rules.remove, name="board-removal"),

@@ -11,6 +11,7 @@ import datetime as dt
 from django.db import transaction
 from django.utils import timezone
 
+from approvals.deciders import votes_in
 from approvals.deciding import decide
 from approvals.models import Request, Review, Vote
 from approvals.scoping import reviews_for
@@ -60,8 +61,10 @@ def refuse_voter(review: Review, voter: User) -> None:
         raise Missing("There is no such review, or it is not yours to see.")
     if review.request.requester_id == voter.pk:
         raise OwnRequest("You asked for this, so somebody else has to decide on it.")
-    if not review.board.seats.filter(user=voter).exists():
+    if review.board is not None and not review.board.seats.filter(user=voter).exists():
         raise NotSeated(f"Only members of {review.board} vote in this stage. You can still comment.")
+    if review.board is None and not votes_in(review, voter):
+        raise NotSeated(f"Only who decides for {review.request.tenant} votes in this stage. You can still comment.")
 
 
 @transaction.atomic
@@ -84,9 +87,9 @@ def vote(*, review: Review, verdict: str, comment: str, by: User, at: dt.datetim
     review = Review.objects.select_related("board").get(pk=review.pk)
     review.request = request
     if review.outcome == Review.Outcome.WAITING:
-        raise NotTheirTurn(f"An earlier stage is still at work; {review.board} is asked when it has approved.")
+        raise NotTheirTurn(f"An earlier stage is still at work; {review.decider} is asked when it has approved.")
     if review.outcome != Review.Outcome.OPEN:
-        raise NotPossible(f"{review.board} has already {review.get_outcome_display().lower()} this stage.")
+        raise NotPossible(f"{review.decider} has already {review.get_outcome_display().lower()} this stage.")
     if review.votes.filter(voter=by).exists():
         raise VotedAlready("You have voted in this stage; a vote is final. Add a comment instead.")
     kind_of(request.subject_kind).lock(request)
@@ -98,7 +101,7 @@ def vote(*, review: Review, verdict: str, comment: str, by: User, at: dt.datetim
         subject=request,
         tenant=request.tenant.slug if request.tenant else "",
         verdict=str(verdict),
-        board=review.board.slug,
+        board=review.board.slug if review.board else "",
         stage=review.position,
         comment=comment,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
+from approvals.deciders import waiting_in
 from approvals.models import Request
 from approvals.scoping import requests_for
 from approvals.states import Verb
@@ -27,8 +28,7 @@ def withdraw(*, request: Request, by: User) -> Request:
     if request.requester_id != by.pk:
         raise NotTheRequester(f"{request.requester} sent this request; only they can withdraw it.")
     locked = Request.objects.select_for_update(no_key=True).get(pk=request.pk)
-    waiting = User.objects.filter(seats__board__reviews__in=locked.reviews.filter(outcome="open"), is_active=True)
-    voters = list(waiting.exclude(pk=by.pk).distinct())
+    voters = waiting_in(locked.reviews.select_related("board", "request__tenant")) - {by}
     transition = move(locked, Verb.WITHDRAW)
     close_reviews(locked)
     record(transition.audit, by=by, subject=locked, tenant=locked.tenant.slug if locked.tenant else "")

@@ -40,17 +40,43 @@ POLICIES: tuple[tuple[str, str, str, list[tuple[str, int]], int | None], ...] = 
         [("risk", 1)],
         None,
     ),
+    (
+        "limits",
+        "",
+        "More than a tenant may set itself needs one approval of the risk board.",
+        [("risk", 1)],
+        None,
+    ),
+    (
+        "key",
+        "",
+        "Where the platform decides on keys, the security board looks at each.",
+        [("security", 1)],
+        None,
+    ),
+    (
+        "delegation",
+        "",
+        "Who decides is changed with the word of the security board and of the risk board.",
+        [("security", 1), ("risk", 1)],
+        None,
+    ),
 )
 
 
 @transaction.atomic
 def load() -> bool:
-    """Create the boards and policies when there are none; whether anything was created."""
-    if Board.objects.exists():
-        return False
-    for slug, name, purpose in BOARDS:
+    """Create the boards when there are none, and the policies of kinds that never had one and whose boards are there,
+    as after an update; whether anything was created."""
+    is_new = not Board.objects.exists()
+    for slug, name, purpose in BOARDS if is_new else ():
         create_board(slug=slug, name=name, purpose=purpose, by=SYSTEM)
+    there = set(Board.objects.values_list("slug", flat=True))
+    known = set(Policy.objects.values_list("subject_kind", flat=True))
     for subject_kind, environment_kind, sentence, stages, validity_days in POLICIES:
+        if subject_kind in known or not there.issuperset(board for board, _ in stages):
+            continue
+        is_new = True
         policy = Policy.objects.create(
             subject_kind=subject_kind,
             environment_kind=environment_kind,
@@ -60,4 +86,4 @@ def load() -> bool:
         )
         # Not by the verb for changing policies: that one rightly refuses a board without members, and these begin so.
         record("policy.changed", by=SYSTEM, subject=policy, stages=policy.stages, sentence=sentence)
-    return True
+    return is_new

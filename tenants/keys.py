@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from django.db import transaction
@@ -16,6 +16,18 @@ from tenants.changes import announce
 from tenants.issuing import check_expiry, named
 from tenants.key_lock import hold
 from tenants.models import ApiKey, Environment, Tenant, User
+
+
+type Gate = Callable[[Environment, Any], Callable[[ApiKey], None]]
+
+_gates: list[Gate] = []
+
+
+def goes_through(gate: Gate) -> None:
+    """Ask `gate` before a new key is issued by somebody: it refuses, or says what is done with the key afterwards. For
+    rooms above; registering one twice changes nothing."""
+    if gate not in _gates:
+        _gates.append(gate)
 
 
 class IssuedKey(NamedTuple):
@@ -39,12 +51,14 @@ def issue(
     """Issue a key for `environment`, narrowed to routes and networks (none: all of them). Who may is asked before, by
     `scoping.require`. It is that of `holder`, unless told of who issues it (`tenants.key_holder`).
 
-    Raises `ExpiryInThePast`, `ExpiryTooFar`, `NameNotUnderstood`, `HolderNotMember` and what `key_scope` refuses.
+    Raises `ExpiryInThePast`, `ExpiryTooFar`, `NameNotUnderstood`, `HolderNotMember`, what `key_scope` refuses and what
+    a gate does (`access.keys.permits`: the platform decides).
     """
     check_expiry(expires_at, what="key")
     Tenant.objects.select_for_update(no_key=True).get(pk=environment.tenant_id)  # as every change of members does
     environment = Environment.objects.select_related("tenant", "project").get(pk=environment.pk)
-    return put(
+    afterwards = [gate(environment, by) for gate in _gates]
+    issued = put(
         environment=environment,
         name=named(name, otherwise="Key"),
         by=by,
@@ -55,6 +69,9 @@ def issue(
         if holder
         else key_holder.default_holder(environment.tenant, by),
     )
+    for use in afterwards:
+        use(issued.key)
+    return issued
 
 
 def put(*, environment: Environment, by: Any, replaces: ApiKey | None = None, **facts: Any) -> IssuedKey:

@@ -5,11 +5,15 @@ class UsageConfig(AppConfig):
     name = "usage"
 
     def ready(self) -> None:
+        from approvals import subjects
+        from approvals.delegation import capabilities
         from catalog import figures
         from tenants import sections
         from tenants.moving import ends_with_a_move
         from usage import catalog_figures, contributions, tenant_figures
         from usage.limits import succeeding
+        from usage.limits.asking import KIND_OF_LIMITS
+        from usage.limits.delegated import CAPABILITY
         from usage.limits.leaving import BOUNDS
 
         figures.register(catalog_figures)
@@ -18,3 +22,5 @@ class UsageConfig(AppConfig):
         contributions.register()
         ends_with_a_move(BOUNDS)
         succeeding.listen()
+        subjects.register(KIND_OF_LIMITS)
+        capabilities.register(CAPABILITY)

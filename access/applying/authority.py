@@ -8,7 +8,7 @@ from refusals.errors import Refusal
 from tenants import scoping
 from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT, require_assignable
 from tenants.models import Tenant, User
-from usage.limits.authority import may_set, require_setter
+from usage.limits.authority import require_setter
 from usage.limits.places import Place
 
 
@@ -36,12 +36,12 @@ class Authority:
             return refusal.sentence
         return ""
 
-    def over_limits(self, place: Place) -> str:
-        """Why they may not set limits and budgets of `place`."""
-        if self.person is None or may_set(self.person, place, self.held):
+    def over_limits(self, place: Place, **asked: Any) -> str:
+        """Why they may not set at `place` what is `asked`, `amounts` or a `budget` as `require_setter` reads them."""
+        if self.person is None:
             return ""
         try:
-            require_setter(self.person, place)
+            require_setter(self.person, place, **asked)
         except Refusal as refusal:
             return refusal.sentence
         return ""

@@ -47,8 +47,10 @@ def place_steps(where: Where, wanted: PlacePart, now: PlacePart, prune: bool, au
     found = [*_limits(where, wanted, now, prune), *_budgets(where, wanted, now, prune)]
     if not found:
         return []
-    refused = authority.over_limits(where.place)
-    return [Step(action, kind, where.name, changes, perform, refused) for action, kind, changes, perform in found]
+    return [
+        Step(action, kind, where.name, changes, perform, authority.over_limits(where.place, **asked))
+        for action, kind, changes, perform, asked in found
+    ]
 
 
 def unlisted_at(where: Where, wanted: PlacePart, now: PlacePart) -> list[str]:
@@ -76,7 +78,8 @@ def _limits(where: Where, wanted: PlacePart, now: PlacePart, prune: bool) -> Ite
         return
     changes = tuple(Change(name, before.get(name), after[name]) for name in Metric.values if name in after)
     action = _action({change.before for change in changes}, {change.after for change in changes})
-    yield action, "limits", changes, lambda tenant, by: set_limits(place=where.found(tenant), amounts=after, by=by)
+    yield (action, "limits", changes,
+           lambda tenant, by: set_limits(place=where.found(tenant), amounts=after, by=by), {"amounts": after})  # fmt: skip
 
 
 def _budgets(where: Where, wanted: PlacePart, now: PlacePart, prune: bool) -> Iterator[Any]:
@@ -88,10 +91,12 @@ def _budgets(where: Where, wanted: PlacePart, now: PlacePart, prune: bool) -> It
         budget = replace(asked, is_hard=bool(held and held.is_hard)) if asked.is_hard is None else asked
         changes = tuple(_changes(span, held, budget))
         if changes:
-            yield "change" if held else "create", "budget", changes, _setting(where, span, budget)
+            asked_for = {"budget": (budget.amount, span)}
+            yield "change" if held else "create", "budget", changes, _setting(where, span, budget), asked_for
     for span in before if prune else ():
         if span not in wanted.budgets:
-            yield "remove", "budget", tuple(_changes(span, before[span], None)), _removing(where, span)
+            gone = {"budget": (None, span)}
+            yield "remove", "budget", tuple(_changes(span, before[span], None)), _removing(where, span), gone
 
 
 def _changes(span: str, before: BudgetPart | None, after: BudgetPart | None) -> Iterator[Change]:

@@ -9,7 +9,9 @@ from decimal import ROUND_UP, Decimal
 from django.conf import settings
 
 from access.granting import RouteDisabled, grant
-from access.models import Onboarding
+from access.keys.asking import permit
+from access.keys.capability import who_decides
+from access.models import KeyPermit, Onboarding
 from access.onboarding.estimating import estimate
 from access.onboarding.forms import LEVELS, plain_names
 from audit.record import SYSTEM
@@ -118,7 +120,13 @@ def _bounds(onboarding: Onboarding, tenant: Tenant) -> str:
 
 
 def _keys(onboarding: Onboarding, tenant: Tenant) -> str:
-    """A key is shown once, to a person, so nobody makes one here: it waits to be collected."""
+    """A key is shown once, to a person, so nobody makes one here: it waits to be collected. Where the platform decides
+    on keys, it has decided on these with the team."""
+    places = Environment.objects.filter(tenant=tenant).select_related("tenant", "project")
+    for environment in places:
+        permitted = KeyPermit.objects.filter(environment=environment, user=onboarding.requester)
+        if who_decides(environment) is not None and not permitted.exists():
+            permit(environment=environment, user=onboarding.requester, request=onboarding.request, by=SYSTEM)
     return "wait to be collected on the welcome page, one for each environment"
 
 

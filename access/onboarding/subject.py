@@ -10,8 +10,10 @@ from django.urls import reverse
 from access.models import Onboarding
 from access.onboarding import provisioning
 from access.onboarding.forms import AFFECTED, AUTONOMY, DATA_CLASSES, LEVELS, REGIONS, plain_names
-from access.onboarding.risk import WORDS
+from access.onboarding.risk import TIERS, WORDS
 from access.onboarding.sending import KIND
+from approvals.delegation.capabilities import Capability, Threshold
+from approvals.delegation.tables import Mode
 from approvals.models import Decision, Request
 from approvals.subjects import Evidence, SubjectKind
 from tenants.alike import name_skeleton
@@ -21,6 +23,21 @@ from tenants.scope import everything
 from tenants.structure import reserve_slug
 
 SAYS = "Requester"
+
+NEW_TENANTS = Capability(
+    slug=KIND,
+    name="New tenants",
+    sentence="Whether a team becomes a tenant.",
+    means={
+        Mode.PLATFORM: "A board decides on every new team.",
+        Mode.ABOVE: "A team whose use case is no riskier than the threshold is set up as it asks; boards decide on others.",
+        Mode.TENANT: "Every team is set up as it asks.",
+    },
+    default=Mode.PLATFORM,
+    kinds=(KIND,),
+    thresholds=(Threshold("risk_tier", "Up to", levels=tuple((tier, WORDS[tier]) for tier in TIERS[:-1])),),
+    order=10,
+)
 
 
 def _lock(request: Request) -> None:
@@ -125,4 +142,6 @@ ONBOARDING = SubjectKind(
         "Is the cost centre right, and the volume plausible?",
         "Is there a tenant for this team already?",
     ),
+    capability=KIND,
+    measure=lambda facts, environment_kind: {"risk_tier": facts.get("risk_tier")},
 )

@@ -13,15 +13,15 @@ from django.shortcuts import redirect, render
 from access.asking import ACCESS, KIND, environments_to_ask_for, open_requests, request_access, subject_key
 from access.forms import AccessForm
 from access.models import Grant
-from access.outlook import outlook
 from approvals.models import Request
 from approvals.next_step import waits_for
+from approvals.outlook import outlook
 from approvals.states import OPEN_STATES
 from approvals.submit import OpenRequestExists
 from approvals.viewer import viewer_of
 from catalog.models import Model, Route
 from refusals.errors import Conflict, Invalid, Missing
-from tenants.models import Environment
+from tenants.models import Environment, Tenant
 from tenants.where import chosen
 
 
@@ -60,7 +60,9 @@ def ask(request: HttpRequest, route: str) -> HttpResponse:
     context: dict[str, Any] = {
         "route": wanted,
         "form": form,
-        "outlooks": [outlook(KIND, kind) for kind in _kinds(environments)],
+        "outlooks": [
+            outlook(KIND, kind, tenants=_tenants(environments, kind)) for kind in _kinds(environments)
+        ],
         "kind": ACCESS,
     }
     return render(request, "access/ask.html", context, status=status)
@@ -108,6 +110,11 @@ def _preset(request: HttpRequest, route: Route, environments: list[Environment])
 def _kinds(environments: list[Environment]) -> list[str]:
     present = {environment.kind for environment in environments}
     return [kind for kind in Environment.Kind.values if kind in present]
+
+
+def _tenants(environments: list[Environment], kind: str) -> list[Tenant]:
+    """Of those environments that are of this kind, each tenant once."""
+    return list({each.tenant.pk: each.tenant for each in environments if each.kind == kind}.values())
 
 
 def _field(refused: Conflict | Invalid) -> str | None:

@@ -19,7 +19,7 @@ from access.onboarding.reading import find_for, read_out
 from access.onboarding.risk import risk_of
 from access.onboarding.sending import KIND, send
 from access.onboarding.subject import ONBOARDING
-from access.outlook import outlook
+from approvals.outlook import outlook
 from approvals.viewer import viewer_of
 from refusals import Refusal
 from refusals.errors import Missing
@@ -158,4 +158,6 @@ def _is_mine(request: HttpRequest, onboarding: Onboarding) -> bool:
 def _aside(answers: dict[str, Any]) -> dict[str, Any]:
     """What stands beside every page: the tier as it emerges, and who will decide."""
     case = answers.get("use-case")
-    return {"risk": risk_of(case) if case else None, "outlooks": [outlook(KIND)], "kind": ONBOARDING}
+    risk = risk_of(case) if case else None
+    expected = outlook(KIND, facts={"risk_tier": risk.tier} if risk else {})
+    return {"risk": risk, "outlooks": [expected], "kind": ONBOARDING}

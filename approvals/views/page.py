@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from approvals.commenting import comment
 from approvals.conversation import conversation, history
+from approvals.deciders import is_before
 from approvals.durations import typical
 from approvals.forms import CommentForm, VoteForm
 from approvals.listing import turn_of, with_reviews
@@ -53,7 +54,7 @@ def cast_vote(request: HttpRequest, number: int) -> HttpResponse:
     viewer, form = viewer_of(request), VoteForm(request.POST)
     found = find_request(viewer, number)
     key = _uuid(request.POST.get("review"))
-    review = found.reviews.select_related("board", "request").filter(pk=key).first() if key else None
+    review = found.reviews.select_related("board", "request__tenant").filter(pk=key).first() if key else None
     if review is None:
         raise Missing("There is no such review of this request.")
     if not form.is_valid():
@@ -143,10 +144,8 @@ def _shown(
 
 
 def _queue(found: Request, viewer: User) -> Queue | None:
-    """The way back to the board and on to the next request, for who sits on a board that decides on this one."""
-    boards = [review.board for review in found.reviews.all()]
-    seated = any(seat.user_id == viewer.pk for board in boards for seat in board.seats.all())
-    if not seated or found.requester_id == viewer.pk:
+    """The way back to the board and on to the next request, for who sits on a board that decides on this one, or decides for its tenant."""
+    if not any(is_before(review, viewer) for review in found.reviews.all()) or found.requester_id == viewer.pk:
         return None
     waiting = turn_of(viewer).exclude(pk=found.pk)
     return Queue(waiting.filter(number__gt=found.number).first() or waiting.first())

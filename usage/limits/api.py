@@ -124,7 +124,7 @@ class LimitViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Limit]):
         """Set or take away limits of a place; what then applies there."""
         given = body_of(request, LimitsSerializer)
         place = find_place(viewer_of(request), given.pop("place"))
-        require_setter(viewer_of(request), place)
+        require_setter(viewer_of(request), place, amounts=given)
         set_limits(place=place, amounts=given, by=viewer_of(request))
         return self._told(place)
 
@@ -169,7 +169,7 @@ class BudgetViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Budget]):
         """Give a place a budget; one that it has for the same period is changed."""
         given = body_of(request, NewBudgetSerializer)
         place = find_place(viewer_of(request), given.pop("place"))
-        require_setter(viewer_of(request), place)
+        require_setter(viewer_of(request), place, budget=(given["amount"], given["span"]))
         warnings = given.pop("warn_at", None)
         made = set_budget(place=place, warnings=warnings, by=viewer_of(request), **given)
         budget = Budget.objects.select_related(*WITH_PLACES).get(pk=made.pk)
@@ -180,7 +180,7 @@ class BudgetViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Budget]):
         """Take a budget away."""
         budget = self.get_object()
         place = place_of(budget)
-        require_setter(viewer_of(request), place)
+        require_setter(viewer_of(request), place, budget=(None, budget.span))
         remove_budget(place=place, span=budget.span, by=viewer_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 

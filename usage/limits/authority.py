@@ -1,40 +1,85 @@
 """Who may set limits and budgets: of a tenant as a whole the platform and FinOps, of what is in it its owners, of a
-key also who manages keys. Nobody can give themselves more than the level above allows, as every level is kept to."""
+key also who manages keys, as far as it is left to the tenant (`usage.limits.delegated`). Nobody can give themselves
+more than the level above allows, as every level is kept to."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from approvals.delegation.standing import standing
+from approvals.delegation.tables import Mode
 from refusals.errors import Forbidden
 from tenants import scoping
 from tenants.models import User
+from usage.limits.delegated import LIMITS, SPEND, a_month, refuse_above
 from usage.limits.places import Place
+from usage.limits.setting import limits_at
 
 ABOVE = "usage.manage_limits"
 
 
-def may_set(viewer: User, place: Place, held: frozenset[str] | None = None) -> bool:
-    """Whether `viewer` may set limits and budgets of `place`; `held` saves asking again what they hold there."""
+def may_set(
+    viewer: User, place: Place, held: frozenset[str] | None = None, *, is_left: bool | None = None
+) -> bool:
+    """Whether `viewer` may set limits and budgets of `place`, at least some. `held` saves asking again what they hold
+    there, `is_left` whether any of it is left to the tenant."""
     held = scoping.held(viewer, place.tenant) if held is None else held
     if ABOVE in held:
         return True
-    match place.level:
-        case "tenant":
-            return False
-        case "key":
-            return bool(held & {"tenants.manage_keys", "tenants.manage_tenant"})
+    if place.level == "tenant" or not _holds(place, held):
+        return False
+    return left_to_tenant(place) if is_left is None else is_left
+
+
+def left_to_tenant(place: Place) -> bool:
+    """Whether anything of limits and budgets is left to the tenant of `place`."""
+    return standing(LIMITS, place.tenant).mode != Mode.PLATFORM
+
+
+def require_setter(
+    viewer: User,
+    place: Place,
+    *,
+    amounts: Mapping[str, int | None] | None = None,
+    budget: tuple[Decimal | None, str] | None = None,
+) -> None:
+    """Raise `Missing` for strangers and `Forbidden` for who may not set what is asked at `place`: `amounts` by metric
+    (None: no limit here), or a `budget` (None: none) for a span. With neither: for who may set nothing."""
+    held = scoping.held(viewer, place.tenant)
+    if ABOVE in held:
+        return
+    if not may_set(viewer, place, held):
+        raise _refusal(viewer, place, held)
+    if amounts is not None:
+        now = limits_at(place)
+        changed: dict[str, Any] = {metric: amount for metric, amount in amounts.items() if now.get(metric) != amount}
+        if changed:
+            refuse_above(place, changed)
+    if budget is not None:
+        amount, span = budget
+        refuse_above(place, {SPEND: None if amount is None else a_month(amount, span)})
+
+
+def _holds(place: Place, held: frozenset[str]) -> bool:
+    if place.level == "key":
+        return bool(held & {"tenants.manage_keys", "tenants.manage_tenant"})
     return "tenants.manage_tenant" in held
 
 
-def require_setter(viewer: User, place: Place) -> None:
-    """Raise `Missing` for strangers and `Forbidden` for who may not set what is asked at `place`."""
-    if may_set(viewer, place):
-        return
+def _refusal(viewer: User, place: Place, held: frozenset[str]) -> Forbidden:
     scoping.require(viewer, "tenants.view_tenant", place.tenant)
+    asking = f"/tenants/{place.tenant.slug}/limits/ask/?place={place.path}"
     if place.level == "tenant":
-        raise Forbidden(
+        return Forbidden(
             f"The limits and budgets of {place.tenant} as a whole are set by the platform team and FinOps. You can "
-            "set those of its projects, environments and keys, where your role allows.",
-            way_out=f"/tenants/{place.tenant.slug}/limits/",
+            "ask for others, and set those of its projects, environments and keys, where your role allows.",
+            way_out=asking,
             permission=ABOVE,
         )
-    needed = "tenants.manage_keys" if place.level == "key" else "tenants.manage_tenant"
-    raise scoping.lacking(needed, place.tenant)
+    if not _holds(place, held):
+        needed = "tenants.manage_keys" if place.level == "key" else "tenants.manage_tenant"
+        return scoping.lacking(needed, place.tenant)
+    who = standing(LIMITS, place.tenant)
+    return Forbidden(f"{who.means} {who.sentence}", way_out=asking, permission=ABOVE)

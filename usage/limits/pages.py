@@ -11,13 +11,15 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from approvals.delegation.standing import standing
 from audit.exporting import exported
 from refusals import Refusal
 from tenants.views.entering import Inside, enter, posted, text_of
 from ui.exporting import csv_response
 from ui.formatting import money
-from usage.limits.authority import may_set, require_setter
+from usage.limits.authority import left_to_tenant, may_set, require_setter
 from usage.limits.budgets import remove_budget, set_budget
+from usage.limits.delegated import LIMITS
 from usage.limits.forms import BudgetForm, LimitsForm
 from usage.limits.places import Place, find_place
 from usage.limits.setting import set_limits
@@ -36,8 +38,11 @@ def limits(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRespo
         exported(request, "limits", tenant=slug)
         head = ("place", "limit", "set here", "applies", "set at", "why")
         return csv_response(f"{slug}-limits.csv", head, _rows(lines))
-    shown = [(each, may_set(inside.viewer, each.place, inside.held)) for each in lines]
-    return _show(request, inside, "limits", lines=shown, whole=lines[0], may_whole=shown[0][1])
+    is_left = left_to_tenant(lines[0].place)
+    shown = [(each, may_set(inside.viewer, each.place, inside.held, is_left=is_left)) for each in lines]
+    return _show(
+        request, inside, "limits", lines=shown, whole=lines[0], may_whole=shown[0][1], who=standing(LIMITS, inside.tenant)
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -50,6 +55,7 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
     form = LimitsForm(request.POST if request.method == "POST" else None, applying=told.limits)
     if request.method == "POST" and form.is_valid():
         try:
+            require_setter(inside.viewer, place, amounts=form.amounts())
             set_limits(place=place, amounts=form.amounts(), by=inside.viewer)
         except Refusal as refusal:
             form.refused(refusal)
@@ -68,6 +74,7 @@ def budget(request: HttpRequest, slug: str) -> HttpResponse:
     form = BudgetForm(request.POST)
     if form.is_valid():
         try:
+            require_setter(inside.viewer, place, budget=(form.cleaned_data["amount"], form.cleaned_data["span"]))
             made = set_budget(place=place, by=inside.viewer, **form.cleaned_data)
         except Refusal as refusal:
             form.refused(refusal)
@@ -85,8 +92,10 @@ def remove(request: HttpRequest, slug: str) -> HttpResponse:
     inside = enter(request, slug)
     place = _place(inside, text_of(request, "place", 200))
     require_setter(inside.viewer, place)
-    span = posted(request, "span", 10)
-    remove_budget(place=place, span=span if span in Span.values else Span.MONTH, by=inside.viewer)
+    named = posted(request, "span", 10)
+    span = named if named in Span.values else Span.MONTH
+    require_setter(inside.viewer, place, budget=(None, span))
+    remove_budget(place=place, span=span, by=inside.viewer)
     messages.success(request, "The budget is removed.")
     return redirect(_address(place))
 

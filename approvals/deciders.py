@@ -1,0 +1,61 @@
+"""Who votes in a review: the members of its board, or the people of the tenant who hold its permission."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Q, QuerySet
+from guardian.shortcuts import get_objects_for_user
+
+from approvals.models import Review, Seat
+from tenants.models import Tenant, User
+from tenants.scoping import members_who_may
+
+DECIDES = "tenants.manage_tenant"  # what who decides for a tenant holds in it
+
+
+def people_of(review: Review) -> QuerySet[User]:
+    """The active people who may vote in `review`, the requester perhaps among them."""
+    if review.board is not None:
+        return User.objects.filter(seats__board=review.board, is_active=True)
+    assert review.request.tenant is not None  # noqa: S101  # a review by a tenant is one of a tenant's request
+    return members_who_may(review.permission, review.request.tenant)
+
+
+def waiting_in(reviews: Iterable[Review]) -> set[User]:
+    """Everybody whose vote the open ones among `reviews` wait for."""
+    return {person for review in reviews if review.outcome == Review.Outcome.OPEN for person in people_of(review)}
+
+
+def votes_in(review: Review, person: User) -> bool:
+    """Whether `person` is one of `people_of(review)`, asked anew."""
+    return people_of(review).filter(pk=person.pk).exists()
+
+
+def is_before(review: Review, viewer: User) -> bool:
+    """The same for lists: reads the seats of the board (prefetch them) and asks once which tenants `viewer` leads."""
+    if review.board is not None:
+        return any(seat.user_id == viewer.pk for seat in review.board.seats.all())
+    return review.request.tenant_id in _led_by(viewer)
+
+
+def before(viewer: User) -> Q:
+    """The reviews that `viewer` votes in, as a condition on them."""
+    boards = Seat.objects.filter(user=viewer).values("board")
+    return Q(board__in=boards) | Q(permission=DECIDES, request__tenant__in=led_by(viewer).values("pk"))
+
+
+def led_by(viewer: User) -> QuerySet[Tenant]:
+    """The tenants for which `viewer` decides, by membership."""
+    found: QuerySet[Tenant] = get_objects_for_user(
+        viewer, DECIDES, Tenant, with_superuser=False, accept_global_perms=False
+    )
+    return found.order_by()
+
+
+def _led_by(viewer: User) -> frozenset[object]:
+    """Kept with the person for as long as this object of theirs lives: a list asks for each of its rows."""
+    held: frozenset[object] | None = viewer.__dict__.get("_leads")
+    if held is None:
+        held = viewer.__dict__["_leads"] = frozenset(led_by(viewer).values_list("pk", flat=True))
+    return held
