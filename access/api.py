@@ -19,10 +19,11 @@ from access import finding
 from access.applying.api import TenantFileViewSet
 from access.asking import request_access
 from access.granting import revoke
+from access.keys.asking import request_key
 from access.models import Grant
 from access.offboarding.api import OffboardingViewSet
 from access.onboarding.api import OnboardingViewSet
-from approvals.api import document_of
+from approvals.documents import document_of
 from approvals.serializers import RequestDetailSerializer
 from catalog.models import Route
 from refusals.errors import Missing
@@ -135,10 +136,28 @@ class AccessRequestViewSet(viewsets.ViewSet):
         return Response(document_of(made.number, viewer), status=status.HTTP_201_CREATED)
 
 
+class KeyRequestSerializer(Body):
+    environment = serializers.CharField(max_length=200, help_text="`tenant/project/kind`")
+    reason = serializers.CharField(max_length=4000, help_text="Name the program.")
+
+
+class KeyRequestViewSet(viewsets.ViewSet):
+    """Ask for a key where the platform decides on keys. Once it is approved, issue it: `POST /api/keys/`."""
+
+    @extend_schema(request=KeyRequestSerializer, responses={201: RequestDetailSerializer})
+    def create(self, request: Request) -> Response:
+        """Ask that you may issue one key of an environment."""
+        given, viewer = body_of(request, KeyRequestSerializer), viewer_of(request)
+        environment = find_environment(viewer, given["environment"])
+        made = request_key(environment=environment, reason=given["reason"], by=viewer)
+        return Response(document_of(made.number, viewer), status=status.HTTP_201_CREATED)
+
+
 def register(router: DefaultRouter) -> None:
     """Add this room's view sets to the API."""
     router.register("grants", GrantViewSet, basename="grant")
     router.register("access-requests", AccessRequestViewSet, basename="access-request")
+    router.register("key-requests", KeyRequestViewSet, basename="key-request")
     router.register("onboardings", OnboardingViewSet, basename="onboarding")
     router.register("offboardings", OffboardingViewSet, basename="offboarding")
     router.register("tenants", TenantFileViewSet, basename="tenant-file")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from access.views import asking, grants, offboarding, onboarding, structure, welcome
+from access.views import asking, grants, keys, offboarding, onboarding, structure, welcome
 
 app_name = "access"
 urlpatterns = [
@@ -23,6 +23,7 @@ urlpatterns = [
     path("tenants/<slug:slug>/structure/", structure.structure, name="structure"),
     path("tenants/<slug:slug>/structure/apply/", structure.apply, name="apply-structure"),
     path("tenants/<slug:slug>/structure/tenant.yaml", structure.download, name="download-structure"),
+    path("tenants/<slug:slug>/keys/ask/", keys.ask, name="request-key"),
     path("tenants/<slug:slug>/grants/", grants.grants, name="grants"),
     path("tenants/<slug:slug>/grants/export.csv", grants.export, name="export-grants"),
     path("tenants/<slug:slug>/grants/<uuid:grant_id>/revoke/", grants.end, name="revoke-grant"),

@@ -21,15 +21,17 @@ from approvals import rule_lists
 from approvals import serializers as s
 from approvals.boards import change_board, create_board, remove_board, seat, unseat
 from approvals.commenting import comment
+from approvals.delegation.api import DelegationViewSet
+from approvals.documents import document_of
 from approvals.durations import by_week
 from approvals.listing import SORTS, Asked, before, find, turn_of, with_reviews
 from approvals.models import Board, Decision, Policy, Request, Review
 from approvals.next_step import may_vote
 from approvals.policies import change_policy
 from approvals.rule_lists import find_boards, find_policies
-from approvals.scoping import decisions_for, find_request, requests_for
+from approvals.scoping import decisions_for, find_request
 from approvals.states import State
-from approvals.subjects import Evidence, kind_of, kinds
+from approvals.subjects import kinds
 from approvals.voting import vote
 from approvals.withdraw import withdraw
 from refusals.errors import Forbidden, Invalid, Missing
@@ -61,19 +63,6 @@ class ReadersRead(BasePermission):
                 permission=MANAGE,
             )
         return True
-
-
-def document_of(number: int, viewer: User) -> Any:
-    """The request with `number` as the API tells it to `viewer`. Raises `Missing`."""
-    found = with_reviews(requests_for(viewer)).select_related("decision").filter(number=number).first()
-    if found is None:
-        raise Missing(f"There is no request R-{number}, or it is not yours to see.")
-    if hasattr(found, "decision"):
-        evidence = list(found.decision.record["evidence"])
-    else:
-        collected = kind_of(found.subject_kind).evidence(found)
-        evidence = [one.frozen() if isinstance(one, Evidence) else one for one in collected]
-    return s.RequestDetailSerializer(found, context={"viewer": viewer, "evidence": evidence}).data
 
 
 @extend_schema_view(
@@ -316,3 +305,4 @@ def register(router: DefaultRouter) -> None:
     router.register("decisions", DecisionViewSet, basename="decision")
     router.register("boards", BoardViewSet, basename="board")
     router.register("policies", PolicyViewSet, basename="policy")
+    router.register("delegations", DelegationViewSet, basename="delegation")

@@ -8,12 +8,14 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from approvals.delegation.standing import standings
 from approvals.listing import Asked, narrow, turn_of, with_reviews
 from approvals.models import Request
 from approvals.next_step import next_step
 from approvals.scoping import SEE_ALL, requests_for
 from approvals.states import OPEN_STATES
-from tenants.models import User
+from tenants import sections
+from tenants.models import Tenant, User
 from ui.places import Card, Hit, register_card, register_hits
 
 MAX_ON_CARD = 5
@@ -25,8 +27,16 @@ def register() -> None:
     register_card(Card("approvals.turn", 10, "approvals/home_card_turn.html", _turn))
     register_card(Card("approvals.open", 15, "approvals/home_card_open.html", _open))
     register_card(Card("approvals.mine", 25, "approvals/home_card_mine.html", _mine))
+    sections.register_deciders(_deciders)
     register_hits("Requests", _hits, order=35)
     register_hits("Governance", _rules, order=80)
+
+
+def _deciders(tenant: Tenant) -> list[sections.Decider]:
+    return [
+        sections.Decider(each.capability.name, each.words, each.means, each.sentence if each.row else "")
+        for each in standings(tenant)
+    ]
 
 
 def _turn(request: HttpRequest) -> dict[str, Any] | None:

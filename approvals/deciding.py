@@ -1,6 +1,7 @@
 """Freeze the outcome of a request: what was asked, by whom, under which policy, on which evidence, who voted and why.
 
-Called inside the transaction of the last vote, or of the sending where it is left to who asks; the effect of an approval happens here or not at all.
+Called inside the transaction of the last vote, or of the sending where it is left to who asks; the effect of an
+approval happens here or not at all.
 """
 
 from __future__ import annotations

@@ -66,6 +66,4 @@ def _decided() -> QuerySet[Request]:
     since = timezone.now() - LOOK_BACK
     # What was approved as it was sent says nothing of how long people take.
     reviewed = Request.objects.filter(reviews__isnull=False).distinct()
-    return reviewed.filter(state__in=(State.APPROVED, State.REFUSED), closed_at__gte=since).order_by(
-        "-closed_at"
-    )
+    return reviewed.filter(state__in=(State.APPROVED, State.REFUSED), closed_at__gte=since).order_by("-closed_at")

@@ -110,9 +110,7 @@ class Request(models.Model):
                 name="one_open_request_a_subject",
             ),
             models.CheckConstraint(condition=Q(state__in=State.values), name="request_state_known"),
-            models.CheckConstraint(
-                condition=~Q(policy=None) | ~Q(decided_under={}), name="request_says_who_decides"
-            ),
+            models.CheckConstraint(condition=~Q(policy=None) | ~Q(decided_under={}), name="request_says_who_decides"),
             models.CheckConstraint(
                 condition=Q(state__in=OPEN_STATES, closed_at=None) | ~Q(state__in=OPEN_STATES) & ~Q(closed_at=None),
                 name="request_closed_when_not_open",

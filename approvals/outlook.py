@@ -47,7 +47,11 @@ def outlook(
     """What to expect of a request of this kind in `tenants` (None: where there is none yet); `facts` as far as they are
     known."""
     asked = list(tenants)
-    left = [(str(tenant or ""), who.sentence) for tenant in asked if (who := _left(subject_kind, environment_kind, tenant, facts))]
+    left = [
+        (str(tenant or ""), who.sentence)
+        for tenant in asked
+        if (who := _left(subject_kind, environment_kind, tenant, facts))
+    ]
     only_left = bool(asked) and len(left) == len(asked)
     try:
         policy = policy_for(subject_kind, environment_kind)

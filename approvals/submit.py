@@ -190,9 +190,7 @@ def _open_stages(request: Request, policy: Policy, at: dt.datetime) -> Review:
 
 
 def _open_tenant(request: Request, under: Standing, at: dt.datetime) -> Review:
-    review = Review(
-        request=request, position=1, permission=DECIDES, outcome=Review.Outcome.OPEN, opened_at=at
-    )
+    review = Review(request=request, position=1, permission=DECIDES, outcome=Review.Outcome.OPEN, opened_at=at)
     if not people_of(review).exists():
         raise BoardTooSmall(
             f"{under.capability.name} is left to {request.tenant}, and nobody active in it may decide. The platform"

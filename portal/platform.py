@@ -34,6 +34,7 @@ PAGES = (
         "refresh",
     ),
     ("Policies", "Which boards decide what.", "approvals:policies", "list-check"),
+    ("Who decides", "What is left to tenants, and what is not.", "approvals:delegation", "scale"),
     ("Boards", "Who sits on which board.", "approvals:boards", "gavel"),
     ("People", "Accounts and who runs the platform.", "tenants:people", "users-group"),
     ("Directory", "SCIM: accounts and groups from your own service.", "tenants:platform-directory", "plug-connected"),

@@ -308,6 +308,7 @@ SPECTACULAR_SETTINGS = {
         "SaidKindEnum": ["asked", "comment", "vote"],
         "ChangeKindEnum": "catalog.models.Change.Kind",
         "RequestStateEnum": "approvals.states.State",
+        "DelegationModeEnum": "approvals.delegation.tables.Mode",
         "VerificationStateEnum": "audit.models.Verification.State",
         "OffboardingStateEnum": "access.models.Offboarding.State",
         "DeliveryStateEnum": "notices.models.Delivery.State",

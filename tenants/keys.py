@@ -17,7 +17,6 @@ from tenants.issuing import check_expiry, named
 from tenants.key_lock import hold
 from tenants.models import ApiKey, Environment, Tenant, User
 
-
 type Gate = Callable[[Environment, Any], Callable[[ApiKey], None]]
 
 _gates: list[Gate] = []

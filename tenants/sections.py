@@ -1,5 +1,5 @@
-"""What rooms above say about a tenant's environments: figures for the cells of the overview's grid, and which routes a
-new key may call.
+"""What rooms above say about a tenant's environments: figures for the cells of the overview's grid, which routes a
+new key may call, and who decides on what.
 
 A room registers a `Figure` in its `apps.py`; the overview asks all of them, each once for the whole tenant. What a
 figure tells needs the permission it names, so nobody sees a number whose rows they may not open.
@@ -49,6 +49,29 @@ def register_routes(of: Callable[[Environment], list[str]]) -> None:
 def routes_of(environment: Environment) -> list[str]:
     """The routes that keys of `environment` may call now."""
     return [route for of in _routes for route in of(environment)]
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """Who decides on one thing in a tenant: what it is, who, what that comes to, and why it is so."""
+
+    name: str
+    who: str
+    means: str
+    why: str
+
+
+_deciders: list[Callable[[Tenant], list[Decider]]] = []
+
+
+def register_deciders(of: Callable[[Tenant], list[Decider]]) -> None:
+    """`of(tenant)` says who decides on what there."""
+    _deciders.append(of)
+
+
+def deciders(tenant: Tenant) -> list[Decider]:
+    """Who decides on what in `tenant`."""
+    return [each for of in _deciders for each in of(tenant)]
 
 
 _figures: dict[str, Figure] = {}

@@ -22,7 +22,7 @@ from usage.calls_page import found
 from usage.dimensions import DIMENSIONS
 from usage.figures import figures
 from usage.latency import latency
-from usage.limits.api import BudgetViewSet, LimitViewSet
+from usage.limits.api import BudgetViewSet, LimitRequestViewSet, LimitViewSet
 from usage.models import Call
 from usage.month import Month, month
 from usage.movers import movers
@@ -204,3 +204,4 @@ def register(router: DefaultRouter) -> None:
     router.register("prices", PriceViewSet, basename="price")
     router.register("limits", LimitViewSet, basename="limit")
     router.register("budgets", BudgetViewSet, basename="budget")
+    router.register("limit-requests", LimitRequestViewSet, basename="limit-request")

@@ -1,6 +1,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from usage import call_page, calls_page, overview_page, price_page
+from usage.limits import asking_page
 from usage.limits import pages as limits
 
 app_name = "usage"
@@ -13,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("usage/prices/<uuid:pk>/", price_page.price, name="set-price"),
     path("tenants/<slug:slug>/limits/", limits.limits, name="limits"),
     path("tenants/<slug:slug>/limits/change/", limits.change, name="change-limits"),
+    path("tenants/<slug:slug>/limits/ask/", asking_page.ask, name="ask-limits"),
     path("tenants/<slug:slug>/budgets/set/", limits.budget, name="set-budget"),
     path("tenants/<slug:slug>/budgets/remove/", limits.remove, name="remove-budget"),
 ]

@@ -78,8 +78,8 @@ def _limits(where: Where, wanted: PlacePart, now: PlacePart, prune: bool) -> Ite
         return
     changes = tuple(Change(name, before.get(name), after[name]) for name in Metric.values if name in after)
     action = _action({change.before for change in changes}, {change.after for change in changes})
-    yield (action, "limits", changes,
-           lambda tenant, by: set_limits(place=where.found(tenant), amounts=after, by=by), {"amounts": after})  # fmt: skip
+    asked = {"amounts": after}
+    yield action, "limits", changes, lambda tenant, by: set_limits(place=where.found(tenant), **asked, by=by), asked
 
 
 def _budgets(where: Where, wanted: PlacePart, now: PlacePart, prune: bool) -> Iterator[Any]:

@@ -18,7 +18,7 @@ from access.onboarding.pages import unanswered
 from access.onboarding.reading import find_for
 from access.onboarding.risk import TIERS, risk_of
 from access.onboarding.sending import send
-from approvals.api import document_of
+from approvals.documents import document_of
 from approvals.serializers import RequestDetailSerializer
 from tenants.api.bodies import Body, body_of
 from tenants.api.reading import viewer_of

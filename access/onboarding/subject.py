@@ -30,7 +30,7 @@ NEW_TENANTS = Capability(
     sentence="Whether a team becomes a tenant.",
     means={
         Mode.PLATFORM: "A board decides on every new team.",
-        Mode.ABOVE: "A team whose use case is no riskier than the threshold is set up as it asks; boards decide on others.",
+        Mode.ABOVE: "A team whose use case is no riskier than the threshold is set up as it asks; boards decide else.",
         Mode.TENANT: "Every team is set up as it asks.",
     },
     default=Mode.PLATFORM,

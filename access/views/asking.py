@@ -60,9 +60,7 @@ def ask(request: HttpRequest, route: str) -> HttpResponse:
     context: dict[str, Any] = {
         "route": wanted,
         "form": form,
-        "outlooks": [
-            outlook(KIND, kind, tenants=_tenants(environments, kind)) for kind in _kinds(environments)
-        ],
+        "outlooks": [outlook(KIND, kind, tenants=_tenants(environments, kind)) for kind in _kinds(environments)],
         "kind": ACCESS,
     }
     return render(request, "access/ask.html", context, status=status)

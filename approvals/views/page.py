@@ -144,7 +144,7 @@ def _shown(
 
 
 def _queue(found: Request, viewer: User) -> Queue | None:
-    """The way back to the board and on to the next request, for who sits on a board that decides on this one, or decides for its tenant."""
+    """The way back to the board and on to the next request, for who decides on this one, on a board or for a tenant."""
     if not any(is_before(review, viewer) for review in found.reviews.all()) or found.requester_id == viewer.pk:
         return None
     waiting = turn_of(viewer).exclude(pk=found.pk)

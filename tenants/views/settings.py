@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_http_methods
 
 from refusals import Refusal
-from tenants import scoping, structure
+from tenants import scoping, sections, structure
 from tenants.explaining import explain
 from tenants.forms import SettingsForm, WhyForm
 from tenants.models import Membership
@@ -61,6 +61,7 @@ def roles(request: HttpRequest, slug: str) -> HttpResponse:
         above=above,
         form=asked,
         told=told,
+        deciders=sections.deciders(inside.tenant),
     )
 
 

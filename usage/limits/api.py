@@ -12,11 +12,14 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from approvals.documents import document_of
+from approvals.serializers import RequestDetailSerializer
 from refusals.errors import Invalid
 from tenants.api.bodies import Body, body_of
 from tenants.api.paging import CursorPaging
 from tenants.api.reading import text_of, viewer_of
 from tenants.scoping import visible
+from usage.limits.asking import request_limits
 from usage.limits.authority import require_setter
 from usage.limits.budgets import LARGEST_BUDGET, MOST_WARNINGS, remove_budget, set_budget
 from usage.limits.effective import effective, held_limits
@@ -101,6 +104,43 @@ class NewBudgetSerializer(Body):
     warn_at = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=100), max_length=MOST_WARNINGS, required=False
     )
+
+
+class WantedBudgetSerializer(Body):
+    amount = serializers.DecimalField(max_digits=18, decimal_places=6, min_value=Decimal(0), max_value=LARGEST_BUDGET)
+    span = serializers.ChoiceField(choices=Span.choices, default=Span.MONTH)
+    is_hard = serializers.BooleanField(default=False)
+
+
+class LimitRequestSerializer(Body):
+    """What is left out stays as it is."""
+
+    place = serializers.CharField(max_length=200, help_text=PLACE_HELP)
+    requests = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_LIMIT)
+    tokens = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_LIMIT)
+    concurrent = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_LIMIT)
+    budget = WantedBudgetSerializer(required=False)
+    reason = serializers.CharField(max_length=4000)
+
+
+class LimitRequestViewSet(viewsets.ViewSet):
+    """Ask for limits or a budget that you may not set yourself. Then read it under `/api/requests/`."""
+
+    @extend_schema(request=LimitRequestSerializer, responses={201: RequestDetailSerializer})
+    def create(self, request: Request) -> Response:
+        """Ask that limits or a budget are set at a place."""
+        given, viewer = body_of(request, LimitRequestSerializer), viewer_of(request)
+        budget = given.pop("budget", {})
+        made = request_limits(
+            place=find_place(viewer, given.pop("place")),
+            reason=given.pop("reason"),
+            amounts=given,
+            budget=budget.get("amount"),
+            span=budget.get("span", Span.MONTH),
+            is_hard=budget.get("is_hard", False),
+            by=viewer,
+        )
+        return Response(document_of(made.number, viewer), status=status.HTTP_201_CREATED)
 
 
 class NewestSet(CursorPaging):

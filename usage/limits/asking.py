@@ -127,9 +127,7 @@ def _set(request: Request, decision: Decision, by: Any) -> None:
         raise PlaceGone(f"{request.facts['place']} is not there any more, so nothing can be set. Refuse the request.")
     set_limits(place=place, amounts=request.facts["amounts"], by=by)
     if asked := request.facts["budget"]:
-        set_budget(
-            place=place, amount=Decimal(asked["amount"]), span=asked["span"], is_hard=asked["is_hard"], by=by
-        )
+        set_budget(place=place, amount=Decimal(asked["amount"]), span=asked["span"], is_hard=asked["is_hard"], by=by)
 
 
 def _evidence(request: Request) -> list[Evidence]:

@@ -20,9 +20,7 @@ from usage.limits.setting import limits_at
 ABOVE = "usage.manage_limits"
 
 
-def may_set(
-    viewer: User, place: Place, held: frozenset[str] | None = None, *, is_left: bool | None = None
-) -> bool:
+def may_set(viewer: User, place: Place, held: frozenset[str] | None = None, *, is_left: bool | None = None) -> bool:
     """Whether `viewer` may set limits and budgets of `place`, at least some. `held` saves asking again what they hold
     there, `is_left` whether any of it is left to the tenant."""
     held = scoping.held(viewer, place.tenant) if held is None else held

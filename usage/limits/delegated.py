@@ -54,7 +54,7 @@ CAPABILITY = Capability(
 def measure(facts: Mapping[str, Any], environment_kind: str = "") -> Mapping[str, Any]:
     """What a request asks for, by the names of the thresholds; of a tenant as a whole: nothing is left to it."""
     if facts["level"] == "tenant":
-        return {metric: None for metric in (*facts["amounts"], SPEND)}
+        return dict.fromkeys((*facts["amounts"], SPEND))
     asked = dict(facts["amounts"])
     if budget := facts["budget"]:
         asked[SPEND] = a_month(Decimal(budget["amount"]), budget["span"])

@@ -11,13 +11,14 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from approvals.delegation.standing import standing
+from approvals.delegation.standing import standing as who_decides
+from approvals.delegation.tables import Mode
 from audit.exporting import exported
 from refusals import Refusal
 from tenants.views.entering import Inside, enter, posted, text_of
 from ui.exporting import csv_response
 from ui.formatting import money
-from usage.limits.authority import left_to_tenant, may_set, require_setter
+from usage.limits.authority import may_set, require_setter
 from usage.limits.budgets import remove_budget, set_budget
 from usage.limits.delegated import LIMITS
 from usage.limits.forms import BudgetForm, LimitsForm
@@ -38,11 +39,10 @@ def limits(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRespo
         exported(request, "limits", tenant=slug)
         head = ("place", "limit", "set here", "applies", "set at", "why")
         return csv_response(f"{slug}-limits.csv", head, _rows(lines))
-    is_left = left_to_tenant(lines[0].place)
+    who = who_decides(LIMITS, inside.tenant)
+    is_left = who.mode != Mode.PLATFORM
     shown = [(each, may_set(inside.viewer, each.place, inside.held, is_left=is_left)) for each in lines]
-    return _show(
-        request, inside, "limits", lines=shown, whole=lines[0], may_whole=shown[0][1], who=standing(LIMITS, inside.tenant)
-    )
+    return _show(request, inside, "limits", lines=shown, whole=lines[0], may_whole=shown[0][1], who=who)
 
 
 @require_http_methods(["GET", "POST"])

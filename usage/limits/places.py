@@ -96,8 +96,8 @@ def place_of(row: Attached) -> Place:
 
 
 def places_of(tenant: Tenant, keys: Iterable[UUID] = ()) -> list[Place]:
-    """The tenant, its projects that are not archived with their environments, and of its keys these; in that order,
-    each beneath what it belongs to. Two queries."""
+    """The tenant, its projects that are not archived with their environments, and those of `keys` that are its own and
+    not revoked; in that order, each beneath what it belongs to. Two queries."""
     whole = of_tenant(tenant)
     rows = Environment.objects.filter(tenant=tenant, project__archived_at=None).select_related("project")
     by_project: dict[UUID, Place] = {}
@@ -108,7 +108,9 @@ def places_of(tenant: Tenant, keys: Iterable[UUID] = ()) -> list[Place]:
         environments[row.pk] = of_environment(row, above)
         found.setdefault(row.project_id, []).append(environments[row.pk])
     held: dict[UUID, list[Place]] = {}
-    for key in ApiKey.objects.filter(pk__in=list(keys)).order_by("name", "pk") if keys else ():
+    for key in (
+        ApiKey.objects.filter(tenant=tenant, pk__in=list(keys), revoked_at=None).order_by("name", "pk") if keys else ()
+    ):
         if key.environment_id in environments:
             held.setdefault(key.environment_id, []).append(of_key(key, environments[key.environment_id]))
     listed = [whole]

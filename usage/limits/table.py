@@ -8,7 +8,7 @@ from tenants.models import Tenant
 from usage.limits.effective import Effective, effective, held_limits
 from usage.limits.places import Place, places_of
 from usage.limits.spending import Spending, spending
-from usage.limits.tables import Budget, Limit
+from usage.limits.tables import Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,12 @@ class Line:
 def table(tenant: Tenant, *, spent: bool) -> list[Line]:
     """A line for the tenant, each of its projects and environments, and each key that has something of its own.
 
-    `spent` says whether the reader may see what was spent; if not, budgets are left out. Five queries.
+    `spent` says whether the reader may see what was spent; if not, budgets are left out. Four queries.
     """
     held = held_limits(tenant.pk)
-    budgets = list(Budget.objects.filter(tenant=tenant).select_related("key").order_by("span")) if spent else []
+    budgets = list(Budget.objects.filter(tenant=tenant).order_by("span")) if spent else []
     standing = spending(budgets)
-    of_limits = (
-        Limit.objects.filter(tenant=tenant, key__revoked_at=None).exclude(key=None).values_list("key", flat=True)
-    )
-    of_budgets = [budget.key for budget in budgets if budget.key is not None and budget.key.revoked_at is None]
-    keys = {key for key in of_limits if key} | {key.pk for key in of_budgets}
+    keys = {*held, *(budget.key_id for budget in budgets if budget.key_id)}
     found: dict[object, list[Spending]] = {}
     for budget in budgets:
         found.setdefault(budget.attached_to, []).append(standing[budget.pk])

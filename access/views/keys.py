@@ -1,0 +1,75 @@
+"""`/tenants/<slug>/keys/ask/`: ask for a key where the platform decides on keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from access.keys.asking import ASKING_FOR_A_KEY, KIND, request_key
+from access.keys.capability import who_decides
+from approvals.outlook import outlook
+from approvals.submit import OpenRequestExists
+from refusals import Refusal
+from tenants.forms import VerbForm
+from tenants.models import Environment
+from tenants.views.entering import Inside, enter
+
+
+class AskForm(VerbForm):
+    """For which environment, and why."""
+
+    environment = forms.ChoiceField(label="Environment")
+    reason = forms.CharField(
+        label="What it is for",
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Name the program. Who decides reads this first.",
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def ask(request: HttpRequest, slug: str) -> HttpResponse:
+    """`?environment=tenant/project/kind`: the form, who will decide beside it."""
+    inside = enter(request, slug, "tenants.manage_keys")
+    environments = _environments(inside)
+    form = AskForm(request.POST or None, initial={"environment": request.GET.get("environment", "")})
+    form.fields["environment"].choices = [(path, path) for path in environments]  # type: ignore[attr-defined]
+    if request.method == "POST" and form.is_valid():
+        try:
+            sent = request_key(
+                environment=environments[form.cleaned_data["environment"]],
+                reason=form.cleaned_data["reason"],
+                by=inside.viewer,
+            )
+        except OpenRequestExists as earlier:
+            messages.info(request, earlier.sentence)
+            return redirect(earlier.way_out)
+        except Refusal as refusal:
+            form.refused(refusal)
+        else:
+            messages.success(request, f"Your request is sent as R-{sent.number}.")
+            return redirect(sent)
+    kinds = sorted({each.kind for each in environments.values()}, key=list(Environment.Kind.values).index)
+    context: dict[str, Any] = {
+        "form": form,
+        "any": bool(environments),
+        "outlooks": [outlook(KIND, kind, tenants=[inside.tenant]) for kind in kinds],
+        "kind": ASKING_FOR_A_KEY,
+    }
+    status = 422 if form.errors else 200
+    return render(request, "access/ask_key.html", inside.framed("keys") | context, status=status)
+
+
+def _environments(inside: Inside) -> dict[str, Environment]:
+    """Those for which the platform decides on keys, by their paths."""
+    rows = Environment.objects.filter(tenant=inside.tenant, project__archived_at=None)
+    rows = rows.select_related("tenant", "project").order_by("project__name", "created_at")
+    left = {
+        kind for kind in Environment.Kind.values if who_decides(Environment(tenant=inside.tenant, kind=kind)) is None
+    }
+    return {each.path: each for each in rows if each.kind not in left}
