@@ -60,7 +60,7 @@ class SubjectKind:
     `forecast(request)` estimates what it would be used and cost, on the assumptions in its sources.
     `effect` says in one sentence what an approval brings about; `looks_at` what reviewers look at.
     `capability` names what can be left to tenants (`approvals.delegation`), `measure(facts, environment_kind)` what a
-    request is held against the threshold with.
+    request is held against the threshold with, None where it is the platform's in every mode.
     """
 
     slug: str
@@ -73,7 +73,7 @@ class SubjectKind:
     page: Callable[[Request], str] = lambda request: ""
     looks_at: tuple[str, ...] = ()
     capability: str = ""
-    measure: Callable[[Mapping[str, Any], str], Mapping[str, Any]] = lambda facts, environment_kind: {}
+    measure: Callable[[Mapping[str, Any], str], Mapping[str, Any] | None] = lambda facts, environment_kind: {}
 
 
 _kinds: dict[str, SubjectKind] = {}

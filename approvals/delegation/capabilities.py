@@ -54,7 +54,10 @@ class Threshold:
 
     def words(self, bound: str) -> str:
         """`bound` as people read it."""
-        return dict(self.levels).get(bound, bound) if self.levels else f"{Decimal(bound):,} {self.unit}".strip()
+        if self.levels:
+            return dict(self.levels).get(bound, bound).lower()
+        named = self.label.lower()
+        return f"a {named} of {Decimal(bound):,} {self.unit}" if self.unit else f"{Decimal(bound):,} {named}"
 
 
 @dataclass(frozen=True)
@@ -84,14 +87,10 @@ class Capability:
         return {threshold.name: threshold.read(given.get(threshold.name)) for threshold in self.thresholds}
 
     def words(self, mode: str, threshold: Mapping[str, str]) -> str:
-        """Who decides, as people read it: `The platform above a threshold (development)`."""
+        """Who decides, as people read it: `The tenant up to development; the platform above`."""
         if mode != Mode.ABOVE:
             return str(Mode(mode).label)
-        bounds = [
-            f"{each.label.lower()}: {each.words(threshold[each.name])}"
-            for each in self.thresholds
-            if each.name in threshold
-        ]
+        bounds = [each.words(threshold[each.name]) for each in self.thresholds if each.name in threshold]
         return f"The tenant up to {', '.join(bounds)}; the platform above"
 
 

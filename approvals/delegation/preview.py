@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -142,7 +140,6 @@ def _past(capability: Capability, tenant: Tenant | None, held_for: QuerySet[Tena
 
 
 def _left(standing: Standing, request: Request) -> bool:
-    measured: Mapping[str, Any] = kind_of(request.subject_kind).measure(
-        request.facts, request.environment.kind if request.environment else ""
-    )
+    environment_kind = request.environment.kind if request.environment else ""
+    measured = kind_of(request.subject_kind).measure(request.facts, environment_kind)
     return standing.leaves_to_tenant(measured)

@@ -44,11 +44,14 @@ class Standing:
         """What it comes to."""
         return self.capability.means[self.mode]
 
-    def leaves_to_tenant(self, measured: Mapping[str, Any]) -> bool:
+    def leaves_to_tenant(self, measured: Mapping[str, Any] | None) -> bool:
         """Whether the tenant decides on what measures `measured`, by the names of the capability's thresholds.
 
-        A measure that is not named is not asked for (a request for one limit says nothing of the others).
+        A measure that is not named is not asked for (a request for one limit says nothing of the others); None: it is
+        the platform's in every mode.
         """
+        if measured is None:
+            return False
         if self.mode != Mode.ABOVE:
             return self.mode == Mode.TENANT
         bounds = [each for each in self.capability.thresholds if each.name in measured]

@@ -161,6 +161,7 @@ PAGES: tuple[NamedPage, ...] = (
         "tenant-service", "/tenants/retail-banking/services/", "tenant-owner", ("main tbody a[href*='/services/']",)
     ),
     NamedPage("tenant-limits", "/tenants/retail-banking/limits/", "tenant-owner"),
+    NamedPage("tenant-limits-ask", "/tenants/retail-banking/limits/ask/?place=retail-banking", "developer"),
     NamedPage("tenant-limits-platform", "/tenants/claims/limits/", "platform-admin"),
     NamedPage(
         "tenant-limits-change",
@@ -207,6 +208,14 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("provider", "/platform/providers/local/", "platform-admin"),
     NamedPage("provider-connect", "/platform/providers/connect/", "platform-admin"),
     NamedPage("policies", "/platform/policies/", "platform-admin"),
+    NamedPage("who-decides", "/platform/delegation/", "platform-admin"),
+    NamedPage("who-decides-change", "/platform/delegation/limits/", "platform-admin"),
+    NamedPage(
+        "who-decides-effect",
+        "/platform/delegation/models/?tenant=retail-banking",
+        "platform-admin",
+        ("[name=mode][value=tenant]", "button[value=try]"),
+    ),
     NamedPage("policies-none-fits", "/platform/policies/?q=zzzz&show=earlier", "platform-admin"),
     NamedPage("boards", "/platform/boards/", "platform-admin"),
     NamedPage("boards-edit", "/platform/boards/risk/", "platform-admin"),

@@ -104,6 +104,7 @@ class Stage:
             "approvals: decision_id": decision.pk,
             "decision- pk": decision.pk,
             "approvals: slug": "risk",
+            "approvals: capability": "keys",
             "board- slug": "risk",
             "policy- pk": asked.policy.pk,
             "audit:entry day": entry.day,

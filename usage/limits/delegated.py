@@ -51,10 +51,10 @@ CAPABILITY = Capability(
 )
 
 
-def measure(facts: Mapping[str, Any], environment_kind: str = "") -> Mapping[str, Any]:
-    """What a request asks for, by the names of the thresholds; of a tenant as a whole: nothing is left to it."""
+def measure(facts: Mapping[str, Any], environment_kind: str = "") -> Mapping[str, Any] | None:
+    """What a request asks for, by the names of the thresholds; None for a tenant as a whole: that is the platform's."""
     if facts["level"] == "tenant":
-        return dict.fromkeys((*facts["amounts"], SPEND))
+        return None
     asked = dict(facts["amounts"])
     if budget := facts["budget"]:
         asked[SPEND] = a_month(Decimal(budget["amount"]), budget["span"])
