@@ -5,7 +5,7 @@ from __future__ import annotations
 from approvals.states import OPEN_STATES, TABLE, State
 
 WHO = {
-    "quorum": "the members of the boards, by vote",
+    "quorum": "who decides, by vote: the members of the boards, or the tenant that it is left to",
     "requester": "the requester",
     "clock": "the portal, when nobody decided in time",
 }

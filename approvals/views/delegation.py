@@ -40,9 +40,8 @@ class ChangeForm(VerbForm):
             choices.append((AS_ALL, f"As everywhere: {standing(capability.slug, None).words.lower()}"))
         self.fields["mode"] = forms.ChoiceField(label="Who decides", choices=choices, widget=forms.RadioSelect)
         for each in capability.thresholds:
-            help_text = "For the platform above a threshold alone."
             self.fields[each.name] = (
-                forms.ChoiceField(label=each.label, choices=each.levels, required=False, help_text=help_text)
+                forms.ChoiceField(label=each.label, choices=each.levels, required=False)
                 if each.levels
                 else forms.DecimalField(
                     label=f"{each.label}{f', {each.unit}' if each.unit else ''}",
@@ -50,13 +49,19 @@ class ChangeForm(VerbForm):
                     min_value=0,
                     max_digits=18,
                     decimal_places=6,
-                    help_text=help_text,
                 )
             )
         self.thresholds = [each.name for each in capability.thresholds]
         self.fields["sentence"] = forms.CharField(
-            label="Why it should be so", max_length=300, help_text="One sentence. People read it where it bites."
+            label="Why it should be so",
+            max_length=300,
+            required=False,  # to see what it does
+            help_text="One sentence. People read it where it bites.",
         )
+
+    def threshold_fields(self) -> list[forms.BoundField]:
+        """The fields that count for the platform above a threshold alone."""
+        return [self[name] for name in self.thresholds]
 
     def asked(self) -> dict[str, Any]:
         """What the verb takes."""

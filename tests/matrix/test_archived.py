@@ -27,7 +27,8 @@ OF_NO_TENANT = (
     "api-docs", "me-", "notification-", "person-", "token-", "board-", "policy-", "provider-", "route-", "price-",
     "catalog", "audit", "onboarding-", "leaked-key-", "bell", "theme", "healthz", "readyz", "usage:set-price",
     "access:new-tenant", "access:discard-onboarding", "access:onboarding-", "access:retry-", "access:take-back-",
-    "approvals:policies", "approvals:change-delegation", "delegation-preview", "approvals:board", "approvals:seat", "approvals:unseat", "tenants:create", "tenants:tokens",
+    "approvals:policies", "approvals:change-delegation", "delegation-preview",
+    "approvals:board", "approvals:seat", "approvals:unseat", "tenants:create", "tenants:tokens",
     "tenants:revoke-token", "tenants:leaked-key", "tenants:platform-", "mail-choice-", "my-session-", "notices:choices",
     "notices:stop", "notices:undo", "tenants:appointment", "tenants:activation", "switch",
 )  # fmt: skip
@@ -70,7 +71,8 @@ OF_THE_TENANT = (
     "tenants:admit", "tenants:confirm-invitation-list", "tenants:ownership", "tenants:projects", "project-list",
     "directory-", "tenants:directory", "tenants:new-directory-rule", "webhook-", "mail-default-", "notices:",
     "service-account-", "tenants:services", "tenants:issue-service-token",
-    "delegation-list", "usage:ask-limits", "usage:change-limits", "usage:set-budget", "usage:remove-budget", "access:structure", "access:apply-structure",
+    "delegation-list", "usage:ask-limits",
+    "usage:change-limits", "usage:set-budget", "usage:remove-budget", "access:structure", "access:apply-structure",
     "project-archive", "tenants:archive-project", "project-restore", "tenants:restore-project",
 )  # fmt: skip
 # Forms that do not offer what is archived: a body that names it is not understood, and nothing is done.
