@@ -77,7 +77,7 @@ def grant(
         decision=str(decision.pk) if decision else "",
         expires_at=expires_at.isoformat() if expires_at else "",
     )
-    announce("grant")
+    announce("grant", environment.pk)
     return given
 
 
@@ -104,7 +104,7 @@ def revoke(*, grant: Grant, by: Any, reason: str) -> Grant:
         route=grant.route.slug,
         reason=reason,
     )
-    announce("grant")
+    announce("grant", environment.pk)
     told = members_who_may(MANAGE_MEMBERS, environment.tenant)  # who runs the tenant
     notify(
         {*told, *([grant.decision.request.requester] if grant.decision else [])} - {by},

@@ -28,12 +28,15 @@ class Size:
     tenants: int = 1_000
     calls: int = 1_000_000
     entries: int = 20_000
+    people: int = PEOPLE_PER_TENANT  # of a tenant
+    keys: int = 1  # of an environment; the calls are those of the first
 
 
 def build(size: Size = Size()) -> None:
     """Fill the database and gather statistics; prints how long each part took."""
     from django.db import connection, transaction
 
+    _let_columns_be_left_out()
     for name, part in (("people and tenants", _tenants), ("calls", _calls)):
         started = time.perf_counter()
         with transaction.atomic(), connection.cursor() as cursor:
@@ -48,6 +51,26 @@ def build(size: Size = Size()) -> None:
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
     print(f"catalog, audit, statistics: {time.perf_counter() - started:.1f} s", flush=True)
+
+
+def _let_columns_be_left_out() -> None:
+    """Give the database the defaults that only the code knows, so that statements name what they mean to fill."""
+    from django.apps import apps
+    from django.db import connection
+    from django.db.models import NOT_PROVIDED
+
+    with connection.cursor() as cursor:
+        for model in apps.get_models():
+            for field in model._meta.concrete_fields:
+                value = field.default
+                if value is NOT_PROVIDED or (callable(value) and value is not list) or value is None:
+                    value = "" if field.empty_strings_allowed and not field.null and not field.remote_field else None
+                if value is None or field.primary_key or field.has_db_default():
+                    continue
+                literal = "'{}'" if value is list else "'" + str(getattr(value, "value", value)) + "'"
+                cursor.execute(
+                    f'ALTER TABLE "{model._meta.db_table}" ALTER COLUMN "{field.column}" SET DEFAULT {literal}'
+                )
 
 
 def key(kind: str, number: str) -> str:
@@ -65,11 +88,11 @@ def _tenants(size: Size) -> Iterator[str]:
             is_active,
                                   date_joined, display_name, time_zone, theme, is_demonstration)
         SELECT {key("user", "n")}, '!', false, 'person-' || n, '', '', '', false, true, now(), 'Person ' || n, 'UTC',
-               'system', false FROM generate_series(0, {size.tenants * PEOPLE_PER_TENANT - 1}) n"""
+               'system', false FROM generate_series(0, {size.tenants * size.people - 1}) n"""
     yield f"""
         INSERT INTO tenants_membership (id, tenant_id, user_id, role, created_at)
-        SELECT {key("membership", "n")}, {key("tenant", f"n / {PEOPLE_PER_TENANT}")}, {key("user", "n")}, 'owner', now()
-          FROM generate_series(0, {size.tenants * PEOPLE_PER_TENANT - 1}) n"""
+        SELECT {key("membership", "n")}, {key("tenant", f"n / {size.people}")}, {key("user", "n")}, 'owner', now()
+          FROM generate_series(0, {size.tenants * size.people - 1}) n"""
     yield """
         INSERT INTO guardian_userobjectpermission (object_pk, content_type_id, permission_id, user_id)
         SELECT m.tenant_id::text, p.content_type_id, p.id, m.user_id
@@ -91,6 +114,16 @@ def _tenants(size: Size) -> Iterator[str]:
         SELECT {key("apikey", "n")}, {key("tenant", "n / 6")}, {key("environment", "n")}, 'Key ' || n,
                'atrium_dev_' || lpad(n::text, 12, '0'), repeat('0', 64), now()
           FROM generate_series(0, {size.tenants * 6 - 1}) n"""
+    if size.keys > 1:
+        environment = f"n / {size.keys}"
+        tenant = f"(n / {size.keys}) / 6"
+        holder = key("user", f"{tenant} * {size.people} + n % {size.people}")
+        yield f"""
+        INSERT INTO tenants_apikey (id, tenant_id, environment_id, name, prefix, secret_hash, created_at, holder_id)
+        SELECT {key("apikey", "n")}, {key("tenant", tenant)}, {key("environment", environment)},
+               'Key ' || n, 'atrium_dev_k' || lpad(n::text, 11, '0'), repeat('0', 64), now(),
+               CASE WHEN n % 2 = 0 THEN {holder} END
+          FROM generate_series({size.tenants * 6}, {size.tenants * 6 * size.keys - 1}) n"""
 
 
 def _catalog(size: Size) -> None:
@@ -154,7 +187,7 @@ def _calls(size: Size) -> Iterator[str]:
         CREATE TEMPORARY TABLE drawn ON COMMIT DROP AS
         SELECT n, floor({size.tenants} * power(random(), 2))::int AS tenant, floor({ROUTES} * power(random(),
             3))::int AS route,
-               floor(6 * random())::int AS environment, floor({PEOPLE_PER_TENANT} * random())::int AS person,
+               floor(6 * random())::int AS environment, floor({size.people} * random())::int AS person,
                now() - random() * interval '{DAYS} days' AS started_at, random() AS luck,
                floor(2000 * random())::int AS input, floor(800 * random())::int AS output
           FROM generate_series(1, {size.calls}) n"""
@@ -174,8 +207,8 @@ def _calls(size: Size) -> Iterator[str]:
                    CASE WHEN luck < 0.7 THEN 'atrium_dev_'
                        || lpad((tenant * 6 + environment)::text, 12, '0') ELSE '' END,
                    CASE WHEN luck < 0.7 THEN 'Key ' || tenant * 6 + environment ELSE '' END,
-                   CASE WHEN luck < 0.7 THEN NULL ELSE {key("user", f"tenant * {PEOPLE_PER_TENANT} + person")} END,
-                   CASE WHEN luck < 0.7 THEN '' ELSE 'Person ' || tenant * {PEOPLE_PER_TENANT} + person END,
+                   CASE WHEN luck < 0.7 THEN NULL ELSE {key("user", f"tenant * {size.people} + person")} END,
+                   CASE WHEN luck < 0.7 THEN '' ELSE 'Person ' || tenant * {size.people} + person END,
                    CASE WHEN luck < 0.7 THEN 'api' ELSE 'playground' END,
                    'model-' || route, 'model-' || route, 'provider-' || route % 40, 'model-' || route, 'r-' || n,
                    CASE WHEN luck BETWEEN 0.5 AND 0.515 THEN 'failed' ELSE 'ok' END,

@@ -1,7 +1,9 @@
-"""Keep the snapshot fresh: refreshed when Postgres notifies, reloaded whole now and then, kept when Postgres is gone.
+"""Keep the snapshot fresh: what changed is read when Postgres notifies, and looked for now and then; it is kept when
+Postgres is gone.
 
-A notification that got lost is made good by the periodic reload; one that arrives is in force within a few
-hundredths of a second. Calls never wait for any of it, except the very first of a process.
+A notification that got lost is made good by the next look at the notes of changes; one that arrives is in force within
+a few hundredths of a second. Everything is read anew when a connection begins, and rarely else, for what was changed by
+hand. Calls never wait for any of it, except the very first of a process.
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ from typing import Any
 import psycopg
 
 from gateway import telemetry
-from gateway.loading import connect, load
+from gateway.loading import connect, load, refresh
 from gateway.snapshot import Snapshot
 from tenants.changes import CHANNEL
 
 log = logging.getLogger(__name__)
 
-RELOAD_EVERY_S = 30.0
+LOOK_EVERY_S = 5.0
+RELOAD_EVERY_S = 600.0
 GATHER_S = 0.02  # several changes of one moment make one refresh
 GIVE_UP_S = 20.0  # on a database that accepts a question and never answers
 FIRST_BACK_OFF_S, LONGEST_BACK_OFF_S = 0.1, 5.0
@@ -53,10 +56,11 @@ class SnapshotKeeper:
                 async with asyncio.timeout(GIVE_UP_S):
                     connection = await connect()
                 async with connection:
-                    await self._refresh(connection, set(), listen=True)
+                    await self._begin(connection)
                     back_off_s = FIRST_BACK_OFF_S
                     while True:
-                        await self._refresh(connection, await self._changes(connection))
+                        await self._wait(connection)
+                        await self._read(connection)
             except Exception as error:  # whatever it is: a snapshot that is never refreshed keeps revoked keys alive
                 self._failed(error)
             await asyncio.sleep(back_off_s)
@@ -74,28 +78,33 @@ class SnapshotKeeper:
         telemetry.is_stale(True)
         self._tried.set()
 
-    async def _changes(self, connection: psycopg.AsyncConnection[Any]) -> set[str]:
-        """The kinds of what changed; empty when it is time to reload everything."""
-        kinds: set[str] = set()
-        patience_s = max(0.0, self._reloaded + RELOAD_EVERY_S - time.monotonic())
-        async for notice in connection.notifies(timeout=patience_s, stop_after=1):
-            kinds.add(notice.payload)
-        if kinds:
-            await asyncio.sleep(GATHER_S)
-            async for notice in connection.notifies(timeout=0):
-                kinds.add(notice.payload)
-        return kinds
-
-    async def _refresh(
-        self, connection: psycopg.AsyncConnection[Any], kinds: set[str], *, listen: bool = False
-    ) -> None:
+    async def _begin(self, connection: psycopg.AsyncConnection[Any]) -> None:
         async with asyncio.timeout(GIVE_UP_S):
-            if listen:  # before reading, so that nothing can change unnoticed in between
-                await connection.execute(f"LISTEN {CHANNEL}")
-            self.snapshot = await load(connection, self.snapshot, kinds)
-        self._on_fresh(self.snapshot)
-        if not kinds:
-            self._reloaded = time.monotonic()
+            await connection.execute(f"LISTEN {CHANNEL}")  # first, so that nothing can change unnoticed in between
+            self._is_fresh(await load(connection, self.snapshot))
+        self._reloaded = time.monotonic()
+
+    async def _wait(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Until something changed, or it is time to look."""
+        async for _ in connection.notifies(timeout=LOOK_EVERY_S, stop_after=1):
+            await asyncio.sleep(GATHER_S)
+        async for _ in connection.notifies(timeout=0):
+            pass  # they all say the same: look
+
+    async def _read(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        held = self.snapshot
+        async with asyncio.timeout(GIVE_UP_S):
+            if held is None or time.monotonic() - self._reloaded > RELOAD_EVERY_S:
+                self._is_fresh(await load(connection, held))
+                self._reloaded = time.monotonic()
+            else:
+                self._is_fresh(await refresh(connection, held))
+
+    def _is_fresh(self, snapshot: Snapshot) -> None:
+        is_other = self.snapshot is None or snapshot.version != self.snapshot.version
+        self.snapshot = snapshot
+        if is_other:
+            self._on_fresh(snapshot)
         if self.stale_since is not None:
             log.warning("The snapshot is fresh again.")
         self.stale_since, self.trouble = None, ""

@@ -150,7 +150,8 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything a call needs to be admitted and routed. `version` counts up within a process."""
+    """Everything a call needs to be admitted and routed. `version` counts up within a process, with every
+    change."""
 
     version: int
     loaded_at: dt.datetime
@@ -160,6 +161,9 @@ class Snapshot:
     routes: Mapping[str, Route]
     bounds: Mapping[UUID, Bounds] = field(default_factory=dict)
     shut_out: frozenset[UUID] = frozenset()  # people who are switched off
+    # Which notes of changes are in it (`gateway.loading`): all of transactions before this one, and these.
+    read_from: int = 0
+    read: frozenset[int] = frozenset()
 
     def granted_routes(self, environment_id: UUID, at: dt.datetime, only: frozenset[str] | None = None) -> list[Route]:
         """The enabled routes that an environment may call at a moment, by name; of them `only` these, where stated."""

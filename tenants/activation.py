@@ -42,7 +42,7 @@ def deactivate(*, user: User, by: Any, reason: str = "") -> User:
             session.end()
         record("person.deactivated", by=by, subject=locked, user=locked.username, reason=reason)
         deactivated.send(User, user=locked, by=by)
-        announce("key")
+        announce("holder", locked.pk)
     return locked
 
 
@@ -54,7 +54,7 @@ def activate(*, user: User, by: Any) -> User:
         locked.is_active = True
         locked.save(update_fields=["is_active"])
         record("person.activated", by=by, subject=locked, user=locked.username)
-        announce("key")
+        announce("holder", locked.pk)
     return locked
 
 

@@ -82,7 +82,7 @@ def archive_tenant(*, tenant: Tenant, by: Any) -> Tenant:
         locked.save(update_fields=["archived_at"])
         record("tenant.archived", by=by, subject=locked, tenant=locked.slug, keys=stopped.keys)
         _tell(locked, by, f"{locked} was archived", "Its keys open nothing until it is restored.")
-        announce("tenant")
+        announce("tenant", locked.pk)
     return locked
 
 
@@ -97,7 +97,7 @@ def restore_tenant(*, tenant: Tenant, by: Any) -> Tenant:
         locked.save(update_fields=["archived_at"])
         record("tenant.restored", by=by, subject=locked, tenant=locked.slug)
         _tell(locked, by, f"{locked} was restored", "Its keys work again.")
-        announce("tenant")
+        announce("tenant", locked.pk)
     return locked
 
 
@@ -111,7 +111,7 @@ def archive_project(*, project: Project, by: Any) -> Project:
         locked.archived_at = timezone.now()
         locked.save(update_fields=["archived_at"])
         record("project.archived", by=by, subject=locked, tenant=locked.tenant.slug, keys=stopped.keys)
-        announce("tenant")
+        announce("tenant", locked.tenant_id)
     return locked
 
 
@@ -126,7 +126,7 @@ def restore_project(*, project: Project, by: Any) -> Project:
         locked.archived_at = None
         locked.save(update_fields=["archived_at"])
         record("project.restored", by=by, subject=locked, tenant=locked.tenant.slug)
-        announce("tenant")
+        announce("tenant", locked.tenant_id)
     return locked
 
 

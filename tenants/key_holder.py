@@ -82,7 +82,7 @@ def hand_over(*, key: ApiKey, to: User, by: Any) -> ApiKey:
         "key.handed_over", by=by, subject=locked, tenant=tenant.slug, holder=to.username,
         before=before.username if before else None,
     )  # fmt: skip
-    announce("key")
+    announce("key", locked.pk)
     return locked
 
 

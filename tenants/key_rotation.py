@@ -12,6 +12,7 @@ from django.utils import timezone
 from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants import keys
+from tenants.changes import announce
 from tenants.key_lock import hold
 from tenants.key_scope import KeyIsOver
 from tenants.models import ApiKey
@@ -83,6 +84,7 @@ def rotate(*, key: ApiKey, overlap: str, by: Any) -> keys.IssuedKey:
         ends_at=old.expires_at,
     )
     rotated.send(ApiKey, old=old, new=issued.key, by=by)
+    announce("key", old.pk)
     return issued
 
 

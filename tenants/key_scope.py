@@ -69,7 +69,7 @@ def narrow(
         locked.save(update_fields=["allowed_routes", "allowed_networks"])
         slug = locked.environment.tenant.slug
         record("key.narrowed", by=by, subject=locked, tenant=slug, before=before, after=told(locked))
-        announce("key")
+        announce("key", locked.pk)
     return locked
 
 

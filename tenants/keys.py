@@ -99,7 +99,7 @@ def put(*, environment: Environment, by: Any, replaces: ApiKey | None = None, **
         holder=key.holder.username if key.holder else None,
         **({"replaces": replaces.prefix} if replaces else {}),
     )
-    announce("key")
+    announce("key", key.pk)
     return IssuedKey(key, made.text)
 
 
@@ -112,5 +112,5 @@ def revoke(*, key: ApiKey, by: Any, reason: str = "") -> ApiKey:
         locked.revoked_by = by if isinstance(by, User) else None
         locked.save(update_fields=["revoked_at", "revoked_by"])
         record("key.revoked", by=by, subject=locked, tenant=locked.tenant.slug, reason=reason)
-        announce("key")
+        announce("key", locked.pk)
     return locked

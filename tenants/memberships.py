@@ -94,7 +94,7 @@ def add_member(
     if before:
         _end_transfers(tenant, user)
     else:
-        announce("key")  # their keys of an earlier time open again
+        announce("holder", user.pk)  # their keys of an earlier time open again
     record(
         "membership.changed" if before else "membership.added",
         by=by,
@@ -122,7 +122,7 @@ def remove_member(*, membership: Membership, by: Any) -> None:
     _end_transfers(tenant, membership.user)
     record("membership.removed", by=by, subject=membership, tenant=tenant.slug, user=membership.user.username)
     membership.delete()
-    announce("key")
+    announce("holder", membership.user_id)
 
 
 @transaction.atomic

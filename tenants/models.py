@@ -22,6 +22,7 @@ from tenants.alike import look_of_slug
 from tenants.arrivals import Invitation as Invitation
 from tenants.arrivals import InvitationBatch as InvitationBatch
 from tenants.arrivals import JoinRequest as JoinRequest
+from tenants.changes import ChangeNote as ChangeNote
 from tenants.directories import Directory as Directory
 from tenants.directories import DirectoryGroup as DirectoryGroup
 from tenants.directories import DirectoryGroupMember as DirectoryGroupMember

@@ -160,7 +160,7 @@ def move_project(*, project: Project, to: Tenant, by: User) -> Project:
         record("project.moved", by=by, subject=locked, tenant=source.slug, **facts)
         record("project.arrived", by=by, subject=made, tenant=target.slug, **facts)
         _tell(source, target, made, lose, by)
-        announce("tenant")
+        announce("tenant", source.pk, target.pk)
     return made
 
 

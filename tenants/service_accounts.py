@@ -95,7 +95,7 @@ def switch(*, account: User, on: bool, by: Any) -> User:
             record("service.switched_on", by=by, subject=locked, tenant=tenant.slug, user=locked.username)
         else:
             record("service.switched_off", by=by, subject=locked, tenant=tenant.slug, user=locked.username)
-        announce("key")
+        announce("holder", locked.pk)
     return locked
 
 

@@ -13,6 +13,7 @@ from audit.record import record
 from refusals.errors import Invalid
 from tenants.alike import looking_like, slug_skeleton
 from tenants.archiving import refuse_archived
+from tenants.changes import announce
 from tenants.memberships import add_member
 from tenants.models import Environment, Project, Tenant, User
 from tenants.scope import everything
@@ -101,6 +102,7 @@ def create_project(
         Environment(tenant=tenant, project=project, kind=kind) for kind in Environment.Kind.values
     )
     record("project.created", by=by, subject=project, tenant=tenant.slug, slug=slug)
+    announce("tenant", tenant.pk)
     return project
 
 

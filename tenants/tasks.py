@@ -1,4 +1,4 @@
-"""This room's background jobs: sending the invitations of a list, and access reviews."""
+"""This room's background jobs: invitations of a list, access reviews, keys that expire, old notes of changes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from tenants import expiring, invite_many, reviewing
+from tenants import changes, expiring, invite_many, reviewing
 from tenants.scope import everything
 
 
@@ -30,6 +30,12 @@ def resume_invitations() -> None:
 def review_access() -> None:
     """Begin the access reviews that are due, remind of those that end soon, and conclude those that are over."""
     reviewing.look_after_all()
+
+
+@shared_task(name="tenants.forget_changes")
+def forget_changes() -> int:
+    """Drop the notes of changes that every process has read long ago."""
+    return changes.forget_old()
 
 
 @shared_task(name="tenants.warn_of_expiring_keys")

@@ -78,7 +78,7 @@ def begin(*, tenant: Tenant, reason: str, by: Any) -> Offboarding:
     record("tenant.leaving", by=by, subject=locked, tenant=locked.slug, reason=made.reason, keys=revoked,
            erase_after=made.erase_after)  # fmt: skip
     _tell(made, by, f"{locked} leaves", f"Nothing in it works any more. It is erased on {made.erase_after:%-d %B %Y}.")
-    announce("tenant")
+    announce("tenant", locked.pk)
     ask(made)
     return made
 

@@ -13,12 +13,13 @@ import httpx
 import psycopg
 import pytest
 from django.db import connection
+from django.utils import timezone
 from pytest_django import Settings
 
 from catalog.models import Provider as ProviderRow
 from gateway import delivery, freshness
 from tenants.changes import announce
-from tenants.models import ApiKey
+from tenants.models import ApiKey, ChangeNote
 from tests.cast import Cast
 from tests.database import as_owner
 from tests.gateway.conftest import HELLO, eventually, kept
@@ -138,16 +139,18 @@ class Unreadable:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(freshness, "LONGEST_BACK_OFF_S", 0.3)
-        self._patch, self._load = monkeypatch, freshness.load
+        self._patch, self._load, self._refresh = monkeypatch, freshness.load, freshness.refresh
 
     def begin(self) -> None:
         async def load(*_: Any) -> None:
             raise LookupError("unknown encoding")
 
         self._patch.setattr(freshness, "load", load)
+        self._patch.setattr(freshness, "refresh", load)
 
     def mend(self) -> None:
         self._patch.setattr(freshness, "load", self._load)
+        self._patch.setattr(freshness, "refresh", self._refresh)
 
 
 @pytest.fixture
@@ -213,6 +216,18 @@ def facts_of(front: Served) -> dict[str, Any]:
 def test_a_missed_notification_is_found(
     client: httpx.Client, front: Served, monkeypatch: pytest.MonkeyPatch, team: Cast
 ) -> None:
+    monkeypatch.setattr(freshness, "LOOK_EVERY_S", 0.5)
+    announce("key")  # so that it is awake and takes the new pace
+    eventually(lambda: client.get("/v1/models").status_code == 200)
+    ApiKey.objects.update(revoked_at=timezone.now())
+    ChangeNote.objects.create(kind="key", row_key=str(ApiKey.objects.get().pk))  # noted, and nobody notified
+    eventually(lambda: client.get("/v1/models").status_code == 401, within_s=5)
+
+
+def test_what_was_changed_by_hand_is_found(
+    client: httpx.Client, front: Served, monkeypatch: pytest.MonkeyPatch, team: Cast
+) -> None:
+    monkeypatch.setattr(freshness, "LOOK_EVERY_S", 0.2)
     monkeypatch.setattr(freshness, "RELOAD_EVERY_S", 0.5)
     announce("key")  # so that it is awake and takes the new pace
     eventually(lambda: client.get("/v1/models").status_code == 200)

@@ -60,7 +60,7 @@ def set_budget(
         "budget.set", by=by, subject=budget, tenant=place.tenant.slug, place=place.path, before=before,
         after=told(budget),
     )  # fmt: skip
-    announce("limit")
+    announce("limit", place.id)
     return budget
 
 
@@ -73,7 +73,7 @@ def remove_budget(*, place: Place, span: str, by: Any) -> None:
         raise Missing(f"{place.path} has no budget for {Span(span).label.lower()}.")
     record("budget.removed", by=by, subject=budget, tenant=place.tenant.slug, place=place.path, before=told(budget))
     budget.delete()
-    announce("limit")
+    announce("limit", place.id)
 
 
 def told(budget: Budget) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def set_limits(*, place: Place, amounts: Mapping[str, int | None], by: Any) -> d
         "limits.changed", by=by, subject=place.row, tenant=place.tenant.slug, place=place.path, before=before,
         after=after,
     )  # fmt: skip
-    announce("limit")
+    announce("limit", place.id)
     return after
 
 
