@@ -153,6 +153,16 @@ def check_still_allowed(snapshot: Snapshot, caller: Caller) -> None:
         raise _closed(caller)
 
 
+def as_known_now(snapshot: Snapshot, caller: Caller) -> Caller:
+    """`caller`, who was let in a moment ago, by `snapshot`, which may be newer: a key may have moved with its project
+    while the body was read. Raises as `check_still_allowed`."""
+    check_still_allowed(snapshot, caller)
+    key = snapshot.keys.get(caller.key_prefix)
+    if key is None or key.environment_id == caller.environment_id:
+        return caller
+    return _caller(snapshot.places[key.environment_id], key)
+
+
 def _check_in_force(key: Key) -> None:
     if key.revoked_at is not None:
         raise RevokedKey(f"The API key {key.prefix}… was revoked at {_utc(key.revoked_at)}. Issue a new one.")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from audit.identifiers import uuid7
-from gateway.admission import Admitted, admit
+from gateway.admission import Admitted, admit, as_known_now
 from gateway.caller import Caller
 from gateway.holding import Hold, hold
 from gateway.metering import CallSummary, Meter
@@ -125,7 +125,7 @@ async def begin(runtime: Runtime, caller: Caller, body: Any, request_id: str) ->
     if runtime.is_ending:
         raise ShuttingDown
     snapshot = runtime.snapshot()
-    admitted = admit(snapshot, caller, body, request_id, dt.datetime.now(dt.UTC))
+    admitted = admit(snapshot, as_known_now(snapshot, caller), body, request_id, dt.datetime.now(dt.UTC))
     if snapshot.bounds:
         runtime.sharing.begin()
     return Call(runtime, admitted, await hold(runtime.rates, runtime.leases, snapshot.bounds, admitted))
