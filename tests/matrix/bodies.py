@@ -25,6 +25,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("tenants:decline-joining", "POST"): {"reason": "No."},
     ("invitation-list", "POST"): {"tenant": "acme", "email": "new@example.test", "role": "viewer"},
     ("key-list", "POST"): {"environment": HERE, "name": "Next"},
+    ("tenants:security", "POST"): {"allowed_email_domains": "example.test", "second_factor": "no", "confirmed": "yes"},
+    ("tenant-security", "PATCH"): {"allowed_email_domains": ["example.test"]},
     ("tenants:key-scope", "POST"): {"allowed_networks": "10.0.0.0/8"},
     ("tenants:report-leaked-key", "POST"): {"where": "In a repository"},
     ("tenants:leaked-key", "POST"): {"text": "nothing"},
