@@ -116,6 +116,8 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("tenant-members-none-fits", "/tenants/retail-banking/members/?q=zzzz&role=owner", "tenant-owner"),
     NamedPage("tenant-invitations", "/tenants/retail-banking/invitations/", "tenant-owner"),
     NamedPage("tenant-invite", "/tenants/retail-banking/invitations/new/", "tenant-owner"),
+    NamedPage("tenant-keys-wide", "/tenants/retail-banking/keys/?state=wide", "tenant-owner"),
+    NamedPage("tenant-key-reach", "/tenants/retail-banking/keys/?state=usable", "tenant-owner", ("tbody a",)),
     NamedPage("tenant-security", "/tenants/retail-banking/security/", "tenant-owner"),
     NamedPage("tenant-archive", "/tenants/retail-banking/archive/", "tenant-owner"),
     NamedPage("tenant-invite-many", "/tenants/retail-banking/invitations/lists/new/", "tenant-owner"),

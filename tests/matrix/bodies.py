@@ -28,6 +28,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("tenants:security", "POST"): {"allowed_email_domains": "example.test", "second_factor": "no", "confirmed": "yes"},
     ("tenant-security", "PATCH"): {"allowed_email_domains": ["example.test"]},
     ("tenants:key-scope", "POST"): {"allowed_networks": "10.0.0.0/8"},
+    ("tenants:narrow-key", "POST"): {"route": "echo-model"},
     ("tenants:report-leaked-key", "POST"): {"where": "In a repository"},
     ("tenants:leaked-key", "POST"): {"text": "nothing"},
     ("key-leaked", "POST"): {"where": "In a repository"},
