@@ -12,9 +12,8 @@ from tenants.forms import NETWORKS_HELP, ListField, VerbForm
 from tenants.models import Tenant
 from tenants.security.setting import KEEP
 
-NOT_ASKED, KEPT = "no", "keep"
-GRACES = (("0", "From now on"), ("7", "From in 7 days on"), ("14", "From in 14 days on"), ("30", "From in 30 days on"))
-
+NOT_ASKED, KEPT, NOW = "no", "keep", "0"
+GRACES = (7, 14, 30)  # days
 DOMAINS_HELP = (
     "Such as example.com, which is that domain alone, or *.example.com for those below it. It holds for who is "
     "invited, let in, added by hand or by a directory; a confirmed address counts. Members of other domains "
@@ -47,10 +46,11 @@ class SecurityForm(VerbForm):
             "second_factor": KEPT if since else NOT_ASKED,
         }  # fmt: skip
         super().__init__(given, initial=initial)
-        kept = [(KEPT, f"From {since:%-d %B %Y} on, as now")] if since else []
+        kept = [(KEPT, f"As it is now: from {_on(since)} on")] if since else []
         chosen = self.fields["second_factor"]
         assert isinstance(chosen, forms.ChoiceField)  # noqa: S101  # for the type checker
-        chosen.choices = [(NOT_ASKED, "Not asked for"), *kept, *GRACES]
+        later = [(str(days), f"In {days} days, on {_on(timezone.now() + dt.timedelta(days=days))}") for days in GRACES]
+        chosen.choices = [(NOT_ASKED, "Not asked for"), *kept, (NOW, "From now on"), *later]
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -64,3 +64,7 @@ class SecurityForm(VerbForm):
                 None if choice == NOT_ASKED else timezone.now() + dt.timedelta(days=int(choice))
             )
         return given
+
+
+def _on(moment: dt.datetime) -> str:
+    return f"{moment:%-d %B %Y}"

@@ -23,7 +23,8 @@ def security(request: HttpRequest, slug: str) -> HttpResponse:
     inside = enter(request, slug, MANAGE_TENANT)
     tenant = inside.tenant
     form = SecurityForm(request.POST if request.method == "POST" else None, tenant=tenant)
-    seen: Concerned | None = None if request.method == "POST" else concerned(tenant)
+    asks = bool(tenant.allowed_email_domains or tenant.second_factor_from)
+    seen: Concerned | None = concerned(tenant) if asks and request.method == "GET" else None
     if request.method == "POST" and form.is_valid():
         try:
             if posted(request, "confirmed", 3) == "yes":
@@ -34,6 +35,7 @@ def security(request: HttpRequest, slug: str) -> HttpResponse:
         except Refusal as refusal:
             form.refused(refusal)
     return inside.show(
-        request, "security", status=422 if form.errors else 200, tab="settings", form=form, seen=seen, most=SHOWN,
+        request, "security", status=422 if form.errors else 200, tab="settings", form=form, seen=seen,
+        asks=seen and asks, most=SHOWN,
         to_confirm=request.method == "POST" and seen is not None, address=of_page(request).address,
     )  # fmt: skip
