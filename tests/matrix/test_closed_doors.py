@@ -14,6 +14,7 @@ from tenants.models import Tenant
 from tests.cast import Cast
 from tests.matrix.bodies import BODIES
 from tests.matrix.stage import Stage
+from tests.matrix.test_one_wall import LISTS, WALLS, without_the_first, without_the_second
 from tests.matrix.test_who_may import PEOPLE, asked, client_of, send, told
 
 # Whatever is asked, its answer names the tenant by nothing but its name and this.
@@ -29,6 +30,8 @@ OF_NO_TENANT = (
     "tenants:withdraw-joining", "join-request-withdraw", "notices:choices", "notices:stop", "notices:undo",
 )  # fmt: skip
 SECRETS = ("acme/support", "Support", "/tenants/acme/", "echo-model")
+
+__all__ = ["without_the_first", "without_the_second"]  # fixtures
 
 
 def shut(tenant: Tenant, door: str) -> None:
@@ -87,6 +90,21 @@ def test_no_list_tells_of_it(cast: Cast, door: str) -> None:
                 wrong.append(f"{each.name} shows {secret}")
     assert not wrong, "\n".join(wrong)
     assert told_of > 10, "there was something to leave out"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("door", SAID)
+@pytest.mark.parametrize("wall", WALLS)
+def test_either_wall_alone_leaves_it_out_of_lists(
+    cast: Cast, door: str, wall: str, request: pytest.FixtureRequest
+) -> None:
+    Stage.set_up(cast)
+    shut(cast.acme, door)
+    request.getfixturevalue(wall)
+    client = client_of(cast, "olivia")
+    for name in LISTS:
+        answer = client.get(f"/api/{name}/")
+        assert (answer.status_code, "acme" in text_of(answer)) == (200, False), name
 
 
 @pytest.mark.django_db
