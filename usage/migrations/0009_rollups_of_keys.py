@@ -7,7 +7,6 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenants', '0019_what_tenants_ask'),
         ('usage', '0008_only_pseudonyms'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
