@@ -11,12 +11,14 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from access.asking import KIND
+from access.key_reach import with_reach
 from access.models import EXPIRING_WITHIN, Grant
 from approvals.scoping import requests_for
 from approvals.states import OPEN_STATES
 from catalog import panels
 from catalog.models import Model
 from tenants import sections
+from tenants.key_reach import register_reach
 from tenants.models import Environment, Tenant, User
 from tenants.scoping import visible
 from ui.places import Card, register_card
@@ -30,6 +32,7 @@ def register() -> None:
     register_card(Card("access.lapsing", 12, "access/lapsing_card.html", _lapsing))
     panels.register(panels.Panel("access.grants", "access", "access/model_panel.html", _of_model))
     sections.register_routes(_callable)
+    register_reach(with_reach)
     sections.register(sections.Figure("grants", "Grants", "circle-check", _of_tenant, _page, order=10))
 
 

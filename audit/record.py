@@ -60,8 +60,8 @@ def record(
         subject_kind = subject_kind or subject._meta.model_name
         subject_id = subject_id or str(subject.pk)
         subject_label = subject_label or str(subject)
-    now = _take_the_end_of_the_chain()
-    head = _head_of(now.date())
+    now, last = _take_the_end_of_the_chain()
+    head = _head_of(now.date(), last)
     entry = Entry(
         day=head.day,
         sequence=head.entries + 1,
@@ -90,18 +90,27 @@ def record(
     return entry
 
 
-def _take_the_end_of_the_chain() -> dt.datetime:
-    """Wait for the one place at the end and return the database's time, which every process shares."""
+_HEAD = ("id", "day", "previous_day", "previous_hash", "entries", "last_hash", "mac", "sealed_at")
+# Two statements in one message: the second sees what was committed while the first waited.
+_TAKE = f"""
+    SELECT pg_advisory_xact_lock(%s);
+    SELECT clock_timestamp(), {", ".join(f"head.{name}" for name in _HEAD)}
+      FROM (SELECT 1) AS always LEFT JOIN LATERAL (
+           SELECT * FROM {DayHead._meta.db_table} ORDER BY day DESC LIMIT 1) AS head ON true
+"""  # names of our own table
+
+
+def _take_the_end_of_the_chain() -> tuple[dt.datetime, DayHead | None]:
+    """Wait for the one place at the end; the database's time, which every process shares, and the last head."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [AUDIT_LOCK])
-        cursor.execute("SELECT clock_timestamp()")
-        now: dt.datetime = cursor.fetchone()[0]
-    return now
+        cursor.execute(_TAKE, [AUDIT_LOCK])
+        cursor.nextset()
+        now, *values = cursor.fetchone()
+    return now, DayHead.from_db(connection.alias, _HEAD, values) if values[0] is not None else None
 
 
-def _head_of(today: dt.date) -> DayHead:
+def _head_of(today: dt.date, last: DayHead | None) -> DayHead:
     """The head to write under: the last one while its day lasts (or the clock went back), else a new one after it."""
-    last = DayHead.objects.order_by("-day").first()
     if last is not None and last.day >= today and last.sealed_at is None:
         return last
     if last is None:

@@ -122,6 +122,7 @@ SENTENCES = {
     "route.published": "published the route",
     "seat.left": "took a seat from",
     "seat.taken": "gave a seat on",
+    "security.changed": "changed who may come into",
     "session.deleted": "deleted the session",
     "session.pinned": "pinned the session",
     "session.renamed": "renamed the session",

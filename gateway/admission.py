@@ -13,10 +13,11 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from gateway.caller import Caller
-from gateway.client_address import Address
-from gateway.snapshot import Grant, Key, Network, Place, Route, Snapshot
+from gateway.snapshot import Grant, Key, Place, Route, Snapshot
 from refusals import Refusal
 from tenants import secrets
+from tenants.client_address import Address
+from tenants.networks import Network
 
 
 class KeyRefused(Refusal):
@@ -55,7 +56,7 @@ class PersonShutOut(Refusal):
 class NetworkNotAllowed(Refusal):
     code = "network_not_allowed"
     status = 403
-    title = "This key is for other networks"
+    title = "Not from this network"
 
 
 class KeyNotForRoute(Refusal):
@@ -131,8 +132,8 @@ def authenticate(
     place = snapshot.places.get(key.environment_id)
     if place is None:
         raise UnknownKey(f"The environment of the API key {prefix}… no longer exists. Issue a key of another one.")
-    if key.networks is not None:
-        _check_network(key.networks, address(), place, prefix)
+    if key.networks is not None or place.networks is not None:
+        _check_networks(key, place, address())
     return _caller(place, key)
 
 
@@ -177,13 +178,24 @@ def _closed(caller: Caller) -> EnvironmentClosed:
     return EnvironmentClosed(f"{caller.environment_path} was archived; no calls are made in it any more.")
 
 
-def _check_network(networks: tuple[Network, ...], seen: Address | None, place: Place, prefix: str) -> None:
-    if seen is None or not any(seen in network for network in networks):
-        whence = f"this call comes from {seen}" if seen else "where this call comes from cannot be told"
+def _check_networks(key: Key, place: Place, seen: Address | None) -> None:
+    """Both must hold: what the tenant allows, and what the key is narrowed to."""
+    whence = f"this call comes from {seen}" if seen else "where this call comes from cannot be told"
+    if not _is_from(place.networks, seen):
+        tenant = place.path.partition("/")[0]
         raise NetworkNotAllowed(
-            f"The API key {prefix}… may be used from certain networks only, and {whence}. Call from one of them, or "
-            f"have who manages the keys of {place.path} add this one."
+            f"The tenant {tenant} answers in certain networks only, and {whence}. Call from one of them, or have an "
+            f"owner of {tenant} add this one."
         )
+    if not _is_from(key.networks, seen):
+        raise NetworkNotAllowed(
+            f"The API key {key.prefix}… may be used from certain networks only, and {whence}. Call from one of them, "
+            f"or have who manages the keys of {place.path} add this one."
+        )
+
+
+def _is_from(networks: tuple[Network, ...] | None, seen: Address | None) -> bool:
+    return networks is None or (seen is not None and any(seen in network for network in networks))
 
 
 def admit(snapshot: Snapshot, caller: Caller, body: Any, request_id: str, now: dt.datetime) -> Admitted:

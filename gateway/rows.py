@@ -18,7 +18,8 @@ from uuid import UUID
 import psycopg
 
 from catalog.credentials import decrypt
-from gateway.snapshot import Bounds, Grant, HardBudget, Key, Network, Place, Route, Target, UnitPrice
+from gateway.snapshot import Bounds, Grant, HardBudget, Key, Place, Route, Target, UnitPrice
+from tenants.networks import Network
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,8 @@ KEYS = """
 SHUT_OUT = "SELECT u.id FROM tenants_user u WHERE NOT u.is_active"
 PLACES = """
     SELECT e.id, e.project_id, e.tenant_id, t.slug || '/' || p.slug || '/' || e.kind,
-           (t.archived_at IS NOT NULL OR p.archived_at IS NOT NULL), t.is_demonstration
+           (t.archived_at IS NOT NULL OR p.archived_at IS NOT NULL), t.is_demonstration,
+           nullif(t.allowed_networks, '{}')
       FROM tenants_environment e
       JOIN tenants_project p ON p.id = e.project_id JOIN tenants_tenant t ON t.id = e.tenant_id
      WHERE true
@@ -108,7 +110,7 @@ async def keys(connection: Connection, condition: str = "", of: Sequence[UUID] =
 
 async def places(connection: Connection, condition: str = "", of: Sequence[UUID] = ()) -> dict[UUID, Place]:
     """Environments by their key."""
-    return {row[0]: Place(*row) async for row in _rows(connection, PLACES, condition, of)}
+    return {row[0]: _place(row) async for row in _rows(connection, PLACES, condition, of)}
 
 
 async def grants(connection: Connection, condition: str = "", of: Sequence[UUID] = ()) -> dict[UUID, dict[str, Grant]]:
@@ -177,19 +179,28 @@ def _key(row: Any) -> Key:
         expires_at,
         revoked_at,
         None if only is None else frozenset(only),
-        None if networks is None else tuple(filter(None, map(_network, networks))),
+        _networks(networks),
         key_id,
         is_held,
     )
 
 
+def _place(row: Any) -> Place:
+    environment_id, project_id, tenant_id, path, is_archived, is_demonstration, networks = row
+    return Place(environment_id, project_id, tenant_id, path, is_archived, is_demonstration, _networks(networks))
+
+
+def _networks(texts: Sequence[str] | None) -> tuple[Network, ...] | None:
+    return None if texts is None else tuple(filter(None, map(_network, texts)))
+
+
 @lru_cache(4096)
 def _network(text: str) -> Network | None:
-    """None for what is none: its key is still narrowed, to the others that it names."""
+    """None for what is none: its key or tenant is still narrowed, to the others that it names."""
     try:
         return ip_network(text)
     except ValueError:
-        log.error("A key is narrowed to a network that cannot be read; it is left out.")
+        log.error("A key or tenant names a network that cannot be read; it is left out.")
         return None
 
 

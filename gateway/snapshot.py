@@ -10,10 +10,9 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from ipaddress import IPv4Network, IPv6Network
 from uuid import UUID
 
-Network = IPv4Network | IPv6Network
+from tenants.networks import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,8 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An environment with the project and tenant around it; `path` is `tenant/project/kind`."""
+    """An environment with the project and tenant around it; `path` is `tenant/project/kind`, `networks` are those that
+    the tenant allows (None: any)."""
 
     environment_id: UUID
     project_id: UUID
@@ -46,6 +46,7 @@ class Place:
     path: str
     is_archived: bool
     is_demonstration: bool
+    networks: tuple[Network, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ import orjson
 from django.conf import settings
 
 from gateway.admission import InvalidRequest
-from gateway.client_address import Address, client_address
 from gateway.wire_errors import error_headers, error_object
 from refusals import Refusal
+from tenants.client_address import Address, client_address
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]

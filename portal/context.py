@@ -9,9 +9,13 @@ from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.http import HttpRequest
 
+from portal import closed_doors
 from portal.accounts import DemonstrationAccount, offered_accounts
 from portal.navigation import ShownPlace, account_tabs, places
+from portal.second_factor import COME_FROM
 from portal.standing import Standing, standing_of
+from tenants.reach import has_second_factor
+from tenants.security.closing import Asked, Closed
 from tenants.where import Where, shown
 
 THEMES = (("system", "Like the system", "device-desktop"), ("light", "Light", "sun"), ("dark", "Dark", "moon"))
@@ -35,7 +39,27 @@ class Shell:
 
     @cached_property
     def where(self) -> Where | None:
-        return shown(self.request) if self.standing.user.is_authenticated else None
+        where = shown(self.request) if self.standing.user.is_authenticated else None
+        is_closed = where and any(where["path"].startswith(f"{each.asked.slug}/") for each in self.closed)
+        return None if is_closed else where
+
+    @property
+    def closed(self) -> tuple[Closed, ...]:
+        """The person's tenants that are closed to them as they come."""
+        return closed_doors.closed() if self.standing.user.is_authenticated else ()
+
+    @property
+    def asked_later(self) -> tuple[Asked, ...]:
+        """Those that will be, for want of a second factor."""
+        return closed_doors.asked_later() if self.standing.user.is_authenticated else ()
+
+    @cached_property
+    def came_from(self) -> bool:
+        """Whether there is somewhere to go back to, after a second factor was asked for and is there now."""
+        session = getattr(self.request, "session", None)
+        if not session or COME_FROM not in session or not self.standing.user.is_authenticated:
+            return False
+        return has_second_factor(self.standing.user)
 
     @property
     def has_tenants(self) -> bool:

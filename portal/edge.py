@@ -9,17 +9,20 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.db import close_old_connections
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE, get_token
 from django.shortcuts import render
 from structlog.contextvars import get_contextvars
 
 from portal.accounts import SignInServiceAway, is_by_script, refusal_of_sign_on, session_over
 from portal.api import problems
+from portal.closed_doors import instead_of_missing
 from portal.database.patience import at_most
 from portal.database.trouble import DatabaseAway, DatabaseTooSlow, is_outage, refused_by_database
 from refusals import Refusal
+from refusals.errors import Missing
 from tenants.scim.refused import SCIM_MEDIA_TYPE, error_of
+from tenants.security.closing import ClosedToYou
 
 # Refusals with a page of their own, without the shell, which needs a person who is signed in and a database.
 PAGES: dict[type[Refusal], str] = {
@@ -62,6 +65,8 @@ class RefusalMiddleware:
         refusal = exception if isinstance(exception, Refusal) else None
         if refusal is None:
             refusal = refusal_of_sign_on(request, exception) or refused_by_database(exception)
+        if isinstance(exception, Missing | Http404) and request.resolver_match is not None:
+            refusal = instead_of_missing(request.resolver_match.kwargs) or refusal
         if isinstance(refusal, DatabaseTooSlow):
             close_old_connections()  # its connection was closed under it, and the page that tells about it needs one
         return refusal_response(request, refusal) if refusal is not None else None
@@ -80,6 +85,8 @@ def refusal_response(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     else:
         by_status = {403: "403.html", 404: "404.html"}.get(refusal.status, "portal/refusal.html")
         template = PAGES.get(type(refusal), by_status)
+        if isinstance(refusal, ClosedToYou):
+            template = "portal/closed.html"
         response = render(request, template, {"refusal": refusal, **trace()}, status=refusal.status)
     if refusal.retry_after_s is not None:
         response["Retry-After"] = str(max(1, round(refusal.retry_after_s)))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal import accounts, bell, guide, health, home, palette, platform
+from portal import accounts, bell, guide, health, home, palette, platform, second_factor
 from portal.account_page import account, end_session
 
 urlpatterns = [
@@ -20,6 +20,8 @@ urlpatterns = [
     path("accounts/demonstration/", accounts.demonstration, name="demonstration-sign-in"),
     path("accounts/session/", accounts.session, name="session"),
     path("accounts/signed-in/", accounts.signed_in, name="signed_in"),
+    path("account/second-factor/", second_factor.set_up, name="set-up-second-factor"),
+    path("account/second-factor/back/", second_factor.go_back, name="second-factor-back"),
     path("platform/", platform.platform, name="platform"),
     path("platform/settings/", platform.settings_page, name="platform-settings"),
     path("about/ui/", guide.guide, name="ui-guide"),

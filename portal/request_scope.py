@@ -9,6 +9,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from tenants.scope import InForce, in_force, of_person, within
+from tenants.whence import of_page
 
 
 class ScopeMiddleware:
@@ -20,7 +21,7 @@ class ScopeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        with within(lambda: of_person(request.user)):
+        with within(lambda: of_person(request.user, of_page(request))):
             response = self.get_response(request)
             at_the_end = in_force()  # a token may have told in the meantime who it is
         if isinstance(response, StreamingHttpResponse):

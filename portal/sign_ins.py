@@ -19,9 +19,11 @@ from django.http import HttpRequest
 
 from audit.record import record
 from portal import group_claims
+from portal.second_factor import vouch
 from portal.turned_away import turned_away
 from tenants.models import User
 from tenants.scope import act_as
+from tenants.whence import of_page
 
 
 def connect() -> None:
@@ -59,7 +61,8 @@ class SessionsAdapter(DefaultUserSessionsAdapter):
 
 
 def _came_in(sender: object, request: HttpRequest, user: User, **signal: Any) -> None:
-    act_as(user)
+    vouch(request, signal.get("sociallogin"))
+    act_as(user, of_page(request))
     how = sorted({str(one.get("method", "")) for one in request.session.get("account_authentication_methods", [])})
     _write("person.signed_in", user, how=how)
 

@@ -8,6 +8,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from audit.models import Entry
+from tenants.key_reach import wider_than_used
 from tenants.models import ApiKey, Membership, Project, Tenant, User
 from tenants.scoping import tenants_for
 
@@ -86,7 +87,9 @@ def keys(rows: QuerySet[ApiKey], *, text: str = "", state: str = "", kind: str =
     """Those of `rows` in `state`, of a kind of environment, with the words of `text` in name or prefix, or as issuer or
     project."""
     found: Any = rows
-    if state:
+    if state == "wide":
+        found = wider_than_used(found)
+    elif state:
         found = found.in_state(state)
     if kind:
         found = found.filter(environment__kind=kind)

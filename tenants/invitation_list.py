@@ -20,6 +20,7 @@ from tenants.invite import AddressNotUnderstood, clean_address
 from tenants.models import Membership, Tenant
 from tenants.own_addresses import people_by_address
 from tenants.roles import TENANT_ROLES
+from tenants.security import domains
 
 MOST_ROWS = 50_000
 MOST_BYTES = 5 * 1024 * 1024
@@ -78,6 +79,7 @@ class Row:
 class _Known:
     """What the tenant has already, asked at once."""
 
+    domains: tuple[str, ...] = ()
     members: dict[str, str] = field(default_factory=dict)  # role by address
     invited: dict[str, Invitation] = field(default_factory=dict)
     alike: dict[str, str] = field(default_factory=dict)  # address by what it looks like
@@ -117,6 +119,8 @@ def _judge(row: Row, known: _Known, first: dict[str, int], allowed: set[str]) ->
     if email in first:
         return row._is("duplicate", f"The same address is on line {first[email]}.")
     first[email] = row.line
+    if not domains.is_of(email, known.domains):
+        return row._is("domain_not_allowed", "The tenant allows addresses of other domains only.")
     if email in known.members:
         return row._is("member_already", f"As {known.members[email]}. Change the role on the members' page.")
     earlier = known.invited.get(email)
@@ -131,7 +135,7 @@ def _judge(row: Row, known: _Known, first: dict[str, int], allowed: set[str]) ->
 
 
 def _known(tenant: Tenant, addresses: set[str]) -> _Known:
-    known = _Known()
+    known = _Known(domains=tuple(tenant.allowed_email_domains))
     roles: dict[Any, str] = {}
     for user_id, role, email in Membership.objects.filter(tenant=tenant).values_list("user", "role", "user__email"):
         roles[user_id] = role

@@ -29,6 +29,7 @@ from tenants.notifications import notify
 from tenants.own_addresses import addresses_of, people_by_address, unconfirmed_of
 from tenants.roles import TENANT_ROLES
 from tenants.scope import everything, only, widen
+from tenants.security import domains
 
 KIND = "invite"
 PAUSE = dt.timedelta(minutes=1)  # between two mails to the same address
@@ -97,14 +98,15 @@ def invite(
     Where the rules of `directory` do it, `behind` is who answers for it: they must still be allowed to when it is
     accepted.
 
-    Raises `AddressNotUnderstood`, `UnknownRole`, `MemberAlready`, `InvitedAlready`, `TenantArchived`. Whether `by` may
-    give `role` the caller asked (`tenants.delegation`).
+    Raises `AddressNotUnderstood`, `UnknownRole`, `MemberAlready`, `InvitedAlready`, `TenantArchived`,
+    `DomainNotAllowed`. Whether `by` may give `role` the caller asked (`tenants.delegation`).
     """
     address = clean_address(email)
     if role not in TENANT_ROLES:
         raise UnknownRole(f"There is no role “{role}”. Choose one of {', '.join(TENANT_ROLES)}.", field="role")
     locked = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
     refuse_archived(locked)
+    domains.refuse_address(locked, address)
     person = people_by_address([address]).get(address)
     if person and (member := Membership.objects.filter(tenant=tenant, user=person).first()):
         raise MemberAlready(f"{person} is a member already, as {member.role}.", field="email")
@@ -132,12 +134,13 @@ def invite(
 def resend(*, invitation: Invitation, by: User) -> Sent:
     """Send a new link, valid for as long as a first one; the old link is dead from now on.
 
-    Raises `InvitationOver`, `SentJustNow`, `TenantArchived`.
+    Raises `InvitationOver`, `SentJustNow`, `TenantArchived`, `DomainNotAllowed`.
     """
     locked = _locked(invitation)
     if not locked.is_open:
         raise over(locked)
     refuse_archived(locked.tenant)
+    domains.refuse_address(locked.tenant, locked.email)
     now = timezone.now()
     if locked.last_sent_at and (waited := now - locked.last_sent_at) < PAUSE:
         raise SentJustNow(

@@ -7,7 +7,6 @@ Nothing stated means all: every route that the environment was granted, any netw
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from django.db import transaction
@@ -18,23 +17,14 @@ from tenants.archiving import refuse_archived
 from tenants.changes import announce
 from tenants.key_lock import hold
 from tenants.models import ApiKey, Environment
+from tenants.networks import TooMany, networks_of
 from tenants.sections import routes_of
 
 MOST_ROUTES = 100
-MOST_NETWORKS = 20  # each call compares its address with all of them
-MAPPED_IPV4 = IPv6Network("::ffff:0:0/96")  # how a socket of both versions shows an address of version 4 (RFC 4291)
 
 
 class RouteNotGranted(Invalid):
     code = "unknown_route"
-
-
-class NetworkNotUnderstood(Invalid):
-    code = "network_not_understood"
-
-
-class TooMany(Invalid):
-    code = "too_many"
 
 
 class KeyIsOver(Conflict):
@@ -95,38 +85,3 @@ def routes_for(environment: Environment, asked: Sequence[str], *, kept: Sequence
                 f"“{name[:120]}” is no route that {environment.path} may call. {which}", field="allowed_routes"
             )
     return wanted
-
-
-def networks_of(asked: Sequence[str]) -> list[str]:
-    """`asked` in canonical form (RFC 4632, RFC 5952) without duplicates. Raises `NetworkNotUnderstood`."""
-    found = {}
-    for text in asked:
-        if text.strip():
-            network = _network(text.strip())
-            found[str(network)] = True
-    if len(found) > MOST_NETWORKS:
-        raise TooMany(
-            f"A key names at most {MOST_NETWORKS} networks. Join neighbours into one.", field="allowed_networks"
-        )
-    return list(found)
-
-
-def _network(text: str) -> IPv4Network | IPv6Network:
-    shown = text[:60]
-    try:
-        network = ip_network(text, strict=False)
-    except ValueError:
-        network = None
-    if network is None or "%" in text:
-        raise NetworkNotUnderstood(
-            f"“{shown}” is no network. Write one as 203.0.113.0/24, 2001:db8::/32, or a single address.",
-            field="allowed_networks",
-        )
-    if network.network_address != ip_network(text.partition("/")[0]).network_address:
-        raise NetworkNotUnderstood(
-            f"“{shown}” is an address within a network. Write {network} for the network, or the address alone.",
-            field="allowed_networks",
-        )
-    if isinstance(network, IPv6Network) and network.subnet_of(MAPPED_IPV4):
-        return IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
-    return network

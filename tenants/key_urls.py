@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/<slug:slug>/keys/<uuid:key_id>/revoke/", keys.revoke, name="revoke-key"),
     path("tenants/<slug:slug>/keys/<uuid:key_id>/leaked/", leaks.report, name="report-leaked-key"),
     path("tenants/<slug:slug>/keys/<uuid:key_id>/scope/", key_scope.scope, name="key-scope"),
+    path("tenants/<slug:slug>/keys/<uuid:key_id>/scope/called/", key_scope.narrow_to_called, name="narrow-key"),
     path("tenants/<slug:slug>/keys/<uuid:key_id>/rotate/", key_rotation.rotate, name="rotate-key"),
     path("tenants/<slug:slug>/keys/<uuid:key_id>/holder/", keys.hand_over, name="hand-over-key"),
     path("tenants/<slug:slug>/services/", services.services, name="services"),

@@ -16,6 +16,7 @@ from tenants.changes import announce
 from tenants.issuing import check_expiry, named
 from tenants.key_lock import hold
 from tenants.models import ApiKey, Environment, Tenant, User
+from tenants.networks import networks_of
 
 type Gate = Callable[[Environment, Any], Callable[[ApiKey], None]]
 
@@ -63,7 +64,7 @@ def issue(
         by=by,
         expires_at=expires_at,
         allowed_routes=key_scope.routes_for(environment, allowed_routes),
-        allowed_networks=key_scope.networks_of(allowed_networks),
+        allowed_networks=networks_of(allowed_networks),
         holder=key_holder.holder_called(environment.tenant, holder.username)
         if holder
         else key_holder.default_holder(environment.tenant, by),

@@ -18,6 +18,7 @@ from tenants.archiving import refuse_archived
 from tenants.changes import announce
 from tenants.models import Appointment, Directory, Membership, OwnershipTransfer, ServiceAccount, Tenant, User
 from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
+from tenants.security import domains
 
 
 class UnknownRole(Invalid):
@@ -66,17 +67,20 @@ def add_member(
     `seen` is the role that the caller saw when they asked whether they may ("" for no member); None when whatever role
     it is may be changed. `at` dates demonstration data back. `directory` is whose rules give it; whoever else changes
     the role takes it out of their hands. Raises `UnknownRole`, `LastOwner`, `MemberAlready`, `RoleChanged`,
-    `NoServiceAccount`.
+    `NoServiceAccount`, `DomainNotAllowed`.
     """
     if role not in TENANT_ROLES:
         raise UnknownRole(f"There is no role “{role}”. Choose one of {', '.join(TENANT_ROLES)}.", field="role")
-    refuse_archived(Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk))
+    locked = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+    refuse_archived(locked)
     before = Membership.objects.filter(tenant=tenant, user=user).first()
     _refuse_unseen(tenant, user, before.role if before else "", seen)
     if user.is_service and (role == "owner" or not ServiceAccount.objects.filter(user=user, tenant=tenant).exists()):
         raise NoServiceAccount("A service account stays in its own tenant and never owns it.", field="role")
     if before and before.role == role:
         return before
+    if before is None:
+        domains.refuse_person(locked, user)
     if before and before.role == "owner":
         _refuse_last_owner(tenant, user)
     membership, _ = Membership.objects.update_or_create(

@@ -75,6 +75,10 @@ class Tenant(models.Model):
     archived_at = models.DateTimeField(null=True, blank=True)
     leaving_since = models.DateTimeField(null=True, editable=False, help_text="it is packed, then erased")
     erasing_since = models.DateTimeField(null=True, editable=False, help_text="people are taken out of its ledger")
+    # What it asks of who comes in (`tenants.security`); empty: nothing.
+    allowed_email_domains = ArrayField(models.CharField(max_length=255), default=list, db_default=[], blank=True)
+    allowed_networks = ArrayField(models.CharField(max_length=50), default=list, db_default=[], blank=True)
+    second_factor_from = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["name"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
@@ -19,7 +20,18 @@ def addresses_of(user: User) -> frozenset[str]:
     A confirmed one counts. So does the one on the account that nobody was ever asked to confirm: an operator wrote it
     there, or the installation does not ask (the demonstration).
     """
-    rows = {row.email.lower(): row.verified for row in EmailAddress.objects.filter(user=user)}
+    return addresses_of_many([user])[user.pk]
+
+
+def addresses_of_many(users: Sequence[User]) -> dict[UUID, frozenset[str]]:
+    """The addresses of each of `users`, by their keys. One query, however many there are."""
+    given: dict[UUID, dict[str, bool]] = {user.pk: {} for user in users}
+    for key, email, verified in EmailAddress.objects.filter(user__in=given).values_list("user_id", "email", "verified"):
+        given[key][email.lower()] = verified
+    return {user.pk: _own(user, given[user.pk]) for user in users}
+
+
+def _own(user: User, rows: dict[str, bool]) -> frozenset[str]:
     own = {email for email, verified in rows.items() if verified}
     on_account = user.email.lower()
     if on_account and (on_account not in rows or not _asks_for_confirmation()):

@@ -15,13 +15,15 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 if TYPE_CHECKING:
     from tenants.models import Tenant, User
+    from tenants.security.closing import Asked, Closed
+    from tenants.whence import Whence
 
 
 class Unscoped(RuntimeError):
@@ -31,11 +33,18 @@ class Unscoped(RuntimeError):
 @dataclass(frozen=True, slots=True)
 class Scope:
     """`tenants` are the keys of those that may be touched (None: every one), `person` is who asks (None: Atrium itself
-    or nobody), `because` says why in a few words."""
+    or nobody), `because` says why in a few words.
+
+    `whence` is how the person comes, `closed` are the tenants of theirs that are closed to them as they come, `later`
+    those that will be, for want of a second factor (`tenants.security`).
+    """
 
     tenants: frozenset[UUID] | None
     because: str
     person: UUID | None = None
+    whence: Whence | None = None
+    closed: tuple[Closed, ...] = ()
+    later: tuple[Asked, ...] = ()
 
 
 NOBODY = Scope(frozenset(), "nobody is signed in")
@@ -77,9 +86,9 @@ def within(scope: InForce) -> Iterator[None]:
         _current.reset(entered)
 
 
-def act_as(person: User) -> None:
+def act_as(person: User, whence: Whence) -> None:
     """The rest of this request is done by `person`, who signed in or whose token was recognised in its course."""
-    _current.set(lambda: of_person(person))
+    _current.set(lambda: of_person(person, whence))
 
 
 def widen(tenants: Iterable[UUID], because: str) -> None:
@@ -87,7 +96,7 @@ def widen(tenants: Iterable[UUID], because: str) -> None:
     held = current()
     more = frozenset(tenants)
     if held.tenants is not None and not more <= held.tenants:
-        _current.set(Scope(held.tenants | more, f"{held.because}; {because}", held.person))
+        _current.set(replace(held, tenants=held.tenants | more, because=f"{held.because}; {because}"))
 
 
 class _Entrance:
@@ -133,17 +142,25 @@ def only(*tenants: Tenant, because: str = "work for one tenant") -> _Entrance:
     return _Entrance(Scope(frozenset(tenant.pk for tenant in tenants), because))
 
 
-def of_person(person: Any) -> Scope:
-    """What `person` reaches (`tenants.reach`); with a role above tenants that sees them all, every one.
+def of_person(person: Any, whence: Whence | None = None) -> Scope:
+    """What `person` reaches (`tenants.reach`), who comes by `whence`; with a role above tenants that sees them all,
+    every one. Without `whence` (an operator's command in their name) no tenant is closed to them.
 
     `person` is a user or Django's anonymous one, also unread yet (`SimpleLazyObject`).
     """
     if not person.is_authenticated or not person.is_active:
         return NOBODY
-    return Scope(_reach(person), f"a request of {person.get_username()}", person.pk)
+    because = f"a request of {person.get_username()}"
+    if person.has_perm("tenants.view_tenant"):
+        return Scope(None, because, person.pk, whence)
+    from tenants.reach import door_of, reach_of  # tables need the apps, scopes do not
+
+    closed, later = door_of(person, whence) if whence is not None else ((), ())
+    reach = reach_of(person) - {each.asked.tenant for each in closed}
+    return Scope(reach, because, person.pk, whence, closed, later)
 
 
-def _reach(person: Any) -> frozenset[UUID] | None:
-    from tenants.reach import reach_of  # tables need the apps, scopes do not
-
-    return None if person.has_perm("tenants.view_tenant") else reach_of(person)
+def closed_to(person: Any) -> tuple[Closed, ...]:
+    """The tenants of `person` that are closed to them, where it is they who ask."""
+    found = current() if is_set() else None
+    return found.closed if found is not None and found.person == person.pk else ()

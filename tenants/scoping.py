@@ -15,6 +15,8 @@ from guardian.shortcuts import get_objects_for_user, get_users_with_perms
 from refusals.errors import Forbidden, Missing
 from tenants.models import Environment, Tenant, User
 from tenants.owned import path_to_tenant
+from tenants.scope import closed_to
+from tenants.security.closing import Closed
 
 
 def tenants_for(viewer: User, permission: str = "tenants.view_tenant") -> QuerySet[Tenant]:
@@ -22,7 +24,8 @@ def tenants_for(viewer: User, permission: str = "tenants.view_tenant") -> QueryS
     if not viewer.is_authenticated or not viewer.is_active:
         return Tenant.objects.none()
     found: QuerySet[Tenant] = get_objects_for_user(viewer, permission, Tenant, with_superuser=True)
-    return found
+    closed = closed_to(viewer)
+    return found.exclude(pk__in=[each.asked.tenant for each in closed]) if closed else found
 
 
 def visible[M: Model](viewer: User, rows: QuerySet[M], permission: str = "tenants.view_tenant") -> QuerySet[M]:
@@ -34,9 +37,11 @@ def visible[M: Model](viewer: User, rows: QuerySet[M], permission: str = "tenant
 
 
 def find_tenant(viewer: User, slug: str, permission: str = "tenants.view_tenant") -> Tenant:
-    """The tenant called `slug`. Raises `Missing` to who may not see it, `Forbidden` where `permission` lacks."""
+    """The tenant called `slug`. Raises `Missing` to who may not see it, `Forbidden` where `permission` lacks, and
+    `ClosedToYou` to a member to whom it is closed now."""
     tenant = tenants_for(viewer).filter(slug=slug).first()
     if tenant is None:
+        refuse_closed(viewer, slug)
         raise Missing(f"There is no tenant “{slug}”, or you are not a member of it.")
     if permission != "tenants.view_tenant":  # which was asked for already
         require(viewer, permission, tenant)
@@ -60,7 +65,9 @@ def find_environment(viewer: User, path: str, permission: str = "tenants.view_te
 
 def may(viewer: User, permission: str, tenant: Tenant) -> bool:
     """Whether `viewer` holds `permission` in `tenant` or above tenants."""
-    return viewer.is_active and (viewer.has_perm(permission) or viewer.has_perm(permission, tenant))
+    if not viewer.is_active:
+        return False
+    return viewer.has_perm(permission) or (not _closed(viewer, tenant) and viewer.has_perm(permission, tenant))
 
 
 def members_who_may(permission: str, tenant: Tenant) -> QuerySet[User]:
@@ -79,7 +86,7 @@ def people_above_who_may(permission: str) -> QuerySet[User]:
 
 def held(viewer: User, tenant: Tenant) -> frozenset[str]:
     """Every permission that `viewer` holds in `tenant`, by membership or above tenants, asked at once for a page."""
-    if not viewer.is_authenticated or not viewer.is_active:
+    if not viewer.is_authenticated or not viewer.is_active or _closed(viewer, tenant):
         return frozenset()
     here = {"permission__content_type__app_label": "tenants", "permission__content_type__model": "tenant",
             "object_pk": str(tenant.pk)}  # fmt: skip
@@ -93,9 +100,22 @@ def require(viewer: User, permission: str, tenant: Tenant) -> None:
     """Raise `Missing` for a stranger and `Forbidden` for a member without `permission`."""
     if may(viewer, permission, tenant):
         return
+    if closed := _closed(viewer, tenant):
+        raise closed.refusal()
     if not may(viewer, "tenants.view_tenant", tenant):
         raise Missing("There is no such thing, or it belongs to another tenant.")
     raise lacking(permission, tenant)
+
+
+def refuse_closed(viewer: User, slug: str) -> None:
+    """Raise `ClosedToYou` where the tenant called `slug` is one of `viewer`'s that is closed to them now."""
+    for closed in closed_to(viewer):
+        if closed.asked.slug == slug:
+            raise closed.refusal()
+
+
+def _closed(viewer: User, tenant: Tenant) -> Closed | None:
+    return next((each for each in closed_to(viewer) if each.asked.tenant == tenant.pk), None)
 
 
 def require_above(viewer: User, permission: str) -> None:

@@ -18,6 +18,7 @@ from tenants.views import (
     people,
     projects,
     reviewing,
+    security,
     settings,
     tokens,
 )
@@ -65,6 +66,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/<slug:slug>/archive/", archiving.archive_tenant, name="archive"),
     path("tenants/<slug:slug>/restore/", archiving.restore_tenant, name="restore"),
     path("tenants/<slug:slug>/settings/", settings.settings, name="settings"),
+    path("tenants/<slug:slug>/security/", security.security, name="security"),
     path("tenants/<slug:slug>/access-review/", reviewing.access_review, name="access-review"),
     path("tenants/<slug:slug>/access-review/begin/", reviewing.begin, name="begin-access-review"),
     path("tenants/<slug:slug>/access-review/confirm/", reviewing.confirm, name="confirm-access"),

@@ -187,6 +187,7 @@ class Rollup(models.Model):
             models.Index(fields=["user", "day"]),
             models.Index(fields=["route", "day"]),
             models.Index(fields=["day"]),
+            models.Index(fields=["key_prefix", "day"], condition=~Q(key_prefix=""), name="rollup_of_key"),
         ]
 
     def __str__(self) -> str:

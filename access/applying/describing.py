@@ -13,6 +13,7 @@ from access.applying.schema import (
     MemberPart,
     PlacePart,
     ProjectPart,
+    SecurityPart,
 )
 from tenants.arrivals import Invitation
 from tenants.models import ApiKey, Environment, Membership, Project, Tenant, User
@@ -46,13 +47,21 @@ def describe(tenant: Tenant) -> Document:
     )
     return Document(
         slug=tenant.slug, name=tenant.name, cost_centre=tenant.cost_centre, is_discoverable=tenant.is_discoverable,
-        place=place(tenant.pk), projects=projects, members=tuple(_members_of(tenant)),
+        security=_security_of(tenant), place=place(tenant.pk), projects=projects, members=tuple(_members_of(tenant)),
     )  # fmt: skip
 
 
 def name_of(user: User) -> str:
     """How a file names a person: by user name, which an address never is."""
     return user.email.lower() if "@" in user.username and user.email else user.username
+
+
+def _security_of(tenant: Tenant) -> SecurityPart:
+    since = tenant.second_factor_from
+    return SecurityPart(
+        tuple(tenant.allowed_email_domains), tuple(tenant.allowed_networks),
+        since.isoformat(timespec="seconds") if since else "",
+    )  # fmt: skip
 
 
 def _members_of(tenant: Tenant) -> list[MemberPart]:

@@ -9,7 +9,7 @@ import yaml
 from django.conf import settings
 
 from access.applying.describing import describe
-from access.applying.schema import VERSION, Document, PlacePart, ProjectPart
+from access.applying.schema import VERSION, Document, PlacePart, ProjectPart, SecurityPart
 from tenants.models import Tenant
 
 HEAD = """\
@@ -56,10 +56,22 @@ def _whole(document: Document) -> dict[str, Any]:
         "name": document.name,
         "cost_centre": document.cost_centre,
         "discoverable": document.is_discoverable,
+        **_security(document.security),
         **_place(document.place),
         "projects": {project.slug: _project(project) for project in document.projects or ()},
         "members": [{"person": member.person, "role": member.role} for member in document.members or ()],
     }
+
+
+def _security(part: SecurityPart) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    if part.email_domains is not None:
+        told["email_domains"] = list(part.email_domains)
+    if part.networks is not None:
+        told["networks"] = list(part.networks)
+    if part.second_factor_from is not None:
+        told["second_factor_from"] = part.second_factor_from or None
+    return {"security": told} if told else {}
 
 
 def _project(project: ProjectPart) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from access.applying.places import Where, place_steps, unlisted_at
 from access.applying.problems import FileNotUnderstood, Problem
 from access.applying.projects import project_steps
 from access.applying.schema import Document, PlacePart
+from access.applying.securing import security_steps
 from access.applying.steps import Change, Plan, Step
 from tenants.archiving import refuse_archived
 from tenants.models import Tenant
@@ -32,7 +33,7 @@ def plan(*, document: Document, tenant: Tenant, prune: bool, by: Any) -> Plan:
     if document.slug != tenant.slug:
         sentence = f"The file is of “{document.slug}”, and this is {tenant.slug}."
         problems.append(Problem(document.lines.get("tenant", 0), sentence))
-    steps = _tenant_steps(document, tenant, authority)
+    steps = _tenant_steps(document, tenant, authority) + security_steps(document, now, authority)
     unlisted: list[str] = []
     where = Where(of_tenant(tenant))
     steps += place_steps(where, document.place, now.place or PlacePart(), prune, authority)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NoReturn
 
 import yaml
@@ -19,15 +20,20 @@ from access.applying.schema import (
     MemberPart,
     PlacePart,
     ProjectPart,
+    SecurityPart,
 )
 from access.applying.values import Named, Values
+from refusals.errors import Invalid
 from tenants.models import Environment, slug_form
+from tenants.networks import networks_of
 from tenants.roles import TENANT_ROLES
+from tenants.security.domains import domains_of
 from usage.limits.budgets import LARGEST_BUDGET, MOST_WARNINGS
 from usage.limits.tables import LARGEST_LIMIT, Metric, Span
 
 OF_PLACE = ("limits", "budgets")
-OF_FILE = ("schema", "tenant", "name", "cost_centre", "discoverable", *OF_PLACE, "projects", "members")
+OF_FILE = ("schema", "tenant", "name", "cost_centre", "discoverable", "security", *OF_PLACE, "projects", "members")
+OF_SECURITY = ("email_domains", "networks", "second_factor_from")
 OF_PROJECT = ("name", "purpose", *OF_PLACE, "environments")
 OF_ENVIRONMENT = (*OF_PLACE, "keys")
 OF_KEY = ("prefix", "name", *OF_PLACE)
@@ -49,6 +55,7 @@ def read(content: bytes | str) -> Document:
         name=_name(values, given),
         cost_centre=values.text(given.get("cost_centre"), 40),
         is_discoverable=values.flag(given.get("discoverable")),
+        security=_security(values, given["security"]) if "security" in given else SecurityPart(),
         place=_place(values, given),
         projects=_projects(values, given["projects"]) if "projects" in given else None,
         members=_members(values, given["members"]) if "members" in given else None,
@@ -64,6 +71,32 @@ def _require_version(values: Values, root: yaml.Node, node: yaml.Node | None) ->
         values.wrong(root, f"Say which form the file has: “schema: {VERSION}”.")
     elif not isinstance(node, yaml.ScalarNode) or node.value != str(VERSION):
         values.wrong(node, f"This form is not known here. This version of Atrium reads schema {VERSION}.")
+
+
+def _security(values: Values, node: yaml.Node) -> SecurityPart:
+    given = values.names(node, OF_SECURITY)
+    since = None
+    if "second_factor_from" in given:
+        moment = values.moment(given["second_factor_from"])
+        since = moment.isoformat(timespec="seconds") if moment else ""
+    return SecurityPart(
+        _listed(values, given.get("email_domains"), domains_of),
+        _listed(values, given.get("networks"), lambda texts: networks_of(texts, whose="A tenant")),
+        since,
+    )
+
+
+def _listed(
+    values: Values, node: yaml.Node | None, canonical: Callable[[list[str]], list[str]]
+) -> tuple[str, ...] | None:
+    if node is None:
+        return None
+    texts = [text for each in values.listed(node) if (text := values.text(each, 300))]
+    try:
+        return tuple(canonical(texts))
+    except Invalid as wrong:
+        values.wrong(node, wrong.sentence)
+        return None
 
 
 def _projects(values: Values, node: yaml.Node) -> tuple[ProjectPart, ...]:

@@ -73,6 +73,15 @@ class MemberPart:
 
 
 @dataclass(frozen=True, slots=True)
+class SecurityPart:
+    """What the tenant asks of who comes in; a moment as ISO 8601, "" for not asked."""
+
+    email_domains: tuple[str, ...] | None = None
+    networks: tuple[str, ...] | None = None
+    second_factor_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A whole file."""
 
@@ -83,4 +92,5 @@ class Document:
     place: PlacePart = PlacePart()
     projects: tuple[ProjectPart, ...] | None = None
     members: tuple[MemberPart, ...] | None = None
+    security: SecurityPart = SecurityPart()
     lines: dict[str, int] = field(default_factory=dict, compare=False)

@@ -12,11 +12,13 @@ from ui.formatting import exact_count
 FIELDS = {
     "cost_centre": "cost centre",
     "is_discoverable": "found by who wants to join",
+    "email_domains": "e-mail domains",
+    "second_factor_from": "second factor from",
     "requests": "requests a minute",
     "tokens": "tokens a minute",
     "concurrent": "calls at once",
 }
-KINDS = {"limits": "limit of"}
+KINDS = {"limits": "limit of", "security": "what is asked of who comes into"}
 WORDS = {("create", "invitation"): "invite", ("remove", "project"): "archive", ("create", ""): "new"}
 
 
@@ -64,4 +66,6 @@ def written(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return exact_count(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return "" if value is None else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Collection, Iterator
 from decimal import Decimal
@@ -113,6 +114,18 @@ class Values:
             self.wrong(node, f"This is an amount from 0 to {most:,} with at most six digits behind the point.")
             return None
         return Decimal(value)
+
+    def moment(self, node: yaml.Node) -> dt.datetime | None:
+        """A day or a moment (ISO 8601); a day begins at 0:00 UTC. None for nothing, or for what was wrong."""
+        if _is_empty(node):
+            return None
+        value = node.value if isinstance(node, yaml.ScalarNode) else ""
+        try:
+            found = dt.datetime.fromisoformat(value.strip())
+        except ValueError:
+            self.wrong(node, "This is a day such as 2027-01-31, or a moment such as 2027-01-31T09:00:00Z.")
+            return None
+        return found.astimezone(dt.UTC) if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 
 def _is_empty(node: yaml.Node) -> bool:

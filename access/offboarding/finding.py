@@ -9,7 +9,7 @@ from access.offboarding.tables import Offboarding
 from refusals.errors import Missing
 from tenants.models import Tenant, User
 from tenants.scope import everything
-from tenants.scoping import may
+from tenants.scoping import may, refuse_closed
 
 
 def latest(tenant: Tenant) -> Offboarding | None:
@@ -25,10 +25,13 @@ def open_one(tenant: Tenant) -> Offboarding:
     return found
 
 
-@everything("who let a tenant leave reads what became of it")
 def certificate_for(viewer: User, pk: Any) -> Offboarding:
-    """The one with this key, for who asked for it and for who sees the tenant, or every one. Raises `Missing`."""
-    found = Offboarding.objects.select_related("requested_by", "tenant").filter(pk=pk).first()
+    """The one with this key, for who asked for it and for who sees the tenant, or every one. Raises `Missing`,
+    `ClosedToYou`."""
+    with everything("who let a tenant leave reads what became of it"):
+        found = Offboarding.objects.select_related("requested_by", "tenant").filter(pk=pk).first()
+    if found is not None and found.tenant is not None:
+        refuse_closed(viewer, found.tenant.slug)
     if found is None or not (found.requested_by_id == viewer.pk or may(viewer, "tenants.view_tenant", found.tenant)):
         raise Missing("There is no such offboarding, or you did not ask for it.")
     return found

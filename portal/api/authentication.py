@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from tenants import tokens
 from tenants.models import PersonalToken, User
 from tenants.scope import act_as
+from tenants.whence import of_token
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -21,7 +22,7 @@ class TokenAuthentication(BaseAuthentication):
         token = tokens.recognise(value.strip())
         if token is None:
             raise exceptions.AuthenticationFailed("The token is unknown, expired or revoked. Issue a new one.")
-        act_as(token.user)
+        act_as(token.user, of_token(request._request))
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -13,8 +13,10 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 from structlog.contextvars import get_contextvars
 
+from portal.closed_doors import instead_of_missing
 from portal.database.trouble import DatabaseAway, is_outage, refused_by_database
 from refusals import Refusal
+from refusals.errors import Missing
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -22,6 +24,8 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     if is_outage(error):
         error = DatabaseAway()
     error = refused_by_database(error) or error
+    if isinstance(error, Missing | Http404):
+        error = instead_of_missing(context["view"].kwargs) or error
     if isinstance(error, Refusal):
         return _problem(
             error.status, error.title, error.sentence, error.code, error.retry_after_s, way_out=error.way_out,

@@ -54,10 +54,14 @@ class Traffic:
     people: tuple[str, ...] = ()  # from the playground; the rest comes with the environment's keys
     days: int = DAYS
     growth: float = 1.0  # how many times busier the last day is than the first
+    by_keys: bool = True  # else all of it is from the playground: the environment's keys may call more than they do
 
 
+PLAYGROUND_ALONE = ("developer", "ines.duarte")
 TRAFFIC = (
-    Traffic("retail-banking/card-support/development", "smollm2", 60, 380, 160, ("developer", "ines.duarte"), 170, 2.2),
+    Traffic(
+        "retail-banking/card-support/development", "smollm2", 60, 380, 160, PLAYGROUND_ALONE, 170, 2.2, by_keys=False
+    ),
     Traffic("retail-banking/card-support/development", "smollm2-batch", 80, 420, 190, (), 139, 1.5),
     Traffic("retail-banking/card-support/development", "claude-sonnet-4.5", 26, 900, 420, ("developer",), 150, 1.8),
     Traffic("retail-banking/card-support/production", "smollm2-customer", 190, 450, 170, (), 116, 3.0),
@@ -91,9 +95,8 @@ def write(people: dict[str, User], environments: dict[str, Environment]) -> int:
         if traffic.route in served:
             environment = environments[traffic.environment]
             callers = [people[name] for name in traffic.people]
-            records += _calls(
-                traffic, served[traffic.route], environment, keys.get(traffic.environment, []), callers, today
-            )
+            calling = keys.get(traffic.environment, []) if traffic.by_keys else []
+            records += _calls(traffic, served[traffic.route], environment, calling, callers, today)
     records.sort(key=lambda record: record.started_at)
     for start in range(0, len(records), BATCH):
         ledger.write(records[start : start + BATCH])

@@ -14,7 +14,18 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tenants import bulk_revoking, finding, key_holder, key_rotation, key_scope, keys, leaks, scoping, tokens
+from tenants import (
+    bulk_revoking,
+    finding,
+    key_holder,
+    key_reach,
+    key_rotation,
+    key_scope,
+    keys,
+    leaks,
+    scoping,
+    tokens,
+)
 from tenants.api import serializers as s
 from tenants.api.bodies import body_of
 from tenants.api.reading import one_of, text_of, viewer_of
@@ -24,7 +35,7 @@ from tenants.handing_in import THANKS, require_room
 from tenants.models import ApiKey, Environment, PersonalToken
 
 MANAGE_KEYS = "tenants.manage_keys"
-STATES = ("usable", "active", "expiring", "unused", "old", "powerful", "stopped", "revoked", "expired")
+STATES = ("usable", "active", "expiring", "unused", "old", "powerful", "wide", "stopped", "revoked", "expired")
 
 
 @extend_schema_view(
@@ -58,10 +69,13 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         )
         if path := text_of(self.request, "environment"):
             rows = rows.filter(environment=scoping.find_environment(viewer_of(self.request), path))
+        state = one_of(self.request, "state", STATES)
+        if state == "wide":  # what a key calls is for who may narrow it
+            rows = scoping.visible(viewer_of(self.request), rows, MANAGE_KEYS)
         return finding.keys(
             rows,
             text=text_of(self.request, "q"),
-            state=one_of(self.request, "state", STATES),
+            state=state,
             kind=one_of(self.request, "kind", Environment.Kind.values),
         )
 
@@ -125,6 +139,15 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
         key_scope.narrow(key=key, by=viewer_of(request), **body_of(request, s.KeyScopeSerializer))
         return Response(s.KeySerializer(self.get_object()).data)
+
+    @extend_schema(responses=s.KeyReachSerializer)
+    @action(detail=True, pagination_class=None)
+    def reach(self, request: Request, pk: Any) -> Response:
+        """What a key may call and what of it it called lately, with what it could be narrowed to (`PATCH`)."""
+        key = self.get_object()
+        scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
+        read = key_reach.with_reach(ApiKey.objects.select_related("environment")).get(pk=key.pk)
+        return Response(s.KeyReachSerializer(key_reach.reach_of(read) or key_reach.NOTHING).data)
 
     @extend_schema(request=s.ReasonSerializer, responses=s.KeySerializer)
     @action(detail=True, methods=["post"])

@@ -246,6 +246,17 @@ class IssuedKeySerializer(KeySerializer):
         fields = [*KeySerializer.Meta.fields, "secret"]
 
 
+class KeyReachSerializer(serializers.Serializer[Any]):
+    """All empty for a key that opens nothing any more."""
+
+    may = serializers.ListField(child=serializers.CharField(), help_text="The routes that it can call now.")
+    called = serializers.ListField(child=serializers.CharField(), help_text="Those of them called in 90 days.")
+    never = serializers.ListField(child=serializers.CharField(), help_text="The others.")
+    proposal = serializers.ListField(
+        child=serializers.CharField(), help_text="What to narrow it to; empty where nothing is to be taken away."
+    )
+
+
 class ReasonSerializer(Body):
     reason = serializers.CharField(max_length=1000, required=False, default="", allow_blank=True)
 

@@ -18,6 +18,7 @@ from tenants.api import serializers as s
 from tenants.api.bodies import body_of
 from tenants.api.paging import CursorPaging
 from tenants.api.reading import flag_of, one_of, text_of, uuid_of, viewer_of
+from tenants.api.securing import Securing
 from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT, require_assignable, require_removable
 from tenants.explaining import explain
@@ -56,7 +57,7 @@ def person_called(text: str, field: str) -> User:
         ],
     )
 )
-class TenantViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Tenant]):
+class TenantViewSet(Securing, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Tenant]):
     """Tenants: those you are a member of, all of them for people above tenants."""
 
     queryset = Tenant.objects.none()

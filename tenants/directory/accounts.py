@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
+from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
 from audit.record import Actor
 from refusals.errors import Conflict
 from tenants.activation import activate, deactivate
-from tenants.directory.attributes import names
+from tenants.directory.attributes import folded, names
 from tenants.directory.standing import seen_by
 from tenants.models import Directory, DirectoryPerson, User
 
@@ -30,9 +32,9 @@ class AddressTaken(Conflict):
     title = "This address is taken"
 
 
-def make(*, user_name: str, address: str, told: dict[str, Any], is_active: bool) -> User:
+def make(*, username: str, address: str, told: dict[str, Any], is_active: bool) -> User:
     """A new account without a password: its person signs in with the organisation's own service."""
-    user = build(username=_free_name(user_name), address=address, told=told, is_active=is_active)
+    user = build(username=username, address=address, told=told, is_active=is_active)
     User.objects.bulk_create([user])  # sends no signal: this person is in the directory already
     return user
 
@@ -78,10 +80,47 @@ def refuse_address_of_another(directory: Directory, address: str, person: Direct
         rows = seen_by(directory).filter(email=address)
         is_taken = (rows.exclude(pk=person.pk) if person is not None else rows).exists()
     if is_taken:
-        raise AddressTaken(
-            "Somebody in this directory has this e-mail address already. Find them by their address and change them.",
-            field="emails",
-        )
+        raise address_taken()
+
+
+def address_taken() -> AddressTaken:
+    return AddressTaken(
+        "Somebody in this directory has this e-mail address already. Find them by their address and change them.",
+        field="emails",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class InTheWay:
+    """What there is already of what the platform's directory tells of: a person with the name, somebody with the
+    address. `username` is a user name for the account that nobody has."""
+
+    name: bool
+    address: bool
+    username: str
+
+
+# As a text: putting it together anew for each of ten thousand people takes longer than answering it.
+_IN_THE_WAY = f"""
+    SELECT EXISTS (SELECT 1 FROM {DirectoryPerson._meta.db_table}
+                    WHERE directory_id = %(directory)s AND name_key = %(name_key)s),
+           EXISTS (SELECT 1 FROM {User._meta.db_table} WHERE is_active AND lower(email) = %(address)s)
+           OR EXISTS (SELECT 1 FROM {EmailAddress._meta.db_table} e JOIN {User._meta.db_table} u ON u.id = e.user_id
+                       WHERE e.email = %(address)s AND e.verified AND u.is_active),
+           EXISTS (SELECT 1 FROM {User._meta.db_table} WHERE upper(username) = upper(%(plain)s))
+"""  # names of our own tables
+
+
+def in_the_way(directory: Directory, *, user_name: str, address: str) -> InTheWay:
+    """What stands in the way of a new person of the platform's directory. One query, where the user name is free."""
+    plain = plain_name(user_name)
+    asked = {
+        "directory": directory.pk, "name_key": folded(user_name), "address": address or None, "plain": plain
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_IN_THE_WAY, asked)
+        is_known, has_address, is_named = cursor.fetchone()
+    return InTheWay(is_known, bool(has_address), _free_name(plain) if is_named else plain)
 
 
 def taken_addresses(directory: Directory, addresses: Collection[str]) -> set[str]:
@@ -108,10 +147,13 @@ def plain_name(wanted: str) -> str:
     return re.sub(r"[^\w.+-]+", "-", local).strip("-.")[:LONGEST] or "person"
 
 
-def _free_name(wanted: str) -> str:
-    """A user name like `wanted` that nobody has."""
-    plain = plain_name(wanted)
+def _called(name: str) -> QuerySet[User]:
+    return User.objects.filter(username__iexact=name)
+
+
+def _free_name(plain: str) -> str:
+    """A user name like `plain`, which somebody has, that nobody has."""
     name = plain
-    while User.objects.filter(username__iexact=name).exists():
+    while _called(name).exists():
         name = f"{plain}-{secrets.token_hex(3)}"
     return name

@@ -39,8 +39,13 @@ def create_person(*, directory: Directory, told: dict[str, Any], external_id: st
     """
     user_name, address = clean_name(told.get("userName")), first_address(told)[:LONGEST_NAME]
     is_active = told.get("active") is not False
-    gone = _refuse_taken(directory, user_name, external_id, address)
-    accounts.refuse_address_of_another(directory, address, None)
+    is_account = directory.tenant_id is None
+    there = accounts.in_the_way(directory, user_name=user_name, address=address) if is_account else None
+    gone = _refuse_taken(directory, user_name, external_id, address) if there is None or there.name else None
+    if there is None:
+        accounts.refuse_address_of_another(directory, address, None)
+    elif there.address:
+        raise accounts.address_taken()
     if gone is not None:
         gone.removed_at = None
         return _changed(gone, told=told, external_id=external_id, by=by, returns=True)
@@ -49,8 +54,8 @@ def create_person(*, directory: Directory, told: dict[str, Any], external_id: st
         directory=directory, user_name=user_name, name_key=folded(user_name), external_id=external_id, email=address,
         is_active=is_active, attributes=told, folded=folded(told), created_at=now, changed_at=now,
     )  # fmt: skip
-    if directory.tenant_id is None:
-        person.user = accounts.make(user_name=user_name, address=address, told=told, is_active=is_active)
+    if there is not None:
+        person.user = accounts.make(username=there.username, address=address, told=told, is_active=is_active)
     person.save(force_insert=True)
     reconcile(directory, [person], by=by)
     if person.user is not None:

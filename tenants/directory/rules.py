@@ -89,6 +89,7 @@ def make_rule(*, tenant: Tenant, of_platform: bool, group_name: str, role: str, 
         raise RuleThere(f"There are {MOST} rules, which is the most. End one first.", field="group_name")
     rule.created_by = by
     rule.save(force_insert=True)
+    directory.has_effects = True
     reconcile(directory, _touched(directory, rule), by=by)
     record("directory.rule_made", by=by, subject=rule, tenant=locked.slug, group=rule.group_name, role=role)
     return rule

@@ -79,7 +79,7 @@ def tokens_of(tenant: Tenant | None) -> QuerySet[DirectoryToken]:
 def recognise(text: str) -> DirectoryToken | None:
     """The valid token that `text` is, with its directory, else None."""
     prefix = secrets.prefix_of(text)
-    rows = DirectoryToken.objects.select_related("directory__tenant", "created_by")
+    rows = DirectoryToken.objects.select_related("directory__tenant")
     token = rows.filter(prefix=prefix).first() if prefix else None
     if token is None or token.state != "active":
         return None

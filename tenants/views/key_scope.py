@@ -5,9 +5,10 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from refusals import Refusal
+from refusals.errors import Invalid
 from tenants import key_scope, sections
 from tenants.forms import KeyScopeForm
 from tenants.views.entering import enter
@@ -33,3 +34,16 @@ def scope(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
     return inside.show(
         request, "key_scope", status=422 if form.errors else 200, tab="keys", key=key, form=form, routes=routes
     )
+
+
+@require_POST
+def narrow_to_called(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
+    """Narrow a key to the routes that it was shown to call; its networks stay."""
+    inside = enter(request, slug, "tenants.manage_keys")
+    key = find_key(inside, key_id)
+    routes = [route[:120] for route in request.POST.getlist("route") if route.strip()]
+    if not routes:
+        raise Invalid("Say to which routes the key is to be narrowed: without any it could call all.", field="route")
+    key_scope.narrow(key=key, by=inside.viewer, allowed_routes=routes)
+    messages.success(request, f"“{key.name}” is narrowed to what it calls. The gateway keeps to it from now on.")
+    return redirect("tenants:key", slug, key.pk)

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from audit.exporting import exported
 from refusals import Refusal
 from refusals.errors import Missing
-from tenants import finding, key_holder, keycode, once, sections
+from tenants import finding, key_holder, key_reach, keycode, once, sections
 from tenants import keys as verbs
 from tenants.forms import KeyForm, holder_choices
 from tenants.models import ApiKey, Environment, User
@@ -26,13 +26,14 @@ from ui.exporting import csv_response, in_batches
 from ui.sorting import ordered
 
 PAGE_SIZE = 50
-STATES = ("usable", "expiring", "unused", "old", "powerful", "stopped", "revoked", "expired")
+STATES = ("usable", "expiring", "unused", "old", "powerful", "wide", "stopped", "revoked", "expired")
 STATE_WORDS = {
     "usable": "Working",
     "unused": "Never used",
     "old": "Older than 180 days",
     "expiring": "Expires soon",
     "powerful": "Too powerful",
+    "wide": "May more than it calls",
     "stopped": "Holder gone",
 }
 
@@ -42,6 +43,9 @@ def key_list(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
     """The keys by prefix, filtered by state, environment and text."""
     inside = enter(request, slug)
     filters = {name: text_of(request, name) for name in ("q", "state", "environment", "kind")}
+    offered = [state for state in STATES if state != "wide" or inside.may("tenants.manage_keys")]
+    if filters["state"] == "wide" and filters["state"] not in offered:
+        filters["state"] = ""
     wanted = text_of(request, "sort")
     rows, sort = ordered(found(inside, **filters), wanted, finding.KEY_SORTS, "-created_at")
     if request.GET.get("format") == "csv":
@@ -54,14 +58,16 @@ def key_list(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
         exported(request, "keys", tenant=slug)
         return csv_response(f"{slug}-keys.csv", head, lines)
     environments = Environment.objects.filter(tenant=inside.tenant).select_related("project")
+    page = Paginator(key_reach.with_reach(rows), PAGE_SIZE).get_page(request.GET.get("page"))
     return inside.show(
         request,
         "keys",
-        page=Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
+        page=page,
+        shown=[(key, key_reach.reach_of(key)) for key in page.object_list],
         sort=sort,
         filters=filters,
         is_filtered=any(filters.values()),
-        states=[(state, STATE_WORDS.get(state, state.capitalize())) for state in STATES],
+        states=[(state, STATE_WORDS.get(state, state.capitalize())) for state in offered],
         environments=_choices(inside, environments),
         calls=optional_address("usage:calls"),
     )
@@ -151,6 +157,8 @@ def key_page(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
         calls=optional_address("usage:calls"),
         limits=optional_address("usage:change-limits", slug),
         is_held=key_holder.is_held(key),
+        reach=key_reach.reach_of(key) if inside.may("tenants.manage_keys") else None,
+        days=key_reach.DAYS,
         holders=holder_choices(holders),
     )
 
@@ -182,7 +190,7 @@ def revoke(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
 
 def find_key(inside: Inside, key_id: str) -> ApiKey:
     """The tenant's key with this identifier. Raises `Missing`."""
-    rows = ApiKey.objects.filter(tenant=inside.tenant, pk=key_id)
+    rows = key_reach.with_reach(ApiKey.objects.filter(tenant=inside.tenant, pk=key_id))
     key = rows.select_related(
         "environment__project", "created_by", "revoked_by", "leaked_by", "replaces", "holder"
     ).first()

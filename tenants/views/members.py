@@ -21,6 +21,7 @@ from tenants.forms import MemberForm
 from tenants.memberships import add_member, remove_member
 from tenants.models import ApiKey, Membership
 from tenants.roles import TENANT_ROLES
+from tenants.security.domains import outside
 from tenants.views.entering import Inside, enter, posted, text_of
 from ui.exporting import csv_response, in_batches
 from ui.sorting import ordered
@@ -64,8 +65,9 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
     allowed = {r.slug for r in roles}
     owners = Membership.objects.filter(tenant=inside.tenant, role="owner", user__is_active=True).count()
     unless_last = allowed - {"owner"} if owners == 1 else allowed  # the only owner stays
+    others = {each.pk for each in outside(page.object_list, inside.tenant.allowed_email_domains)}
     shown = [
-        (m, TENANT_ROLES.get(m.role), m.role in (unless_last if m.user.is_active else allowed))
+        (m, TENANT_ROLES.get(m.role), m.role in (unless_last if m.user.is_active else allowed), m.pk in others)
         for m in page.object_list
     ]
     return inside.show(

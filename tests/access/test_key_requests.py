@@ -76,7 +76,7 @@ def test_a_permit_ends(governed: Cast) -> None:
 
 
 def test_a_refused_issue_keeps_the_permit(governed: Cast) -> None:
-    from tenants.key_scope import NetworkNotUnderstood
+    from tenants.networks import NetworkNotUnderstood
 
     permitted(governed)
     with pytest.raises(NetworkNotUnderstood):

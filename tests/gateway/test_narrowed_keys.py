@@ -9,10 +9,11 @@ import openai
 import pytest
 from pytest_django import Settings
 
-from gateway.client_address import client_address
+from tenants.client_address import client_address
 from tenants.key_scope import narrow
 from tenants.models import ApiKey
 from tenants.moving import move_project
+from tenants.security.setting import secure
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO, allow, eventually, kept, publish
 from tests.gateway.provider import Provider
@@ -47,6 +48,24 @@ def test_from_another_network_nothing_is_answered(client: httpx.Client, team: Ca
     refused(client.post("/v1/chat/completions", json=ASKED), 403, "network_not_allowed")
     spoofed = client.get("/v1/models", headers={"X-Forwarded-For": "203.0.113.9"})
     refused(spoofed, 403, "network_not_allowed")
+
+
+def test_the_tenant_s_networks_hold_beside_the_key_s(client: httpx.Client, team: Cast) -> None:
+    def is_open() -> bool:
+        return client.get("/v1/models").status_code == 200
+
+    secure(tenant=team.acme, by=team.olivia, allowed_networks=["203.0.113.0/24"])
+    answer = eventually(lambda: (r := client.get("/v1/models")).status_code == 403 and r, within_s=1)
+    assert "The tenant acme answers in certain networks only" in refused(answer, 403, "network_not_allowed")
+    secure(tenant=team.acme, by=team.olivia, allowed_networks=["127.0.0.0/8"])
+    eventually(is_open, within_s=1)
+    narrow(key=ApiKey.objects.get(), by=team.dev, allowed_networks=["203.0.113.0/24"])
+    answer = eventually(lambda: (r := client.get("/v1/models")).status_code == 403 and r, within_s=1)
+    assert "The API key" in refused(answer, 403, "network_not_allowed")
+    narrow(key=ApiKey.objects.get(), by=team.dev, allowed_networks=[])
+    eventually(is_open, within_s=1)
+    secure(tenant=team.acme, by=team.olivia, allowed_networks=[])
+    eventually(is_open, within_s=1)
 
 
 def test_behind_a_proxy_what_the_proxy_says_counts(client: httpx.Client, team: Cast, settings: Settings) -> None:

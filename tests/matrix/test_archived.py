@@ -31,6 +31,7 @@ OF_NO_TENANT = (
     "approvals:board", "approvals:seat", "approvals:unseat", "tenants:create", "tenants:tokens",
     "tenants:revoke-token", "tenants:leaked-key", "tenants:platform-", "mail-choice-", "my-session-", "notices:choices",
     "notices:stop", "notices:undo", "tenants:appointment", "tenants:activation", "switch",
+    "second-factor-",
 )  # fmt: skip
 BACK_AND_AWAY = {
     "tenant-archive": "archived already", "tenants:archive": "archived already",
@@ -53,6 +54,7 @@ BACK_AND_AWAY = {
     "offboarding-call-off": "keeps it", "access:call-off": "keeps it",
     "offboarding-retry": "goes on with its leaving", "access:retry-offboarding": "goes on with its leaving",
     "directory-rule-detail DELETE": "ends it", "tenants:end-directory-rule": "ends it",
+    "tenant-security-preview": "only looks",
     "directory-rule-preview": "only looks", "directory-rule-preview-end": "only looks",
     "directory-token-revoke": "ends it", "tenants:revoke-directory-token": "ends it",
     "webhook-detail DELETE": "ends it", "notices:remove-webhook": "ends it",
@@ -65,7 +67,8 @@ BACK_AND_AWAY = {
 }  # fmt: skip
 # What belongs to the tenant and to no project of it goes on while a project is archived.
 OF_THE_TENANT = (
-    "tenant-", "tenants:settings", "tenants:members", "tenants:change-role", "membership-", "invitation-",
+    "tenant-", "tenants:settings", "tenants:security", "tenants:members", "tenants:change-role", "membership-",
+    "invitation-",
     "my-invitation-", "join-request-", "ownership-transfer-", "access-review-",
     "tenants:begin-access-review", "tenants:confirm-access", "tenants:invite", "tenants:resend", "tenants:accept-",
     "tenants:admit", "tenants:confirm-invitation-list", "tenants:ownership", "tenants:projects", "project-list",

@@ -13,7 +13,10 @@ from django.utils import timezone
 from access.asking import request_access
 from catalog.models import Model, Route
 from playground import answering
+from playground.asking import begin_session
+from playground.columns import from_api
 from playground.models import Answer, Session
+from tenants.models import Tenant
 from tests.playground.conftest import HTMX, Answered, Stage, Tab, form
 from usage.models import Call
 
@@ -258,3 +261,26 @@ def test_no_database_connection_is_held_while_it_streams(stage: Stage) -> None:
     stage.during(stage.cast.dev, watch)
     assert len(states) > 5
     assert set(states) == {0}
+
+
+@pytest.mark.parametrize("door", ["network", "second factor"])
+def test_a_tenant_that_is_closed_to_somebody_answers_no_run(stage: Stage, door: str) -> None:
+    """By the page's stream, by the API's and by an answer again: each is refused before a model is called."""
+    stage.grant("says-hello-world")
+    dev, here = stage.cast.dev, stage.cast.environment()
+    columns = from_api([{"route": "says-hello-world"}])
+    session = begin_session(environment=here, columns=columns, is_blind=False, by=dev)
+    asks = {"allowed_networks": ["203.0.113.0/24"]} if door == "network" else {"second_factor_from": timezone.now()}
+    Tenant.objects.filter(pk=here.tenant_id).update(**asks)
+    client = stage.signed_in(dev)
+    tries = (
+        ("/playground/run/", form("says-hello-world", prompt="Greet me")),
+        (f"/api/playground/sessions/{session.pk}/runs/", {"prompt": "Greet me"}),
+        (f"/api/playground/sessions/{session.pk}/again/", {"column": 1}),
+    )
+    for path, body in tries:
+        kind = {} if path == "/playground/run/" else {"content_type": "application/json"}
+        refused = client.post(path, body, headers=HTMX, **kind)
+        assert (refused.status_code, path) == (403, path)
+        assert door in refused.content.decode()
+    assert not Answer.objects.exists()

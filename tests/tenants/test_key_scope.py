@@ -9,9 +9,10 @@ import pytest
 from access.models import Grant
 from audit.models import Entry
 from tenants import once
-from tenants.key_scope import MOST_NETWORKS, KeyIsOver, NetworkNotUnderstood, RouteNotGranted, TooMany, narrow
+from tenants.key_scope import KeyIsOver, RouteNotGranted, narrow
 from tenants.keys import issue, revoke
 from tenants.models import ApiKey
+from tenants.networks import MOST_NETWORKS, NetworkNotUnderstood, TooMany
 from tests.approvals.test_pages import signed_in
 from tests.cast import Cast, route
 from tests.portal.test_api import Caller, ok, refused

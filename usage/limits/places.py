@@ -122,7 +122,10 @@ def places_of(tenant: Tenant, keys: Iterable[UUID] = ()) -> list[Place]:
 
 
 def find_place(viewer: User, path: str, tenant: Tenant | None = None) -> Place:
-    """The place called `path` that `viewer` may see (of `tenant`, where it is given). Raises `Missing`."""
+    """The place called `path` that `viewer` may see (of `tenant`, where it is given).
+
+    Raises `Missing`, `ClosedToYou`.
+    """
     found = _by_prefix(viewer, path) if "_" in path else _by_path(viewer, path)
     if tenant is not None and found.tenant != tenant:
         raise _missing(path)
@@ -140,6 +143,8 @@ def _by_prefix(viewer: User, prefix: str) -> Place:
 def _by_path(viewer: User, path: str) -> Place:
     slug, *rest = path.split("/")
     tenant = scoping.tenants_for(viewer).filter(slug=slug).first()
+    if tenant is None:
+        scoping.refuse_closed(viewer, slug)
     if tenant is None or len(rest) > 2:
         raise _missing(path)
     if not rest:
