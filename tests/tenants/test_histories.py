@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from audit.models import Entry
-from gateway import loading
+from gateway import rows
 from refusals.errors import Refusal
 from tenants import reviewing, scoping, tokens
 from tenants.memberships import RoleChanged, add_member
@@ -463,10 +463,10 @@ class Histories(RuleBasedStateMachine):
     def keys_open_for_whom_is_there(self) -> None:
         """As the gateway reads them into its snapshot."""
         with connection.cursor() as cursor:
-            cursor.execute(loading._PLACES)
-            archived = {place.environment_id: place.is_archived for place in (loading.Place(*r) for r in cursor)}
-            cursor.execute(loading._KEYS)
-            keys = [loading._key(row) for row in cursor]
+            cursor.execute(rows.PLACES)
+            archived = {place.environment_id: place.is_archived for place in map(rows._place, cursor)}
+            cursor.execute(rows.KEYS)
+            keys = [rows._key(row) for row in cursor]
         now = timezone.now()
         opening = {
             str(key.id) for key in keys
