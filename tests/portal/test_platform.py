@@ -97,6 +97,7 @@ def test_a_defect_of_ours_is_told_to_people_and_to_programs_in_their_own_form(
 
 
 def test_a_job_that_failed_is_told_with_its_reason(cast: Cast, client: Client, folder: Path) -> None:
+    app.loader.import_default_modules()  # as a worker does; whoever came before may not have
     client.force_login(cast.pat)
     with mock.patch("catalog.popularity.refresh", side_effect=ValueError("no such figure\nsecond line")):
         app.tasks["catalog.refresh_popularity"].apply()
