@@ -110,6 +110,9 @@ SENTENCES = {
     "provider.credential_replaced": "replaced the credential of the provider",
     "provider.disconnected": "disconnected the provider",
     "provider.tested": "tested the provider",
+    "role.changed": "changed the role",
+    "role.made": "made the role",
+    "role.retired": "retired the role",
     "request.approved": "approved the request",
     "request.commented": "commented on the request",
     "request.expired": "let the request expire",
@@ -174,6 +177,7 @@ KINDS = {
     "importrun": "import",
     "modelversion": "model version",
     "personaltoken": "token",
+    "customrole": "role",
     "user": "person",
 }
 

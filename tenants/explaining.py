@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from django.contrib.auth.models import Permission
 
 from refusals.errors import Invalid
+from tenants.custom_roles import roles_of
 from tenants.models import Appointment, Membership, Tenant, User
 from tenants.roles import PLATFORM_ROLES, TENANT_ROLES, Role
 from tenants.scoping import may
@@ -106,8 +107,11 @@ def _of_membership(person: User, permission: str, tenant: Tenant) -> Link:
         return Link(f"{person} is not a member of {tenant}.", False)
     by = f", given by {membership.created_by}" if membership.created_by else ""
     since = f"{membership.created_at:%d %b %Y}".lstrip("0")
-    role = TENANT_ROLES[membership.role]
-    return _of_role(role, permission, f"{person} is {role.name} of {tenant} since {since}{by}")
+    role = membership.of_role
+    if role is None:
+        return Link(f"{person} is {membership.role} of {tenant}, which is no role any more.", False)
+    own = " (a role that it made for itself)" if role.slug not in TENANT_ROLES else ""
+    return _of_role(role, permission, f"{person} is {role.name} of {tenant}{own} since {since}{by}")
 
 
 def _of_role(role: Role, permission: str, how: str) -> Link:
@@ -119,7 +123,7 @@ def _way(person: User, permission: str, tenant: Tenant | None) -> str:
     """What would give it, and who could do that."""
     if not person.is_active:
         return f"The platform team can switch the account on again: {_named(_platform_team())}."
-    inside = [role.name for role in TENANT_ROLES.values() if permission in role.permissions] if tenant else []
+    inside = [role.name for role in roles_of(tenant).values() if permission in role.permissions] if tenant else []
     if tenant and inside:
         owners = User.objects.filter(is_active=True, memberships__tenant=tenant, memberships__role="owner")
         return (

@@ -13,6 +13,7 @@ def register(router: DefaultRouter) -> None:
         ownership,
         people,
         reviewing,
+        roles,
         services,
         sessions,
         structure,
@@ -27,6 +28,7 @@ def register(router: DefaultRouter) -> None:
     router.register("environments", structure.EnvironmentViewSet, basename="environment")
     router.register("access-reviews", reviewing.AccessReviewViewSet, basename="access-review")
     router.register("memberships", structure.MembershipViewSet, basename="membership")
+    router.register("custom-roles", roles.CustomRoleViewSet, basename="custom-role")
     router.register("ownership-transfers", ownership.OwnershipTransferViewSet, basename="ownership-transfer")
     router.register("invitations", arriving.InvitationViewSet, basename="invitation")
     router.register("my-invitations", arriving.MyInvitationViewSet, basename="my-invitation")

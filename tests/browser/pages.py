@@ -132,6 +132,8 @@ PAGES: tuple[NamedPage, ...] = (
         "tenant-owner",
         ("main tbody .at-actions a", "main a[href$='/move/']"),
     ),
+    NamedPage("tenant-role-new", "/tenants/retail-banking/roles/new/", "tenant-owner"),
+    NamedPage("tenant-role", "/tenants/retail-banking/roles/", "tenant-owner", ("#own .at-list a",)),
     NamedPage("tenant-ownership", "/tenants/retail-banking/ownership/", "tenant-owner"),
     NamedPage("tenant-access-review", "/tenants/retail-banking/access-review/", "tenant-owner"),
     NamedPage("tenant-keys", "/tenants/retail-banking/keys/", "tenant-owner"),

@@ -15,6 +15,12 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("access-review-list", "POST"): {"tenant": "acme"},
     ("access-review-confirm", "POST"): {"memberships": ["00000000-0000-7000-8000-000000000000"]},
     ("ownership-transfer-list", "POST"): {"tenant": "acme", "person": "vera"},
+    ("custom-role-list", "POST"): {
+        "tenant": "acme", "slug": "desk", "name": "Desk", "sentence": "Answers.", "permissions": []
+    },
+    ("custom-role-detail", "PATCH"): {"name": "Next"},
+    ("tenants:new-role", "POST"): {"slug": "desk", "name": "Desk", "sentence": "Answers."},
+    ("tenants:role", "POST"): {"name": "Next", "sentence": "Answers."},
     ("invitation-list-list", "POST"): {"tenant": "acme", "csv": "new@example.test,viewer"},
     ("tenants:invite-many", "POST"): {"text": "new@example.test", "role": "viewer"},
     ("join-request-list", "POST"): {"tenant": "nowhere", "sentence": "Hello"},

@@ -76,6 +76,7 @@ OF_THE_TENANT = (
     "service-account-", "tenants:services", "tenants:issue-service-token",
     "delegation-list", "usage:ask-limits",
     "usage:change-limits", "usage:set-budget", "usage:remove-budget", "access:structure", "access:apply-structure",
+    "custom-role-", "tenants:new-role", "tenants:role", "tenants:retire-role",
     "project-archive", "tenants:archive-project", "project-restore", "tenants:restore-project",
 )  # fmt: skip
 # Forms that do not offer what is archived: a body that names it is not understood, and nothing is done.

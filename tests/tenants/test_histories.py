@@ -31,6 +31,7 @@ from tenants.memberships import RoleChanged, add_member
 from tenants.models import (
     AccessReview,
     Appointment,
+    CustomRole,
     DirectoryPerson,
     Membership,
     OwnershipTransfer,
@@ -59,7 +60,8 @@ PEOPLE = st.sampled_from(NAMES)
 # Half of the time it is somebody who answers for the tenant: else hardly anything would happen.
 ACTORS = st.sampled_from([*NAMES, *["an owner"] * len(NAMES)])
 TENANTS = st.sampled_from(["acme", "globex"])
-ROLES = st.sampled_from(["owner", "owner", *TENANT_ROLES])
+ROLES = st.sampled_from(["owner", "owner", *TENANT_ROLES, "keeper"])
+PERMISSIONS = st.sets(st.sampled_from(sorted(TENANT_ROLES["owner"].permissions)))
 ABOVE = st.sampled_from(["platform", "auditor", "finops"])
 GROUPS = st.sampled_from(["staff", "leads"])
 PICK = st.integers(0, 7)  # how long ago what is acted upon was seen
@@ -212,7 +214,7 @@ class Histories(RuleBasedStateMachine):
             assert self.world.may_give(tenant, who, self.world.role(tenant, whom), role)
             self.world.put(tenant, whom, role)
 
-    @rule(tenant=TENANTS, whom=PEOPLE, role=ROLES, seen=st.sampled_from(["", *TENANT_ROLES]))
+    @rule(tenant=TENANTS, whom=PEOPLE, role=ROLES, seen=st.sampled_from(["", *TENANT_ROLES, "keeper"]))
     def change_role_that_was_seen_earlier(self, tenant: str, whom: str, role: str, seen: str) -> None:
         now = self.world.role(tenant, whom)
         people = self.stage.people
@@ -232,6 +234,38 @@ class Histories(RuleBasedStateMachine):
         if who in self.stage.clients and self.send(who, "DELETE", f"memberships/{key}/") is not None:
             assert who == whom or self.world.may_give(tenant, who, self.world.role(tenant, whom))
             self.world.take(tenant, whom)
+
+    # Roles of a tenant's own: “keeper”
+
+    @rule(who=ACTORS, tenant=TENANTS, permissions=PERMISSIONS)
+    def make_or_change_a_role(self, who: str, tenant: str, permissions: set[str]) -> None:
+        who, key = self.somebody(who, tenant), self.role_key(tenant)
+        before, after = self.world.own_roles.get((tenant, "keeper")), permissions | {"tenants.view_tenant"}
+        given = {"name": "Keeper", "sentence": "Keeps.", "permissions": sorted(permissions)}
+        if key:
+            done = self.send(who, "PATCH", f"custom-roles/{key}/", **given)
+        else:
+            done = self.post(who, "custom-roles/", tenant=tenant, slug="keeper", **given)
+        if done:
+            assert self.world.may(tenant, who, "manage_tenant") and tenant not in self.world.archived
+            assert before == after or (before or frozenset()) | after <= self.world.holds(tenant, who)
+            self.world.own_roles[tenant, "keeper"] = frozenset(after)
+            groups = sorted(each[1] for each in self.world.rules.values() if each[0] == tenant and each[2] == "keeper")
+            for group in groups if before != after else ():
+                self.follow_rules(tenant, group)
+
+    @rule(who=ACTORS, tenant=TENANTS, to=st.one_of(st.just(""), ROLES))
+    def retire_a_role(self, who: str, tenant: str, to: str) -> None:
+        who, key = self.somebody(who, tenant), self.role_key(tenant)
+        if key and self.post(who, f"custom-roles/{key}/retire/", move_to=to) is not None:
+            assert self.world.may(tenant, who, "manage_tenant")
+            assert not to or self.world.may_give(tenant, who, "keeper", to)
+            self.world.retire(tenant, "keeper", to)
+
+    def role_key(self, tenant: str) -> str:
+        found = CustomRole.objects.filter(tenant__slug=tenant).values_list("pk", flat=True).first()
+        assert (found is None) == ((tenant, "keeper") not in self.world.own_roles)
+        return str(found or "")
 
     # Handing over
 
@@ -379,15 +413,15 @@ class Histories(RuleBasedStateMachine):
         if made:
             assert tenant not in self.world.archived
             self.world.rules[made["id"]] = (tenant, group, role)
-            self.follow_rules()
+            self.follow_rules(tenant, group)
 
     @precondition(lambda self: self.world.rules)
     @rule(pick=PICK)
     def end_a_rule(self, pick: int) -> None:
         key = self.ago(self.world.rules, pick)
         if self.send("pat", "DELETE", f"directory-rules/{key}/") is not None:
-            del self.world.rules[key]
-            self.follow_rules()
+            tenant, group, _ = self.world.rules.pop(key)
+            self.follow_rules(tenant, group)
 
     @rule(group=GROUPS, whom=PEOPLE, joins=st.booleans())
     def change_a_group(self, group: str, whom: str, joins: bool) -> None:
@@ -400,10 +434,14 @@ class Histories(RuleBasedStateMachine):
             (self.world.groups.add if joins else self.world.groups.discard)((group, whom))
             self.world.follow_rules(whom)
 
-    def follow_rules(self) -> None:
-        """In the order in which the directory knows its people."""
+    def follow_rules(self, tenant: str, group: str) -> None:
+        """Of those whom a rule concerns, in the order in which the directory knows its people: who was removed by hand
+        comes back when something of theirs changes."""
+        world = self.world
+        given = {whom for (where, whom), each in world.members.items() if where == tenant and each.by_rule}
         for whom, _ in sorted(self.stage.known.items(), key=lambda each: each[1]):
-            self.world.follow_rules(whom)
+            if whom in given or (group, whom) in world.groups:
+                world.follow_rules(whom)
 
     @rule(who=ACTORS, tenant=TENANTS)
     def begin_a_review(self, who: str, tenant: str) -> None:
@@ -451,7 +489,7 @@ class Histories(RuleBasedStateMachine):
         given = UserObjectPermission.objects.values_list("object_pk", "user__username", "permission__codename")
         assert {(slugs[key], name, f"tenants.{codename}") for key, name, codename in given} == {
             (*where, permission) for where, each in world.members.items()
-            for permission in TENANT_ROLES[each.role].permissions
+            for permission in world.gives(where[0], each.role)
         }  # fmt: skip
         assert changes_told() == self.stage.entries + world.changes
         above = Appointment.objects.filter(user__username__in=NAMES).values_list("user__username", "role")

@@ -19,12 +19,22 @@ from django.db import connection, transaction
 from guardian.models import UserObjectPermission
 
 from refusals.errors import Refusal
-from tenants import archiving, invite, key_rotation, keys, leaks, moving, ownership, service_accounts
+from tenants import archiving, invite, key_rotation, keys, leaks, moving, ownership, role_making, service_accounts
 from tenants.activation import activate, deactivate
+from tenants.custom_roles import roles_of
 from tenants.key_holder import hand_over
 from tenants.memberships import add_member, appoint, dismiss, remove_member
-from tenants.models import ApiKey, Appointment, Environment, Invitation, Membership, OwnershipTransfer, Tenant, User
-from tenants.roles import TENANT_ROLES
+from tenants.models import (
+    ApiKey,
+    Appointment,
+    CustomRole,
+    Environment,
+    Invitation,
+    Membership,
+    OwnershipTransfer,
+    Tenant,
+    User,
+)
 from tenants.scope import everything
 from tenants.structure import create_project, create_tenant
 from tests.approvals.test_at_once import at_once, house  # noqa: F401  # a fixture
@@ -32,7 +42,13 @@ from tests.cast import Cast
 
 _numbers = count(1)
 AT_LENGTH = bool(os.environ.get("HISTORIES"))
-ONLY_AT_LENGTH = {"Greta becomes admin", "the key is revoked", "the key leaks", "the project is archived"}
+ONLY_AT_LENGTH = {
+    "Greta becomes admin",
+    "the key is revoked",
+    "the key leaks",
+    "the project is archived",
+    "Rob becomes keeper no more",
+}
 
 
 def outcome(deed: Callable[[], object]) -> str:
@@ -79,6 +95,7 @@ class Team:
     program: User
     invitation: Invitation
     transfer: OwnershipTransfer
+    keeper: CustomRole
 
     @classmethod
     def create(cls, house: Cast) -> Team:  # noqa: F811  # the cast
@@ -89,6 +106,10 @@ class Team:
         roles = {house.greta: "owner", house.rita: "admin", house.dev: "developer", house.vera: "viewer"}
         for each, role in roles.items():
             add_member(tenant=tenant, user=each, role=role, by=house.olivia)
+        keeper = role_making.make(
+            tenant=tenant, slug="keeper", name="Keeper", sentence="Keeps.", permissions=["view_usage"], by=house.olivia
+        )
+        add_member(tenant=tenant, user=house.rob, role="keeper", by=house.olivia)
         project = create_project(tenant=tenant, slug=f"u{slug}", name="Use", by=house.olivia)
         environment = house.environment(of=project)
         return cls(
@@ -97,6 +118,7 @@ class Team:
             program=service_accounts.create(tenant=tenant, name="batch", by=house.olivia),
             invitation=invite.invite(tenant=tenant, email="ned@example.test", role="viewer", by=house.rita).invitation,
             transfer=ownership.offer(tenant=tenant, to=house.vera, by=house.olivia),
+            keeper=keeper,
         )  # fmt: skip
 
     def _row(self, name: str) -> Membership:
@@ -124,6 +146,16 @@ class Team:
             "the key leaks": lambda: leaks.report(key=key, by=cast.rita, where="here"),
             "the project is archived": lambda: archiving.archive_project(project=project, by=cast.greta),
             "the project moves": lambda: moving.move_project(project=project, to=self.other, by=cast.olivia),
+            "Keepers may more": lambda: role_making.change(
+                role=self.keeper, name="Keeper", sentence="Keeps.", permissions=["manage_members"], by=cast.olivia
+            ),
+            "Rob becomes keeper no more": lambda: add_member(
+                tenant=tenant, user=cast.rob, role="viewer", by=cast.rita, seen="keeper"
+            ),
+            "there are no keepers": lambda: role_making.retire(role=self.keeper, by=cast.greta, move_to="analyst"),
+            "Greta becomes keeper": lambda: add_member(
+                tenant=tenant, user=cast.greta, role="keeper", by=cast.olivia, seen="owner"
+            ),
             "the tenant is archived": lambda: archiving.archive_tenant(tenant=tenant, by=cast.greta),
         }
 
@@ -131,10 +163,11 @@ class Team:
         """What holds whatever was done."""
         for tenant in (self.tenant, self.other):
             members = dict(Membership.objects.filter(tenant=tenant).values_list("user__username", "role"))
+            known = roles_of(tenant)
             given = UserObjectPermission.objects.filter(object_pk=str(tenant.pk))
             assert set(given.values_list("user__username", "permission__codename")) == {
                 (name, permission.removeprefix("tenants."))
-                for name, role in members.items() for permission in TENANT_ROLES[role].permissions
+                for name, role in members.items() for permission in known[role].permissions
             }  # fmt: skip
             assert "owner" in members.values()
         roles = dict(Membership.objects.filter(tenant=self.tenant).values_list("user", "role"))
