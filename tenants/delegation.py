@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from refusals.errors import Forbidden
 from tenants.custom_roles import roles_of
+from tenants.holding import lasting
 from tenants.models import Membership, Tenant, User
 from tenants.roles import Role
 from tenants.scoping import held as held_by
@@ -22,9 +23,27 @@ class RoleAboveYours(Forbidden):
     code = "role_above_yours"
 
 
+class ForATime(Forbidden):
+    """Who has a role for a time, or stands in, does nothing for good with it that cannot be taken back."""
+
+    code = "held_for_a_time"
+
+
 def gives(viewer: User, tenant: Tenant) -> frozenset[str]:
-    """The permissions that `viewer` may pass on in `tenant`: those they hold."""
-    return held_by(viewer, tenant)
+    """The permissions that `viewer` may pass on in `tenant`: those that their membership and roles above tenants give.
+
+    What is held for a time is not given for good, nor to somebody else for longer.
+    """
+    return lasting(tenant, [viewer.pk]).get(viewer.pk, frozenset()) | viewer.get_all_permissions()
+
+
+def require_for_good(viewer: User, permission: str, tenant: Tenant) -> None:
+    """Raise unless `viewer` holds `permission` other than for a time: for what cannot be taken back."""
+    if permission not in gives(viewer, tenant):
+        raise ForATime(
+            f"You hold this in {tenant.name} for a time, and it cannot be taken back: an owner does it.",
+            permission=permission, tenant=tenant.slug,
+        )  # fmt: skip
 
 
 def assignable(
@@ -38,7 +57,9 @@ def assignable(
     held = held_by(viewer, tenant) if held is None else held
     if MANAGE_MEMBERS not in held:
         return []
-    return [role for role in (known or roles_of(tenant)).values() if NAMES_OWNERS in held or role.permissions <= held]
+    is_plain = NAMES_OWNERS in held or not getattr(viewer, "_is_timed", True)  # (read with who signed in)
+    own = held if is_plain else gives(viewer, tenant)
+    return [role for role in (known or roles_of(tenant)).values() if NAMES_OWNERS in own or role.permissions <= own]
 
 
 def require_removable(viewer: User, membership: Membership, held: frozenset[str] | None = None) -> None:

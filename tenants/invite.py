@@ -30,6 +30,7 @@ from tenants.notifications import notify
 from tenants.own_addresses import addresses_of, people_by_address, unconfirmed_of
 from tenants.scope import everything, only, widen
 from tenants.security import domains
+from tenants.timing import settle_due
 
 KIND = "invite"
 PAUSE = dt.timedelta(minutes=1)  # between two mails to the same address
@@ -183,6 +184,7 @@ def accept(*, invitation: Invitation, by: User) -> Membership:
         if locked.state != "invited":
             raise over(locked)
         refuse_archived(locked.tenant)
+        settle_due(locked.tenant_id)  # who invited may have been allowed to for a time
         _refuse_unbacked(locked)
         if member := Membership.objects.filter(tenant=locked.tenant, user=by).first():
             raise MemberAlready(

@@ -19,6 +19,7 @@ from tenants.holding import settle
 from tenants.models import Appointment, Directory, Membership, OwnershipTransfer, ServiceAccount, Tenant, User
 from tenants.roles import PLATFORM_ROLES
 from tenants.security import domains
+from tenants.timing import end_all
 
 MANAGE_TENANT = "tenants.manage_tenant"  # nothing that is no person answers for a tenant
 
@@ -122,6 +123,7 @@ def remove_member(*, membership: Membership, by: Any) -> None:
     if membership.role == "owner":
         _refuse_last_owner(tenant, membership.user)
     _end_transfers(tenant, membership.user)
+    end_all(tenant, by=by, user=membership.user)
     record("membership.removed", by=by, subject=membership, tenant=tenant.slug, user=membership.user.username)
     membership.delete()
     settle(tenant, [membership.user_id])

@@ -31,6 +31,7 @@ from tenants.directories import DirectoryGroupMember as DirectoryGroupMember
 from tenants.directories import DirectoryPerson as DirectoryPerson
 from tenants.directories import DirectoryRule as DirectoryRule
 from tenants.directories import DirectoryToken as DirectoryToken
+from tenants.elevations import Elevation as Elevation
 from tenants.own_roles import CustomRole as CustomRole
 from tenants.roles import Role
 from tenants.transfers import OwnershipTransfer as OwnershipTransfer

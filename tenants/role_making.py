@@ -21,6 +21,7 @@ from tenants.custom_roles import known_role
 from tenants.delegation import MANAGE_TENANT, gives, require_assignable
 from tenants.directory.reconciling import hold_all, reconcile
 from tenants.directory.rules import touched
+from tenants.elevations import Elevation
 from tenants.holding import settle
 from tenants.memberships import RoleChanged, add_member
 from tenants.models import Directory, DirectoryRule, Membership, Tenant, User, slug_form
@@ -28,6 +29,7 @@ from tenants.notifications import notify
 from tenants.own_roles import CustomRole
 from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
 from tenants.scoping import words
+from tenants.timing import end_all
 
 VIEW = "tenants.view_tenant"
 WITHIN = TENANT_ROLES["owner"].permissions  # no role of a tenant reaches further than its owners
@@ -116,7 +118,8 @@ def change(
 
 @transaction.atomic
 def retire(*, role: CustomRole, by: Any, move_to: str = "") -> None:
-    """End a role; a second time changes nothing. With `move_to`, who has it or is invited as it gets that role.
+    """End a role; a second time changes nothing. With `move_to`, who has it or is invited as it gets that role, and
+    who has it for a time has it no more.
 
     Raises `RoleInUse` (who has it, where nobody is moved; a rule of a directory gives it), `UnknownRole`,
     `RoleAboveYours`, `TenantArchived`.
@@ -134,10 +137,14 @@ def retire(*, role: CustomRole, by: Any, move_to: str = "") -> None:
         )
     members = list(Membership.objects.filter(tenant=locked, role=found.slug).select_related("user", "directory"))
     invited = list(Invitation.objects.open().filter(tenant=locked, role=found.slug))
+    timed = list(Elevation.objects.open().filter(tenant=locked, role=found.slug).select_related("user"))
     if move_to:
         _move(locked, found, members, invited, move_to, by)
-    elif members or invited:
-        raise RoleInUse(_who_has_it(found, members, invited), way_out=f"/tenants/{locked.slug}/roles/{found.pk}/")
+        end_all(locked, by=by, role=found.slug)
+    elif members or invited or timed:
+        raise RoleInUse(
+            _who_has_it(found, members, invited, timed), way_out=f"/tenants/{locked.slug}/roles/{found.pk}/"
+        )
     key = found.pk
     found.delete()
     found.pk = key  # for its name in the audit
@@ -226,7 +233,8 @@ def _refuse_services(role: CustomRole, wanted: frozenset[str]) -> None:
 def _follow(role: CustomRole, directories: list[Directory], by: Any) -> None:
     """Everybody who has it holds it as it is now; where several rules fit somebody, another may be the strongest."""
     tenant = role.tenant
-    settle(tenant, holders(role).values_list("user_id", flat=True))
+    for_a_time = Elevation.objects.live().filter(tenant=tenant, role=role.slug).values_list("user_id", flat=True)
+    settle(tenant, {*holders(role).values_list("user_id", flat=True), *for_a_time})
     for directory in directories:
         for rule in DirectoryRule.objects.filter(directory=directory, tenant=tenant, role=role.slug):
             reconcile(directory, touched(directory, rule), by=by)
@@ -250,8 +258,9 @@ def _move(
     Invitation.objects.filter(pk__in=[each.pk for each in invited]).update(role=to)
 
 
-def _who_has_it(role: CustomRole, members: list[Membership], invited: list[Invitation]) -> str:
+def _who_has_it(role: CustomRole, members: list[Membership], invited: list[Invitation], timed: list[Elevation]) -> str:
     names = [str(each.user) for each in members] + [f"{each.email} (invited)" for each in invited]
+    names += [f"{each.user} (for a time, or asks for it)" for each in timed]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     have = "has" if len(names) == 1 else "have"
     return f"{', '.join(names[:NAMED])}{more} {have} the role {role}. Say to which role they move."

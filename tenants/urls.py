@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from tenants.views import (
     archiving,
     audit,
+    elevations,
     invitation_lists,
     invitations,
     invited,
@@ -71,6 +72,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/<slug:slug>/access-review/", reviewing.access_review, name="access-review"),
     path("tenants/<slug:slug>/access-review/begin/", reviewing.begin, name="begin-access-review"),
     path("tenants/<slug:slug>/access-review/confirm/", reviewing.confirm, name="confirm-access"),
+    path("tenants/<slug:slug>/elevations/", elevations.elevations, name="elevations"),
+    path("tenants/<slug:slug>/elevations/new/", elevations.new, name="new-elevation"),
+    path("tenants/<slug:slug>/elevations/stand-in/", elevations.stand_in, name="stand-in"),
+    path("tenants/<slug:slug>/elevations/<uuid:elevation_id>/grant/", elevations.grant, name="grant-elevation"),
+    path("tenants/<slug:slug>/elevations/<uuid:elevation_id>/decline/", elevations.decline, name="decline-elevation"),
+    path(
+        "tenants/<slug:slug>/elevations/<uuid:elevation_id>/withdraw/", elevations.withdraw, name="withdraw-elevation"
+    ),
+    path("tenants/<slug:slug>/elevations/<uuid:elevation_id>/end/", elevations.end, name="end-elevation"),
     path("tenants/<slug:slug>/ownership/", ownership.ownership, name="ownership"),
     path("tenants/<slug:slug>/ownership/<uuid:transfer_id>/accept/", ownership.accept, name="accept-ownership"),
     path("tenants/<slug:slug>/ownership/<uuid:transfer_id>/decline/", ownership.decline, name="decline-ownership"),

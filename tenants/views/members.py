@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -18,10 +20,13 @@ from tenants import finding, key_holder
 from tenants.arrivals import Invitation, JoinRequest
 from tenants.custom_roles import name_of, roles_of, with_roles
 from tenants.delegation import MANAGE_MEMBERS, assignable, require_assignable, require_removable
+from tenants.elevations import Elevation
 from tenants.forms import MemberForm
 from tenants.memberships import add_member, remove_member
 from tenants.models import ApiKey, Membership
+from tenants.roles import Role
 from tenants.security.domains import outside
+from tenants.timing import holds_now, live_of
 from tenants.views.entering import Inside, enter, posted, text_of
 from ui.exporting import csv_response, in_batches
 from ui.sorting import ordered
@@ -45,6 +50,7 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
     text, role = text_of(request, "q"), text_of(request, "role", 20)
     everybody = Membership.objects.filter(tenant=inside.tenant).select_related("user", "created_by")
     found = finding.members(everybody, text=text, role=role)
+    found = found.annotate(is_timed=holds_now("user"))
     rows, sort = ordered(found, text_of(request, "sort"), finding.MEMBER_SORTS, "since")
     if request.GET.get("format") == "csv":
         head = ("user name", "name", "e-mail", "role", "since", "added by", "active")
@@ -63,12 +69,14 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
         exported(request, "members", tenant=slug)
         return csv_response(f"{slug}-members.csv", head, lines)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    held_too = _for_a_time(inside, known, page.object_list)
     allowed = {r.slug for r in roles}
     owners = Membership.objects.filter(tenant=inside.tenant, role="owner", user__is_active=True).count()
     unless_last = allowed - {"owner"} if owners == 1 else allowed  # the only owner stays
     others = {each.pk for each in outside(page.object_list, inside.tenant.allowed_email_domains)}
     shown = [
-        (m, known.get(m.role), m.role in (unless_last if m.user.is_active else allowed), m.pk in others)
+        (m, known.get(m.role), m.role in (unless_last if m.user.is_active else allowed), m.pk in others,
+         held_too.get(m.user_id, ()))
         for m in page.object_list
     ]
     return inside.show(
@@ -87,6 +95,17 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
         own=None if inside.may(MANAGE_MEMBERS) else everybody.filter(user=inside.viewer).first(),
         **_arriving(inside, allowed),
     )
+
+
+def _for_a_time(
+    inside: Inside, known: dict[str, Role], members: Iterable[Any]
+) -> dict[UUID, list[tuple[Elevation, Role | None]]]:
+    """What members hold beside their own role now."""
+    found: dict[UUID, list[tuple[Elevation, Role | None]]] = {}
+    people = [member.user_id for member in members if member.is_timed]
+    for each in live_of(inside.tenant, people) if people else ():
+        found.setdefault(each.user_id, []).append((each, known.get(each.role)))
+    return found
 
 
 def _arriving(inside: Inside, allowed: set[str]) -> dict[str, Any]:
