@@ -86,8 +86,8 @@ def give(*, tenant: Tenant, user: User, role: str, hours: int, reason: str, by: 
 @transaction.atomic
 def grant(*, elevation: Elevation, by: User) -> Elevation:
     """Let it begin. Raises `AnsweredAlready`, `NotYourself`, `NotAMember`, `RoleAboveYours`, `TenantArchived`."""
+    refuse_archived(_locked(elevation.tenant))
     locked, found = _waiting(elevation)
-    refuse_archived(locked)
     _refuse_own(found, by)
     _require_giver(by, locked, found.role)
     known_role(locked, found.role)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from refusals import Refusal
 from refusals.errors import Missing
 from tenants import elevating, standing_in, timing
+from tenants.archiving import refuse_archived
 from tenants.custom_roles import roles_of
 from tenants.delegation import MANAGE_MEMBERS, assignable
 from tenants.elevations import Elevation
@@ -76,6 +77,8 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
 def stand_in(request: HttpRequest, slug: str) -> HttpResponse:
     """Name who stands in while one is away."""
     inside = enter(request, slug)
+    if request.method == "POST":
+        refuse_archived(inside.tenant)
     people = standing_in.candidates(inside.tenant, inside.viewer)
     form = StandInForm(request.POST or None, people=people)
     if request.method == "POST" and form.is_valid():

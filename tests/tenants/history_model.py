@@ -57,6 +57,21 @@ class Review:
 
 
 @dataclass
+class Timed:
+    """What `person` holds for a time, or will, or asks for: `role`, or what the membership of `absent` gives."""
+
+    tenant: str
+    person: str
+    role: str = ""
+    absent: str = ""
+    state: str = "waiting"  # planned, running, over
+
+    @property
+    def is_open(self) -> bool:
+        return self.state != "over"
+
+
+@dataclass
 class World:
     """Everything that decides what somebody holds."""
 
@@ -73,6 +88,7 @@ class World:
     reviews: dict[str, Review] = field(default_factory=dict)
     rules: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # tenant, group, role
     groups: set[tuple[str, str]] = field(default_factory=set)  # group, person
+    timed: dict[str, Timed] = field(default_factory=dict)
     own_roles: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)  # by tenant and slug
     changes: int = 0  # of memberships
     clock: int = 0
@@ -92,6 +108,18 @@ class World:
         """What `person` may do in `tenant`."""
         if person not in self.active:
             return frozenset()
+        return self.above_of(person) | self.kept(tenant, person)
+
+    def kept(self, tenant: str, person: str) -> frozenset[str]:
+        """What is kept of `person` in `tenant`, whether or not they are switched off."""
+        if not self.role(tenant, person):
+            return frozenset()
+        live = [each for each in self.timed.values() if (each.tenant, each.person) == (tenant, person)]
+        roles = [each.role or self.role(tenant, each.absent) for each in live if each.state == "running"]
+        return frozenset().union(*(self.gives(tenant, role) for role in [self.role(tenant, person), *roles]))
+
+    def passes_on(self, tenant: str, person: str) -> frozenset[str]:
+        """What they hold other than for a time."""
         role = self.role(tenant, person)
         return self.above_of(person) | (self.gives(tenant, role) if role else frozenset())
 
@@ -99,10 +127,10 @@ class World:
         return f"tenants.{permission}" in self.holds(tenant, person)
 
     def may_give(self, tenant: str, person: str, *roles: str) -> bool:
-        """Nobody gives or takes more than they hold; who makes tenants gives them their owners."""
+        """Nobody gives or takes more than they hold for good; who makes tenants gives them their owners."""
         needed = frozenset().union(*(self.gives(tenant, role) for role in roles if role))
-        holds = self.holds(tenant, person)
-        return self.may(tenant, person, "manage_members") and (needed <= holds or NAMES_OWNERS in holds)
+        own = self.passes_on(tenant, person)
+        return self.may(tenant, person, "manage_members") and (needed <= own or NAMES_OWNERS in own)
 
     def owners(self, tenant: str) -> set[str]:
         return {person for (where, person), each in self.members.items() if where == tenant and each.role == "owner"}
@@ -130,6 +158,7 @@ class World:
         """Somebody is no member any more."""
         assert self.role(tenant, person) != "owner" or self.has_another_owner(tenant, person), "the last owner left"
         del self.members[tenant, person]
+        self.end_timed(tenant=tenant, person=person)
         self._end_transfers(tenant, person)
         self.changes += 1
 
@@ -181,7 +210,17 @@ class World:
         for asked in self.invitations.values():
             if asked.tenant == tenant and asked.role == slug:
                 asked.role = to
+        timed = [each for each in self.timed.values() if each.is_open and (each.tenant, each.role) == (tenant, slug)]
+        assert to or not timed
+        for each in timed:
+            each.state = "over"
         del self.own_roles[tenant, slug]
+
+    def end_timed(self, *, tenant: str = "", person: str = "") -> None:
+        """What stands on a membership, a tenant or an account ends with it."""
+        for each in self.timed.values():
+            if tenant in ("", each.tenant) and (not person or person in (each.person, each.absent)):
+                each.state = "over"
 
     def move(self, project: str, made: str, tenant: str) -> None:
         """Keys whose holder is there work on: without that holder, where they are no member of the other tenant."""

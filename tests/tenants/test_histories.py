@@ -9,6 +9,7 @@ many new histories, each of 60 deeds.
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import json
 import os
 from collections.abc import Iterable
@@ -26,7 +27,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from audit.models import Entry
 from gateway import loading
 from refusals.errors import Refusal
-from tenants import reviewing, scoping, tokens
+from tenants import reviewing, scoping, timing, tokens
+from tenants.elevations import Elevation
 from tenants.memberships import RoleChanged, add_member
 from tenants.models import (
     AccessReview,
@@ -42,7 +44,7 @@ from tenants.models import (
 from tenants.roles import TENANT_ROLES
 from tests.cast import Cast, person
 from tests.directory.service import Service
-from tests.tenants.history_model import Asked, Key, Member, Review, Use, World
+from tests.tenants.history_model import Asked, Key, Member, Review, Timed, Use, World
 
 LONG = int(os.environ.get("HISTORIES", "0"))
 PROFILE = settings(
@@ -248,7 +250,7 @@ class Histories(RuleBasedStateMachine):
             done = self.post(who, "custom-roles/", tenant=tenant, slug="keeper", **given)
         if done:
             assert self.world.may(tenant, who, "manage_tenant") and tenant not in self.world.archived
-            assert before == after or (before or frozenset()) | after <= self.world.holds(tenant, who)
+            assert before == after or (before or frozenset()) | after <= self.world.passes_on(tenant, who)
             self.world.own_roles[tenant, "keeper"] = frozenset(after)
             groups = sorted(each[1] for each in self.world.rules.values() if each[0] == tenant and each[2] == "keeper")
             for group in groups if before != after else ():
@@ -266,6 +268,76 @@ class Histories(RuleBasedStateMachine):
         found = CustomRole.objects.filter(tenant__slug=tenant).values_list("pk", flat=True).first()
         assert (found is None) == ((tenant, "keeper") not in self.world.own_roles)
         return str(found or "")
+
+    # For a time
+
+    @rule(who=ACTORS, tenant=TENANTS, whom=st.one_of(st.none(), PEOPLE), role=ROLES)
+    def ask_or_give_for_a_time(self, who: str, tenant: str, whom: str | None, role: str) -> None:
+        who = self.somebody(who, tenant)
+        made = self.post(who, "elevations/", tenant=tenant, role=role, hours=1, reason="x", person=whom or "")
+        if made:
+            person = whom or who
+            assert self.world.role(tenant, person) and tenant not in self.world.archived
+            assert person in self.world.active and self.open_timed(tenant, person) == []
+            assert whom is None or (who != whom and self.world.may_give(tenant, who, role))
+            state = "running" if whom else "waiting"
+            self.world.timed[made["id"]] = Timed(tenant, person, role, state=state)
+
+    @rule(who=ACTORS, tenant=TENANTS, whom=PEOPLE, days=st.sampled_from([0, 0, 2]))
+    def name_a_stand_in(self, who: str, tenant: str, whom: str, days: int) -> None:
+        who, begins = self.somebody(who, tenant), timezone.now() + dt.timedelta(days=days)
+        period = {"starts_at": begins.isoformat(), "ends_at": (begins + dt.timedelta(days=1)).isoformat()}
+        made = self.post(who, "elevations/stand-in/", tenant=tenant, person=whom, **period)
+        if made:
+            assert self.world.role(tenant, who) and self.world.role(tenant, whom) and who != whom
+            assert whom in self.world.active and tenant not in self.world.archived
+            lends = [each for each in self.world.timed.values() if each.is_open and each.absent == who]
+            assert all(each.tenant != tenant for each in lends)
+            state = "planned" if days else "running"
+            self.world.timed[made["id"]] = Timed(tenant, whom, absent=who, state=state)
+
+    @precondition(lambda self: self.world.timed)
+    @rule(who=st.one_of(ACTORS, st.just("themselves")), pick=PICK,
+          verb=st.sampled_from(["grant", "grant", "decline", "withdraw", "end"]))  # fmt: skip
+    def answer_or_end(self, who: str, pick: int, verb: str) -> None:
+        key = self.ago(self.world.timed, pick)
+        each = self.world.timed[key]
+        who = each.person if who == "themselves" else self.somebody(who, each.tenant)
+        before = each.state
+        if not self.post(who, f"elevations/{key}/{verb}/", **({"reason": "x"} if verb == "decline" else {})):
+            return
+        if verb == "end":
+            assert before != "waiting"
+            own = who in (each.person, each.absent)
+            assert own or self.world.may(each.tenant, who, "manage_members")
+            each.state = "over"
+        elif verb == "withdraw":
+            assert who == each.person and before in ("waiting", "over")
+            each.state = "over"
+        else:
+            assert before == "waiting" and who != each.person
+            assert self.world.may_give(each.tenant, who, each.role)
+            each.state = "running" if verb == "grant" else "over"
+
+    @precondition(lambda self: any(each.state in ("planned", "running") for each in self.world.timed.values()))
+    @rule(pick=PICK, job=st.booleans())
+    def let_time_pass(self, pick: int, job: bool) -> None:
+        """The time of one begins or ends, and the job or the person comes by."""
+        given = [key for key, each in self.world.timed.items() if each.state in ("planned", "running")]
+        key, now = self.ago(given, pick), timezone.now()
+        each = self.world.timed[key]
+        begins = each.state == "planned"
+        ends_at = now + dt.timedelta(hours=1) if begins else now
+        Elevation.objects.filter(pk=key).update(starts_at=now - dt.timedelta(hours=1), ends_at=ends_at)
+        each.state = "running" if begins else "over"
+        if job or each.person not in self.world.active:
+            assert timing.settle_all() == 1
+        else:
+            assert self.send(each.person, "GET", "me/")
+
+    def open_timed(self, tenant: str, person: str) -> list[Timed]:
+        timed = [each for each in self.world.timed.values() if each.is_open and not each.absent]
+        return [each for each in timed if (each.tenant, each.person) == (tenant, person)]
 
     # Handing over
 
@@ -301,6 +373,8 @@ class Histories(RuleBasedStateMachine):
         if self.post("pat", f"people/{whom}/{'activate' if on else 'deactivate'}/"):
             assert self.world.above_of("pat") >= {"tenants.change_user"}
             (self.world.active.add if on else self.world.active.discard)(whom)
+            if not on and whom not in self.world.services:
+                self.world.end_timed(person=whom)
 
     @rule(whom=PEOPLE, role=ABOVE, verb=st.sampled_from(["appoint", "dismiss"]))
     def appoint(self, whom: str, role: str, verb: str) -> None:
@@ -382,6 +456,8 @@ class Histories(RuleBasedStateMachine):
         if self.post(who, f"tenants/{tenant}/{verb}/"):
             assert self.world.may(tenant, who, "manage_tenant")
             (self.world.archived.add if verb == "archive" else self.world.archived.discard)(tenant)
+            if verb == "archive":
+                self.world.end_timed(tenant=tenant)
 
     @rule(who=ACTORS, pick=PICK, verb=st.sampled_from(["archive", "restore", "restore"]))
     def archive_a_project(self, who: str, pick: int, verb: str) -> None:
@@ -488,8 +564,7 @@ class Histories(RuleBasedStateMachine):
         slugs = {str(each.pk): slug for slug, each in self.stage.tenants.items()}
         given = UserObjectPermission.objects.values_list("object_pk", "user__username", "permission__codename")
         assert {(slugs[key], name, f"tenants.{codename}") for key, name, codename in given} == {
-            (*where, permission) for where, each in world.members.items()
-            for permission in world.gives(where[0], each.role)
+            (*where, permission) for where in world.members for permission in world.kept(*where)
         }  # fmt: skip
         assert changes_told() == self.stage.entries + world.changes
         above = Appointment.objects.filter(user__username__in=NAMES).values_list("user__username", "role")
