@@ -20,16 +20,16 @@ from tenants.delegation import MANAGE_MEMBERS
 from tenants.elevations import Elevation
 
 
-def _slug(of: str = "username") -> Any:
-    return serializers.SlugRelatedField(slug_field=of, read_only=True)
+def _slug(of: str = "username", **more: Any) -> Any:
+    return serializers.SlugRelatedField(slug_field=of, read_only=True, **more)
 
 
 class ElevationSerializer(serializers.ModelSerializer[Elevation]):
     tenant = _slug("slug")
     user = _slug()
-    absent = _slug()
-    created_by = _slug()
-    answered_by = _slug()
+    absent = _slug(allow_null=True)
+    created_by = _slug(allow_null=True)
+    answered_by = _slug(allow_null=True)
     state = serializers.CharField(read_only=True)
 
     class Meta:

@@ -21,7 +21,7 @@ from tenants.models import CustomRole
 class CustomRoleSerializer(serializers.ModelSerializer[CustomRole]):
     tenant: Any = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     permissions: Any = serializers.ListField(child=serializers.CharField(), read_only=True)
-    created_by: Any = serializers.SlugRelatedField(slug_field="username", read_only=True)
+    created_by: Any = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
 
     class Meta:
         model = CustomRole

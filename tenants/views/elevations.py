@@ -21,6 +21,7 @@ from tenants.elevations import Elevation
 from tenants.forms_of_elevation import ElevationForm, StandInForm
 from tenants.holding import lasting
 from tenants.models import Membership
+from tenants.roles import strength
 from tenants.views.entering import Inside, enter, posted
 
 SHOWN = 50
@@ -54,11 +55,13 @@ def elevations(request: HttpRequest, slug: str) -> HttpResponse:
 def new(request: HttpRequest, slug: str) -> HttpResponse:
     """Ask for a role for a time, or give it to somebody."""
     inside = enter(request, slug)
+    if request.method == "POST":
+        refuse_archived(inside.tenant)
     known = roles_of(inside.tenant)
     own = lasting(inside.tenant, [inside.viewer.pk]).get(inside.viewer.pk)
     gives = assignable(inside.viewer, inside.tenant, inside.held, known)
     stronger = [role for role in known.values() if own is not None and not role.permissions <= own]
-    roles = list({role.slug: role for role in [*stronger, *gives]}.values())
+    roles = sorted({role.slug: role for role in [*stronger, *gives]}.values(), key=strength)  # the least first
     form = ElevationForm(request.POST or None, roles=roles, for_others=bool(gives))
     if request.method == "POST" and form.is_valid():
         try:

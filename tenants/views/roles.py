@@ -22,7 +22,7 @@ from tenants.roles import PLATFORM_ROLES, TENANT_ROLES, Role
 from tenants.views.entering import Inside, enter, text_of
 
 MATRIX = (
-    "tenants.view_tenant",
+    "tenants.view_tenant",  # which every role gives
     "tenants.use_models",
     "tenants.request_access",
     "tenants.view_usage",
@@ -88,7 +88,7 @@ def role(request: HttpRequest, slug: str, role_id: UUID) -> HttpResponse:
     inside = enter(request, slug, MANAGE_TENANT)
     found = find(inside, role_id)
     now = {"name": found.name, "sentence": found.sentence, "permissions": found.permissions, "seen": found.version}
-    shown = [p for p in MATRIX if p in gives(inside.viewer, inside.tenant) or p in found.permissions]
+    shown = [p for p in MATRIX[1:] if p in gives(inside.viewer, inside.tenant) or p in found.permissions]
     form = RoleForm(request.POST or None, permissions=shown, is_new=False, initial=now)
     if request.method == "POST" and form.is_valid():
         try:
@@ -116,7 +116,8 @@ def retire(request: HttpRequest, slug: str, role_id: UUID) -> HttpResponse:
             messages.success(request, f"{found} is no role of {inside.tenant} any more.")
             return redirect("tenants:roles", slug)
     now = {"name": found.name, "sentence": found.sentence, "permissions": found.permissions, "seen": found.version}
-    return _show(request, inside, found, RoleForm(permissions=MATRIX, is_new=False, initial=now), form, is_refused=True)
+    unchanged = RoleForm(permissions=MATRIX[1:], is_new=False, initial=now)
+    return _show(request, inside, found, unchanged, form, is_refused=True)
 
 
 def find(inside: Inside, role_id: UUID) -> CustomRole:
@@ -129,7 +130,7 @@ def find(inside: Inside, role_id: UUID) -> CustomRole:
 
 def _givable(inside: Inside) -> list[str]:
     held = gives(inside.viewer, inside.tenant)
-    return [permission for permission in MATRIX if permission in held]
+    return [permission for permission in MATRIX[1:] if permission in held]
 
 
 def _others(inside: Inside, found: CustomRole) -> list[Role]:
