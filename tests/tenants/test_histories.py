@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from audit.models import Entry
-from gateway import loading
+from gateway import rows as gateway_rows
 from refusals.errors import Refusal
 from tenants import reviewing, scoping, timing, tokens
 from tenants.elevations import Elevation
@@ -576,10 +576,10 @@ class Histories(RuleBasedStateMachine):
     def keys_open_for_whom_is_there(self) -> None:
         """As the gateway reads them into its snapshot."""
         with connection.cursor() as cursor:
-            cursor.execute(loading._PLACES)
-            archived = {place.environment_id: place.is_archived for place in (loading.Place(*r) for r in cursor)}
-            cursor.execute(loading._KEYS)
-            keys = [loading._key(row) for row in cursor]
+            cursor.execute(gateway_rows.PLACES)
+            archived = {place.environment_id: place.is_archived for place in (gateway_rows.Place(*each) for each in cursor)}
+            cursor.execute(gateway_rows.KEYS)
+            keys = [gateway_rows._key(each) for each in cursor]
         now = timezone.now()
         opening = {
             str(key.id) for key in keys
