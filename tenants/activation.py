@@ -52,8 +52,10 @@ def deactivate(*, user: User, by: Any, reason: str = "") -> User:
 @transaction.atomic
 def activate(*, user: User, by: Any) -> User:
     """Let `user` sign in again with what they held before; a second time changes nothing."""
+    tenants = hold_tenants_of(user)
     locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if not locked.is_active:
+        end_of_person(locked, tenants, by=by)  # what somebody granted while they were being switched off
         locked.is_active = True
         locked.save(update_fields=["is_active"])
         record("person.activated", by=by, subject=locked, user=locked.username)

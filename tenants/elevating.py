@@ -130,15 +130,18 @@ def withdraw(*, elevation: Elevation, by: User) -> Elevation:
     return found
 
 
-def may_end(viewer: User, elevation: Elevation) -> bool:
-    """Whether `viewer` may end it: who holds it, who is away, and who manages the members."""
-    return viewer.pk in (elevation.user_id, elevation.absent_id) or may(viewer, MANAGE_MEMBERS, elevation.tenant)
-
-
 def require_ender(viewer: User, elevation: Elevation) -> None:
-    """Raise unless `viewer` may end it."""
-    if not may_end(viewer, elevation):
-        raise lacking(MANAGE_MEMBERS, elevation.tenant)
+    """Raise unless `viewer` may end it: who holds it, who is away, and who could give it, or their role."""
+    if viewer.pk not in (elevation.user_id, elevation.absent_id):
+        _require_giver(viewer, elevation.tenant, role_behind(elevation))
+
+
+def role_behind(elevation: Elevation) -> str:
+    """The slug of the role that it gives; of whom it is lent by, theirs now."""
+    if elevation.absent_id is None:
+        return elevation.role
+    rows = Membership.objects.filter(tenant=elevation.tenant_id, user=elevation.absent_id)
+    return rows.values_list("role", flat=True).first() or ""
 
 
 def who_may_give(tenant: Tenant, role: Role) -> list[User]:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -17,14 +18,16 @@ from tenants import elevating, standing_in, timing
 from tenants.archiving import refuse_archived
 from tenants.custom_roles import roles_of
 from tenants.delegation import MANAGE_MEMBERS, assignable
-from tenants.elevations import Elevation
+from tenants.elevations import OPEN, Elevation
 from tenants.forms_of_elevation import ElevationForm, StandInForm
 from tenants.holding import lasting
 from tenants.models import Membership
 from tenants.roles import strength
 from tenants.views.entering import Inside, enter, posted
 
-SHOWN = 50
+SHOWN = 50  # of those that are over
+OPEN_SHOWN = 500
+NOW = ("running", "planned", "waiting")
 
 
 @require_GET
@@ -32,21 +35,20 @@ def elevations(request: HttpRequest, slug: str) -> HttpResponse:
     """What is held for a time now, what is planned or asked for, and what was."""
     inside = enter(request, slug)
     rows = Elevation.objects.filter(tenant=inside.tenant)
-    found = list(rows.select_related("tenant", "user", "absent", "created_by", "answered_by")[: SHOWN * 2])
+    rows = rows.select_related("tenant", "user", "absent", "created_by", "answered_by")
+    if not inside.may(MANAGE_MEMBERS):  # who holds what is known to every member, who asks for what is not
+        rows = rows.filter(Q(user=inside.viewer) | Q(pk__in=Elevation.objects.given().values("pk")))
     known = roles_of(inside.tenant)
-    manages = inside.may(MANAGE_MEMBERS)
     allowed = {role.slug for role in assignable(inside.viewer, inside.tenant, inside.held, known)}
-    shown = [
-        (each, known.get(each.role), each.state, _may(inside, each, allowed))
-        for each in found
-        if manages or each.state in ("running", "planned") or each.user_id == inside.viewer.pk
-    ]
+    still = list(rows.open()[:OPEN_SHOWN])
+    shown = [(each, known.get(each.role), each.state, _may(inside, each, allowed)) for each in still]
+    over = [(each, known.get(each.role), each.state) for each in rows.exclude(OPEN)[:SHOWN]]
     return inside.show(
         request,
         "elevations",
         tab="members",
-        now=[each for each in shown if each[2] in ("running", "planned", "waiting")],
-        earlier=[each for each in shown if each[2] not in ("running", "planned", "waiting")][:SHOWN],
+        now=[each for each in shown if each[2] in NOW],
+        earlier=[each[:3] for each in shown if each[2] not in NOW] + over,
         is_member=Membership.objects.filter(tenant=inside.tenant, user=inside.viewer).exists(),
     )
 
@@ -154,10 +156,9 @@ def _made(inside: Inside, form: ElevationForm) -> Elevation:
 
 
 def _may(inside: Inside, elevation: Elevation, allowed: set[str]) -> dict[str, bool]:
-    """What the viewer can do about it."""
-    own = elevation.user_id == inside.viewer.pk
-    waits, given = elevation.state == "waiting", elevation.state in ("running", "planned")
-    ends = own or elevation.absent_id == inside.viewer.pk or inside.may(MANAGE_MEMBERS)
-    return {
-        "answer": waits and not own and elevation.role in allowed, "withdraw": waits and own, "end": given and ends,
-    }  # fmt: skip
+    """What the viewer, who may give the roles `allowed`, can do about it."""
+    own, state = elevation.user_id == inside.viewer.pk, elevation.state
+    gives = state in NOW and elevating.role_behind(elevation) in allowed
+    ends = own or elevation.absent_id == inside.viewer.pk or gives
+    waits, given = state == "waiting", state in ("running", "planned")
+    return {"answer": waits and not own and gives, "withdraw": waits and own, "end": given and ends}

@@ -309,7 +309,8 @@ class Histories(RuleBasedStateMachine):
         if verb == "end":
             assert before != "waiting"
             own = who in (each.person, each.absent)
-            assert own or self.world.may(each.tenant, who, "manage_members")
+            role = each.role or self.world.role(each.tenant, each.absent)
+            assert own or before == "over" or self.world.may_give(each.tenant, who, role)
             each.state = "over"
         elif verb == "withdraw":
             assert who == each.person and before in ("waiting", "over")
@@ -577,7 +578,9 @@ class Histories(RuleBasedStateMachine):
         """As the gateway reads them into its snapshot."""
         with connection.cursor() as cursor:
             cursor.execute(gateway_rows.PLACES)
-            archived = {place.environment_id: place.is_archived for place in (gateway_rows.Place(*each) for each in cursor)}
+            archived = {
+                place.environment_id: place.is_archived for place in (gateway_rows.Place(*each) for each in cursor)
+            }
             cursor.execute(gateway_rows.KEYS)
             keys = [gateway_rows._key(each) for each in cursor]
         now = timezone.now()
