@@ -75,8 +75,13 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
     unless_last = allowed - {"owner"} if owners == 1 else allowed  # the only owner stays
     others = {each.pk for each in outside(page.object_list, inside.tenant.allowed_email_domains)}
     shown = [
-        (m, known.get(m.role), m.role in (unless_last if m.user.is_active else allowed), m.pk in others,
-         held_too.get(m.user_id, ()))
+        (
+            m,
+            known.get(m.role),
+            m.role in (unless_last if m.user.is_active else allowed),
+            m.pk in others,
+            held_too.get(m.user_id, ()),
+        )
         for m in page.object_list
     ]
     return inside.show(
