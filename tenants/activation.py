@@ -13,6 +13,7 @@ from refusals.errors import Conflict
 from tenants.changes import announce
 from tenants.memberships import refuse_last_of_platform
 from tenants.models import Appointment, Tenant, User
+from tenants.timing import end_of_person, hold_tenants_of
 
 # Sent inside the transaction in which somebody was switched off, with `user` and `by`: rooms above look after what
 # that leaves behind.
@@ -34,12 +35,14 @@ def deactivate(*, user: User, by: Any, reason: str = "") -> User:
         raise YourOwnAccount("You cannot switch off your own account. Ask somebody else of the platform team.")
     if Appointment.objects.filter(user=user, role="platform").exists():
         refuse_last_of_platform(user)
+    tenants = hold_tenants_of(user)
     locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if locked.is_active:
         locked.is_active = False
         locked.save(update_fields=["is_active"])
         for session in UserSession.objects.filter(user=locked):
             session.end()
+        end_of_person(locked, tenants, by=by)
         record("person.deactivated", by=by, subject=locked, user=locked.username, reason=reason)
         deactivated.send(User, user=locked, by=by)
         announce("holder", locked.pk)
@@ -49,8 +52,10 @@ def deactivate(*, user: User, by: Any, reason: str = "") -> User:
 @transaction.atomic
 def activate(*, user: User, by: Any) -> User:
     """Let `user` sign in again with what they held before; a second time changes nothing."""
+    tenants = hold_tenants_of(user)
     locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if not locked.is_active:
+        end_of_person(locked, tenants, by=by)  # what somebody granted while they were being switched off
         locked.is_active = True
         locked.save(update_fields=["is_active"])
         record("person.activated", by=by, subject=locked, user=locked.username)

@@ -22,6 +22,7 @@ from tenants.models import ApiKey, Environment, Membership, Project, Tenant
 from tenants.notifications import notify
 from tenants.roles import TENANT_ROLES
 from tenants.scoping import members_who_may
+from tenants.timing import end_all
 
 
 class TenantArchived(Conflict):
@@ -80,6 +81,7 @@ def archive_tenant(*, tenant: Tenant, by: Any) -> Tenant:
         stopped = affected(locked)
         locked.archived_at = timezone.now()
         locked.save(update_fields=["archived_at"])
+        end_all(locked, by=by)
         record("tenant.archived", by=by, subject=locked, tenant=locked.slug, keys=stopped.keys)
         _tell(locked, by, f"{locked} was archived", "Its keys open nothing until it is restored.")
         announce("tenant", locked.pk)

@@ -13,9 +13,11 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from audit.identifiers import uuid7
-from tenants.roles import TENANT_ROLES, Role
+from tenants.custom_roles import role_of_row
+from tenants.roles import Role
 
 VALID_FOR = dt.timedelta(days=7)
 ANSWERED_WITHIN = dt.timedelta(days=30)
@@ -102,10 +104,10 @@ class Invitation(models.Model):
             return "withdrawn"
         return "expired" if self.expires_at <= timezone.now() else "invited"
 
-    @property
+    @cached_property
     def of_role(self) -> Role | None:
-        """The role that is offered; None when the table of roles has it no more."""
-        return TENANT_ROLES.get(self.role)
+        """The role that is offered; None when there is none of this name any more."""
+        return role_of_row(self)
 
     @property
     def is_open(self) -> bool:

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Permission
 from tenants.models import User
 from tenants.reach import with_reach
 from tenants.scope import everything
+from tenants.timing import holds_for_a_time, settle_person
 
 
 class AccountBackend(AuthenticationBackend):
@@ -18,7 +19,10 @@ class AccountBackend(AuthenticationBackend):
     def get_user(self, user_id: Any) -> User | None:
         """The active person of a session, with the tenants in reach."""
         with everything("who is asking is looked up"):
-            person = with_reach(User.objects.filter(pk=user_id)).first()
+            found = with_reach(User.objects.filter(pk=user_id)).annotate(_is_timed=holds_for_a_time("pk"))
+            person = found.first()
+            if person is not None and vars(person)["_is_timed"]:
+                settle_person(person.pk)
         return person if person is not None and self.user_can_authenticate(person) else None
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:

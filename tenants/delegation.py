@@ -2,45 +2,89 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from refusals.errors import Forbidden
+from tenants.custom_roles import roles_of
+from tenants.holding import lasting
 from tenants.models import Membership, Tenant, User
-from tenants.roles import TENANT_ROLES, Role
+from tenants.roles import Role
+from tenants.scoping import held as held_by
 from tenants.scoping import lacking
 
 MANAGE_TENANT = "tenants.manage_tenant"
 MANAGE_MEMBERS = "tenants.manage_members"
+NAMES_OWNERS = "tenants.add_tenant"  # above tenants: who makes tenants gives them their owners, and so every role
 
 
 class RoleAboveYours(Forbidden):
-    """Only who answers for the tenant makes and unmakes those who answer for it."""
+    """Nobody makes and unmakes those who may do more than they."""
 
     code = "role_above_yours"
 
 
-def assignable(held: frozenset[str]) -> list[Role]:
-    """The roles that a holder of these permissions may give, change and take."""
+class ForATime(Forbidden):
+    """Who has a role for a time, or stands in, does nothing for good with it that cannot be taken back."""
+
+    code = "held_for_a_time"
+
+
+def gives(viewer: User, tenant: Tenant) -> frozenset[str]:
+    """The permissions that `viewer` may pass on in `tenant`: those that their membership and roles above tenants give.
+
+    What is held for a time is not given for good, nor to somebody else for longer.
+    """
+    return lasting(tenant, [viewer.pk]).get(viewer.pk, frozenset()) | viewer.get_all_permissions()
+
+
+def require_for_good(viewer: User, permission: str, tenant: Tenant) -> None:
+    """Raise unless `viewer` holds `permission` other than for a time: for what cannot be taken back."""
+    if permission not in gives(viewer, tenant):
+        raise ForATime(
+            f"You hold this in {tenant.name} for a time, and it cannot be taken back: an owner does it.",
+            permission=permission, tenant=tenant.slug,
+        )  # fmt: skip
+
+
+def assignable(
+    viewer: User, tenant: Tenant, held: frozenset[str] | None = None, known: Mapping[str, Role] | None = None
+) -> list[Role]:
+    """The roles of `tenant` that `viewer` may give, change and take; `held` is what they hold there and `known` the
+    roles that there are, where that was read already.
+
+    Of the built-in ones an owner gives all and an admin all but the owner's.
+    """
+    held = held_by(viewer, tenant) if held is None else held
     if MANAGE_MEMBERS not in held:
         return []
-    return [r for r in TENANT_ROLES.values() if MANAGE_TENANT in held or MANAGE_TENANT not in r.permissions]
+    is_plain = NAMES_OWNERS in held or not getattr(viewer, "_is_timed", True)  # (read with who signed in)
+    own = held if is_plain else gives(viewer, tenant)
+    return [role for role in (known or roles_of(tenant)).values() if NAMES_OWNERS in own or role.permissions <= own]
 
 
-def require_removable(held: frozenset[str], viewer: User, membership: Membership) -> None:
+def require_removable(viewer: User, membership: Membership, held: frozenset[str] | None = None) -> None:
     """Raise unless `viewer` may end `membership`: everybody their own, who manages members those they may give."""
     if membership.user_id == viewer.pk:
         return
+    tenant = membership.tenant
+    held = held_by(viewer, tenant) if held is None else held
     if MANAGE_MEMBERS not in held:
-        raise lacking(MANAGE_MEMBERS, membership.tenant)
-    require_assignable(held, membership.tenant, membership.role)
+        raise lacking(MANAGE_MEMBERS, tenant)
+    require_assignable(viewer, tenant, held, membership.role)
 
 
-def require_assignable(held: frozenset[str], tenant: Tenant, *roles: str) -> None:
-    """Raise `RoleAboveYours` unless each of `roles` (unknown ones pass) may be given and taken by the holder."""
-    allowed = {role.slug for role in assignable(held)}
+def require_assignable(viewer: User, tenant: Tenant, held: frozenset[str] | None, *roles: str) -> None:
+    """Raise `RoleAboveYours` unless each of `roles` (unknown ones pass) may be given and taken by `viewer`."""
+    allowed = {role.slug: role for role in assignable(viewer, tenant, held)}
+    if all(role in allowed for role in roles):
+        return
+    known = roles_of(tenant)
     for role in roles:
-        if role in TENANT_ROLES and role not in allowed:
+        if role in known and role not in allowed:
+            what = "makes or unmakes an owner" if role == "owner" else f"gives or takes the role {known[role].name}"
             raise RoleAboveYours(
-                f"Only an owner of {tenant.name} or the platform team makes or unmakes an owner. "
-                f"You may give: {', '.join(TENANT_ROLES[slug].name for slug in TENANT_ROLES if slug in allowed)}.",
+                f"Only an owner of {tenant.name} or the platform team {what}. "
+                f"You may give: {', '.join(each.name for each in allowed.values())}.",
                 way_out=f"/tenants/{tenant.slug}/members/",
                 permission=MANAGE_TENANT,
                 tenant=tenant.slug,

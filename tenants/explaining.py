@@ -8,9 +8,13 @@ from difflib import get_close_matches
 from django.contrib.auth.models import Permission
 
 from refusals.errors import Invalid
+from tenants.custom_roles import role_of, roles_of
+from tenants.elevations import Elevation
+from tenants.holding import lasting
 from tenants.models import Appointment, Membership, Tenant, User
 from tenants.roles import PLATFORM_ROLES, TENANT_ROLES, Role
 from tenants.scoping import may
+from tenants.timing import live_of, settle_person
 
 MAX_NAMED = 3  # of the people who could give what lacks
 WITHIN = frozenset().union(*(role.permissions for role in TENANT_ROLES.values()))
@@ -56,6 +60,7 @@ def explain(person: User, permission: str, tenant: Tenant | None = None) -> Expl
     permission = known(permission)
     if permission not in WITHIN:
         tenant = None  # no role in a tenant gives it
+    settle_person(person.pk)
     links = list(_chain(person, permission, tenant))
     allowed = may(person, permission, tenant) if tenant else person.is_active and person.has_perm(permission)
     if allowed and not any(link.gives for link in links):
@@ -97,6 +102,7 @@ def _chain(person: User, permission: str, tenant: Tenant | None) -> list[Link]:
         links.append(Link(f"{person} has no role above tenants.", False))
     if tenant:
         links.append(_of_membership(person, permission, tenant))
+        links += [_of_elevation(each, permission) for each in live_of(tenant, [person.pk])]
     return links
 
 
@@ -106,8 +112,24 @@ def _of_membership(person: User, permission: str, tenant: Tenant) -> Link:
         return Link(f"{person} is not a member of {tenant}.", False)
     by = f", given by {membership.created_by}" if membership.created_by else ""
     since = f"{membership.created_at:%d %b %Y}".lstrip("0")
-    role = TENANT_ROLES[membership.role]
-    return _of_role(role, permission, f"{person} is {role.name} of {tenant} since {since}{by}")
+    role = membership.of_role
+    if role is None:
+        return Link(f"{person} is {membership.role} of {tenant}, which is no role any more.", False)
+    own = " (a role that it made for itself)" if role.slug not in TENANT_ROLES else ""
+    return _of_role(role, permission, f"{person} is {role.name} of {tenant}{own} since {since}{by}")
+
+
+def _of_elevation(elevation: Elevation, permission: str) -> Link:
+    until = f"until {elevation.ends_at:%-d %b %Y, %H:%M} UTC"
+    tenant, absent = elevation.tenant, elevation.absent
+    if absent is None:
+        role = role_of(tenant, elevation.role)
+        by = f", given by {elevation.answered_by}" if elevation.answered_by else ""
+        how = f"{elevation.user} has the role {elevation.role} of {tenant} for a time, {until}{by}"
+        return _of_role(role, permission, how) if role else Link(f"{how}. There is no such role any more.", False)
+    gives = permission in lasting(tenant, [absent.pk], active=True).get(absent.pk, frozenset())
+    told = "gives it" if gives else "does not give it"
+    return Link(f"{elevation.user} stands in for {absent} in {tenant} {until}. The role of {absent} {told}.", gives)
 
 
 def _of_role(role: Role, permission: str, how: str) -> Link:
@@ -119,7 +141,7 @@ def _way(person: User, permission: str, tenant: Tenant | None) -> str:
     """What would give it, and who could do that."""
     if not person.is_active:
         return f"The platform team can switch the account on again: {_named(_platform_team())}."
-    inside = [role.name for role in TENANT_ROLES.values() if permission in role.permissions] if tenant else []
+    inside = [role.name for role in roles_of(tenant).values() if permission in role.permissions] if tenant else []
     if tenant and inside:
         owners = User.objects.filter(is_active=True, memberships__tenant=tenant, memberships__role="owner")
         return (

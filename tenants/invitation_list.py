@@ -7,7 +7,7 @@ asks the database four questions, however long the list is.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
@@ -17,9 +17,9 @@ from tenants.alike import skeleton
 from tenants.arrivals import Invitation
 from tenants.delegation import assignable
 from tenants.invite import AddressNotUnderstood, clean_address
-from tenants.models import Membership, Tenant
+from tenants.models import Membership, Tenant, User
 from tenants.own_addresses import people_by_address
-from tenants.roles import TENANT_ROLES
+from tenants.roles import TENANT_ROLES, Role
 from tenants.security import domains
 
 MOST_ROWS = 50_000
@@ -85,13 +85,14 @@ class _Known:
     alike: dict[str, str] = field(default_factory=dict)  # address by what it looks like
 
 
-def read(lines: Iterable[str], *, default_role: str = "") -> list[Row]:
-    """The rows of a list, each with what can be said of it alone. Lines are read one by one.
+def read(lines: Iterable[str], *, roles: Mapping[str, Role] = TENANT_ROLES, default_role: str = "") -> list[Row]:
+    """The rows of a list, each with what can be said of it alone. Lines are read one by one. `roles` are those that
+    there are, by slug.
 
     Raises `ListNotUnderstood` for more than `MOST_ROWS`, an encoding that is not UTF-8, or no row at all.
     """
     try:
-        rows = list(islice(_rows(lines, default_role), MOST_ROWS + 1))
+        rows = list(islice(_rows(lines, roles, default_role), MOST_ROWS + 1))
     except UnicodeDecodeError as error:
         raise ListNotUnderstood("The file is not UTF-8. Save it as “CSV UTF-8” and send it again.") from error
     if len(rows) > MOST_ROWS:
@@ -101,9 +102,9 @@ def read(lines: Iterable[str], *, default_role: str = "") -> list[Row]:
     return rows
 
 
-def check(rows: list[Row], tenant: Tenant, held: frozenset[str]) -> list[Row]:
-    """`rows` with what `tenant` says of them, for somebody who holds the permissions `held` there."""
-    allowed = {role.slug for role in assignable(held)}
+def check(rows: list[Row], tenant: Tenant, by: User) -> list[Row]:
+    """`rows` with what `tenant` says of them, for `by` who would invite."""
+    allowed = {role.slug for role in assignable(by, tenant)}
     known = _known(tenant, {row.email for row in rows if row.is_good})
     first: dict[str, int] = {}
     for row in rows:
@@ -115,7 +116,8 @@ def check(rows: list[Row], tenant: Tenant, held: frozenset[str]) -> list[Row]:
 def _judge(row: Row, known: _Known, first: dict[str, int], allowed: set[str]) -> None:
     email = row.email
     if row.role not in allowed:
-        return row._is("role_above_yours", "Only an owner or the platform team makes an owner.")
+        what = "makes an owner" if row.role == "owner" else "gives this role"
+        return row._is("role_above_yours", f"Only an owner or the platform team {what}.")
     if email in first:
         return row._is("duplicate", f"The same address is on line {first[email]}.")
     first[email] = row.line
@@ -151,7 +153,8 @@ def _known(tenant: Tenant, addresses: set[str]) -> _Known:
     return known
 
 
-def _rows(lines: Iterable[str], default_role: str) -> Iterator[Row]:
+def _rows(lines: Iterable[str], roles: Mapping[str, Role], default_role: str) -> Iterator[Row]:
+    slugs = {role.name.lower(): role.slug for role in roles.values()} | {slug: slug for slug in roles}
     lines = (line.replace("\x00", "") for line in lines)
     head = next(lines, "").removeprefix("\ufeff")
     separator = max(SEPARATORS, key=head.count)
@@ -170,23 +173,20 @@ def _rows(lines: Iterable[str], default_role: str) -> Iterator[Row]:
             email_at = next(at for at, cell in enumerate(heads) if cell in EMAIL_HEADS)
             role_at = next((at for at, cell in enumerate(heads) if cell in ROLE_HEADS), len(heads))
         elif any(cells):
-            yield _row(reader.line_num, cells, email_at, role_at, default_role)
+            yield _row(reader.line_num, cells, email_at, role_at, default_role, slugs)
         is_first = False
 
 
-def _row(line: int, cells: list[str], email_at: int, role_at: int, default_role: str) -> Row:
+def _row(line: int, cells: list[str], email_at: int, role_at: int, default_role: str, slugs: Mapping[str, str]) -> Row:
     email = cells[email_at] if email_at < len(cells) else ""
     role = (cells[role_at] if role_at < len(cells) else "") or default_role
-    row = Row(line, email[:LONGEST_CELL], _SLUGS.get(role.lower(), role)[:LONGEST_CELL])
+    row = Row(line, email[:LONGEST_CELL], slugs.get(role.lower(), role)[:LONGEST_CELL])
     try:
         row.email = clean_address(email)
     except AddressNotUnderstood:
         row._is("bad_address", "Write it as name@example.com.")
         return row
-    if row.role not in TENANT_ROLES:
+    if row.role not in slugs.values():
         named = f"There is no role “{row.role}”." if row.role else "No role is given."
-        row._is("unknown_role", f"{named} Choose one of {', '.join(TENANT_ROLES)}.")
+        row._is("unknown_role", f"{named} Choose one of {', '.join(dict.fromkeys(slugs.values()))}.")
     return row
-
-
-_SLUGS = {role.name.lower(): role.slug for role in TENANT_ROLES.values()}

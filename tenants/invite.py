@@ -19,17 +19,18 @@ from django.utils import timezone
 
 from audit.record import Actor, record
 from refusals.errors import Conflict, Forbidden, Invalid, Missing, Refusal
-from tenants import invitation_mail, scoping, secrets
+from tenants import invitation_mail, secrets
 from tenants.archiving import refuse_archived
 from tenants.arrivals import VALID_FOR, Invitation
+from tenants.custom_roles import known_role, name_of
 from tenants.delegation import RoleAboveYours, assignable
-from tenants.memberships import MemberAlready, UnknownRole, add_member
+from tenants.memberships import MemberAlready, add_member
 from tenants.models import Directory, Membership, Tenant, User
 from tenants.notifications import notify
 from tenants.own_addresses import addresses_of, people_by_address, unconfirmed_of
-from tenants.roles import TENANT_ROLES
 from tenants.scope import everything, only, widen
 from tenants.security import domains
+from tenants.timing import settle_due
 
 KIND = "invite"
 PAUSE = dt.timedelta(minutes=1)  # between two mails to the same address
@@ -102,9 +103,8 @@ def invite(
     `DomainNotAllowed`. Whether `by` may give `role` the caller asked (`tenants.delegation`).
     """
     address = clean_address(email)
-    if role not in TENANT_ROLES:
-        raise UnknownRole(f"There is no role “{role}”. Choose one of {', '.join(TENANT_ROLES)}.", field="role")
     locked = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+    known_role(locked, role)
     refuse_archived(locked)
     domains.refuse_address(locked, address)
     person = people_by_address([address]).get(address)
@@ -184,11 +184,12 @@ def accept(*, invitation: Invitation, by: User) -> Membership:
         if locked.state != "invited":
             raise over(locked)
         refuse_archived(locked.tenant)
+        settle_due(locked.tenant_id)  # who invited may have been allowed to for a time
         _refuse_unbacked(locked)
         if member := Membership.objects.filter(tenant=locked.tenant, user=by).first():
-            role = TENANT_ROLES[member.role].name if member.role in TENANT_ROLES else member.role
             raise MemberAlready(
-                f"You are a member of {locked.tenant} already, as {role}.", way_out=locked.tenant.get_absolute_url()
+                f"You are a member of {locked.tenant} already, as {name_of(locked.tenant, member.role)}.",
+                way_out=locked.tenant.get_absolute_url(),
             )
         membership = add_member(
             tenant=locked.tenant, user=by, role=locked.role, by=by, seen="", directory=locked.directory
@@ -199,7 +200,7 @@ def accept(*, invitation: Invitation, by: User) -> Membership:
         locked.accepted_at, locked.accepted_by = timezone.now(), by
         locked.save(update_fields=["accepted_at", "accepted_by"])
         record("invitation.accepted", by=by, subject=locked, tenant=locked.tenant.slug, email=locked.email)
-        _tell_inviter(locked, f"{by} joined {locked.tenant} as {TENANT_ROLES[locked.role].name}")
+        _tell_inviter(locked, f"{by} joined {locked.tenant} as {name_of(locked.tenant, locked.role)}")
     widen([invitation.tenant_id], "they just became a member")
     return membership
 
@@ -314,7 +315,7 @@ def _refuse_unbacked(invitation: Invitation) -> None:
     inviter = invitation.created_by
     if inviter is None:
         return
-    allowed = {role.slug for role in assignable(scoping.held(inviter, invitation.tenant))}
+    allowed = {role.slug for role in assignable(inviter, invitation.tenant)}
     if invitation.role not in allowed:
         raise RoleAboveYours(
             f"{inviter} invited you and may no longer give this role in {invitation.tenant}. Ask an owner of "

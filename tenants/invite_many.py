@@ -25,6 +25,7 @@ from refusals.errors import Conflict
 from tenants import invitation_list, invitation_mail, scoping, secrets
 from tenants.archiving import refuse_archived
 from tenants.arrivals import VALID_FOR, Invitation, InvitationBatch, Invitations
+from tenants.custom_roles import roles_of
 from tenants.delegation import MANAGE_MEMBERS
 from tenants.invitation_list import AGAIN, Row
 from tenants.invite import KIND, tell
@@ -70,8 +71,8 @@ def plan(*, tenant: Tenant, lines: Iterable[str], by: User, default_role: str = 
 
 def checked(*, tenant: Tenant, lines: Iterable[str], by: User, default_role: str = "") -> list[Row]:
     """The rows of a list with what would happen to each. Raises `ListNotUnderstood`."""
-    rows = invitation_list.read(lines, default_role=default_role)
-    return invitation_list.check(rows, tenant, scoping.held(by, tenant))
+    rows = invitation_list.read(lines, roles=roles_of(tenant), default_role=default_role)
+    return invitation_list.check(rows, tenant, by)
 
 
 @transaction.atomic
@@ -87,7 +88,7 @@ def confirm(*, batch: InvitationBatch, by: User) -> InvitationBatch:
     refuse_archived(tenant)
     scoping.require(by, MANAGE_MEMBERS, tenant)
     planned = [row for row in rows_of(locked) if row.is_good]
-    good = [row for row in invitation_list.check(planned, tenant, scoping.held(by, tenant)) if row.is_good]
+    good = [row for row in invitation_list.check(planned, tenant, by) if row.is_good]
     if not good:
         raise NothingToSend("Nobody of this list can be invited any more: they are members or invited already.")
     now = timezone.now()

@@ -15,11 +15,11 @@ from audit.record import record
 from refusals.errors import Conflict, Invalid, Missing
 from tenants.archiving import refuse_archived
 from tenants.arrivals import ANSWERED_WITHIN, JoinRequest
+from tenants.custom_roles import name_of
 from tenants.delegation import MANAGE_MEMBERS
 from tenants.memberships import MemberAlready, add_member
 from tenants.models import Membership, Tenant, User, slug_form
 from tenants.notifications import notify
-from tenants.roles import TENANT_ROLES
 from tenants.scope import everything, widen
 from tenants.scoping import members_who_may
 
@@ -99,7 +99,7 @@ def admit(*, asked: JoinRequest, role: str, by: User) -> Membership:
     locked.admitted_at, locked.answered_by, locked.role = timezone.now(), by, role
     locked.save(update_fields=["admitted_at", "answered_by", "role"])
     record("join.admitted", by=by, subject=locked, tenant=tenant.slug, role=role)
-    title = f"You are in {tenant} now, as {TENANT_ROLES[role].name}"
+    title = f"You are in {tenant} now, as {name_of(tenant, role)}"
     notify([locked.user], kind="decision", title=title, path=tenant.get_absolute_url(), tenant=tenant)
     return made
 

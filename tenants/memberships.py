@@ -9,20 +9,19 @@ from django.contrib.auth.models import Permission
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from guardian.models import UserObjectPermission
-from guardian.shortcuts import assign_perm, remove_perm
 
 from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.archiving import refuse_archived
 from tenants.changes import announce
+from tenants.custom_roles import UnknownRole, known_role
+from tenants.holding import settle
 from tenants.models import Appointment, Directory, Membership, OwnershipTransfer, ServiceAccount, Tenant, User
-from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
+from tenants.roles import PLATFORM_ROLES
 from tenants.security import domains
+from tenants.timing import end_all
 
-
-class UnknownRole(Invalid):
-    code = "unknown_role"
+MANAGE_TENANT = "tenants.manage_tenant"  # nothing that is no person answers for a tenant
 
 
 class LastOwner(Conflict):
@@ -69,13 +68,14 @@ def add_member(
     the role takes it out of their hands. Raises `UnknownRole`, `LastOwner`, `MemberAlready`, `RoleChanged`,
     `NoServiceAccount`, `DomainNotAllowed`.
     """
-    if role not in TENANT_ROLES:
-        raise UnknownRole(f"There is no role “{role}”. Choose one of {', '.join(TENANT_ROLES)}.", field="role")
     locked = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+    given = known_role(locked, role)
     refuse_archived(locked)
     before = Membership.objects.filter(tenant=tenant, user=user).first()
     _refuse_unseen(tenant, user, before.role if before else "", seen)
-    if user.is_service and (role == "owner" or not ServiceAccount.objects.filter(user=user, tenant=tenant).exists()):
+    if user.is_service and (
+        MANAGE_TENANT in given.permissions or not ServiceAccount.objects.filter(user=user, tenant=tenant).exists()
+    ):
         raise NoServiceAccount("A service account stays in its own tenant and never owns it.", field="role")
     if before and before.role == role:
         return before
@@ -94,7 +94,7 @@ def add_member(
             "created_at": at if at is not None and tenant.is_demonstration else timezone.now(),
         },
     )
-    _hold_exactly(tenant, user, TENANT_ROLES[role].permissions)
+    settle(tenant, [user.pk])
     if before:
         _end_transfers(tenant, user)
     else:
@@ -122,10 +122,11 @@ def remove_member(*, membership: Membership, by: Any) -> None:
     membership = found
     if membership.role == "owner":
         _refuse_last_owner(tenant, membership.user)
-    _hold_exactly(tenant, membership.user, frozenset())
     _end_transfers(tenant, membership.user)
+    end_all(tenant, by=by, user=membership.user)
     record("membership.removed", by=by, subject=membership, tenant=tenant.slug, user=membership.user.username)
     membership.delete()
+    settle(tenant, [membership.user_id])
     announce("holder", membership.user_id)
 
 
@@ -195,18 +196,6 @@ def _end_transfers(tenant: Tenant, user: User) -> None:
     """Who leaves or gets another role no longer hands the tenant over, nor takes it (`tenants.ownership`)."""
     theirs = OwnershipTransfer.objects.open().filter(Q(giver=user) | Q(receiver=user), tenant=tenant)
     theirs.update(withdrawn_at=timezone.now())
-
-
-def _hold_exactly(tenant: Tenant, user: User, permissions: frozenset[str]) -> None:
-    wanted = {name.split(".")[1] for name in permissions}
-    # As they are kept: asked for what somebody may do, guardian says nothing for who is switched off, and what is held
-    # above tenants as well would not be told apart.
-    kept = UserObjectPermission.objects.filter(user=user, object_pk=str(tenant.pk), content_type__model="tenant")
-    held = set(kept.values_list("permission__codename", flat=True))
-    for codename in wanted:
-        assign_perm(codename, user, tenant)
-    for codename in held - wanted:
-        remove_perm(codename, user, tenant)
 
 
 def _permission(name: str) -> Permission:

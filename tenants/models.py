@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower, Upper
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from audit.identifiers import uuid7
 from tenants.access_reviews import AccessConfirmation as AccessConfirmation
@@ -23,12 +24,16 @@ from tenants.arrivals import Invitation as Invitation
 from tenants.arrivals import InvitationBatch as InvitationBatch
 from tenants.arrivals import JoinRequest as JoinRequest
 from tenants.changes import ChangeNote as ChangeNote
+from tenants.custom_roles import role_of_row
 from tenants.directories import Directory as Directory
 from tenants.directories import DirectoryGroup as DirectoryGroup
 from tenants.directories import DirectoryGroupMember as DirectoryGroupMember
 from tenants.directories import DirectoryPerson as DirectoryPerson
 from tenants.directories import DirectoryRule as DirectoryRule
 from tenants.directories import DirectoryToken as DirectoryToken
+from tenants.elevations import Elevation as Elevation
+from tenants.own_roles import CustomRole as CustomRole
+from tenants.roles import Role
 from tenants.transfers import OwnershipTransfer as OwnershipTransfer
 
 slug_form = RegexValidator(
@@ -182,7 +187,7 @@ class Environment(models.Model):
 
 
 class Membership(models.Model):
-    """A person in a tenant with a role of `tenants.roles.TENANT_ROLES`."""
+    """A person in a tenant with a role of it (`tenants.custom_roles.roles_of`)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="memberships")
@@ -199,6 +204,11 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} as {self.role} of {self.tenant}"
+
+    @cached_property
+    def of_role(self) -> Role | None:
+        """The role; None when there is none of this name any more. Read for many at once by `with_roles`."""
+        return role_of_row(self)
 
 
 class ServiceAccount(models.Model):

@@ -62,6 +62,14 @@ TENANT_ROLES: dict[str, Role] = dict(
     ]
 )
 
+
+def strength(role: Role) -> tuple[bool, bool, int]:
+    """What the stronger of two roles has more of: who answers for the tenant, then who gives roles, then who may do
+    more things. A role that holds all of another's and more is the stronger one."""
+    return ("tenants.manage_tenant" in role.permissions, "tenants.manage_members" in role.permissions,
+            len(role.permissions))  # fmt: skip
+
+
 # Above tenants: held as model-level permissions, which reach every object.
 PLATFORM_ROLES: dict[str, Role] = dict(
     [

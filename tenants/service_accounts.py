@@ -18,7 +18,8 @@ from refusals.errors import Conflict, Invalid
 from tenants import tokens
 from tenants.archiving import refuse_archived
 from tenants.changes import announce
-from tenants.memberships import add_member
+from tenants.custom_roles import known_role
+from tenants.memberships import MANAGE_TENANT, add_member
 from tenants.models import PersonalToken, ServiceAccount, Tenant, User, slug_form
 from tenants.scope import everything
 from tenants.structure import reserve
@@ -58,10 +59,8 @@ def create(
         raise ServiceAccountNotAcceptable(" ".join(error.messages), field="name") from error
     if len(name) > LONGEST_NAME:
         raise ServiceAccountNotAcceptable(f"Use at most {LONGEST_NAME} characters.", field="name")
-    if role == "owner":
-        raise ServiceAccountNotAcceptable(
-            "An owner answers for the tenant and is a person. Choose another role.", field="role"
-        )
+    if MANAGE_TENANT in known_role(tenant, role).permissions:
+        raise ServiceAccountNotAcceptable("Who answers for the tenant is a person. Choose another role.", field="role")
     username = f"svc.{tenant.slug}.{name}"
     reserve(f"user {username}")
     if _exists(username):

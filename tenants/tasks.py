@@ -1,4 +1,4 @@
-"""This room's background jobs: invitations of a list, access reviews, keys that expire, old notes of changes."""
+"""This room's background jobs: invitations of a list, access reviews, keys that expire, what has a time, old notes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from tenants import changes, expiring, invite_many, reviewing
+from tenants import changes, expiring, invite_many, reviewing, timing
 from tenants.scope import everything
 
 
@@ -36,6 +36,12 @@ def review_access() -> None:
 def forget_changes() -> int:
     """Drop the notes of changes that every process has read long ago."""
     return changes.forget_old()
+
+
+@shared_task(name="tenants.settle_elevations")
+def settle_elevations() -> int:
+    """Let begin and end what people hold for a time."""
+    return timing.settle_all()
 
 
 @shared_task(name="tenants.warn_of_expiring_keys")

@@ -14,6 +14,8 @@ from audit.record import record
 from tenants import secrets
 from tenants.issuing import check_expiry, named
 from tenants.models import PersonalToken, User
+from tenants.scope import everything
+from tenants.timing import holds_for_a_time, settle_person
 
 STATES = ("active", "expired", "revoked")
 USE_IS_KEPT_EVERY = dt.timedelta(minutes=1)
@@ -64,7 +66,9 @@ def find(user: User, *, text: str = "", state: str = "") -> QuerySet[PersonalTok
 def recognise(text: str) -> PersonalToken | None:
     """The valid token that `text` is, with its active user, else None."""
     prefix = secrets.prefix_of(text)
-    token = PersonalToken.objects.select_related("user").filter(prefix=prefix).first() if prefix else None
+    rows = PersonalToken.objects.select_related("user").annotate(_is_timed=holds_for_a_time("user"))
+    with everything("who is asking is looked up"):
+        token = rows.filter(prefix=prefix).first() if prefix else None
     if token is None or token.revoked_at is not None or not token.user.is_active:
         return None
     if token.expires_at is not None and token.expires_at <= timezone.now():
@@ -72,6 +76,8 @@ def recognise(text: str) -> PersonalToken | None:
     if not hmac.compare_digest(token.secret_hash, secrets.keyed_hash(text)):
         return None
     _note_use(token)
+    if vars(token)["_is_timed"]:
+        settle_person(token.user_id)
     return token
 
 

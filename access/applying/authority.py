@@ -6,7 +6,7 @@ from typing import Any
 
 from refusals.errors import Refusal
 from tenants import scoping
-from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT, require_assignable
+from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT, gives, require_assignable
 from tenants.models import Tenant, User
 from usage.limits.authority import require_setter
 from usage.limits.places import Place
@@ -18,6 +18,7 @@ class Authority:
     def __init__(self, by: Any, tenant: Tenant) -> None:
         self.person = by if isinstance(by, User) else None
         self.tenant = tenant
+        self._told: dict[tuple[str, ...], str] = {}
         self.held = scoping.held(by, tenant) if isinstance(by, User) else frozenset()
 
     def over_tenant(self) -> str:
@@ -30,11 +31,25 @@ class Authority:
             return ""
         if MANAGE_MEMBERS not in self.held:
             return self._lacks(MANAGE_MEMBERS)
+        if roles not in self._told:  # the same few again and again, however many members a file names
+            self._told[roles] = self._refusal(*roles)
+        return self._told[roles]
+
+    def _refusal(self, *roles: str) -> str:
         try:
-            require_assignable(self.held, self.tenant, *roles)
+            require_assignable(self.person, self.tenant, self.held, *roles)  # type: ignore[arg-type]  # a person
         except Refusal as refusal:
             return refusal.sentence
         return ""
+
+    def over_making(self, permissions: frozenset[str]) -> str:
+        """Why they may not make or change a role so that it gives or takes these."""
+        if self.person is None:
+            return ""
+        beyond = sorted(permissions - gives(self.person, self.tenant))
+        if beyond and not self.over_tenant():
+            return f"A role gives no more than you hold, and you may not “{scoping.words(beyond[0])}”."
+        return self.over_tenant()
 
     def over_limits(self, place: Place, **asked: Any) -> str:
         """Why they may not set at `place` what is `asked`, `amounts` or a `budget` as `require_setter` reads them."""

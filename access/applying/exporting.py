@@ -9,7 +9,7 @@ import yaml
 from django.conf import settings
 
 from access.applying.describing import describe
-from access.applying.schema import VERSION, Document, PlacePart, ProjectPart, SecurityPart
+from access.applying.schema import VERSION, Document, PlacePart, ProjectPart, RolePart, SecurityPart
 from tenants.models import Tenant
 
 HEAD = """\
@@ -58,6 +58,7 @@ def _whole(document: Document) -> dict[str, Any]:
         "discoverable": document.is_discoverable,
         **_security(document.security),
         **_place(document.place),
+        "roles": {role.slug: _role(role) for role in document.roles or ()},
         "projects": {project.slug: _project(project) for project in document.projects or ()},
         "members": [{"person": member.person, "role": member.role} for member in document.members or ()],
     }
@@ -72,6 +73,11 @@ def _security(part: SecurityPart) -> dict[str, Any]:
     if part.second_factor_from is not None:
         told["second_factor_from"] = part.second_factor_from or None
     return {"security": told} if told else {}
+
+
+def _role(role: RolePart) -> dict[str, Any]:
+    may = [name.partition(".")[2] for name in role.permissions]
+    return {"name": role.name, "sentence": role.sentence, "may": may}
 
 
 def _project(project: ProjectPart) -> dict[str, Any]:

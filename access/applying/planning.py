@@ -10,6 +10,7 @@ from access.applying.members import People, first_owner, member_steps
 from access.applying.places import Where, place_steps, unlisted_at
 from access.applying.problems import FileNotUnderstood, Problem
 from access.applying.projects import project_steps
+from access.applying.roles import role_problems, role_steps, unlisted_roles
 from access.applying.schema import Document, PlacePart
 from access.applying.securing import security_steps
 from access.applying.steps import Change, Plan, Step
@@ -34,13 +35,16 @@ def plan(*, document: Document, tenant: Tenant, prune: bool, by: Any) -> Plan:
         sentence = f"The file is of “{document.slug}”, and this is {tenant.slug}."
         problems.append(Problem(document.lines.get("tenant", 0), sentence))
     steps = _tenant_steps(document, tenant, authority) + security_steps(document, now, authority)
-    unlisted: list[str] = []
+    shaping, retiring = role_steps(document, tenant, prune, authority)
+    steps += shaping
+    unlisted = [] if prune else unlisted_roles(document, tenant)
     where = Where(of_tenant(tenant))
     steps += place_steps(where, document.place, now.place or PlacePart(), prune, authority)
     if not prune:
         unlisted += unlisted_at(where, document.place, now.place)
     made = project_steps(document, now, tenant, prune, authority)
     steps, unlisted, problems = steps + made.steps, unlisted + made.unlisted, problems + made.problems
+    problems += role_problems(document, tenant, prune)
     people = People.of(tenant, [part.person for part in document.members or ()])
     if document.members is not None:
         belonging, strangers = member_steps(document.members, people, prune, authority)
@@ -49,7 +53,7 @@ def plan(*, document: Document, tenant: Tenant, prune: bool, by: Any) -> Plan:
         problems.append(Problem(document.lines.get("members", 0), NEW))
     if problems:
         raise FileNotUnderstood(problems)
-    return Plan(tenant.slug, prune, tuple(steps + made.last), tuple(unlisted), tuple(made.notes))
+    return Plan(tenant.slug, prune, tuple(steps + made.last + retiring), tuple(unlisted), tuple(made.notes))
 
 
 def _tenant_steps(document: Document, tenant: Tenant, authority: Authority) -> list[Step]:

@@ -20,6 +20,7 @@ from access.applying.schema import (
     MemberPart,
     PlacePart,
     ProjectPart,
+    RolePart,
     SecurityPart,
 )
 from access.applying.values import Named, Values
@@ -32,11 +33,14 @@ from usage.limits.budgets import LARGEST_BUDGET, MOST_WARNINGS
 from usage.limits.tables import LARGEST_LIMIT, Metric, Span
 
 OF_PLACE = ("limits", "budgets")
-OF_FILE = ("schema", "tenant", "name", "cost_centre", "discoverable", "security", *OF_PLACE, "projects", "members")
+OF_FILE = (
+    "schema", "tenant", "name", "cost_centre", "discoverable", "security", *OF_PLACE, "roles", "projects", "members",
+)  # fmt: skip
 OF_SECURITY = ("email_domains", "networks", "second_factor_from")
 OF_PROJECT = ("name", "purpose", *OF_PLACE, "environments")
 OF_ENVIRONMENT = (*OF_PLACE, "keys")
 OF_KEY = ("prefix", "name", *OF_PLACE)
+OF_ROLE = ("name", "sentence", "may")
 OF_MEMBER = ("person", "role")
 OF_BUDGET = ("amount", "currency", "hard", "warn_at")
 LONGEST_PURPOSE = 10_000
@@ -57,6 +61,7 @@ def read(content: bytes | str) -> Document:
         is_discoverable=values.flag(given.get("discoverable")),
         security=_security(values, given["security"]) if "security" in given else SecurityPart(),
         place=_place(values, given),
+        roles=_roles(values, given["roles"]) if "roles" in given else None,
         projects=_projects(values, given["projects"]) if "projects" in given else None,
         members=_members(values, given["members"]) if "members" in given else None,
         lines={name: line_of(node) for name, node in given.items()},
@@ -140,11 +145,27 @@ def _members(values: Values, node: yaml.Node) -> tuple[MemberPart, ...]:
     for each in values.listed(node):
         given = values.names(each, OF_MEMBER)
         person = values.text(given.get("person"), 254)
-        role = values.one_of(given.get("role"), TENANT_ROLES, "role")
+        role = values.text(given.get("role"), 20)
         if person and role:
             found.append(MemberPart(person, role, line_of(each)))
         elif isinstance(each, yaml.MappingNode) and not (given.get("person") and given.get("role") and person != ""):
             values.wrong(each, "A member has a person (user name or e-mail) and a role.")
+    return tuple(found)
+
+
+def _roles(values: Values, node: yaml.Node) -> tuple[RolePart, ...]:
+    known = {name.partition(".")[2]: name for name in sorted(TENANT_ROLES["owner"].permissions)}
+    found = []
+    for slug, inside in values.names(node, None).items():
+        _require_slug(values, inside, slug)
+        given = values.names(inside, OF_ROLE)
+        name, sentence = _name(values, given), values.text(given.get("sentence"), 200)
+        read_ = (values.one_of(each, known, "permission") for each in values.listed(given.get("may")))
+        may = tuple(sorted({known[each] for each in read_ if each}))
+        if name and sentence:
+            found.append(RolePart(slug, name, sentence, may, line_of(inside)))
+        elif isinstance(inside, yaml.MappingNode) and not ("name" in given and "sentence" in given and sentence):
+            values.wrong(inside, "A role has a name and a sentence that says what it is for.")
     return tuple(found)
 
 

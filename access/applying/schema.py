@@ -64,6 +64,21 @@ class ProjectPart:
 
 
 @dataclass(frozen=True, slots=True)
+class RolePart:
+    """A role of the tenant's own by its short name; to see the tenant is always among its permissions."""
+
+    slug: str
+    name: str
+    sentence: str
+    permissions: tuple[str, ...] = ()
+    line: int = 0
+
+    @property
+    def whole(self) -> tuple[str, ...]:
+        return tuple(sorted({*self.permissions, "tenants.view_tenant"}))
+
+
+@dataclass(frozen=True, slots=True)
 class MemberPart:
     """A person by user name or e-mail, with a role of the tenant."""
 
@@ -90,6 +105,7 @@ class Document:
     cost_centre: str | None = None
     is_discoverable: bool | None = None
     place: PlacePart = PlacePart()
+    roles: tuple[RolePart, ...] | None = None
     projects: tuple[ProjectPart, ...] | None = None
     members: tuple[MemberPart, ...] | None = None
     security: SecurityPart = SecurityPart()

@@ -19,7 +19,12 @@ FIELDS = {
     "concurrent": "calls at once",
 }
 KINDS = {"limits": "limit of", "security": "what is asked of who comes into"}
-WORDS = {("create", "invitation"): "invite", ("remove", "project"): "archive", ("create", ""): "new"}
+WORDS = {
+    ("create", "invitation"): "invite",
+    ("remove", "project"): "archive",
+    ("remove", "role"): "retire",
+    ("create", ""): "new",
+}
 
 
 @dataclass(frozen=True, slots=True)

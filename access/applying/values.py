@@ -86,7 +86,7 @@ class Values:
         if node is None or text is None:
             return None
         if text not in among:
-            self.wrong(node, f"{not_known(kind, text, list(among))}{_other_words(text, among)}")
+            self.wrong(node, not_among(kind, text, among))
             return None
         return text
 
@@ -134,6 +134,11 @@ def _is_empty(node: yaml.Node) -> bool:
 
 def _among(known: Collection[str] | None) -> str:
     return f": {', '.join(known)}" if known else ""
+
+
+def not_among(kind: str, text: str, among: Collection[str]) -> str:
+    """The sentence for a word that is none of those there are."""
+    return f"{not_known(kind, text, list(among))}{_other_words(text, among)}"
 
 
 def _other_words(text: str, among: Collection[str]) -> str:

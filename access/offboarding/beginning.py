@@ -16,6 +16,7 @@ from tenants.archiving import archive_tenant
 from tenants.arrivals import Invitation
 from tenants.bulk_revoking import revoke_all
 from tenants.changes import announce
+from tenants.delegation import MANAGE_TENANT, require_for_good
 from tenants.models import ApiKey, Tenant, User
 from tenants.notifications import notify
 from tenants.scoping import members_who_may
@@ -48,11 +49,13 @@ def begin(*, tenant: Tenant, reason: str, by: Any) -> Offboarding:
     """Stop everything of `tenant` and let it be packed; it is erased after `settings.ERASE_AFTER_DAYS`.
 
     Keys are revoked first, and stay revoked if it is called off. Raises `LeavingAlready`, `ReasonNeeded`,
-    `DemonstrationLeavesOtherwise`.
+    `DemonstrationLeavesOtherwise`, `ForATime`.
     """
     if not reason.strip():
         raise ReasonNeeded("Say why it leaves; it is kept on record.", field="reason")
     locked = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+    if isinstance(by, User):
+        require_for_good(by, MANAGE_TENANT, locked)
     if locked.is_demonstration:
         raise DemonstrationLeavesOtherwise("The demonstration is removed as a whole: atrium demo --remove.")
     if Offboarding.objects.filter(tenant=locked, state__in=Offboarding.OPEN).exists():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from audit.record import Actor
-from tenants import keys, service_accounts
+from tenants import elevating, keys, role_making, service_accounts
 from tenants.memberships import add_member
 from tenants.models import ApiKey, Environment, Tenant, User
 from tenants.structure import create_project, create_tenant
@@ -114,6 +114,12 @@ def create(people: dict[str, User], *, by: Actor) -> dict[str, Environment]:
         )
         for username, role in team.members[1:]:
             add_member(tenant=tenant, user=people[username], role=role, by=owner, at=at)
+        role_making.make(
+            tenant=tenant, slug="desk-lead", name="Desk lead", sentence="Lets people in and sees what is spent.",
+            permissions=["tenants.manage_members", "tenants.view_usage"], by=owner,
+        )  # fmt: skip
+        developer = next(people[username] for username, role in team.members if role == "developer")
+        elevating.ask(tenant=tenant, role="admin", hours=8, reason="On call this week.", by=developer)
         for slug, name, purpose in team.projects:
             create_project(tenant=tenant, slug=slug, name=name, purpose=purpose, by=owner, at=at)
     found = Environment.objects.filter(tenant__slug__in=[team.slug for team in TEAMS])

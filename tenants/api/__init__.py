@@ -8,11 +8,13 @@ def register(router: DefaultRouter) -> None:
     from tenants.api import (  # view sets read models, which must be loaded first
         arriving,
         directories,
+        elevations,
         keys,
         lists,
         ownership,
         people,
         reviewing,
+        roles,
         services,
         sessions,
         structure,
@@ -27,6 +29,8 @@ def register(router: DefaultRouter) -> None:
     router.register("environments", structure.EnvironmentViewSet, basename="environment")
     router.register("access-reviews", reviewing.AccessReviewViewSet, basename="access-review")
     router.register("memberships", structure.MembershipViewSet, basename="membership")
+    router.register("elevations", elevations.ElevationViewSet, basename="elevation")
+    router.register("custom-roles", roles.CustomRoleViewSet, basename="custom-role")
     router.register("ownership-transfers", ownership.OwnershipTransferViewSet, basename="ownership-transfer")
     router.register("invitations", arriving.InvitationViewSet, basename="invitation")
     router.register("my-invitations", arriving.MyInvitationViewSet, basename="my-invitation")

@@ -137,7 +137,7 @@ class DirectoryRuleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
     def destroy(self, request: Request, pk: Any) -> Response:
         """End a rule, and the memberships that no other rule gives."""
         rule, viewer = self.get_object(), viewer_of(request)
-        require_assignable(scoping.held(viewer, rule.tenant), rule.tenant, rule.role)
+        require_assignable(viewer, rule.tenant, None, rule.role)
         end_rule(rule=rule, by=viewer)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -146,7 +146,7 @@ class DirectoryRuleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
         slug, of_platform = given.pop("tenant"), given["of_platform"]
         require_directory(viewer, None if of_platform else slug)
         tenant = scoping.find_tenant(viewer, slug)
-        require_assignable(scoping.held(viewer, tenant), tenant, given["role"])
+        require_assignable(viewer, tenant, None, given["role"])
         return tenant, given
 
 

@@ -50,7 +50,7 @@ class ServiceAccountViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, vi
         """Create a service account."""
         given, viewer = body_of(request, s.NewServiceAccountSerializer), viewer_of(request)
         tenant = scoping.find_tenant(viewer, given.pop("tenant"), MANAGE_MEMBERS)
-        require_assignable(scoping.held(viewer, tenant), tenant, given["role"])
+        require_assignable(viewer, tenant, None, given["role"])
         made = service_accounts.create(tenant=tenant, by=viewer, **given)
         return Response(self._document(made), status=status.HTTP_201_CREATED)
 

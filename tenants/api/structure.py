@@ -24,6 +24,7 @@ from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT, require_assignable
 from tenants.explaining import explain
 from tenants.memberships import add_member, remove_member
 from tenants.models import Environment, Membership, Project, Tenant, User
+from tenants.own_roles import CustomRole
 from tenants.roles import TENANT_ROLES
 
 SEE_AUDIT = "tenants.view_tenant_audit"
@@ -264,7 +265,7 @@ class EnvironmentViewSet(viewsets.ReadOnlyModelViewSet[Environment]):
         parameters=[
             TENANT,
             WORDS,
-            OpenApiParameter("role", str, enum=list(TENANT_ROLES)),
+            OpenApiParameter("role", str, description="A role's slug, built in or the tenant's own."),
             sort_parameter(finding.MEMBER_SORTS),
         ]
     )
@@ -281,8 +282,14 @@ class MembershipViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
 
     def get_queryset(self) -> QuerySet[Membership]:
         rows = within(self.request, Membership.objects.select_related("tenant", "user", "created_by"))
-        role = one_of(self.request, "role", TENANT_ROLES)
+        role = self._role()
         return finding.members(rows, text=text_of(self.request, "q"), role=role)
+
+    def _role(self) -> str:
+        own = scoping.visible(viewer_of(self.request), CustomRole.objects.order_by())
+        if text_of(self.request, "role") in TENANT_ROLES:
+            return text_of(self.request, "role")
+        return one_of(self.request, "role", [*TENANT_ROLES, *own.values_list("slug", flat=True).distinct()[:500]])
 
     @extend_schema(request=s.NewMembershipSerializer, responses={201: s.MembershipSerializer})
     def create(self, request: Request) -> Response:
@@ -306,7 +313,7 @@ class MembershipViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     def destroy(self, request: Request, pk: Any) -> Response:
         """Take a member out of the tenant, or leave it."""
         found, viewer = self._find(pk), viewer_of(request)
-        require_removable(scoping.held(viewer, found.tenant), viewer, found)
+        require_removable(viewer, found)
         remove_member(membership=found, by=viewer_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -320,4 +327,4 @@ class MembershipViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     def _may_give(self, tenant: Tenant, *roles: str) -> None:
         viewer = viewer_of(self.request)
         scoping.require(viewer, MANAGE_MEMBERS, tenant)
-        require_assignable(scoping.held(viewer, tenant), tenant, *roles)
+        require_assignable(viewer, tenant, None, *roles)

@@ -19,12 +19,13 @@ from audit.record import record
 from refusals import Refusal
 from tenants import invite as invitations
 from tenants.arrivals import Invitation
+from tenants.custom_roles import with_roles
 from tenants.directory.attributes import folded
 from tenants.memberships import add_member, remove_member
 from tenants.models import Directory, DirectoryGroupMember, DirectoryPerson, DirectoryRule, Membership, Tenant
-from tenants.roles import TENANT_ROLES
+from tenants.roles import TENANT_ROLES, Role, strength
 
-STRENGTH = {role: place for place, role in enumerate(TENANT_ROLES)}  # of several rules the strongest role counts
+_PLACES = list(TENANT_ROLES)
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,25 @@ def plan(directory: Directory, people: Sequence[DirectoryPerson], rules: Collect
         if move is not None:
             moves.append(move)
     return moves
+
+
+def _rank(role: Role | None) -> Any:
+    """Of several rules the strongest role counts; of equally strong ones the built-in, then the one that was first."""
+    if role is None:
+        return ()
+    return (*strength(role), -_PLACES.index(role.slug) if role.slug in _PLACES else -len(_PLACES))
+
+
+def hold_all(directories: Sequence[Directory]) -> None:
+    """`hold` for several: their rows come before those of tenants, each in one order."""
+    keys = [directory.pk for directory in directories]
+    list(Directory.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk").values_list("pk"))
+    tenants = Q(pk__in=[directory.tenant_id for directory in directories if directory.tenant_id])
+    tenants |= Q(pk__in=DirectoryRule.objects.filter(directory__in=keys).values("tenant"))
+    tenants |= Q(pk__in=Membership.objects.filter(directory__in=keys).values("tenant"))
+    list(Tenant.objects.select_for_update(no_key=True).filter(tenants).order_by("pk").values_list("pk"))
+    for directory in directories:
+        directory.has_effects = True
 
 
 def hold(directory: Directory) -> None:
@@ -155,7 +175,7 @@ def _wanted(
 ) -> dict[tuple[UUID, UUID], DirectoryRule]:
     """The rule that counts for each person and tenant."""
     by_name: dict[str, list[DirectoryRule]] = {}
-    for rule in rules:
+    for rule in with_roles(rules):
         by_name.setdefault(folded(rule.group_name), []).append(rule)
     found: dict[tuple[UUID, UUID], DirectoryRule] = {}
     inside = {p.pk for p in people if p.removed_at is None and (p.is_active or directory.tenant_id is None)}
@@ -169,7 +189,7 @@ def _wanted(
     for key, name in pairs:
         for rule in by_name[name]:
             known = found.get((key, rule.tenant_id))
-            if known is None or STRENGTH.get(rule.role, 99) < STRENGTH.get(known.role, 99):
+            if known is None or _rank(rule.of_role) > _rank(known.of_role):
                 found[key, rule.tenant_id] = rule
     return found
 

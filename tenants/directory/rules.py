@@ -16,12 +16,11 @@ from django.db.models import Q
 from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.archiving import refuse_archived
+from tenants.custom_roles import known_role
 from tenants.directory.attributes import folded
 from tenants.directory.reconciling import Move, hold, plan, reconcile, rules_of
 from tenants.directory.standing import LONGEST_NAME, begin
-from tenants.memberships import UnknownRole
 from tenants.models import Directory, DirectoryGroupMember, DirectoryPerson, DirectoryRule, Membership, Tenant
-from tenants.roles import TENANT_ROLES
 
 MOST = 200  # rules of one directory for one tenant
 
@@ -60,13 +59,13 @@ class Preview:
 def preview_of_rule(*, directory: Directory, tenant: Tenant, group_name: str, role: str) -> Preview:
     """What making this rule would do. Raises `UnknownRole`, `RuleNotUnderstood`."""
     rule = _checked(directory, tenant, group_name, role)
-    return Preview.of(_of_tenant(tenant, plan(directory, _touched(directory, rule), [*rules_of(directory), rule])))
+    return Preview.of(_of_tenant(tenant, plan(directory, touched(directory, rule), [*rules_of(directory), rule])))
 
 
 def preview_of_end(rule: DirectoryRule) -> Preview:
     """What ending this rule would do."""
     left = [each for each in rules_of(rule.directory) if each.pk != rule.pk]
-    return Preview.of(_of_tenant(rule.tenant, plan(rule.directory, _touched(rule.directory, rule), left)))
+    return Preview.of(_of_tenant(rule.tenant, plan(rule.directory, touched(rule.directory, rule), left)))
 
 
 @transaction.atomic
@@ -90,7 +89,7 @@ def make_rule(*, tenant: Tenant, of_platform: bool, group_name: str, role: str, 
     rule.created_by = by
     rule.save(force_insert=True)
     directory.has_effects = True
-    reconcile(directory, _touched(directory, rule), by=by)
+    reconcile(directory, touched(directory, rule), by=by)
     record("directory.rule_made", by=by, subject=rule, tenant=locked.slug, group=rule.group_name, role=role)
     return rule
 
@@ -102,10 +101,10 @@ def end_rule(*, rule: DirectoryRule, by: Any) -> None:
     if found is None:
         return
     hold(found.directory)
-    touched, key = _touched(found.directory, found), found.pk
+    concerned, key = touched(found.directory, found), found.pk
     if not found.delete()[0]:
         return
-    reconcile(found.directory, touched, by=by)
+    reconcile(found.directory, concerned, by=by)
     found.pk = key  # for its name in the audit
     record(
         "directory.rule_ended", by=by, subject=found, tenant=found.tenant.slug, group=found.group_name, role=found.role
@@ -118,12 +117,11 @@ def _checked(directory: Directory, tenant: Tenant, group_name: str, role: str) -
         raise RuleNotUnderstood(
             f"A group's name has at most {LONGEST_NAME} characters that can be printed.", field="group_name"
         )
-    if role not in TENANT_ROLES:
-        raise UnknownRole(f"There is no role “{role}”. Choose one of {', '.join(TENANT_ROLES)}.", field="role")
+    known_role(tenant, role)
     return DirectoryRule(directory=directory, tenant=tenant, group_name=name, role=role)
 
 
-def _touched(directory: Directory, rule: DirectoryRule) -> list[DirectoryPerson]:
+def touched(directory: Directory, rule: DirectoryRule) -> list[DirectoryPerson]:
     """Whom the rule concerns, and who is a member of the tenant by the rules of the directory."""
     given = Membership.objects.filter(directory=directory, tenant=rule.tenant_id).values("user")
     concerned = Q(user__in=given)

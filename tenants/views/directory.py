@@ -17,12 +17,13 @@ from audit.exporting import exported
 from refusals import Refusal
 from refusals.errors import Missing
 from tenants import once
+from tenants.custom_roles import with_roles
 from tenants.directory import finding, tokens
 from tenants.directory.reconciling import rules_of
 from tenants.forms import expiry_of
 from tenants.forms_of_directory import DirectoryTokenForm
 from tenants.models import Directory, DirectoryRule, DirectoryToken
-from tenants.roles import TENANT_ROLES, Role
+from tenants.roles import Role
 from tenants.views.directory_place import Place
 from tenants.views.entering import text_of
 from ui.exporting import csv_response, in_batches
@@ -57,7 +58,7 @@ def directory(request: HttpRequest, slug: str = "") -> HttpResponse:
         secret=secret,
         address=f"{settings.PUBLIC_URL}/scim/v2",
         tokens=list(tokens.tokens_of(place.tenant)),
-        rules=[(rule, TENANT_ROLES.get(rule.role)) for rule in rules_of(known)] if known else [],
+        rules=[(rule, rule.of_role) for rule in with_roles(rules_of(known))] if known else [],
         from_above=_from_above(place),
         figures=finding.figures(known) if known else None,
         groups=list(finding.groups(known)[:12]) if known else [],
@@ -70,7 +71,7 @@ def _from_above(place: Place) -> list[tuple[DirectoryRule, Role | None]]:
         return []
     own = Directory.objects.filter(tenant=place.tenant)  # the platform's is beyond the reach of a tenant's people
     rules = DirectoryRule.objects.filter(~Q(directory__in=own), tenant=place.tenant)
-    return [(rule, TENANT_ROLES.get(rule.role)) for rule in rules]
+    return [(rule, rule.of_role) for rule in with_roles(rules)]
 
 
 def _issued(request: HttpRequest, place: Place, form: DirectoryTokenForm) -> tuple[DirectoryToken, str]:

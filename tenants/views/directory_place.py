@@ -51,7 +51,9 @@ class Place:
     @property
     def roles(self) -> list[Role]:
         """The roles that a rule may give."""
-        return assignable(self.inside.held) if self.inside else list(TENANT_ROLES.values())
+        if self.inside is None:
+            return list(TENANT_ROLES.values())
+        return assignable(self.inside.viewer, self.inside.tenant, self.inside.held)
 
     def url(self, name: str, *arguments: Any) -> str:
         """The address of a page of this directory, by the name it has within a tenant."""

@@ -9,12 +9,12 @@ from django.views.decorators.http import require_http_methods
 from refusals import Refusal
 from refusals.errors import Missing
 from tenants import scoping
+from tenants.custom_roles import role_of
 from tenants.delegation import require_assignable
 from tenants.directory import finding
 from tenants.directory.rules import end_rule, make_rule, preview_of_end, preview_of_rule
 from tenants.forms_of_directory import RuleForm
 from tenants.models import DirectoryRule, Tenant
-from tenants.roles import TENANT_ROLES
 from tenants.views.directory_place import Place
 
 SHOWN = 100  # of who gains or loses, by name
@@ -34,7 +34,7 @@ def new(request: HttpRequest, slug: str = "") -> HttpResponse:
             tenant = _tenant(place, form.cleaned_data.get("tenant", ""))
             wanted = {"group_name": form.cleaned_data["group_name"], "role": form.cleaned_data["role"]}
             if place.inside is not None:
-                require_assignable(place.inside.held, tenant, wanted["role"])
+                require_assignable(place.inside.viewer, tenant, place.inside.held, wanted["role"])
             if request.method == "POST":
                 made = make_rule(tenant=tenant, of_platform=place.tenant is None, by=place.viewer, **wanted)
                 messages.success(request, f"The rule holds: {made}.")
@@ -44,9 +44,10 @@ def new(request: HttpRequest, slug: str = "") -> HttpResponse:
         except Refusal as refusal:
             form.refused(refusal)
             preview = None
+    role = role_of(tenant, form.cleaned_data["role"]) if tenant and not form.errors else None
     return place.show(
         request, "directory_rule", status=422 if form.errors else 200, form=form, preview=preview, most=SHOWN,
-        is_shown=is_asked and not form.errors, of=tenant, role=TENANT_ROLES.get(form.data.get("role", "")),
+        is_shown=is_asked and not form.errors, of=tenant, role=role,
         groups=list(finding.groups(place.directory)[:30]) if place.directory else [],
     )  # fmt: skip
 
@@ -60,12 +61,12 @@ def end(request: HttpRequest, rule_id: str, slug: str = "") -> HttpResponse:
     if rule is None:
         raise Missing("There is no such rule of this directory. Perhaps somebody ended it.")
     if place.inside is not None:
-        require_assignable(place.inside.held, rule.tenant, rule.role)
+        require_assignable(place.inside.viewer, rule.tenant, place.inside.held, rule.role)
     if request.method == "POST":
         end_rule(rule=rule, by=place.viewer)
         messages.success(request, f"The rule is ended: {rule}.")
         return place.go("directory")
-    role = TENANT_ROLES.get(rule.role)
+    role = rule.of_role
     return place.show(request, "directory_rule_end", rule=rule, role=role, preview=preview_of_end(rule), most=SHOWN)
 
 

@@ -26,7 +26,9 @@ PAGE_SIZE = 100
 def new(request: HttpRequest, slug: str) -> HttpResponse:
     """The form for a list; what was read is shown before anybody is invited."""
     inside = enter(request, slug, MANAGE_MEMBERS)
-    form = ListForm(request.POST or None, request.FILES or None, roles=assignable(inside.held))
+    form = ListForm(
+        request.POST or None, request.FILES or None, roles=assignable(inside.viewer, inside.tenant, inside.held)
+    )
     if request.method == "POST" and form.is_valid():
         try:
             made = invite_many.plan(

@@ -15,6 +15,7 @@ from refusals import Refusal
 from refusals.errors import Missing
 from tenants import arriving, once
 from tenants.arrivals import Invitation
+from tenants.custom_roles import with_roles
 from tenants.delegation import MANAGE_MEMBERS, assignable, require_assignable
 from tenants.forms_of_arrival import InviteForm
 from tenants.invite import Sent, invite, resend, withdraw
@@ -50,16 +51,18 @@ def invitations(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttp
         )
         exported(request, "invitations", tenant=slug)
         return csv_response(f"{slug}-invitations.csv", head, lines)
+    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    with_roles(page.object_list)
     return inside.show(
         request,
         "invitations",
         tab="members",
-        page=Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
+        page=page,
         text=text,
         state=state,
         states=arriving.INVITATION_STATES.items(),
         sort=sort,
-        roles={role.slug for role in assignable(inside.held)},
+        roles={role.slug for role in assignable(inside.viewer, inside.tenant, inside.held)},
     )
 
 
@@ -69,12 +72,13 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
     """The form; sent, it answers with the link, this once."""
     inside = enter(request, slug, MANAGE_MEMBERS)
     initial = {"once": once.new_token(), "email": text_of(request, "email", 254)}
-    form = InviteForm(request.POST or None, roles=assignable(inside.held), initial=initial)
+    roles = assignable(inside.viewer, inside.tenant, inside.held)
+    form = InviteForm(request.POST or None, roles=roles, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
             with transaction.atomic():
                 once.claim_form(user=inside.viewer, token=form.cleaned_data["once"], path=request.path)
-                require_assignable(inside.held, inside.tenant, form.cleaned_data["role"])
+                require_assignable(inside.viewer, inside.tenant, inside.held, form.cleaned_data["role"])
                 sent = invite(
                     tenant=inside.tenant,
                     email=form.cleaned_data["email"],
@@ -98,7 +102,7 @@ def send_again(request: HttpRequest, slug: str, invitation_id: str) -> HttpRespo
     """A new link; the old one is dead."""
     inside = enter(request, slug, MANAGE_MEMBERS)
     invitation = _invitation(inside, invitation_id)
-    require_assignable(inside.held, inside.tenant, invitation.role)
+    require_assignable(inside.viewer, inside.tenant, inside.held, invitation.role)
     return _shown(request, inside, resend(invitation=invitation, by=inside.viewer))
 
 
@@ -107,7 +111,7 @@ def take_back(request: HttpRequest, slug: str, invitation_id: str) -> HttpRespon
     """Withdraw an invitation."""
     inside = enter(request, slug, MANAGE_MEMBERS)
     invitation = _invitation(inside, invitation_id)
-    require_assignable(inside.held, inside.tenant, invitation.role)
+    require_assignable(inside.viewer, inside.tenant, inside.held, invitation.role)
     withdraw(invitation=invitation, by=inside.viewer)
     messages.success(request, f"The invitation of {invitation.email} is withdrawn. Its link opens nothing any more.")
     return redirect("tenants:members", slug)

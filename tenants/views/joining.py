@@ -55,7 +55,7 @@ def admit(request: HttpRequest, slug: str, asked_id: UUID) -> HttpResponse:
     """Let somebody in."""
     inside, role = enter(request, slug, MANAGE_MEMBERS), posted(request, "role", 20)
     asked = find(inside, asked_id)
-    require_assignable(inside.held, inside.tenant, role)
+    require_assignable(inside.viewer, inside.tenant, inside.held, role)
     made = verbs.admit(asked=asked, role=role, by=inside.viewer)
     messages.success(request, f"{made.user} is in {inside.tenant} now.")
     return redirect("tenants:members", slug)

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 from audit.exporting import exported
 from refusals import Refusal
 from tenants import finding, structure
+from tenants.custom_roles import roles_named
 from tenants.forms import TenantForm
-from tenants.roles import TENANT_ROLES
 from tenants.views.entering import above, optional_address, text_of, viewer_of
 from ui.exporting import csv_response, in_batches
 from ui.sorting import ordered
@@ -51,9 +51,9 @@ def tenant_list(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     paginator = Paginator(in_order, PAGE_SIZE)
     paginator.count = rows.count()  # without the columns that only the shown rows need
     page = paginator.get_page(request.GET.get("page"))
+    names = roles_named((tenant.pk, vars(tenant)["role"]) for tenant in page.object_list)  # an annotation
     for tenant in page.object_list:
-        role = vars(tenant)["role"]  # an annotation of `finding.tenants`
-        vars(tenant)["role_name"] = TENANT_ROLES[role].name if role in TENANT_ROLES else ""
+        vars(tenant)["role_name"] = names.get((tenant.pk, vars(tenant)["role"]), "")
     context = {
         "page": page,
         "sort": sort,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -16,12 +18,15 @@ from refusals import Refusal
 from refusals.errors import Missing
 from tenants import finding, key_holder
 from tenants.arrivals import Invitation, JoinRequest
+from tenants.custom_roles import name_of, roles_of, with_roles
 from tenants.delegation import MANAGE_MEMBERS, assignable, require_assignable, require_removable
+from tenants.elevations import Elevation
 from tenants.forms import MemberForm
 from tenants.memberships import add_member, remove_member
 from tenants.models import ApiKey, Membership
-from tenants.roles import TENANT_ROLES
+from tenants.roles import Role
 from tenants.security.domains import outside
+from tenants.timing import holds_now, live_of
 from tenants.views.entering import Inside, enter, posted, text_of
 from ui.exporting import csv_response, in_batches
 from ui.sorting import ordered
@@ -34,16 +39,18 @@ INVITED_SHOWN = 5
 def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResponse:
     """The list with the form that adds somebody."""
     inside = enter(request, slug)
-    roles = assignable(inside.held)
+    known = roles_of(inside.tenant)
+    roles = assignable(inside.viewer, inside.tenant, inside.held, known)
     form = MemberForm(request.POST or None, roles=roles)
     if request.method == "POST":
         inside.require(MANAGE_MEMBERS)
         if form.is_valid() and (added := _add(inside, form)):
-            messages.success(request, f"{added.user} is {TENANT_ROLES[added.role].name} of {inside.tenant}.")
+            messages.success(request, f"{added.user} is {name_of(inside.tenant, added.role)} of {inside.tenant}.")
             return redirect("tenants:members", slug)
     text, role = text_of(request, "q"), text_of(request, "role", 20)
     everybody = Membership.objects.filter(tenant=inside.tenant).select_related("user", "created_by")
     found = finding.members(everybody, text=text, role=role)
+    found = found.annotate(is_timed=holds_now("user"))
     rows, sort = ordered(found, text_of(request, "sort"), finding.MEMBER_SORTS, "since")
     if request.GET.get("format") == "csv":
         head = ("user name", "name", "e-mail", "role", "since", "added by", "active")
@@ -62,12 +69,19 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
         exported(request, "members", tenant=slug)
         return csv_response(f"{slug}-members.csv", head, lines)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    held_too = _for_a_time(inside, known, page.object_list)
     allowed = {r.slug for r in roles}
     owners = Membership.objects.filter(tenant=inside.tenant, role="owner", user__is_active=True).count()
     unless_last = allowed - {"owner"} if owners == 1 else allowed  # the only owner stays
     others = {each.pk for each in outside(page.object_list, inside.tenant.allowed_email_domains)}
     shown = [
-        (m, TENANT_ROLES.get(m.role), m.role in (unless_last if m.user.is_active else allowed), m.pk in others)
+        (
+            m,
+            known.get(m.role),
+            m.role in (unless_last if m.user.is_active else allowed),
+            m.pk in others,
+            held_too.get(m.user_id, ()),
+        )
         for m in page.object_list
     ]
     return inside.show(
@@ -76,16 +90,27 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
         status=422 if form.errors else 200,
         form=form,
         roles=roles,
-        all_roles=TENANT_ROLES.values(),
+        all_roles=known.values(),
         page=page,
         shown=shown,
         text=text,
         role=role,
         sort=sort,
         owners=owners,
-        own=Membership.objects.filter(tenant=inside.tenant, user=inside.viewer).first(),
+        own=None if inside.may(MANAGE_MEMBERS) else everybody.filter(user=inside.viewer).first(),
         **_arriving(inside, allowed),
     )
+
+
+def _for_a_time(
+    inside: Inside, known: dict[str, Role], members: Iterable[Any]
+) -> dict[UUID, list[tuple[Elevation, Role | None]]]:
+    """What members hold beside their own role now."""
+    found: dict[UUID, list[tuple[Elevation, Role | None]]] = {}
+    people = [member.user_id for member in members if member.is_timed]
+    for each in live_of(inside.tenant, people) if people else ():
+        found.setdefault(each.user_id, []).append((each, known.get(each.role)))
+    return found
 
 
 def _arriving(inside: Inside, allowed: set[str]) -> dict[str, Any]:
@@ -93,7 +118,7 @@ def _arriving(inside: Inside, allowed: set[str]) -> dict[str, Any]:
     if not inside.may(MANAGE_MEMBERS):
         return {}
     waiting = Invitation.objects.filter(tenant=inside.tenant).in_state("invited").select_related("created_by")
-    invited = list(waiting[: INVITED_SHOWN + 1])
+    invited = with_roles(waiting[: INVITED_SHOWN + 1])
     asking = JoinRequest.objects.filter(tenant=inside.tenant).in_state("waiting").select_related("user")
     return {
         "invited": invited[:INVITED_SHOWN],
@@ -110,7 +135,7 @@ def _add(inside: Inside, form: MemberForm) -> Membership | None:
         form.add_error("person", f"{user} is a member already, as {present.role}. Change the role in the list.")
         return None
     try:
-        require_assignable(inside.held, inside.tenant, role)
+        require_assignable(inside.viewer, inside.tenant, inside.held, role)
         return add_member(tenant=inside.tenant, user=user, role=role, by=inside.viewer, seen="")
     except Refusal as refusal:
         form.refused(refusal)
@@ -122,9 +147,9 @@ def change_role(request: HttpRequest, slug: str, membership_id: str) -> HttpResp
     """Give a member another role."""
     inside = enter(request, slug, MANAGE_MEMBERS)
     membership, role = _membership(inside, membership_id), posted(request, "role", 20)
-    require_assignable(inside.held, inside.tenant, membership.role, role)
+    require_assignable(inside.viewer, inside.tenant, inside.held, membership.role, role)
     add_member(tenant=inside.tenant, user=membership.user, role=role, by=inside.viewer, seen=membership.role)
-    messages.success(request, f"{membership.user} is {TENANT_ROLES[role].name} now.")
+    messages.success(request, f"{membership.user} is {name_of(inside.tenant, role)} now.")
     return redirect("tenants:members", slug)
 
 
@@ -133,7 +158,7 @@ def removal(request: HttpRequest, slug: str, membership_id: str) -> HttpResponse
     """What removing a member brings about, to be confirmed."""
     inside = enter(request, slug)
     membership = _membership(inside, membership_id)
-    require_removable(inside.held, inside.viewer, membership)
+    require_removable(inside.viewer, membership, inside.held)
     issued = ApiKey.objects.filter(tenant=inside.tenant, created_by=membership.user).usable()
     issued = issued.filter(Q(holder=None) | ~Q(holder=membership.user))
     other_owners = Membership.objects.filter(tenant=inside.tenant, role="owner", user__is_active=True)
@@ -141,7 +166,7 @@ def removal(request: HttpRequest, slug: str, membership_id: str) -> HttpResponse
         request,
         "removal",
         membership=membership,
-        role=TENANT_ROLES.get(membership.role),
+        role=membership.of_role,
         keys=list(issued.select_related("environment__project")[:20]),
         stopping=list(key_holder.held_by(membership.user, inside.tenant)[:50]),
         is_last_owner=membership.role == "owner" and not other_owners.exclude(pk=membership.pk).exists(),
@@ -154,7 +179,7 @@ def remove(request: HttpRequest, slug: str, membership_id: str) -> HttpResponse:
     """Take a member out."""
     inside = enter(request, slug)
     membership = _membership(inside, membership_id)
-    require_removable(inside.held, inside.viewer, membership)
+    require_removable(inside.viewer, membership, inside.held)
     user = membership.user
     remove_member(membership=membership, by=inside.viewer)
     messages.success(request, f"{user} is no longer a member of {inside.tenant}.")

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_GET
 
 from tenants import sections
 from tenants.attention import concerns
+from tenants.custom_roles import with_roles
 from tenants.models import Environment, Project
-from tenants.roles import TENANT_ROLES
 from tenants.views.entering import Inside, enter, optional_address
 
 PEOPLE_SHOWN = 8
@@ -43,7 +43,7 @@ def overview(request: HttpRequest, slug: str) -> HttpResponse:
     inside = enter(request, slug)
     tenant = inside.tenant
     members = list(tenant.memberships.select_related("user").order_by("created_at")[: PEOPLE_SHOWN + 1])
-    shown = [(m.user, TENANT_ROLES[m.role].name) for m in members[:PEOPLE_SHOWN] if m.role in TENANT_ROLES]
+    shown = [(m.user, m.of_role.name) for m in with_roles(members[:PEOPLE_SHOWN]) if m.of_role]
     owners = sum(m.role == "owner" and m.user.is_active for m in members) if len(members) <= PEOPLE_SHOWN else None
     rows = grid(inside)
     return inside.show(

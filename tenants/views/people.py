@@ -12,10 +12,11 @@ from audit.exporting import exported
 from refusals.errors import Missing
 from tenants import finding
 from tenants.activation import activate, deactivate, left_without_owner
+from tenants.custom_roles import with_roles
 from tenants.key_holder import held_by
 from tenants.memberships import appoint, dismiss
 from tenants.models import Appointment, PersonalToken, User
-from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
+from tenants.roles import PLATFORM_ROLES
 from tenants.views.entering import above, optional_address, posted, text_of
 from ui.exporting import csv_response, in_batches
 from ui.sorting import ordered
@@ -62,7 +63,7 @@ def person(request: HttpRequest, username: str) -> HttpResponse:
     context = {
         "person": user,
         "roles": [(role, appointments.get(role.slug)) for role in PLATFORM_ROLES.values()],
-        "memberships": [(m, TENANT_ROLES.get(m.role)) for m in memberships],
+        "memberships": [(m, m.of_role) for m in with_roles(memberships)],
         "tokens": PersonalToken.objects.filter(user=user, revoked_at=None).count(),
         "keys": held_by(user).count(),
         "ownerless": left_without_owner(user),

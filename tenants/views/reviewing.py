@@ -16,9 +16,10 @@ from audit.exporting import exported
 from refusals.errors import Missing
 from tenants import finding, reviewing
 from tenants.access_reviews import AccessReview
+from tenants.custom_roles import with_roles
 from tenants.delegation import MANAGE_TENANT
 from tenants.models import Membership
-from tenants.roles import TENANT_ROLES
+from tenants.timing import live_of
 from tenants.views.entering import enter, text_of
 from ui.exporting import csv_response, in_batches
 from ui.sorting import ordered
@@ -44,7 +45,11 @@ def access_review(request: HttpRequest, slug: str) -> HttpResponse | StreamingHt
     if review is not None and request.GET.get("format") == "csv":
         return _exported(request, review, text)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    shown = [(each, TENANT_ROLES.get(each.role), confirmed.get(each.user_id)) for each in page.object_list]
+    held_too = {each.user_id: each for each in live_of(inside.tenant, [each.user_id for each in page.object_list])}
+    shown = [
+        (each, each.of_role, confirmed.get(each.user_id), held_too.get(each.user_id))
+        for each in with_roles(page.object_list)
+    ]
     earlier = AccessReview.objects.filter(tenant=inside.tenant).exclude(concluded_at=None)
     return inside.show(
         request, "access_review", tab="members", review=review, page=page, shown=shown, text=text, show=show, sort=sort,

@@ -13,11 +13,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from refusals import Refusal
 from refusals.errors import Missing
-from tenants import delegation, once, service_accounts, tokens
-from tenants.delegation import require_assignable
+from tenants import once, service_accounts, tokens
+from tenants.custom_roles import with_roles
+from tenants.delegation import MANAGE_TENANT, assignable, require_assignable
 from tenants.forms import ServiceAccountForm, ServiceTokenForm
 from tenants.models import ApiKey, User
-from tenants.roles import TENANT_ROLES
 from tenants.views.entering import Inside, enter
 
 MANAGE = "tenants.manage_members"
@@ -28,20 +28,21 @@ LISTED = 200
 def services(request: HttpRequest, slug: str) -> HttpResponse:
     """The list, with the form that makes one for who manages members."""
     inside = enter(request, slug)
-    roles = [role for role in delegation.assignable(inside.held) if role.slug != "owner"]
+    allowed = assignable(inside.viewer, inside.tenant, inside.held)
+    roles = [role for role in allowed if MANAGE_TENANT not in role.permissions]
     form = ServiceAccountForm(request.POST or None, roles=roles)
     if request.method == "POST":
         inside.require(MANAGE)
         if form.is_valid():
             try:
-                require_assignable(inside.held, inside.tenant, form.cleaned_data["role"])
+                require_assignable(inside.viewer, inside.tenant, inside.held, form.cleaned_data["role"])
                 made = service_accounts.create(tenant=inside.tenant, by=inside.viewer, **form.cleaned_data)
             except Refusal as refusal:
                 form.refused(refusal)
             else:
                 messages.success(request, f"{made} is a service account of {inside.tenant} now. Give it a key.")
                 return redirect("tenants:service", slug, made.pk)
-    shown = [(account, _role(account)) for account in service_accounts.of_tenant(inside.tenant)[:LISTED]]
+    shown = _with_role(list(service_accounts.of_tenant(inside.tenant)[:LISTED]))
     return inside.show(request, "services", status=422 if form.errors else 200, tab="members", form=form, shown=shown)
 
 
@@ -107,8 +108,13 @@ def _account(inside: Inside, account_id: str) -> User:
     return found
 
 
+def _with_role(accounts: list[User]) -> list[tuple[User, Any]]:
+    with_roles(each for account in accounts for each in account.memberships.all())
+    return [(account, _role(account)) for account in accounts]
+
+
 def _role(account: User) -> Any:
-    return next((TENANT_ROLES.get(each.role) for each in account.memberships.all()), None)
+    return next((each.of_role for each in account.memberships.all()), None)
 
 
 def _show(

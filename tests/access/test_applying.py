@@ -11,16 +11,18 @@ import pytest
 import yaml
 from django.core import mail
 
+from access.applying.planning import plan
+from access.applying.reading import read
 from audit.models import Entry
 from audit.record import SYSTEM
 from portal.command import main
-from tenants import service_accounts
+from tenants import scoping, service_accounts
 from tenants.archiving import archive_project
 from tenants.arrivals import Invitation
 from tenants.invite import invite
 from tenants.keys import issue
 from tenants.memberships import add_member
-from tenants.models import ApiKey, Directory, Membership, Project, Tenant
+from tenants.models import ApiKey, Directory, Membership, Project, Tenant, User
 from tenants.structure import create_project
 from tests.cast import Cast, person
 from usage.limits.budgets import set_budget
@@ -285,3 +287,39 @@ def test_a_service_account_is_named_like_anybody_and_owns_nothing(cast: Cast, sh
     assert shell.apply(HEAD + "members: [{person: svc.acme.ci, role: owner}]\n", "--yes") == 1
     foreign = "schema: 1\ntenant: globex\nmembers: [{person: svc.acme.ci, role: viewer}]\n"
     assert shell.apply(foreign, "--yes") == 1 and "stays in its own tenant" in shell.err
+
+
+ROLES = """roles:
+  helper: {name: Helper, sentence: Answers questions., may: [view_usage]}
+members:
+  - {person: olivia, role: owner}
+  - {person: vera, role: helper}
+"""
+
+
+def test_a_tenants_own_roles_are_made_given_changed_and_retired_by_a_file(cast: Cast, shell: Shell) -> None:
+    assert shell.apply(HEAD + ROLES, "--yes") == 0, shell.err
+    assert "+ role helper\n    name: Helper" in shell.out and roles(cast.acme)["vera"] == "helper"
+    assert "  helper:\n    name: Helper\n    sentence: Answers questions.\n    may: [view_usage]\n" in shell.exported()
+    assert shell.apply(shell.exported(), "--yes") == 0 and "Nothing to change" in shell.out
+    assert shell.apply(HEAD + ROLES.replace("view_usage", "use_models"), "--yes") == 0, shell.err
+    assert "may: view_tenant, view_usage → use_models, view_tenant" in shell.out
+    assert scoping.may(User.objects.get(pk=cast.vera.pk), "tenants.use_models", cast.acme)
+    assert shell.apply(HEAD + "roles: {}\n", "--prune", "--yes") == 1
+    assert "Vera has the role Helper" in shell.err and roles(cast.acme)["vera"] == "helper", "nothing half done"
+    gone = HEAD + "roles: {}\nmembers:\n  - {person: olivia, role: owner}\n  - {person: vera, role: viewer}\n"
+    assert shell.apply(gone, "--yes") == 0 and "it stays (--prune removes it): the role helper" in shell.out
+    assert shell.apply(gone, "--prune", "--yes") == 0, shell.err
+    assert roles(cast.acme) == {"olivia": "owner", "vera": "viewer"} and "- role helper" in shell.out
+
+
+def test_a_role_that_there_is_not_is_told_with_its_line(cast: Cast, shell: Shell) -> None:
+    assert shell.apply(HEAD + "members:\n  - {person: olivia, role: onwer}\n", "--yes") == 1
+    assert "Line 4: There is no role “onwer” here. Did you mean “owner”?" in shell.err
+
+
+def test_a_role_of_more_than_one_holds_is_marked_in_the_plan(cast: Cast) -> None:
+    document = read(HEAD + "roles:\n  helper: {name: Helper, sentence: Helps., may: [manage_keys]}\n")
+    seen = plan(document=document, tenant=cast.acme, prune=False, by=cast.pat)
+    assert "you may not “Issue and revoke keys”" in seen.refused[0].refused
+    assert plan(document=document, tenant=cast.acme, prune=False, by=cast.olivia).refused == []

@@ -22,6 +22,7 @@ from access.applying.schema import (
     MemberPart,
     PlacePart,
     ProjectPart,
+    RolePart,
 )
 from usage.limits.tables import Metric, Span
 
@@ -75,7 +76,12 @@ def test_it_works() -> None:
         ("projects:\n  Größe: {name: X}\n", 4, "is no short name"),
         ("projects:\n  support: {environments: {prod: {}}}\n", 4, "There is no environment “prod” here."),
         ("members: {olivia: owner}\n", 3, "A list is needed here"),
-        ("members:\n  - {person: olivia, role: onwer}\n", 4, "There is no role “onwer” here. Did you mean “owner”?"),
+        (
+            "roles:\n  helper: {name: Helper, sentence: Helps, may: [view_usag]}\n",
+            4,
+            "There is no permission “view_usag” here. Did you mean “view_usage”?",
+        ),
+        ("roles:\n  helper: {name: Helper}\n", 4, "A role has a name and a sentence that says what it is for."),
         ("members:\n  - {person: olivia}\n", 4, "A member has a person"),
         ("members:\n  - olivia\n", 4, "Names and values are needed here: person, role."),
         ("? [a]\n: b\n", 3, "A name is plain text."),
@@ -118,7 +124,7 @@ def test_what_is_no_file_of_a_tenant_is_told_in_a_sentence(content: Any, said: s
 
 
 def test_everything_wrong_is_told_at_once() -> None:
-    told = problems("schema: 1\ntenant: acme\nnaem: A\nlimits: {requests: 0}\nmembers: [{person: x, role: y}]\n")
+    told = problems("schema: 1\ntenant: acme\nnaem: A\nlimits: {requests: 0}\nmembers: [{person: 1, role: y}]\n")
     assert [line for line, _ in told] == [3, 4, 5]
 
 
@@ -165,7 +171,8 @@ def test_whatever_is_written_is_read_as_it_was(
 ) -> None:
     environment = EnvironmentPart("test", place, (KeyPart("atrium_test_x", name, PlacePart({"tokens": 5}, {})),))
     projects = (ProjectPart("support", name, purpose, place, (environment,)),)
-    whole = Document("acme", name, cost_centre, discoverable, place, projects, (MemberPart(user, "owner"),))
+    roles = (RolePart("helper", name, name, ("tenants.view_usage",)),)
+    whole = Document("acme", name, cost_centre, discoverable, place, roles, projects, (MemberPart(user, "helper"),))
     assert without_lines(read(written(whole))) == without_lines(whole)
 
 
@@ -183,4 +190,5 @@ def without_lines(document: Document) -> Document:
         for project in document.projects or ()
     )
     members = tuple(replace(member, line=0) for member in document.members or ())
-    return replace(document, projects=projects, members=members)
+    roles = tuple(replace(role, line=0) for role in document.roles or ())
+    return replace(document, roles=roles, projects=projects, members=members)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
+from django.utils import timezone
+
 HERE = "acme/support/development"
+_SOON = (timezone.now() + dt.timedelta(days=3)).isoformat()
 _NEXT = {"slug": "next", "name": "Next"}
 
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
@@ -15,6 +19,19 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("access-review-list", "POST"): {"tenant": "acme"},
     ("access-review-confirm", "POST"): {"memberships": ["00000000-0000-7000-8000-000000000000"]},
     ("ownership-transfer-list", "POST"): {"tenant": "acme", "person": "vera"},
+    ("elevation-list", "POST"): {"tenant": "acme", "role": "owner", "hours": 1, "reason": "On call"},
+    ("elevation-decline", "POST"): {"reason": "No."},
+    ("elevation-stand-in", "POST"): {
+        "tenant": "acme", "person": "tim", "starts_at": "2020-01-01T00:00:00Z", "ends_at": _SOON
+    },
+    ("tenants:new-elevation", "POST"): {"role": "admin", "hours": "1", "reason": "On call"},
+    ("tenants:decline-elevation", "POST"): {"reason": "No."},
+    ("custom-role-list", "POST"): {
+        "tenant": "acme", "slug": "desk", "name": "Desk", "sentence": "Answers.", "permissions": []
+    },
+    ("custom-role-detail", "PATCH"): {"name": "Next"},
+    ("tenants:new-role", "POST"): {"slug": "desk", "name": "Desk", "sentence": "Answers."},
+    ("tenants:role", "POST"): {"name": "Next", "sentence": "Answers."},
     ("invitation-list-list", "POST"): {"tenant": "acme", "csv": "new@example.test,viewer"},
     ("tenants:invite-many", "POST"): {"text": "new@example.test", "role": "viewer"},
     ("join-request-list", "POST"): {"tenant": "nowhere", "sentence": "Hello"},

@@ -24,7 +24,7 @@ from notices.webhooks import delivering, endpoints
 from playground.asking import begin_session
 from playground.columns import from_api
 from playground.models import Answer, Turn
-from tenants import invite_many, keys, ownership, reviewing, tokens
+from tenants import elevating, invite_many, keys, ownership, reviewing, role_making, tokens
 from tenants.arrivals import Invitation, JoinRequest
 from tenants.directory import tokens as directory_tokens
 from tenants.directory.rules import make_rule
@@ -83,6 +83,14 @@ class Stage:
         own_rule = make_rule(tenant=cast.acme, of_platform=False, group_name="A", **ruled)
         own_token = directory_tokens.issue(tenant=cast.acme, name="own", by=cast.olivia)[0]
         platform_token = directory_tokens.issue(tenant=None, name="all", by=cast.pat)[0]
+        own_role = role_making.make(
+            tenant=cast.acme, slug="support", name="Support", sentence="Answers.", permissions=["view_usage"],
+            by=cast.olivia,
+        )  # fmt: skip
+        asked_for = elevating.ask(tenant=cast.acme, role="admin", hours=1, reason="On call", by=cast.dev)
+        tim = person("tim")
+        add_member(tenant=cast.acme, user=tim, role="viewer", by=cast.olivia)
+        held = elevating.give(tenant=cast.acme, user=tim, role="analyst", hours=1, reason="On call", by=cast.olivia)
         left = Offboarding.objects.create(
             tenant=cast.acme, slug="acme", name="Acme", reason="Once", requested_by=cast.olivia, state="cancelled",
             erase_after=timezone.now(),
@@ -141,6 +149,12 @@ class Stage:
             "access-review- pk": reviewing.begin(tenant=cast.acme, by=cast.olivia).pk,
             "tenants: transfer_id": transfer.pk,
             "ownership-transfer- pk": transfer.pk,
+            "tenants: elevation_id": asked_for.pk,
+            "elevation- pk": asked_for.pk,
+            "tenants:end-elevation elevation_id": held.pk,
+            "elevation-end pk": held.pk,
+            "tenants: role_id": own_role.pk,
+            "custom-role- pk": own_role.pk,
             "tenants: username": "ned",
             "person- username": "ned",
             "tenants:invitation token": invited.secret,

@@ -43,6 +43,9 @@ BACK_AND_AWAY = {
     "invitation-withdraw": "ends it", "tenants:withdraw": "ends it",
     "my-invitation-decline": "ends it", "tenants:decline-invitation": "ends it",
     "invitation-list-cancel": "ends it", "tenants:cancel-invitation-list": "ends it",
+    "elevation-decline": "ends it", "tenants:decline-elevation": "ends it",
+    "elevation-withdraw": "ends it", "tenants:withdraw-elevation": "ends it",
+    "elevation-end": "ends it", "tenants:end-elevation": "ends it",
     "join-request-decline": "ends it", "tenants:decline-joining": "ends it",
     "join-request-withdraw": "ends it", "tenants:withdraw-joining": "ends it",
     "join-request-list": "the same is said whoever it is that is asked", "tenants:join": "the same is said",
@@ -76,6 +79,8 @@ OF_THE_TENANT = (
     "service-account-", "tenants:services", "tenants:issue-service-token",
     "delegation-list", "usage:ask-limits",
     "usage:change-limits", "usage:set-budget", "usage:remove-budget", "access:structure", "access:apply-structure",
+    "elevation-", "tenants:new-elevation", "tenants:stand-in", "tenants:grant-elevation",
+    "custom-role-", "tenants:new-role", "tenants:role", "tenants:retire-role",
     "project-archive", "tenants:archive-project", "project-restore", "tenants:restore-project",
 )  # fmt: skip
 # Forms that do not offer what is archived: a body that names it is not understood, and nothing is done.

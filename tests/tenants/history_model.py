@@ -1,17 +1,18 @@
 """What the rules say of a history, told apart from the code that carries it out: who is in, as what, which keys open.
 
-Nothing here asks the product anything but the table of roles. `tests.tenants.test_histories` lets people act, tells
-the model what was done, and compares.
+Nothing here asks the product anything but the table of built-in roles. `tests.tenants.test_histories` lets people act,
+tells the model what was done, and compares.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
 
-GIVES_OWNERS = "tenants.manage_tenant"
-STRONGEST_FIRST = list(TENANT_ROLES)
+NAMES_OWNERS = "tenants.add_tenant"
+BUILT_IN = list(TENANT_ROLES)
 
 
 @dataclass
@@ -56,6 +57,21 @@ class Review:
 
 
 @dataclass
+class Timed:
+    """What `person` holds for a time, or will, or asks for: `role`, or what the membership of `absent` gives."""
+
+    tenant: str
+    person: str
+    role: str = ""
+    absent: str = ""
+    state: str = "waiting"  # planned, running, over
+
+    @property
+    def is_open(self) -> bool:
+        return self.state != "over"
+
+
+@dataclass
 class World:
     """Everything that decides what somebody holds."""
 
@@ -72,12 +88,18 @@ class World:
     reviews: dict[str, Review] = field(default_factory=dict)
     rules: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # tenant, group, role
     groups: set[tuple[str, str]] = field(default_factory=set)  # group, person
+    timed: dict[str, Timed] = field(default_factory=dict)
+    own_roles: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)  # by tenant and slug
     changes: int = 0  # of memberships
     clock: int = 0
 
     def role(self, tenant: str, person: str) -> str:
         member = self.members.get((tenant, person))
         return member.role if member else ""
+
+    def gives(self, tenant: str, role: str) -> frozenset[str]:
+        """What a role gives in `tenant`, built in or its own."""
+        return TENANT_ROLES[role].permissions if role in TENANT_ROLES else self.own_roles[tenant, role]
 
     def above_of(self, person: str) -> frozenset[str]:
         return frozenset().union(*(PLATFORM_ROLES[role].permissions for role in self.above.get(person, ())))
@@ -86,16 +108,29 @@ class World:
         """What `person` may do in `tenant`."""
         if person not in self.active:
             return frozenset()
+        return self.above_of(person) | self.kept(tenant, person)
+
+    def kept(self, tenant: str, person: str) -> frozenset[str]:
+        """What is kept of `person` in `tenant`, whether or not they are switched off."""
+        if not self.role(tenant, person):
+            return frozenset()
+        live = [each for each in self.timed.values() if (each.tenant, each.person) == (tenant, person)]
+        roles = [each.role or self.role(tenant, each.absent) for each in live if each.state == "running"]
+        return frozenset().union(*(self.gives(tenant, role) for role in [self.role(tenant, person), *roles]))
+
+    def passes_on(self, tenant: str, person: str) -> frozenset[str]:
+        """What they hold other than for a time."""
         role = self.role(tenant, person)
-        return self.above_of(person) | (TENANT_ROLES[role].permissions if role else frozenset())
+        return self.above_of(person) | (self.gives(tenant, role) if role else frozenset())
 
     def may(self, tenant: str, person: str, permission: str) -> bool:
         return f"tenants.{permission}" in self.holds(tenant, person)
 
     def may_give(self, tenant: str, person: str, *roles: str) -> bool:
-        """Only who answers for the tenant makes and unmakes those who answer for it."""
-        needed = GIVES_OWNERS in frozenset().union(*(TENANT_ROLES[role].permissions for role in roles if role))
-        return self.may(tenant, person, "manage_members") and (not needed or self.may(tenant, person, "manage_tenant"))
+        """Nobody gives or takes more than they hold for good; who makes tenants gives them their owners."""
+        needed = frozenset().union(*(self.gives(tenant, role) for role in roles if role))
+        own = self.passes_on(tenant, person)
+        return self.may(tenant, person, "manage_members") and (needed <= own or NAMES_OWNERS in own)
 
     def owners(self, tenant: str) -> set[str]:
         return {person for (where, person), each in self.members.items() if where == tenant and each.role == "owner"}
@@ -109,7 +144,8 @@ class World:
         if before and before.role == role:
             return
         assert tenant not in self.archived
-        assert person not in self.services or (self.services[person] == tenant and role != "owner")
+        is_boss = "tenants.manage_tenant" in self.gives(tenant, role)
+        assert person not in self.services or (self.services[person] == tenant and not is_boss)
         if before and before.role == "owner":
             assert self.has_another_owner(tenant, person), f"{tenant} lost its last owner, {person}"
         if before:
@@ -122,6 +158,7 @@ class World:
         """Somebody is no member any more."""
         assert self.role(tenant, person) != "owner" or self.has_another_owner(tenant, person), "the last owner left"
         del self.members[tenant, person]
+        self.end_timed(tenant=tenant, person=person)
         self._end_transfers(tenant, person)
         self.changes += 1
 
@@ -147,7 +184,7 @@ class World:
         wanted: dict[str, str] = {}
         for tenant, group, role in self.rules.values():
             if (group, person) in self.groups:
-                wanted[tenant] = min(role, wanted.get(tenant, role), key=STRONGEST_FIRST.index)
+                wanted[tenant] = max(wanted.get(tenant, role), role, key=partial(self._strength, tenant))
         for tenant in {tenant for tenant, _ in self.members} | set(wanted):
             before, after = self.members.get((tenant, person)), wanted.get(tenant, "")
             if before and (not before.by_rule or before.role == after):
@@ -158,6 +195,32 @@ class World:
                 self.put(tenant, person, after, by_rule=True)
             elif before and not after:
                 self.take(tenant, person)
+
+    def _strength(self, tenant: str, role: str) -> tuple[bool, bool, int, int]:
+        gives = self.gives(tenant, role)
+        place = BUILT_IN.index(role) if role in BUILT_IN else len(BUILT_IN)
+        return "tenants.manage_tenant" in gives, "tenants.manage_members" in gives, len(gives), -place
+
+    def retire(self, tenant: str, slug: str, to: str) -> None:
+        """Who has the role, or is invited as it, gets another one."""
+        assert not any(each[0] == tenant and each[2] == slug for each in self.rules.values())
+        for (where, person), member in list(self.members.items()):
+            if where == tenant and member.role == slug:
+                self.put(tenant, person, to, by_rule=member.by_rule)
+        for asked in self.invitations.values():
+            if asked.tenant == tenant and asked.role == slug:
+                asked.role = to
+        timed = [each for each in self.timed.values() if each.is_open and (each.tenant, each.role) == (tenant, slug)]
+        assert to or not timed
+        for each in timed:
+            each.state = "over"
+        del self.own_roles[tenant, slug]
+
+    def end_timed(self, *, tenant: str = "", person: str = "") -> None:
+        """What stands on a membership, a tenant or an account ends with it."""
+        for each in self.timed.values():
+            if tenant in ("", each.tenant) and (not person or person in (each.person, each.absent)):
+                each.state = "over"
 
     def move(self, project: str, made: str, tenant: str) -> None:
         """Keys whose holder is there work on: without that holder, where they are no member of the other tenant."""

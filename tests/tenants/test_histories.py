@@ -9,6 +9,7 @@ many new histories, each of 60 deeds.
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import json
 import os
 from collections.abc import Iterable
@@ -24,13 +25,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from audit.models import Entry
-from gateway import rows
+from gateway import rows as gateway_rows
 from refusals.errors import Refusal
-from tenants import reviewing, scoping, tokens
+from tenants import reviewing, scoping, timing, tokens
+from tenants.elevations import Elevation
 from tenants.memberships import RoleChanged, add_member
 from tenants.models import (
     AccessReview,
     Appointment,
+    CustomRole,
     DirectoryPerson,
     Membership,
     OwnershipTransfer,
@@ -41,7 +44,7 @@ from tenants.models import (
 from tenants.roles import TENANT_ROLES
 from tests.cast import Cast, person
 from tests.directory.service import Service
-from tests.tenants.history_model import Asked, Key, Member, Review, Use, World
+from tests.tenants.history_model import Asked, Key, Member, Review, Timed, Use, World
 
 LONG = int(os.environ.get("HISTORIES", "0"))
 PROFILE = settings(
@@ -59,7 +62,8 @@ PEOPLE = st.sampled_from(NAMES)
 # Half of the time it is somebody who answers for the tenant: else hardly anything would happen.
 ACTORS = st.sampled_from([*NAMES, *["an owner"] * len(NAMES)])
 TENANTS = st.sampled_from(["acme", "globex"])
-ROLES = st.sampled_from(["owner", "owner", *TENANT_ROLES])
+ROLES = st.sampled_from(["owner", "owner", *TENANT_ROLES, "keeper"])
+PERMISSIONS = st.sets(st.sampled_from(sorted(TENANT_ROLES["owner"].permissions)))
 ABOVE = st.sampled_from(["platform", "auditor", "finops"])
 GROUPS = st.sampled_from(["staff", "leads"])
 PICK = st.integers(0, 7)  # how long ago what is acted upon was seen
@@ -212,7 +216,7 @@ class Histories(RuleBasedStateMachine):
             assert self.world.may_give(tenant, who, self.world.role(tenant, whom), role)
             self.world.put(tenant, whom, role)
 
-    @rule(tenant=TENANTS, whom=PEOPLE, role=ROLES, seen=st.sampled_from(["", *TENANT_ROLES]))
+    @rule(tenant=TENANTS, whom=PEOPLE, role=ROLES, seen=st.sampled_from(["", *TENANT_ROLES, "keeper"]))
     def change_role_that_was_seen_earlier(self, tenant: str, whom: str, role: str, seen: str) -> None:
         now = self.world.role(tenant, whom)
         people = self.stage.people
@@ -232,6 +236,109 @@ class Histories(RuleBasedStateMachine):
         if who in self.stage.clients and self.send(who, "DELETE", f"memberships/{key}/") is not None:
             assert who == whom or self.world.may_give(tenant, who, self.world.role(tenant, whom))
             self.world.take(tenant, whom)
+
+    # Roles of a tenant's own: “keeper”
+
+    @rule(who=ACTORS, tenant=TENANTS, permissions=PERMISSIONS)
+    def make_or_change_a_role(self, who: str, tenant: str, permissions: set[str]) -> None:
+        who, key = self.somebody(who, tenant), self.role_key(tenant)
+        before, after = self.world.own_roles.get((tenant, "keeper")), permissions | {"tenants.view_tenant"}
+        given = {"name": "Keeper", "sentence": "Keeps.", "permissions": sorted(permissions)}
+        if key:
+            done = self.send(who, "PATCH", f"custom-roles/{key}/", **given)
+        else:
+            done = self.post(who, "custom-roles/", tenant=tenant, slug="keeper", **given)
+        if done:
+            assert self.world.may(tenant, who, "manage_tenant") and tenant not in self.world.archived
+            assert before == after or (before or frozenset()) | after <= self.world.passes_on(tenant, who)
+            self.world.own_roles[tenant, "keeper"] = frozenset(after)
+            groups = sorted(each[1] for each in self.world.rules.values() if each[0] == tenant and each[2] == "keeper")
+            for group in groups if before != after else ():
+                self.follow_rules(tenant, group)
+
+    @rule(who=ACTORS, tenant=TENANTS, to=st.one_of(st.just(""), ROLES))
+    def retire_a_role(self, who: str, tenant: str, to: str) -> None:
+        who, key = self.somebody(who, tenant), self.role_key(tenant)
+        if key and self.post(who, f"custom-roles/{key}/retire/", move_to=to) is not None:
+            assert self.world.may(tenant, who, "manage_tenant")
+            assert not to or self.world.may_give(tenant, who, "keeper", to)
+            self.world.retire(tenant, "keeper", to)
+
+    def role_key(self, tenant: str) -> str:
+        found = CustomRole.objects.filter(tenant__slug=tenant).values_list("pk", flat=True).first()
+        assert (found is None) == ((tenant, "keeper") not in self.world.own_roles)
+        return str(found or "")
+
+    # For a time
+
+    @rule(who=ACTORS, tenant=TENANTS, whom=st.one_of(st.none(), PEOPLE), role=ROLES)
+    def ask_or_give_for_a_time(self, who: str, tenant: str, whom: str | None, role: str) -> None:
+        who = self.somebody(who, tenant)
+        made = self.post(who, "elevations/", tenant=tenant, role=role, hours=1, reason="x", person=whom or "")
+        if made:
+            person = whom or who
+            assert self.world.role(tenant, person) and tenant not in self.world.archived
+            assert person in self.world.active and self.open_timed(tenant, person) == []
+            assert whom is None or (who != whom and self.world.may_give(tenant, who, role))
+            state = "running" if whom else "waiting"
+            self.world.timed[made["id"]] = Timed(tenant, person, role, state=state)
+
+    @rule(who=ACTORS, tenant=TENANTS, whom=PEOPLE, days=st.sampled_from([0, 0, 2]))
+    def name_a_stand_in(self, who: str, tenant: str, whom: str, days: int) -> None:
+        who, begins = self.somebody(who, tenant), timezone.now() + dt.timedelta(days=days)
+        period = {"starts_at": begins.isoformat(), "ends_at": (begins + dt.timedelta(days=1)).isoformat()}
+        made = self.post(who, "elevations/stand-in/", tenant=tenant, person=whom, **period)
+        if made:
+            assert self.world.role(tenant, who) and self.world.role(tenant, whom) and who != whom
+            assert whom in self.world.active and tenant not in self.world.archived
+            lends = [each for each in self.world.timed.values() if each.is_open and each.absent == who]
+            assert all(each.tenant != tenant for each in lends)
+            state = "planned" if days else "running"
+            self.world.timed[made["id"]] = Timed(tenant, whom, absent=who, state=state)
+
+    @precondition(lambda self: self.world.timed)
+    @rule(who=st.one_of(ACTORS, st.just("themselves")), pick=PICK,
+          verb=st.sampled_from(["grant", "grant", "decline", "withdraw", "end"]))  # fmt: skip
+    def answer_or_end(self, who: str, pick: int, verb: str) -> None:
+        key = self.ago(self.world.timed, pick)
+        each = self.world.timed[key]
+        who = each.person if who == "themselves" else self.somebody(who, each.tenant)
+        before = each.state
+        if not self.post(who, f"elevations/{key}/{verb}/", **({"reason": "x"} if verb == "decline" else {})):
+            return
+        if verb == "end":
+            assert before != "waiting"
+            own = who in (each.person, each.absent)
+            role = each.role or self.world.role(each.tenant, each.absent)
+            assert own or before == "over" or self.world.may_give(each.tenant, who, role)
+            each.state = "over"
+        elif verb == "withdraw":
+            assert who == each.person and before in ("waiting", "over")
+            each.state = "over"
+        else:
+            assert before == "waiting" and who != each.person
+            assert self.world.may_give(each.tenant, who, each.role)
+            each.state = "running" if verb == "grant" else "over"
+
+    @precondition(lambda self: any(each.state in ("planned", "running") for each in self.world.timed.values()))
+    @rule(pick=PICK, job=st.booleans())
+    def let_time_pass(self, pick: int, job: bool) -> None:
+        """The time of one begins or ends, and the job or the person comes by."""
+        given = [key for key, each in self.world.timed.items() if each.state in ("planned", "running")]
+        key, now = self.ago(given, pick), timezone.now()
+        each = self.world.timed[key]
+        begins = each.state == "planned"
+        ends_at = now + dt.timedelta(hours=1) if begins else now
+        Elevation.objects.filter(pk=key).update(starts_at=now - dt.timedelta(hours=1), ends_at=ends_at)
+        each.state = "running" if begins else "over"
+        if job or each.person not in self.world.active:
+            assert timing.settle_all() == 1
+        else:
+            assert self.send(each.person, "GET", "me/")
+
+    def open_timed(self, tenant: str, person: str) -> list[Timed]:
+        timed = [each for each in self.world.timed.values() if each.is_open and not each.absent]
+        return [each for each in timed if (each.tenant, each.person) == (tenant, person)]
 
     # Handing over
 
@@ -267,6 +374,8 @@ class Histories(RuleBasedStateMachine):
         if self.post("pat", f"people/{whom}/{'activate' if on else 'deactivate'}/"):
             assert self.world.above_of("pat") >= {"tenants.change_user"}
             (self.world.active.add if on else self.world.active.discard)(whom)
+            if not on and whom not in self.world.services:
+                self.world.end_timed(person=whom)
 
     @rule(whom=PEOPLE, role=ABOVE, verb=st.sampled_from(["appoint", "dismiss"]))
     def appoint(self, whom: str, role: str, verb: str) -> None:
@@ -348,6 +457,8 @@ class Histories(RuleBasedStateMachine):
         if self.post(who, f"tenants/{tenant}/{verb}/"):
             assert self.world.may(tenant, who, "manage_tenant")
             (self.world.archived.add if verb == "archive" else self.world.archived.discard)(tenant)
+            if verb == "archive":
+                self.world.end_timed(tenant=tenant)
 
     @rule(who=ACTORS, pick=PICK, verb=st.sampled_from(["archive", "restore", "restore"]))
     def archive_a_project(self, who: str, pick: int, verb: str) -> None:
@@ -379,15 +490,15 @@ class Histories(RuleBasedStateMachine):
         if made:
             assert tenant not in self.world.archived
             self.world.rules[made["id"]] = (tenant, group, role)
-            self.follow_rules()
+            self.follow_rules(tenant, group)
 
     @precondition(lambda self: self.world.rules)
     @rule(pick=PICK)
     def end_a_rule(self, pick: int) -> None:
         key = self.ago(self.world.rules, pick)
         if self.send("pat", "DELETE", f"directory-rules/{key}/") is not None:
-            del self.world.rules[key]
-            self.follow_rules()
+            tenant, group, _ = self.world.rules.pop(key)
+            self.follow_rules(tenant, group)
 
     @rule(group=GROUPS, whom=PEOPLE, joins=st.booleans())
     def change_a_group(self, group: str, whom: str, joins: bool) -> None:
@@ -400,10 +511,14 @@ class Histories(RuleBasedStateMachine):
             (self.world.groups.add if joins else self.world.groups.discard)((group, whom))
             self.world.follow_rules(whom)
 
-    def follow_rules(self) -> None:
-        """In the order in which the directory knows its people."""
+    def follow_rules(self, tenant: str, group: str) -> None:
+        """Of those whom a rule concerns, in the order in which the directory knows its people: who was removed by hand
+        comes back when something of theirs changes."""
+        world = self.world
+        given = {whom for (where, whom), each in world.members.items() if where == tenant and each.by_rule}
         for whom, _ in sorted(self.stage.known.items(), key=lambda each: each[1]):
-            self.world.follow_rules(whom)
+            if whom in given or (group, whom) in world.groups:
+                world.follow_rules(whom)
 
     @rule(who=ACTORS, tenant=TENANTS)
     def begin_a_review(self, who: str, tenant: str) -> None:
@@ -450,8 +565,7 @@ class Histories(RuleBasedStateMachine):
         slugs = {str(each.pk): slug for slug, each in self.stage.tenants.items()}
         given = UserObjectPermission.objects.values_list("object_pk", "user__username", "permission__codename")
         assert {(slugs[key], name, f"tenants.{codename}") for key, name, codename in given} == {
-            (*where, permission) for where, each in world.members.items()
-            for permission in TENANT_ROLES[each.role].permissions
+            (*where, permission) for where in world.members for permission in world.kept(*where)
         }  # fmt: skip
         assert changes_told() == self.stage.entries + world.changes
         above = Appointment.objects.filter(user__username__in=NAMES).values_list("user__username", "role")
@@ -463,10 +577,10 @@ class Histories(RuleBasedStateMachine):
     def keys_open_for_whom_is_there(self) -> None:
         """As the gateway reads them into its snapshot."""
         with connection.cursor() as cursor:
-            cursor.execute(rows.PLACES)
-            archived = {place.environment_id: place.is_archived for place in map(rows._place, cursor)}
-            cursor.execute(rows.KEYS)
-            keys = [rows._key(row) for row in cursor]
+            cursor.execute(gateway_rows.PLACES)
+            archived = {place.environment_id: place.is_archived for place in map(gateway_rows._place, cursor)}
+            cursor.execute(gateway_rows.KEYS)
+            keys = [gateway_rows._key(row) for row in cursor]
         now = timezone.now()
         opening = {
             str(key.id) for key in keys

@@ -7,6 +7,7 @@ and each pair in both orders.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import time
 from collections.abc import Callable
@@ -16,23 +17,54 @@ from itertools import combinations, count, permutations
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 from guardian.models import UserObjectPermission
 
 from refusals.errors import Refusal
-from tenants import archiving, invite, key_rotation, keys, leaks, moving, ownership, service_accounts
+from tenants import (
+    archiving,
+    elevating,
+    invite,
+    key_rotation,
+    keys,
+    leaks,
+    moving,
+    ownership,
+    role_making,
+    service_accounts,
+    standing_in,
+)
 from tenants.activation import activate, deactivate
+from tenants.custom_roles import roles_of
+from tenants.elevations import Elevation
 from tenants.key_holder import hand_over
 from tenants.memberships import add_member, appoint, dismiss, remove_member
-from tenants.models import ApiKey, Appointment, Environment, Invitation, Membership, OwnershipTransfer, Tenant, User
-from tenants.roles import TENANT_ROLES
+from tenants.models import (
+    ApiKey,
+    Appointment,
+    CustomRole,
+    Environment,
+    Invitation,
+    Membership,
+    OwnershipTransfer,
+    Tenant,
+    User,
+)
 from tenants.scope import everything
 from tenants.structure import create_project, create_tenant
+from tenants.timing import live_of
 from tests.approvals.test_at_once import at_once, house  # noqa: F401  # a fixture
 from tests.cast import Cast
 
 _numbers = count(1)
 AT_LENGTH = bool(os.environ.get("HISTORIES"))
-ONLY_AT_LENGTH = {"Greta becomes admin", "the key is revoked", "the key leaks", "the project is archived"}
+ONLY_AT_LENGTH = {
+    "Greta becomes admin",
+    "the key is revoked",
+    "the key leaks",
+    "the project is archived",
+    "Rob becomes keeper no more",
+}
 
 
 def outcome(deed: Callable[[], object]) -> str:
@@ -79,6 +111,8 @@ class Team:
     program: User
     invitation: Invitation
     transfer: OwnershipTransfer
+    keeper: CustomRole
+    asked: Elevation
 
     @classmethod
     def create(cls, house: Cast) -> Team:  # noqa: F811  # the cast
@@ -89,6 +123,10 @@ class Team:
         roles = {house.greta: "owner", house.rita: "admin", house.dev: "developer", house.vera: "viewer"}
         for each, role in roles.items():
             add_member(tenant=tenant, user=each, role=role, by=house.olivia)
+        keeper = role_making.make(
+            tenant=tenant, slug="keeper", name="Keeper", sentence="Keeps.", permissions=["view_usage"], by=house.olivia
+        )
+        add_member(tenant=tenant, user=house.rob, role="keeper", by=house.olivia)
         project = create_project(tenant=tenant, slug=f"u{slug}", name="Use", by=house.olivia)
         environment = house.environment(of=project)
         return cls(
@@ -97,6 +135,8 @@ class Team:
             program=service_accounts.create(tenant=tenant, name="batch", by=house.olivia),
             invitation=invite.invite(tenant=tenant, email="ned@example.test", role="viewer", by=house.rita).invitation,
             transfer=ownership.offer(tenant=tenant, to=house.vera, by=house.olivia),
+            keeper=keeper,
+            asked=elevating.ask(tenant=tenant, role="admin", hours=1, reason="x", by=house.dev),
         )  # fmt: skip
 
     def _row(self, name: str) -> Membership:
@@ -105,6 +145,7 @@ class Team:
     def deeds(self) -> dict[str, Callable[[], Any]]:
         """What people do, who have all seen what is there now."""
         cast, tenant, key, project = self.house, self.tenant, self.key, self.environment.project
+        now = timezone.now()
         olivia, greta, rita, dev = (self._row(name) for name in ("olivia", "greta", "rita", "dev"))
         return {
             "Olivia leaves": lambda: remove_member(membership=olivia, by=cast.olivia),
@@ -124,6 +165,20 @@ class Team:
             "the key leaks": lambda: leaks.report(key=key, by=cast.rita, where="here"),
             "the project is archived": lambda: archiving.archive_project(project=project, by=cast.greta),
             "the project moves": lambda: moving.move_project(project=project, to=self.other, by=cast.olivia),
+            "Dev is admin for an hour": lambda: elevating.grant(elevation=self.asked, by=cast.greta),
+            "Rob stands in for Greta": lambda: standing_in.name_stand_in(
+                tenant=tenant, person=cast.rob, by=cast.greta, starts_at=now, ends_at=now + dt.timedelta(days=1)
+            ),
+            "Keepers may more": lambda: role_making.change(
+                role=self.keeper, name="Keeper", sentence="Keeps.", permissions=["manage_members"], by=cast.olivia
+            ),
+            "Rob becomes keeper no more": lambda: add_member(
+                tenant=tenant, user=cast.rob, role="viewer", by=cast.rita, seen="keeper"
+            ),
+            "there are no keepers": lambda: role_making.retire(role=self.keeper, by=cast.greta, move_to="analyst"),
+            "Greta becomes keeper": lambda: add_member(
+                tenant=tenant, user=cast.greta, role="keeper", by=cast.olivia, seen="owner"
+            ),
             "the tenant is archived": lambda: archiving.archive_tenant(tenant=tenant, by=cast.greta),
         }
 
@@ -131,11 +186,18 @@ class Team:
         """What holds whatever was done."""
         for tenant in (self.tenant, self.other):
             members = dict(Membership.objects.filter(tenant=tenant).values_list("user__username", "role"))
+            known = roles_of(tenant)
+            lent = {
+                (each.user.username, permission.removeprefix("tenants."))
+                for each in live_of(tenant)
+                for permission in known[each.role or members[each.absent.username]].permissions  # type: ignore[union-attr]
+            }
+            assert {name for name, _ in lent} <= members.keys(), "what is held for a time ends with the membership"
             given = UserObjectPermission.objects.filter(object_pk=str(tenant.pk))
             assert set(given.values_list("user__username", "permission__codename")) == {
                 (name, permission.removeprefix("tenants."))
-                for name, role in members.items() for permission in TENANT_ROLES[role].permissions
-            }  # fmt: skip
+                for name, role in members.items() for permission in known[role].permissions
+            } | lent  # fmt: skip
             assert "owner" in members.values()
         roles = dict(Membership.objects.filter(tenant=self.tenant).values_list("user", "role"))
         for transfer in OwnershipTransfer.objects.open().filter(tenant=self.tenant):
