@@ -11,6 +11,7 @@ ALL = (
     "benchmarks.serving",
     "benchmarks.pages",
     "benchmarks.tenants",
+    "benchmarks.provisioning",
     "benchmarks.snapshot",
     "benchmarks.scim",
 )

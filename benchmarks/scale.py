@@ -30,6 +30,7 @@ class Size:
     entries: int = 20_000
     people: int = PEOPLE_PER_TENANT  # of a tenant
     keys: int = 1  # of an environment; the calls are those of the first
+    memberships: int = 1  # of a person; each is an owner with eight permissions
 
 
 def build(size: Size = Size()) -> None:
@@ -91,8 +92,9 @@ def _tenants(size: Size) -> Iterator[str]:
                'system', false FROM generate_series(0, {size.tenants * size.people - 1}) n"""
     yield f"""
         INSERT INTO tenants_membership (id, tenant_id, user_id, role, created_at)
-        SELECT {key("membership", "n")}, {key("tenant", f"n / {size.people}")}, {key("user", "n")}, 'owner', now()
-          FROM generate_series(0, {size.tenants * size.people - 1}) n"""
+        SELECT {key("membership", f"n * {size.memberships} + k")},
+               {key("tenant", f"(n / {size.people} + k * 77) % {size.tenants}")}, {key("user", "n")}, 'owner', now()
+          FROM generate_series(0, {size.tenants * size.people - 1}) n, generate_series(0, {size.memberships - 1}) k"""
     yield """
         INSERT INTO guardian_userobjectpermission (object_pk, content_type_id, permission_id, user_id)
         SELECT m.tenant_id::text, p.content_type_id, p.id, m.user_id

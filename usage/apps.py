@@ -10,7 +10,7 @@ class UsageConfig(AppConfig):
         from catalog import figures
         from tenants import sections
         from tenants.moving import ends_with_a_move
-        from usage import catalog_figures, contributions, tenant_figures
+        from usage import catalog_figures, contributions, price_capability, tenant_figures
         from usage.limits import succeeding
         from usage.limits.asking import KIND_OF_LIMITS
         from usage.limits.delegated import CAPABILITY
@@ -23,4 +23,5 @@ class UsageConfig(AppConfig):
         ends_with_a_move(BOUNDS)
         succeeding.listen()
         subjects.register(KIND_OF_LIMITS)
-        capabilities.register(CAPABILITY)
+        for each in (CAPABILITY, price_capability.CAPABILITY):
+            capabilities.register(each)

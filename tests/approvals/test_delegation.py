@@ -177,6 +177,7 @@ def test_nobody_decides_on_the_change_they_asked_for(governed: Cast) -> None:
         ({"capability": "models", "mode": "above", "threshold": {"environment": "production"}}, ThresholdNotUnderstood),
         ({"capability": "limits", "mode": "above", "threshold": {"requests": "NaN"}}, ThresholdNotUnderstood),
         ({"capability": "limits", "mode": "above", "threshold": {"requests": "-1"}}, ThresholdNotUnderstood),
+        ({"capability": "prices", "mode": "tenant"}, UnknownMode),
         ({"capability": "models", "mode": "platform"}, SameAlready),
         ({"capability": "models", "mode": "tenant", "sentence": "  "}, Invalid),
         ({"capability": "models", "mode": "tenant", "sentence": "x" * 301}, Invalid),
@@ -222,7 +223,7 @@ def test_the_preview_leaves_out_tenants_with_an_exception(governed: Cast) -> Non
 
 def test_every_capability_says_what_each_of_its_modes_comes_to(governed: Cast) -> None:
     shown = standings(None)
-    assert [each.capability.slug for each in shown] == ["onboarding", "models", "keys", "limits"]
+    assert [each.capability.slug for each in shown] == ["onboarding", "models", "keys", "limits", "prices"]
     for each in shown:
         assert each.capability.default in each.capability.means
         assert all(sentence.endswith(".") for sentence in each.capability.means.values())
