@@ -116,7 +116,7 @@ class GrantViewSet(viewsets.ReadOnlyModelViewSet[Grant]):
     def revoke(self, request: Request, pk: Any) -> Response:
         """End a grant at once."""
         grant = self.get_object()
-        require(viewer_of(request), MANAGE, grant.tenant)
+        require(viewer_of(request), MANAGE, grant.environment)
         revoke(grant=grant, by=viewer_of(request), reason=body_of(request, RevokeSerializer)["reason"])
         return Response(GrantSerializer(self.get_object()).data)
 

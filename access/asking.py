@@ -84,7 +84,7 @@ def request_access(
     Raises `Missing` or `Forbidden` (needs `tenants.request_access`), `RouteDisabled`, `GrantedAlready` and the refusals
     of `approvals.submit`. `at` dates demonstration data back.
     """
-    require(by, "tenants.request_access", environment.tenant)
+    require(by, "tenants.request_access", environment)
     refuse_archived(environment.tenant, environment.project)
     if not route.is_enabled:
         raise RouteDisabled(f"{route} is switched off by the platform team, so access cannot be requested.")

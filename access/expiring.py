@@ -48,7 +48,7 @@ def _warn(pk: UUID) -> int:
     )  # fmt: skip
     asked = [grant.decision.request.requester] if grant.decision else []
     notify(
-        {*members_who_may(MANAGE_MEMBERS, environment.tenant), *asked},
+        {*members_who_may(MANAGE_MEMBERS, environment), *asked},
         kind="access",
         title=f"Access to {grant.route.model} in {environment} ends on {grant.expires_at:%-d %B}",
         body="Calls are refused from then on. Ask again in time if it is still needed.",

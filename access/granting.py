@@ -105,7 +105,7 @@ def revoke(*, grant: Grant, by: Any, reason: str) -> Grant:
         reason=reason,
     )
     announce("grant", environment.pk)
-    told = members_who_may(MANAGE_MEMBERS, environment.tenant)  # who runs the tenant
+    told = members_who_may(MANAGE_MEMBERS, environment)  # who runs the tenant or the project
     notify(
         {*told, *([grant.decision.request.requester] if grant.decision else [])} - {by},
         kind="access",

@@ -1,4 +1,5 @@
-"""How a person stands with models, told to the catalog: by the grants and open requests of the tenants they work in."""
+"""How a person stands with models, told to the catalog: by the grants and open requests of where they
+may call models."""
 
 from __future__ import annotations
 
@@ -17,9 +18,10 @@ from approvals.models import Request
 from approvals.states import OPEN_STATES
 from catalog.models import Model, Route
 from catalog.standing import Standing, furthest
-from tenants.models import Tenant, User
-from tenants.scoping import tenants_for
+from tenants.models import User
+from tenants.scoping import visible
 
+USE = "tenants.use_models"
 ROUTE_COLUMNS = ("slug", "model_id", "is_enabled")
 
 
@@ -49,12 +51,11 @@ def _by_route(viewer: User, routes: Sequence[Route]) -> dict[UUID, Standing]:
     told = {key: Standing("request", path=reverse("access:request", args=[route.slug])) for key, route in on.items()}
     if not told:
         return {}
-    mine = _tenants(viewer).values("pk")
-    pending = Request.objects.filter(subject_kind=KIND, state__in=OPEN_STATES, tenant__in=mine)
+    pending = visible(viewer, Request.objects.filter(subject_kind=KIND, state__in=OPEN_STATES), USE)
     for request in pending.filter(facts__route_id__in=[str(key) for key in on]).only("number", "facts"):
         told[UUID(request.facts["route_id"])] = Standing("pending", path=request.get_absolute_url())
     held: dict[UUID, list[str]] = defaultdict(list)
-    grants = Grant.objects.in_force().filter(tenant__in=mine, route__in=list(on))
+    grants = visible(viewer, Grant.objects.in_force().filter(route__in=list(on)), USE)
     for grant in grants.select_related("environment__tenant", "environment__project").order_by("granted_at"):
         held[grant.route_id].append(grant.environment.path)
     for key, paths in held.items():
@@ -63,10 +64,6 @@ def _by_route(viewer: User, routes: Sequence[Route]) -> dict[UUID, Standing]:
 
 
 def granted_models(viewer: User) -> QuerySet[Any, Any]:
-    """The keys of the models that some environment of the viewer's tenants may call."""
-    grants = Grant.objects.in_force().filter(tenant__in=_tenants(viewer).values("pk"), route__is_enabled=True)
+    """The keys of the models that some environment in which the viewer may call models was granted."""
+    grants = visible(viewer, Grant.objects.in_force().filter(route__is_enabled=True), USE)
     return grants.values_list("route__model_id", flat=True).distinct()
-
-
-def _tenants(viewer: User) -> QuerySet[Tenant]:
-    return tenants_for(viewer, "tenants.use_models").order_by()

@@ -48,8 +48,8 @@ def before(viewer: User) -> Q:
 def led_by(viewer: User) -> QuerySet[Tenant]:
     """The tenants for which `viewer` decides, by membership."""
     found: QuerySet[Tenant] = get_objects_for_user(
-        viewer, DECIDES, Tenant, with_superuser=False, accept_global_perms=False
-    )
+        viewer, DECIDES.partition(".")[2], Tenant, with_superuser=False, accept_global_perms=False
+    )  # by its codename, as projects know a permission of this name too
     return found.order_by()
 
 

@@ -119,7 +119,7 @@ def _shared(request: HttpRequest, viewer: User, found: Session) -> HttpResponse:
     context = {
         "session": found,
         "columns": conversation(found, {}, frozenset()),
-        "may_use": may(viewer, "tenants.use_models", found.tenant),
+        "may_use": may(viewer, "tenants.use_models", found.environment),
     }
     return render(request, "playground/shared.html", context)
 

@@ -50,6 +50,11 @@ class AccessConfirmation(models.Model):
     review = models.ForeignKey(AccessReview, on_delete=models.CASCADE, related_name="confirmations")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     role = models.CharField(max_length=20, help_text="that was confirmed")
+    project_roles: models.JSONField[dict[str, str], dict[str, str]] = models.JSONField(
+        default=dict,
+        db_default={},
+        help_text="those in single projects that were confirmed along with it, by short name",
+    )
     at = models.DateTimeField(default=timezone.now)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
 

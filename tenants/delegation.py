@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from refusals.errors import Forbidden
 from tenants.custom_roles import roles_of
 from tenants.holding import lasting
-from tenants.models import Membership, Tenant, User
-from tenants.roles import Role
+from tenants.models import Membership, Project, ProjectRole, Tenant, User
+from tenants.roles import PROJECT_ROLES, Role
 from tenants.scoping import held as held_by
-from tenants.scoping import lacking
+from tenants.scoping import held_within, lacking
 
 MANAGE_TENANT = "tenants.manage_tenant"
 MANAGE_MEMBERS = "tenants.manage_members"
@@ -90,3 +90,41 @@ def require_assignable(viewer: User, tenant: Tenant, held: frozenset[str] | None
                 tenant=tenant.slug,
                 field="role",
             )
+
+
+def gives_at(viewer: User, project: Project) -> frozenset[str]:
+    """The permissions that `viewer` may pass on in `project`: those of the tenant, and those of their role there."""
+    in_projects = held_within(viewer, project.tenant).in_projects
+    return gives(viewer, project.tenant) | in_projects.get(project.pk, frozenset())
+
+
+def assignable_in_project(held: frozenset[str]) -> list[Role]:
+    """The roles of a project that a holder of these permissions there (`gives_at`) may give, change
+    and take: who manages its members those below its owners, who may change the project all of them."""
+    if MANAGE_MEMBERS not in held:
+        return []
+    return [r for r in PROJECT_ROLES.values() if MANAGE_TENANT in held or MANAGE_TENANT not in r.permissions]
+
+
+def require_assignable_in_project(held: frozenset[str], project: Project, *roles: str) -> None:
+    """Raise `Forbidden` unless each of `roles` (unknown ones pass) may be given and taken in `project`."""
+    if MANAGE_MEMBERS not in held:
+        raise lacking(MANAGE_MEMBERS, project)
+    allowed = {role.slug for role in assignable_in_project(held)}
+    for role in roles:
+        if role in PROJECT_ROLES and role not in allowed:
+            raise RoleAboveYours(
+                f"Only an owner of {project.name} or of {project.tenant.name} makes or unmakes an owner of the project."
+                f" You may give: {', '.join(PROJECT_ROLES[slug].name for slug in PROJECT_ROLES if slug in allowed)}.",
+                way_out=f"/tenants/{project.tenant.slug}/projects/{project.pk}/roles/",
+                permission=MANAGE_TENANT,
+                tenant=project.tenant.slug,
+                field="role",
+            )
+
+
+def require_endable(held: frozenset[str], viewer: User, given: ProjectRole) -> None:
+    """Raise unless `viewer` may end a role in a project: everybody their own, who manages its members those they may
+    give."""
+    if given.user_id != viewer.pk:
+        require_assignable_in_project(held, given.project, given.role)

@@ -44,7 +44,7 @@ def _warn(pk: UUID) -> int:
     record(WARNED, by=SYSTEM, subject=key, tenant=tenant.slug, expires_at=key.expires_at.isoformat())
     held = key.holder is not None and not key.holder.is_service
     notify(
-        [key.holder] if held and key.holder else members_who_may("tenants.manage_keys", tenant),
+        [key.holder] if held and key.holder else members_who_may("tenants.manage_keys", key),
         kind="keys",
         title=f"The key “{key.name}” expires on {key.expires_at:%-d %B}",
         body=f"{key.prefix}… of {key.environment.path}. Replace it in time: the new one and it work beside each other "

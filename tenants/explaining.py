@@ -1,4 +1,5 @@
-"""Why somebody may do something, or may not: the chain of what was looked at, from the account to the role."""
+"""Why somebody may do something at a place, or may not: the chain of what was looked at, from the account to the
+roles in the tenant and in the project."""
 
 from __future__ import annotations
 
@@ -11,10 +12,12 @@ from refusals.errors import Invalid
 from tenants.custom_roles import role_of, roles_of
 from tenants.elevations import Elevation
 from tenants.holding import lasting
-from tenants.models import Appointment, Membership, Tenant, User
-from tenants.roles import PLATFORM_ROLES, TENANT_ROLES, Role
-from tenants.scoping import may
+from tenants.models import Appointment, Environment, Membership, Project, ProjectRole, Tenant, User
+from tenants.roles import PLATFORM_ROLES, PROJECT_PERMISSIONS, PROJECT_ROLES, TENANT_ROLES, Role
+from tenants.scoping import may, project_of, tenant_of
 from tenants.timing import live_of, settle_person
+
+type Explained = Tenant | Project | Environment
 
 MAX_NAMED = 3  # of the people who could give what lacks
 WITHIN = frozenset().union(*(role.permissions for role in TENANT_ROLES.values()))
@@ -35,7 +38,10 @@ class Link:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Whether `person` holds `permission`, in `tenant` or (None) above tenants, what was looked at, and what to do."""
+    """Whether `person` holds `permission`, in `tenant` or (None) above tenants, what was looked at, and what to do.
+
+    `project` is where in the tenant it was asked for, of a permission that can be held in one project.
+    """
 
     person: User
     permission: str
@@ -44,29 +50,37 @@ class Explanation:
     allowed: bool
     links: tuple[Link, ...]
     way: str
+    project: Project | None = None
 
     @property
     def verdict(self) -> str:
         """The answer in one sentence."""
         where = f"in {self.tenant}" if self.tenant else "above tenants"
+        if self.project:
+            where = f"in {self.project} of {self.tenant}"
         return f"{self.person} {'may' if self.allowed else 'may not'} “{self.words}” {where}."
 
 
-def explain(person: User, permission: str, tenant: Tenant | None = None) -> Explanation:
-    """Explain `permission` (`tenants.manage_keys`, or `manage_keys`). Raises `UnknownPermission`.
+def explain(person: User, permission: str, place: Explained | None = None) -> Explanation:
+    """Explain `permission` (`tenants.manage_keys`, or `manage_keys`) at `place`. Raises `UnknownPermission`.
 
-    One that is held above tenants alone is explained so, whatever the tenant.
+    One that is held above tenants alone is explained so whatever the place, and one of a tenant as a whole in it.
     """
     permission = known(permission)
     if permission not in WITHIN:
-        tenant = None  # no role in a tenant gives it
+        place = None  # no role in a tenant gives it
+    tenant = tenant_of(place) if place else None
+    project = project_of(place) if place and permission in PROJECT_PERMISSIONS else None
     settle_person(person.pk)
     links = list(_chain(person, permission, tenant))
-    allowed = may(person, permission, tenant) if tenant else person.is_active and person.has_perm(permission)
+    if project and person.is_active:
+        links.append(_of_project(person, permission, project))
+    asked = project or tenant
+    allowed = may(person, permission, asked) if asked else person.is_active and person.has_perm(permission)
     if allowed and not any(link.gives for link in links):
         links.append(Link("It was given to this person, or to a group of theirs, outside of the table of roles.", True))
-    way = "" if allowed else _way(person, permission, tenant)
-    return Explanation(person, permission, words_of(permission), tenant, allowed, tuple(links), way)
+    way = "" if allowed else _way(person, permission, tenant, project)
+    return Explanation(person, permission, words_of(permission), tenant, allowed, tuple(links), way, project)
 
 
 def known(permission: str) -> str:
@@ -83,7 +97,8 @@ def known(permission: str) -> str:
 def words_of(permission: str) -> str:
     """What a permission allows, as people read it."""
     app, _, codename = permission.partition(".")
-    found = Permission.objects.filter(content_type__app_label=app, codename=codename).values_list("name", flat=True)
+    rows = Permission.objects.filter(content_type__app_label=app, codename=codename)
+    found = rows.exclude(content_type__model="project").values_list("name", flat=True)
     name = found.first() or codename.replace("_", " ")
     return name.removeprefix("Can ")
 
@@ -132,12 +147,22 @@ def _of_elevation(elevation: Elevation, permission: str) -> Link:
     return Link(f"{elevation.user} stands in for {absent} in {tenant} {until}. The role of {absent} {told}.", gives)
 
 
+def _of_project(person: User, permission: str, project: Project) -> Link:
+    given = ProjectRole.objects.select_related("created_by").filter(project=project, user=person).first()
+    if given is None:
+        return Link(f"{person} has no role of their own in {project}.", False)
+    by = f", given by {given.created_by}" if given.created_by else ""
+    since = f"{given.created_at:%d %b %Y}".lstrip("0")
+    role = PROJECT_ROLES[given.role]
+    return _of_role(role, permission, f"{person} is {role.name} in {project} since {since}{by}")
+
+
 def _of_role(role: Role, permission: str, how: str) -> Link:
     gives = permission in role.permissions
     return Link(f"{how}. {role.name} {'includes it' if gives else 'does not include it'}.", gives)
 
 
-def _way(person: User, permission: str, tenant: Tenant | None) -> str:
+def _way(person: User, permission: str, tenant: Tenant | None, project: Project | None = None) -> str:
     """What would give it, and who could do that."""
     if not person.is_active:
         return f"The platform team can switch the account on again: {_named(_platform_team())}."
@@ -147,12 +172,21 @@ def _way(person: User, permission: str, tenant: Tenant | None) -> str:
         return (
             f"In {tenant} it comes with the role{'s' * (len(inside) > 1)} {_or(inside)}. "
             f"An owner of {tenant} can give one: {_named(list(owners.order_by('username')))}."
+            f"{_way_into(person, permission, project) if project else ''}"
         )
     above = [role.name for role in PLATFORM_ROLES.values() if permission in role.permissions]
     return (
         f"It comes with the role{'s' * (len(above) > 1)} {_or(above)} above tenants. "
         f"The platform team can give one: {_named(_platform_team())}."
     )
+
+
+def _way_into(person: User, permission: str, project: Project) -> str:
+    """What would give it in `project` alone, to a member."""
+    roles = [role.name for role in PROJECT_ROLES.values() if permission in role.permissions]
+    if not Membership.objects.filter(tenant=project.tenant_id, user=person).exists():
+        return ""
+    return f" In {project} alone it comes with {_or(roles)} there, on the page of the project."
 
 
 def _platform_team() -> list[User]:

@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 
 from audit.models import Entry
 from tenants.key_reach import wider_than_used
-from tenants.models import ApiKey, Membership, Project, Tenant, User
+from tenants.models import ApiKey, Membership, Project, ProjectRole, Tenant, User
 from tenants.scoping import tenants_for
 
 # Names of orders in addresses, and their columns.
@@ -23,6 +23,10 @@ TOKEN_SORTS = KEY_SORTS
 MEMBER_SORTS = {
     "person": "user__display_name", "username": "user__username", "role": "role", "since": "created_at",
     "added_by": "created_by__username",
+}  # fmt: skip
+PROJECT_ROLE_SORTS = {
+    "person": "user__display_name", "username": "user__username", "role": "role", "since": "created_at",
+    "given_by": "created_by__username",
 }  # fmt: skip
 PROJECT_SORTS = {"name": "name", "purpose": "purpose", "keys": "keys", "since": "created_at"}
 PROJECT_STATES = {"keys": "With keys", "no-keys": "Without keys", "archived": "Archived"}
@@ -56,8 +60,9 @@ def people(*, text: str = "", role: str = "", active: bool | None = None) -> Que
     return found if active is None else found.filter(is_active=active)
 
 
-def members(rows: QuerySet[Membership], *, text: str = "", role: str = "") -> QuerySet[Membership]:
-    """Those of `rows` with the words of `text` in user name, name or e-mail, and with `role`."""
+def members[M: (Membership, ProjectRole)](rows: QuerySet[M], *, text: str = "", role: str = "") -> QuerySet[M]:
+    """Those of `rows` with the words of `text` in user name, name or e-mail, and with `role`; members of a tenant, or
+    who has a role in a project."""
     for word in text.split():
         rows = rows.filter(
             Q(user__username__icontains=word) | Q(user__display_name__icontains=word) | Q(user__email__icontains=word)
@@ -120,11 +125,20 @@ def person(text: str) -> User | None:
     What has an `@` is an e-mail address and never a user name, so that nobody is found by calling themselves like
     somebody else's address.
     """
+    return _called(User.objects.filter(is_service=False), text)
+
+
+def member(tenant: Tenant, text: str) -> User | None:
+    """The same among the members of `tenant`, service accounts too: nobody learns here who else has an account."""
+    return _called(User.objects.filter(memberships__tenant=tenant), text)
+
+
+def _called(rows: QuerySet[User], text: str) -> User | None:
     text = text.replace("\x00", "").strip()
     if not text:
         return None
     named = Q(email__iexact=text) if "@" in text else Q(username__iexact=text)
-    found = list(User.objects.filter(named, is_active=True, is_service=False)[:3])
+    found = list(rows.filter(named, is_active=True)[:3])
     exact = [user for user in found if user.username == text]
     return exact[0] if exact else found[0] if len(found) == 1 else None
 

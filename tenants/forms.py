@@ -126,10 +126,13 @@ class WhyForm(forms.Form):
 
     permission = forms.ChoiceField(label="May")
 
-    def __init__(self, *args: Any, permissions: list[str], about_others: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, permissions: list[str], projects: Any, about_others: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [(permission, words(permission)) for permission in permissions]
         self.fields["permission"] = forms.ChoiceField(label="Permission", choices=choices)
+        self.fields["project"] = forms.ModelChoiceField(
+            projects, required=False, to_field_name="slug", empty_label="The whole tenant", label="Where"
+        )
         if about_others:
             who = PersonField(max_length=254, required=False, label="Person", help_text="Empty: you.")
             self.fields = {"person": who, **self.fields}
@@ -140,6 +143,20 @@ class MemberForm(VerbForm):
 
     person = PersonField(max_length=254, label="Person", help_text="User name or e-mail of somebody with an account.")
     role = forms.ChoiceField(help_text="What each role may do is on the page Roles.")
+
+    def __init__(self, *args: Any, roles: list[Role], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = self.fields["role"]
+        assert isinstance(chosen, forms.ChoiceField)  # noqa: S101  # for the type checker
+        chosen.choices = [(role.slug, f"{role.name} — {role.sentence}") for role in roles]
+        chosen.initial = "developer"
+
+
+class ProjectRoleForm(VerbForm):
+    """A member, and what they are in one project."""
+
+    person = forms.CharField(max_length=254, label="Member", help_text="User name or e-mail of a member of the tenant.")
+    role = forms.ChoiceField()
 
     def __init__(self, *args: Any, roles: list[Role], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -59,7 +59,7 @@ def report(*, key: ApiKey, by: Any, where: str, **facts: Any) -> ApiKey:
     locked.save(update_fields=["leaked_at", "leaked_by", "leaked_where"])
     record("key.leaked", by=by, subject=locked, tenant=tenant.slug, where=where, was_revoked=was_revoked, **facts)
     notify(
-        members_who_may("tenants.manage_keys", tenant),
+        members_who_may("tenants.manage_keys", locked),
         kind="keys",
         title=f"The key “{locked.name}” has leaked and {'was revoked before' if was_revoked else 'is revoked'}",
         body=f"{locked.prefix}… of {locked.environment.path}. Seen: {where}. Issue a new one, look at the calls that "

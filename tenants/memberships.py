@@ -13,8 +13,9 @@ from django.utils import timezone
 from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.archiving import refuse_archived
+from tenants.assigning import end_roles_of
 from tenants.changes import announce
-from tenants.custom_roles import UnknownRole, known_role
+from tenants.custom_roles import UnknownRole, known_role, role_of
 from tenants.holding import settle
 from tenants.models import Appointment, Directory, Membership, OwnershipTransfer, ServiceAccount, Tenant, User
 from tenants.roles import PLATFORM_ROLES
@@ -97,6 +98,9 @@ def add_member(
     settle(tenant, [user.pk])
     if before:
         _end_transfers(tenant, user)
+        had = role_of(tenant, before.role)
+        if had is None or had.permissions - known_role(tenant, role).permissions:
+            end_roles_of(user, tenant, because=f"They were {before.role} and are {role} now.", by=by)
     else:
         announce("holder", user.pk)  # their keys of an earlier time open again
     record(
@@ -124,6 +128,7 @@ def remove_member(*, membership: Membership, by: Any) -> None:
         _refuse_last_owner(tenant, membership.user)
     _end_transfers(tenant, membership.user)
     end_all(tenant, by=by, user=membership.user)
+    end_roles_of(membership.user, tenant, because="They are no member any more.", by=by)
     record("membership.removed", by=by, subject=membership, tenant=tenant.slug, user=membership.user.username)
     membership.delete()
     settle(tenant, [membership.user_id])
@@ -200,4 +205,5 @@ def _end_transfers(tenant: Tenant, user: User) -> None:
 
 def _permission(name: str) -> Permission:
     app_label, codename = name.split(".")
-    return Permission.objects.get(content_type__app_label=app_label, codename=codename)
+    rows = Permission.objects.filter(content_type__app_label=app_label, codename=codename)
+    return rows.exclude(content_type__model="project").get()  # held on a project it is another one

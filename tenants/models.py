@@ -33,6 +33,7 @@ from tenants.directories import DirectoryRule as DirectoryRule
 from tenants.directories import DirectoryToken as DirectoryToken
 from tenants.elevations import Elevation as Elevation
 from tenants.own_roles import CustomRole as CustomRole
+from tenants.project_roles import ProjectRole as ProjectRole
 from tenants.roles import Role
 from tenants.transfers import OwnershipTransfer as OwnershipTransfer
 
@@ -145,6 +146,16 @@ class Project(models.Model):
                 condition=Q(is_alike_from_before=False),
                 name="no_projects_look_alike",
             ),
+        ]
+        # Those of a tenant that mean something in one project (`tenants.roles.PROJECT_PERMISSIONS`), under their names:
+        # what is asked at a place is held there or in the whole tenant.
+        permissions = [
+            ("manage_tenant", "Change the project and the limits and budgets in it"),
+            ("manage_members", "Give and take roles in the project"),
+            ("manage_keys", "Issue and revoke keys of the project"),
+            ("request_access", "Request access for the project's environments"),
+            ("use_models", "Call models with the project's grants in the playground"),
+            ("view_usage", "See the calls and the cost of the project"),
         ]
 
     def __str__(self) -> str:

@@ -22,6 +22,7 @@ from refusals.errors import Conflict, Invalid
 from tenants import scoping
 from tenants.alike import looking_like
 from tenants.archiving import refuse_archived
+from tenants.assigning import end_roles_in
 from tenants.changes import announce
 from tenants.delegation import MANAGE_TENANT
 from tenants.models import ApiKey, Environment, Project, Tenant, User
@@ -30,6 +31,7 @@ from tenants.owned import owned_models
 from tenants.scope import only
 from tenants.structure import SlugTaken, create_project, refuse_taken_project
 
+MOST_NAMED = 5  # of the people whose roles end
 KEEPING = "a project is moved from one tenant to another"
 
 
@@ -122,7 +124,7 @@ def preview(project: Project, target: Tenant) -> Preview:
         return Preview(
             along=[Along(model, count) for model, count in counted if count],
             keys=list(ApiKey.objects.usable().filter(environment__in=environments).select_related("environment")),
-            ends=[sentence for ending in _endings for sentence in ending.told(project)],
+            ends=[*_roles_told(project), *(sentence for ending in _endings for sentence in ending.told(project))],
             lose=list(here.exclude(pk__in=there.values("pk"))),
             gain=list(there.exclude(pk__in=here.values("pk"))),
         )
@@ -149,6 +151,7 @@ def move_project(*, project: Project, to: Tenant, by: User) -> Project:
             refuse_taken_project(target, locked.slug)
         for ending in _endings:
             ending.end(locked, f"{locked} moves to {target}, where it can be asked for again.", by)
+        end_roles_in(locked, because=f"{locked} moves to {target}.", by=by)
         made = _begin_anew(locked, target, by)
         working = _working_keys(locked)
         moved = _hand_over(locked, made)
@@ -188,6 +191,12 @@ def _refuse(project: Project, source: Tenant, target: Tenant) -> None:
             " cannot move there.",
             field="to",
         )
+
+
+def _roles_told(project: Project) -> list[str]:
+    people = [str(each.user) for each in project.roles.select_related("user").order_by("created_at")[: MOST_NAMED + 1]]
+    named = ", ".join(people[:MOST_NAMED]) + (" and others" if people[MOST_NAMED:] else "")
+    return [f"The roles that {named} {'has' if len(people) == 1 else 'have'} in this project alone."] if people else []
 
 
 def _left_behind(project: Project, target: Tenant) -> Project | None:

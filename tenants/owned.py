@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import ForeignKey, Model
 
-from tenants.models import Tenant
+from tenants.models import ApiKey, Environment, Project, Tenant
 
 
 def path_to_tenant(model: type[Model]) -> str | None:
@@ -33,6 +34,29 @@ def path_to_tenant(model: type[Model]) -> str | None:
     except FieldDoesNotExist:
         return None
     return "tenant" if isinstance(field, ForeignKey) and field.related_model is Tenant else None
+
+
+@cache
+def paths_to_project(model: type[Model]) -> tuple[str, ...]:
+    """The look-ups from `model` to the project that a row is of: several where it attaches to a project, an environment
+    or a key; none for what is of the tenant as a whole."""
+    if model is Project:
+        return ("pk",)
+    if through := getattr(model, "owned_through", ""):
+        above: Any = model._meta.get_field(through).related_model
+        return tuple(f"{through}__{path}" for path in paths_to_project(above))
+    ways = {
+        "project": (Project, ""),
+        "environment": (Environment, "__project"),
+        "key": (ApiKey, "__environment__project"),
+    }
+    found = []
+    for field in model._meta.get_fields():
+        leads_to, rest = ways.get(field.name, (None, ""))
+        if isinstance(field, ForeignKey) and field.related_model is leads_to:
+            found.append((field.null, f"{field.name}{rest}"))
+    always = [path for may_lack, path in found if not may_lack]
+    return tuple(always[:1] or [path for _, path in found])
 
 
 def owned_models() -> Iterator[type[Model]]:

@@ -20,6 +20,7 @@ from audit.record import SYSTEM, record
 from refusals.errors import Conflict
 from tenants.access_reviews import AccessConfirmation, AccessReview
 from tenants.archiving import refuse_archived
+from tenants.assigning import roles_of_people as project_roles_of
 from tenants.delegation import MANAGE_TENANT
 from tenants.memberships import LastOwner, remove_member
 from tenants.models import Membership, Tenant, User
@@ -62,7 +63,8 @@ def begin(*, tenant: Tenant, by: Any) -> AccessReview:
 
 @transaction.atomic
 def confirm(*, review: AccessReview, memberships: Collection[UUID], by: User) -> int:
-    """Say that these members still need their roles; the number of those who were not confirmed before.
+    """Say that these members still need their roles, also those in single projects; the number of those who were not
+    confirmed before.
 
     What is no membership of this tenant is passed over. Raises `ReviewConcluded`, `TenantArchived`.
     """
@@ -72,12 +74,19 @@ def confirm(*, review: AccessReview, memberships: Collection[UUID], by: User) ->
     if locked.concluded_at is not None:
         raise ReviewConcluded("It was concluded in the meantime. Begin another one, or add who is missing again.")
     chosen = list(unconfirmed(locked).filter(pk__in=memberships).select_related("user"))
+    beside = project_roles_of(tenant, [each.user_id for each in chosen])
+    in_projects = {each.pk: {e.project.slug: e.role for e in beside.get(each.user_id, ())} for each in chosen}
     AccessConfirmation.objects.bulk_create(
-        AccessConfirmation(review=locked, user=each.user, role=each.role, by=by) for each in chosen
+        AccessConfirmation(review=locked, user=each.user, role=each.role, project_roles=in_projects[each.pk], by=by)
+        for each in chosen
     )
     if chosen:
         people = {each.user.username: each.role for each in chosen}
-        record("members.confirmed", by=by, subject=locked, tenant=tenant.slug, people=people)
+        more: dict[str, Any] = {"in_projects": {e.user.username: told for e in chosen if (told := in_projects[e.pk])}}
+        record(
+            "members.confirmed", by=by, subject=locked, tenant=tenant.slug, people=people,
+            **(more if more["in_projects"] else {}),
+        )  # fmt: skip
     return len(chosen)
 
 

@@ -1,4 +1,5 @@
-"""Roles and what they may do: the one table. django-guardian holds the result per tenant (`tenants.memberships`)."""
+"""Roles and what they may do: the one table. django-guardian holds the result per tenant (`tenants.memberships`) and,
+for who has a further role in one project, per project (`tenants.assigning`)."""
 
 from __future__ import annotations
 
@@ -69,6 +70,33 @@ def strength(role: Role) -> tuple[bool, bool, int]:
     return ("tenants.manage_tenant" in role.permissions, "tenants.manage_members" in role.permissions,
             len(role.permissions))  # fmt: skip
 
+
+# What of a tenant's permissions means something in one project alone: what belongs to its environments, what it is
+# called and how it is limited within, and who else has a role in it. Who comes into the tenant, its projects as a whole
+# and its audit stay the tenant's.
+PROJECT_PERMISSIONS = frozenset(
+    {*_USE, "tenants.manage_keys", "tenants.view_usage", "tenants.manage_members", "tenants.manage_tenant"}
+)
+
+
+def _in_project(slug: str, sentence: str) -> tuple[str, Role]:
+    of_tenant = TENANT_ROLES[slug]
+    return slug, Role(slug, of_tenant.name, sentence, of_tenant.permissions & PROJECT_PERMISSIONS)
+
+
+# In one project, beside a role in its tenant: the same words, cut down to what means something there. Viewer and
+# billing are not among them, as they add nothing to being a member.
+PROJECT_ROLES: dict[str, Role] = dict(
+    [
+        _in_project(
+            "owner",
+            "Answers for the project: its name and purpose, the limits of its environments, and all that is below.",
+        ),
+        _in_project("admin", "Runs the project day by day: who has a role in it, keys, requests."),
+        _in_project("developer", "Builds in the project: tries models, requests access, issues keys."),
+        _in_project("analyst", "Tries the project's models and sees its usage."),
+    ]
+)
 
 # Above tenants: held as model-level permissions, which reach every object.
 PLATFORM_ROLES: dict[str, Role] = dict(

@@ -1,39 +1,61 @@
-"""The one place that answers "which rows may this person see?".
+"""The one place that answers "which rows may this person see?" and "may they do this here?".
 
-Views, API, exports and search ask here and nowhere else. A row outside the answer does not exist for the person
-(404, never 403).
+*Here* is a tenant, or a project, environment or key in it: what is held in the tenant is held everywhere in it, what is
+held by a role in one project (`tenants.roles.PROJECT_ROLES`) in that project alone. Views, API, exports and search ask
+here and nowhere else. A row outside the answer does not exist for the person (404, never 403).
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Model, QuerySet
+from django.db.models import CharField, Model, Q, QuerySet
+from django.db.models.functions import Cast
 from guardian.models import GroupObjectPermission, UserObjectPermission
 from guardian.shortcuts import get_objects_for_user, get_users_with_perms
 
 from refusals.errors import Forbidden, Missing
-from tenants.models import Environment, Tenant, User
-from tenants.owned import path_to_tenant
+from tenants.models import ApiKey, Environment, Project, Tenant, User
+from tenants.owned import path_to_tenant, paths_to_project
+from tenants.roles import PROJECT_PERMISSIONS
 from tenants.scope import closed_to
 from tenants.security.closing import Closed
+
+type Place = Tenant | Project | Environment | ApiKey
 
 
 def tenants_for(viewer: User, permission: str = "tenants.view_tenant") -> QuerySet[Tenant]:
     """The tenants in which `viewer` holds `permission`, by membership or by a role above tenants."""
     if not viewer.is_authenticated or not viewer.is_active:
         return Tenant.objects.none()
-    found: QuerySet[Tenant] = get_objects_for_user(viewer, permission, Tenant, with_superuser=True)
+    found: QuerySet[Tenant] = get_objects_for_user(viewer, _codename(permission), Tenant)
     closed = closed_to(viewer)
     return found.exclude(pk__in=[each.asked.tenant for each in closed]) if closed else found
 
 
+def projects_for(viewer: User, permission: str) -> QuerySet[Project]:
+    """The projects in which `viewer` holds `permission` by a role there, whatever they hold in the tenant."""
+    if permission not in PROJECT_PERMISSIONS or not viewer.is_authenticated or not viewer.is_active:
+        return Project.objects.none()
+    found: QuerySet[Project] = get_objects_for_user(
+        viewer, _codename(permission), Project, with_superuser=False, accept_global_perms=False
+    )
+    closed = closed_to(viewer)
+    return found.exclude(tenant__in=[each.asked.tenant for each in closed]) if closed else found
+
+
 def visible[M: Model](viewer: User, rows: QuerySet[M], permission: str = "tenants.view_tenant") -> QuerySet[M]:
-    """`rows` of a tenant-owned model cut down to the tenants in which `viewer` holds `permission`."""
+    """`rows` of a tenant-owned model cut down to the tenants and projects in which `viewer` holds `permission`."""
     path = path_to_tenant(rows.model)
     if viewer.is_active and viewer.has_perm(permission):  # held above tenants: no list of tenants is needed
         return rows
-    return rows.filter(**{f"{path}__in": tenants_for(viewer, permission).values("pk")})
+    wanted = Q(**{f"{path}__in": tenants_for(viewer, permission).values("pk")})
+    for to_project in paths_to_project(rows.model) if permission in PROJECT_PERMISSIONS else ():
+        wanted |= Q(**{f"{to_project}__in": projects_for(viewer, permission).order_by().values("pk")})
+    return rows.filter(wanted)
 
 
 def find_tenant(viewer: User, slug: str, permission: str = "tenants.view_tenant") -> Tenant:
@@ -48,11 +70,24 @@ def find_tenant(viewer: User, slug: str, permission: str = "tenants.view_tenant"
     return tenant
 
 
+def find_project(viewer: User, path: str, permission: str = "tenants.view_tenant") -> Project:
+    """The project `tenant/project`, with the refusals of `find_environment`."""
+    tenant_slug, _, slug = path.partition("/")
+    tenant = find_tenant(viewer, tenant_slug)
+    project = Project.objects.filter(tenant=tenant, slug=slug).select_related("tenant").first()
+    if project is None:
+        raise Missing(f"There is no project “{path}”.")
+    if permission != "tenants.view_tenant":
+        require(viewer, permission, project)
+    return project
+
+
 def find_environment(viewer: User, path: str, permission: str = "tenants.view_tenant") -> Environment:
-    """The environment `tenant/project/kind`, with the refusals of `find_tenant`."""
+    """The environment `tenant/project/kind`. Raises `Missing` to who may not see its tenant or where there is none,
+    `Forbidden` where `permission` lacks there."""
     tenant_slug, _, rest = path.partition("/")
     project_slug, _, kind = rest.partition("/")
-    tenant = find_tenant(viewer, tenant_slug, permission)
+    tenant = find_tenant(viewer, tenant_slug)
     environment = (
         Environment.objects.filter(tenant=tenant, project__slug=project_slug, kind=kind)
         .select_related("tenant", "project")
@@ -60,20 +95,49 @@ def find_environment(viewer: User, path: str, permission: str = "tenants.view_te
     )
     if environment is None:
         raise Missing(f"There is no environment “{path}”.")
+    if permission != "tenants.view_tenant":
+        require(viewer, permission, environment)
     return environment
 
 
-def may(viewer: User, permission: str, tenant: Tenant) -> bool:
-    """Whether `viewer` holds `permission` in `tenant` or above tenants."""
+def may(viewer: User, permission: str, place: Place) -> bool:
+    """Whether `viewer` holds `permission` at `place`: there, in its tenant, or above tenants."""
     if not viewer.is_active:
         return False
-    return viewer.has_perm(permission) or (not _closed(viewer, tenant) and viewer.has_perm(permission, tenant))
+    if viewer.has_perm(permission):
+        return True
+    tenant = tenant_of(place)
+    if _closed(viewer, tenant):
+        return False
+    project = project_of(place) if permission in PROJECT_PERMISSIONS else None
+    return viewer.has_perm(permission, tenant) or (project is not None and viewer.has_perm(permission, project))
 
 
-def members_who_may(permission: str, tenant: Tenant) -> QuerySet[User]:
-    """The active people who hold `permission` in `tenant` by membership (people above tenants are not among them)."""
-    codename = permission.partition(".")[2]
-    holders: Any = get_users_with_perms(tenant, only_with_perms_in=[codename])
+def tenant_of(place: Place) -> Tenant:
+    """The tenant that `place` is in."""
+    return place if isinstance(place, Tenant) else place.tenant
+
+
+def project_of(place: Place) -> Project | None:
+    """The project that `place` is, or is in; None for a tenant."""
+    match place:
+        case Project():
+            return place
+        case Environment():
+            return place.project
+        case ApiKey():
+            return place.environment.project
+    return None
+
+
+def members_who_may(permission: str, place: Place) -> QuerySet[User]:
+    """The active people who hold `permission` at `place` by membership or by a role in its project (people above
+    tenants are not among them)."""
+    codename, project = _codename(permission), project_of(place)
+    holders: Any = get_users_with_perms(tenant_of(place), only_with_perms_in=[codename])
+    if project is not None and permission in PROJECT_PERMISSIONS:
+        there: Any = get_users_with_perms(project, only_with_perms_in=[codename])
+        holders = User.objects.filter(Q(pk__in=holders.values("pk")) | Q(pk__in=there.values("pk")))
     found: QuerySet[User] = holders.filter(is_active=True, is_service=False)
     return found
 
@@ -84,27 +148,59 @@ def people_above_who_may(permission: str) -> QuerySet[User]:
     return found
 
 
-def held(viewer: User, tenant: Tenant) -> frozenset[str]:
-    """Every permission that `viewer` holds in `tenant`, by membership or above tenants, asked at once for a page."""
+def held(viewer: User, place: Place) -> frozenset[str]:
+    """Every permission that `viewer` holds at `place`, by membership, by a role in its project or above tenants."""
+    return held_within(viewer, tenant_of(place)).at(place)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What somebody holds in all of a tenant, and by roles in its projects in each of them alone (by their keys)."""
+
+    in_tenant: frozenset[str] = frozenset()
+    in_projects: dict[UUID, frozenset[str]] = field(default_factory=dict)
+
+    def at(self, place: Place) -> frozenset[str]:
+        """Every permission at `place` of the tenant."""
+        project = project_of(place)
+        return self.in_tenant | self.in_projects.get(project.pk, frozenset()) if project else self.in_tenant
+
+    @property
+    def anywhere(self) -> frozenset[str]:
+        """Every permission that is held at some place of the tenant."""
+        return self.in_tenant.union(*self.in_projects.values())
+
+
+def held_within(viewer: User, tenant: Tenant) -> Held:
+    """What `viewer` holds in `tenant` and in its projects, by membership, by roles there or above tenants, asked at
+    once for a page."""
     if not viewer.is_authenticated or not viewer.is_active or _closed(viewer, tenant):
-        return frozenset()
-    here = {"permission__content_type__app_label": "tenants", "permission__content_type__model": "tenant",
-            "object_pk": str(tenant.pk)}  # fmt: skip
-    own = UserObjectPermission.objects.filter(user=viewer, **here).values_list("permission__codename")
-    of_groups = GroupObjectPermission.objects.filter(group__user=viewer, **here).values_list("permission__codename")
-    in_tenant = {f"tenants.{codename}" for (codename,) in own.union(of_groups)}
-    return frozenset(in_tenant | viewer.get_all_permissions())
+        return Held()
+    projects = Project.objects.filter(tenant=tenant).order_by().annotate(key=Cast("pk", CharField())).values("key")
+    of_tenants, of_projects = (
+        Q(permission__content_type__app_label="tenants", permission__content_type__model=kind)
+        for kind in ("tenant", "project")
+    )
+    here = (of_tenants & Q(object_pk=str(tenant.pk))) | (of_projects & Q(object_pk__in=projects))
+    columns = ("object_pk", "permission__codename")
+    own = UserObjectPermission.objects.filter(here, user=viewer).values_list(*columns)
+    of_groups = GroupObjectPermission.objects.filter(here, group__user=viewer).values_list(*columns)
+    found: defaultdict[UUID, set[str]] = defaultdict(set)
+    for key, codename in own.union(of_groups):
+        found[UUID(key)].add(f"tenants.{codename}")
+    in_tenant = found.pop(tenant.pk, set()) | viewer.get_all_permissions()
+    return Held(frozenset(in_tenant), {key: frozenset(permissions) for key, permissions in found.items()})
 
 
-def require(viewer: User, permission: str, tenant: Tenant) -> None:
-    """Raise `Missing` for a stranger and `Forbidden` for a member without `permission`."""
-    if may(viewer, permission, tenant):
+def require(viewer: User, permission: str, place: Place) -> None:
+    """Raise `Missing` for a stranger and `Forbidden` for a member without `permission` at `place`."""
+    if may(viewer, permission, place):
         return
-    if closed := _closed(viewer, tenant):
+    if closed := _closed(viewer, tenant_of(place)):
         raise closed.refusal()
-    if not may(viewer, "tenants.view_tenant", tenant):
+    if not may(viewer, "tenants.view_tenant", tenant_of(place)):
         raise Missing("There is no such thing, or it belongs to another tenant.")
-    raise lacking(permission, tenant)
+    raise lacking(permission, place)
 
 
 def refuse_closed(viewer: User, slug: str) -> None:
@@ -134,10 +230,12 @@ _ABOVE = {
 }
 
 
-def lacking(permission: str, tenant: Tenant) -> Forbidden:
+def lacking(permission: str, place: Place) -> Forbidden:
     """The refusal that names `permission`, where it lacks and who can give it."""
+    tenant, project = tenant_of(place), project_of(place)
+    there = f"{project.name} of {tenant.name}" if project and permission in PROJECT_PERMISSIONS else tenant.name
     return Forbidden(
-        f"This needs the permission “{words(permission)}” in {tenant.name}. An owner of {tenant.name} can give it.",
+        f"This needs the permission “{words(permission)}” in {there}. An owner of {tenant.name} can give it.",
         way_out=tenant.get_absolute_url(),
         permission=permission,
         tenant=tenant.slug,
@@ -146,5 +244,10 @@ def lacking(permission: str, tenant: Tenant) -> Forbidden:
 
 def words(permission: str) -> str:
     """What a permission allows, as people read it."""
-    codename = permission.partition(".")[2]
+    codename = _codename(permission)
     return str(dict(Tenant._meta.permissions).get(codename, codename.replace("_", " ")))
+
+
+def _codename(permission: str) -> str:
+    """A permission that is declared on tenants and on projects is told apart by what it is asked of."""
+    return permission.partition(".")[2]

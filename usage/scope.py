@@ -1,4 +1,5 @@
-"""Which calls and totals may this person see: all of the tenants whose usage they may see, and their own everywhere."""
+"""Which calls and totals may this person see: all of the tenants and projects whose usage they may see, and their own
+everywhere."""
 
 from __future__ import annotations
 
@@ -6,12 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 
 from tenants.models import User
 from tenants.scope import everything, widen
-from tenants.scoping import tenants_for
+from tenants.scoping import projects_for, tenants_for
 from usage.models import Call, Rollup
+
+SEE = "tenants.view_usage"
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,23 @@ class Sight:
     viewer: User
     everything: bool
 
-    @cached_property
+    @property
     def tenants(self) -> tuple[UUID, ...]:
-        """The tenants whose usage the viewer may see, read once, so that the database can use an index for each."""
-        return tuple(tenants_for(self.viewer, "tenants.view_usage").values_list("pk", flat=True))
+        """The tenants whose usage the viewer may see as a whole."""
+        return tuple(key for kind, key in self._places if kind == "tenant")
+
+    @property
+    def projects(self) -> tuple[UUID, ...]:
+        """The projects whose usage they may see by a role there."""
+        return tuple(key for kind, key in self._places if kind == "project")
+
+    @cached_property
+    def _places(self) -> list[tuple[str, UUID]]:
+        """Read once, so that the database can use an index for each."""
+        whole, parts = tenants_for(self.viewer, SEE), projects_for(self.viewer, SEE)
+        rows = whole.order_by().annotate(what=Value("tenant")).values_list("what", "pk")
+        more = parts.order_by().annotate(what=Value("project")).values_list("what", "pk")
+        return list(rows.union(more).order_by())
 
     def calls(self) -> QuerySet[Call]:
         return Call.objects.all() if self.everything else Call.objects.filter(self._mine_or_my_tenants())
@@ -35,7 +51,8 @@ class Sight:
 
     def _mine_or_my_tenants(self) -> Q:
         widen(self._called_in, "calls of one's own")
-        return Q(tenant__in=self.tenants) | Q(user=self.viewer.pk)
+        mine = Q(tenant__in=self.tenants) | Q(user=self.viewer.pk)
+        return mine | Q(project__in=self.projects) if self.projects else mine
 
     @cached_property
     def _called_in(self) -> frozenset[UUID]:
@@ -48,4 +65,4 @@ class Sight:
 
 def sight_of(viewer: User) -> Sight:
     """What `viewer` sees."""
-    return Sight(viewer, viewer.is_active and viewer.has_perm("tenants.view_usage"))
+    return Sight(viewer, viewer.is_active and viewer.has_perm(SEE))

@@ -6,8 +6,15 @@ from typing import Any
 
 from refusals.errors import Refusal
 from tenants import scoping
-from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT, gives, require_assignable
-from tenants.models import Tenant, User
+from tenants.delegation import (
+    MANAGE_MEMBERS,
+    MANAGE_TENANT,
+    gives,
+    gives_at,
+    require_assignable,
+    require_assignable_in_project,
+)
+from tenants.models import Project, Tenant, User
 from usage.limits.authority import require_setter
 from usage.limits.places import Place
 
@@ -19,7 +26,12 @@ class Authority:
         self.person = by if isinstance(by, User) else None
         self.tenant = tenant
         self._told: dict[tuple[str, ...], str] = {}
-        self.held = scoping.held(by, tenant) if isinstance(by, User) else frozenset()
+        self.holds = scoping.held_within(by, tenant) if isinstance(by, User) else scoping.Held()
+
+    @property
+    def held(self) -> frozenset[str]:
+        """What they hold in all of the tenant."""
+        return self.holds.in_tenant
 
     def over_tenant(self) -> str:
         """Why they may not change the tenant and its projects, "" where they may."""
@@ -50,6 +62,22 @@ class Authority:
         if beyond and not self.over_tenant():
             return f"A role gives no more than you hold, and you may not “{scoping.words(beyond[0])}”."
         return self.over_tenant()
+
+    def over_project_roles(self, project: Project | str, *roles: str) -> str:
+        """Why they may not give or take these roles in `project`, or in one of that name which may be yet to make."""
+        if self.person is None:
+            return ""
+        if isinstance(project, str):
+            found = (
+                None if self.tenant._state.adding else Project.objects.filter(tenant=self.tenant, slug=project).first()
+            )
+            project = found or Project(tenant=self.tenant, slug=project, name=project)
+        project.tenant = self.tenant
+        try:
+            require_assignable_in_project(gives_at(self.person, project), project, *roles)
+        except Refusal as refusal:
+            return refusal.sentence
+        return ""
 
     def over_limits(self, place: Place, **asked: Any) -> str:
         """Why they may not set at `place` what is `asked`, `amounts` or a `budget` as `require_setter` reads them."""

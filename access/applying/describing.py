@@ -17,7 +17,7 @@ from access.applying.schema import (
     SecurityPart,
 )
 from tenants.arrivals import Invitation
-from tenants.models import ApiKey, CustomRole, Environment, Membership, Project, Tenant, User
+from tenants.models import ApiKey, CustomRole, Environment, Membership, Project, ProjectRole, Tenant, User
 from tenants.own_addresses import people_by_address
 from tenants.roles import TENANT_ROLES
 from usage.limits.effective import held_limits
@@ -43,8 +43,18 @@ def describe(tenant: Tenant) -> Document:
     for row in Environment.objects.filter(tenant=tenant).order_by("created_at", "pk"):
         part = EnvironmentPart(row.kind, place(row.pk), tuple(keys.get(row.pk, ())))
         environments.setdefault(row.project_id, []).append(part)
+    roles: dict[UUID, list[MemberPart]] = {}
+    for given in ProjectRole.objects.filter(tenant=tenant).select_related("user").order_by("user__username", "pk"):
+        roles.setdefault(given.project_id, []).append(MemberPart(name_of(given.user), given.role))
     projects = tuple(
-        ProjectPart(row.slug, row.name, row.purpose, place(row.pk), _in_order(environments.get(row.pk, ())))
+        ProjectPart(
+            row.slug,
+            row.name,
+            row.purpose,
+            place(row.pk),
+            _in_order(environments.get(row.pk, ())),
+            tuple(roles.get(row.pk, ())),
+        )
         for row in Project.objects.filter(tenant=tenant, archived_at=None).order_by("slug")
     )
     return Document(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,7 @@ import yaml
 from django.conf import settings
 
 from access.applying.describing import describe
-from access.applying.schema import VERSION, Document, PlacePart, ProjectPart, RolePart, SecurityPart
+from access.applying.schema import VERSION, Document, MemberPart, PlacePart, ProjectPart, RolePart, SecurityPart
 from tenants.models import Tenant
 
 HEAD = """\
@@ -60,7 +61,7 @@ def _whole(document: Document) -> dict[str, Any]:
         **_place(document.place),
         "roles": {role.slug: _role(role) for role in document.roles or ()},
         "projects": {project.slug: _project(project) for project in document.projects or ()},
-        "members": [{"person": member.person, "role": member.role} for member in document.members or ()],
+        "members": _people(document.members or ()),
     }
 
 
@@ -85,7 +86,12 @@ def _project(project: ProjectPart) -> dict[str, Any]:
     for environment in project.environments:
         keys = [{"prefix": key.prefix, "name": key.name, **_own(key.place)} for key in environment.keys]
         inside[environment.kind] = _place(environment.place) | ({"keys": keys} if keys else {})
-    return {"name": project.name, "purpose": project.purpose, **_place(project.place), "environments": inside}
+    roles = {"roles": _people(project.roles)} if project.roles is not None else {}
+    return {"name": project.name, "purpose": project.purpose, **_place(project.place), **roles, "environments": inside}
+
+
+def _people(parts: Iterable[MemberPart]) -> list[dict[str, Any]]:
+    return [{"person": part.person, "role": part.role} for part in parts]
 
 
 def _own(place: PlacePart) -> dict[str, Any]:

@@ -64,13 +64,17 @@ class People:
             if user not in self._by_name.setdefault(address, []):
                 self._by_name[address].append(user)
 
+    def known(self, part: MemberPart) -> User | None:
+        """The person, where it is plain who that is."""
+        found = self._by_name.get(part.person.lower(), [])
+        exact = [user for user in found if user.username == part.person]
+        return exact[0] if exact else found[0] if len(found) == 1 else None
+
     def called(self, part: MemberPart) -> User | str | None:
         """The person; the address to invite; None with a problem noted."""
-        known = self._by_name.get(part.person.lower(), [])
-        exact = [user for user in known if user.username == part.person]
-        if len(known) == 1 or exact:
-            return exact[0] if exact else known[0]
-        if known:
+        if user := self.known(part):
+            return user
+        if self._by_name.get(part.person.lower()):
             self.wrong(part, f"Several people are called “{part.person}”. Give the user name as their page shows it.")
             return None
         if "@" not in part.person:

@@ -9,6 +9,7 @@ from access.applying.describing import describe
 from access.applying.members import People, first_owner, member_steps
 from access.applying.places import Where, place_steps, unlisted_at
 from access.applying.problems import FileNotUnderstood, Problem
+from access.applying.project_roles import project_role_steps
 from access.applying.projects import project_steps
 from access.applying.roles import role_problems, role_steps, unlisted_roles
 from access.applying.schema import Document, PlacePart
@@ -45,10 +46,13 @@ def plan(*, document: Document, tenant: Tenant, prune: bool, by: Any) -> Plan:
     made = project_steps(document, now, tenant, prune, authority)
     steps, unlisted, problems = steps + made.steps, unlisted + made.unlisted, problems + made.problems
     problems += role_problems(document, tenant, prune)
-    people = People.of(tenant, [part.person for part in document.members or ()])
+    of_projects = [part.person for project in document.projects or () for part in project.roles or ()]
+    people = People.of(tenant, [*(part.person for part in document.members or ()), *of_projects])
     if document.members is not None:
         belonging, strangers = member_steps(document.members, people, prune, authority)
-        steps, unlisted, problems = steps + belonging, unlisted + strangers, problems + people.problems
+        steps, unlisted = steps + belonging, unlisted + strangers
+    given, others = project_role_steps(document, tenant, people, prune, authority)
+    steps, unlisted, problems = steps + given, unlisted + others, problems + people.problems
     if tenant._state.adding and (document.name is None or first_owner(document.members or (), people) is None):
         problems.append(Problem(document.lines.get("members", 0), NEW))
     if problems:

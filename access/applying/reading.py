@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NoReturn
 
 import yaml
@@ -27,7 +27,7 @@ from access.applying.values import Named, Values
 from refusals.errors import Invalid
 from tenants.models import Environment, slug_form
 from tenants.networks import networks_of
-from tenants.roles import TENANT_ROLES
+from tenants.roles import PROJECT_ROLES, TENANT_ROLES
 from tenants.security.domains import domains_of
 from usage.limits.budgets import LARGEST_BUDGET, MOST_WARNINGS
 from usage.limits.tables import LARGEST_LIMIT, Metric, Span
@@ -37,7 +37,7 @@ OF_FILE = (
     "schema", "tenant", "name", "cost_centre", "discoverable", "security", *OF_PLACE, "roles", "projects", "members",
 )  # fmt: skip
 OF_SECURITY = ("email_domains", "networks", "second_factor_from")
-OF_PROJECT = ("name", "purpose", *OF_PLACE, "environments")
+OF_PROJECT = ("name", "purpose", *OF_PLACE, "roles", "environments")
 OF_ENVIRONMENT = (*OF_PLACE, "keys")
 OF_KEY = ("prefix", "name", *OF_PLACE)
 OF_ROLE = ("name", "sentence", "may")
@@ -116,6 +116,7 @@ def _projects(values: Values, node: yaml.Node) -> tuple[ProjectPart, ...]:
                 purpose=values.text(given.get("purpose"), LONGEST_PURPOSE),
                 place=_place(values, given),
                 environments=_environments(values, given.get("environments")),
+                roles=_members(values, given["roles"], PROJECT_ROLES) if "roles" in given else None,
                 line=line_of(inside),
             )
         )
@@ -140,12 +141,12 @@ def _key(values: Values, node: yaml.Node) -> KeyPart | None:
     return KeyPart(prefix, values.text(given.get("name"), 80) or prefix, _place(values, given), line_of(node))
 
 
-def _members(values: Values, node: yaml.Node) -> tuple[MemberPart, ...]:
+def _members(values: Values, node: yaml.Node, roles: Collection[str] = ()) -> tuple[MemberPart, ...]:
     found = []
     for each in values.listed(node):
         given = values.names(each, OF_MEMBER)
         person = values.text(given.get("person"), 254)
-        role = values.text(given.get("role"), 20)
+        role = values.one_of(given.get("role"), roles, "role") if roles else values.text(given.get("role"), 20)
         if person and role:
             found.append(MemberPart(person, role, line_of(each)))
         elif isinstance(each, yaml.MappingNode) and not (given.get("person") and given.get("role") and person != ""):

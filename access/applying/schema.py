@@ -49,6 +49,15 @@ class EnvironmentPart:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberPart:
+    """A person by user name or e-mail, with a role of the tenant, or of a project."""
+
+    person: str
+    role: str
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectPart:
     """A project by its short name."""
 
@@ -57,6 +66,7 @@ class ProjectPart:
     purpose: str | None = None
     place: PlacePart = PlacePart()
     environments: tuple[EnvironmentPart, ...] = ()
+    roles: tuple[MemberPart, ...] | None = None
     line: int = 0
 
     def environment(self, kind: str) -> EnvironmentPart:
@@ -76,15 +86,6 @@ class RolePart:
     @property
     def whole(self) -> tuple[str, ...]:
         return tuple(sorted({*self.permissions, "tenants.view_tenant"}))
-
-
-@dataclass(frozen=True, slots=True)
-class MemberPart:
-    """A person by user name or e-mail, with a role of the tenant."""
-
-    person: str
-    role: str
-    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def request_key(*, environment: Environment, reason: str, by: User) -> Request:
     Raises `Missing` or `Forbidden` (needs `tenants.manage_keys`), `LeftToTenant`, `PermittedAlready`, `TenantArchived`,
     `ProjectArchived` and the refusals of `approvals.submit`.
     """
-    require(by, MANAGE_KEYS, environment.tenant)
+    require(by, MANAGE_KEYS, environment)
     refuse_archived(environment.tenant, environment.project)
     if who_decides(environment) is None:
         raise LeftToTenant(

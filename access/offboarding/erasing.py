@@ -123,10 +123,12 @@ def _totals(offboarding: Offboarding) -> int:
 
 
 def _permissions(offboarding: Offboarding) -> int:
-    keys = [str(offboarding.tenant_id)]
+    projects = Project.objects.filter(tenant=offboarding.tenant_id).values_list("pk", flat=True)
+    keys = [str(key) for key in (offboarding.tenant_id, *projects)]
     gone = 0
     for held in (UserObjectPermission, GroupObjectPermission):
-        gone += held.objects.filter(object_pk__in=keys, permission__content_type__model="tenant").delete()[0]
+        rows = held.objects.filter(object_pk__in=keys, permission__content_type__model__in=("tenant", "project"))
+        gone += rows.delete()[0]
     return gone
 
 

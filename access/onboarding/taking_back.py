@@ -14,7 +14,7 @@ from approvals.models import Request
 from audit.record import record
 from refusals.errors import Conflict
 from tenants.changes import announce
-from tenants.models import ApiKey
+from tenants.models import ApiKey, Project
 from tenants.notifications import notify
 from tenants.scope import everything
 
@@ -41,7 +41,10 @@ def take_back(*, onboarding: Onboarding, by: Any) -> Onboarding:
         record("onboarding.taken_back", by=by, subject=kept, tenant=tenant.slug, error=why,
                made=[line["words"] for line in kept.progress])  # fmt: skip
         Request.objects.filter(tenant=tenant).update(tenant=None, environment=None)
-        UserObjectPermission.objects.filter(object_pk=str(tenant.pk), permission__content_type__model="tenant").delete()
+        projects = Project.objects.filter(tenant=tenant).values_list("pk", flat=True)
+        keys = [str(key) for key in (tenant.pk, *projects)]
+        held = UserObjectPermission.objects.filter(permission__content_type__model__in=("tenant", "project"))
+        held.filter(object_pk__in=keys).delete()
         tenant.delete()
         announce("tenant")
     kept.tenant, kept.request, kept.state = None, None, Onboarding.State.DRAFT

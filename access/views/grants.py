@@ -44,7 +44,8 @@ def grants(request: HttpRequest, slug: str) -> HttpResponse:
         "kind": request.GET.get("kind", ""),
         "kinds": Environment.Kind.choices,
         "text": _text(request),
-        "may_revoke": inside.may(MANAGE),
+        "may_revoke": inside.may_anywhere(MANAGE),
+        "may_end": {each.pk for each in page.object_list if inside.may(MANAGE, at=each.environment)},
         "any": page.paginator.count or tenant.grants.exists(),
     }
     return render(request, "access/grants.html", inside.framed("grants") | context)
@@ -78,7 +79,7 @@ def end(request: HttpRequest, slug: str, grant_id: UUID) -> HttpResponse:
     grant = found.filter(pk=grant_id, tenant__slug=slug).first()
     if grant is None:
         raise Missing("There is no such grant, or it belongs to another tenant.")
-    require(viewer, MANAGE, grant.tenant)
+    require(viewer, MANAGE, grant.environment)
     form = RevokeForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Nothing was changed: say why the grant ends.")

@@ -10,13 +10,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from access.keys.asking import ASKING_FOR_A_KEY, KIND, request_key
+from access.keys.asking import ASKING_FOR_A_KEY, KIND, MANAGE_KEYS, request_key
 from access.keys.capability import who_decides
 from approvals.outlook import outlook
 from approvals.submit import OpenRequestExists
 from refusals import Refusal
 from tenants.forms import VerbForm
 from tenants.models import Environment
+from tenants.scoping import visible
 from tenants.views.entering import Inside, enter
 
 
@@ -35,7 +36,8 @@ class AskForm(VerbForm):
 @require_http_methods(["GET", "POST"])
 def ask(request: HttpRequest, slug: str) -> HttpResponse:
     """`?environment=tenant/project/kind`: the form, who will decide beside it."""
-    inside = enter(request, slug, "tenants.manage_keys")
+    inside = enter(request, slug)
+    inside.require_anywhere(MANAGE_KEYS)
     environments = _environments(inside)
     form = AskForm(request.POST or None, initial={"environment": request.GET.get("environment", "")})
     form.fields["environment"].choices = [(path, path) for path in environments]  # type: ignore[attr-defined]
@@ -66,8 +68,9 @@ def ask(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _environments(inside: Inside) -> dict[str, Environment]:
-    """Those for which the platform decides on keys, by their paths."""
+    """Those for which the platform decides on keys, where the person manages them; by their paths."""
     rows = Environment.objects.filter(tenant=inside.tenant, project__archived_at=None)
+    rows = visible(inside.viewer, rows, MANAGE_KEYS)
     rows = rows.select_related("tenant", "project").order_by("project__name", "created_at")
     left = {
         kind for kind in Environment.Kind.values if who_decides(Environment(tenant=inside.tenant, kind=kind)) is None

@@ -1,4 +1,4 @@
-"""`atrium explain USER PERMISSION [TENANT…]`: the chain of reasons, for a person or for a program."""
+"""`atrium explain USER PERMISSION [TENANT[/PROJECT[/KIND]]]`: the chain of reasons, for a person or for a program."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portal.embedded.trouble import CannotStart
 from tenants.scope import everything
 
 if TYPE_CHECKING:
-    from tenants.models import Tenant
+    from tenants.explaining import Explained
 
 
 @everything("an operator asks about anybody")
@@ -22,12 +22,24 @@ def explain(options: argparse.Namespace) -> None:
     person = User.objects.filter(username=options.user).first()
     if person is None:
         raise CannotStart(f"There is no account {options.user!r}.")
-    told = explaining.explain(person, options.permission, _tenant_of(options.object) if options.object else None)
+    told = explaining.explain(person, options.permission, _place_of(options.object) if options.object else None)
     if options.json:
         facts = {"person": person.username, "permission": told.permission, "allowed": told.allowed}
         links = [{"sentence": link.sentence, "gives": link.gives} for link in told.links]
         tenant = told.tenant.slug if told.tenant else None
-        print(json.dumps({**facts, "tenant": tenant, "verdict": told.verdict, "links": links, "way": told.way}))
+        project = told.project.slug if told.project else None
+        print(
+            json.dumps(
+                {
+                    **facts,
+                    "tenant": tenant,
+                    "project": project,
+                    "verdict": told.verdict,
+                    "links": links,
+                    "way": told.way,
+                }
+            )
+        )
         return
     print(told.verdict)
     for link in told.links:
@@ -36,18 +48,24 @@ def explain(options: argparse.Namespace) -> None:
         print(told.way)
 
 
-def _tenant_of(path: str) -> Tenant:
-    """The tenant that an object stands in: permissions are held per tenant."""
+def _place_of(path: str) -> Explained:
+    """The tenant, project or environment called `path`."""
     from tenants.models import Environment, Project, Tenant
 
     slug, *below = path.strip("/").split("/")
     tenant = Tenant.objects.filter(slug=slug).first()
     if tenant is None:
         raise CannotStart(f"There is no tenant {slug!r}.")
-    if below and not Project.objects.filter(tenant=tenant, slug=below[0]).exists():
+    if not below:
+        return tenant
+    project = Project.objects.select_related("tenant").filter(tenant=tenant, slug=below[0]).first()
+    if project is None:
         raise CannotStart(f"{tenant} has no project {below[0]!r}.")
-    if below[1:] and not Environment.objects.filter(tenant=tenant, project__slug=below[0], kind=below[1]).exists():
+    if not below[1:]:
+        return project
+    rows = Environment.objects.select_related("tenant", "project").filter(project=project, kind=below[1])
+    if (environment := rows.first()) is None:
         raise CannotStart(f"There is no environment {path!r}.")
     if below[2:]:
         raise CannotStart(f"{path!r} is no tenant, project or environment.")
-    return tenant
+    return environment

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from audit.record import Actor
 from tenants import elevating, keys, role_making, service_accounts
+from tenants.assigning import give_role
 from tenants.memberships import add_member
 from tenants.models import ApiKey, Environment, Tenant, User
 from tenants.structure import create_project, create_tenant
@@ -26,6 +27,7 @@ class Team:
     members: tuple[tuple[str, str], ...]
     projects: tuple[tuple[str, str, str], ...]  # slug, name, purpose
     keys: tuple[tuple[str, str], ...]  # project/environment, name of the key
+    in_projects: tuple[tuple[str, str, str], ...] = ()  # username, project, role there
 
 
 TEAMS = (
@@ -51,6 +53,11 @@ TEAMS = (
             ("card-support/production", "answer service"),
             ("branch-assistant/development", "prototype"),
         ),
+        (
+            ("tom.haugen", "card-support", "analyst"),
+            ("ines.duarte", "card-support", "admin"),
+            ("ines.duarte", "branch-assistant", "developer"),
+        ),
     ),
     Team(
         "claims",
@@ -73,6 +80,7 @@ TEAMS = (
             ("document-triage/production", "intake service"),
             ("loss-summaries/test", "evaluation"),
         ),
+        (("george.mensah", "document-triage", "developer"),),
     ),
     Team(
         "research",
@@ -121,7 +129,9 @@ def create(people: dict[str, User], *, by: Actor) -> dict[str, Environment]:
         developer = next(people[username] for username, role in team.members if role == "developer")
         elevating.ask(tenant=tenant, role="admin", hours=8, reason="On call this week.", by=developer)
         for slug, name, purpose in team.projects:
-            create_project(tenant=tenant, slug=slug, name=name, purpose=purpose, by=owner, at=at)
+            project = create_project(tenant=tenant, slug=slug, name=name, purpose=purpose, by=owner, at=at)
+            for username, _, role in (each for each in team.in_projects if each[1] == slug):
+                give_role(project=project, user=people[username], role=role, by=owner, at=at)
     found = Environment.objects.filter(tenant__slug__in=[team.slug for team in TEAMS])
     environments = {environment.path: environment for environment in found.select_related("tenant", "project")}
     for team in TEAMS:

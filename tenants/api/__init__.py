@@ -13,6 +13,7 @@ def register(router: DefaultRouter) -> None:
         lists,
         ownership,
         people,
+        project_roles,
         reviewing,
         roles,
         services,
@@ -31,6 +32,7 @@ def register(router: DefaultRouter) -> None:
     router.register("memberships", structure.MembershipViewSet, basename="membership")
     router.register("elevations", elevations.ElevationViewSet, basename="elevation")
     router.register("custom-roles", roles.CustomRoleViewSet, basename="custom-role")
+    router.register("project-roles", project_roles.ProjectRoleViewSet, basename="project-role")
     router.register("ownership-transfers", ownership.OwnershipTransferViewSet, basename="ownership-transfer")
     router.register("invitations", arriving.InvitationViewSet, basename="invitation")
     router.register("my-invitations", arriving.MyInvitationViewSet, basename="my-invitation")

@@ -93,7 +93,7 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
     def hand_over(self, request: Request, pk: Any) -> Response:
         """Make it the key of a service account, or your own."""
         key = self.get_object()
-        scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
+        scoping.require(viewer_of(request), MANAGE_KEYS, key)
         named = body_of(request, s.HolderSerializer)["holder"]
         to = key_holder.holder_for(key.tenant, named, viewer_of(request))
         key_holder.hand_over(key=key, to=to, by=viewer_of(request))
@@ -105,7 +105,7 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         """Replace a key by a new one of the same scope; the old one ends after the overlap. Its secret is in this
         answer and is not shown again."""
         key = self.get_object()
-        scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
+        scoping.require(viewer_of(request), MANAGE_KEYS, key)
         overlap = body_of(request, s.RotationSerializer)["overlap"]
         return _shown_once(key_rotation.rotate(key=key, overlap=overlap, by=viewer_of(request)))
 
@@ -117,10 +117,10 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         """Revoke many keys: all of them or, where one of them does not exist for you, none."""
         given = body_of(request, s.ManyKeysSerializer)
         viewer = viewer_of(request)
-        rows = scoping.visible(viewer, ApiKey.objects.select_related("tenant"))
+        rows = scoping.visible(viewer, ApiKey.objects.select_related("environment__tenant", "environment__project"))
         found = bulk_revoking.chosen(rows, given["keys"])
-        for tenant in {key.tenant_id: key.tenant for key in found}.values():
-            scoping.require(viewer, MANAGE_KEYS, tenant)
+        for environment in {key.environment_id: key.environment for key in found}.values():
+            scoping.require(viewer, MANAGE_KEYS, environment)
         return Response({"revoked": bulk_revoking.revoke_all(found=found, by=viewer, reason=given["reason"])})
 
     @extend_schema(request=s.LeakSerializer, responses=s.KeySerializer)
@@ -128,7 +128,7 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
     def leaked(self, request: Request, pk: Any) -> Response:
         """Report a key that was seen where it must not be: it is revoked at once; a second report changes nothing."""
         key = self.get_object()
-        scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
+        scoping.require(viewer_of(request), MANAGE_KEYS, key)
         leaks.report(key=key, by=viewer_of(request), where=body_of(request, s.LeakSerializer)["where"])
         return Response(s.KeySerializer(self.get_object()).data)
 
@@ -136,7 +136,7 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
     def partial_update(self, request: Request, pk: Any) -> Response:
         """Change which routes a key may call and which networks it may be used from."""
         key = self.get_object()
-        scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
+        scoping.require(viewer_of(request), MANAGE_KEYS, key)
         key_scope.narrow(key=key, by=viewer_of(request), **body_of(request, s.KeyScopeSerializer))
         return Response(s.KeySerializer(self.get_object()).data)
 
@@ -145,7 +145,7 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
     def reach(self, request: Request, pk: Any) -> Response:
         """What a key may call and what of it it called lately, with what it could be narrowed to (`PATCH`)."""
         key = self.get_object()
-        scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
+        scoping.require(viewer_of(request), MANAGE_KEYS, key)
         read = key_reach.with_reach(ApiKey.objects.select_related("environment")).get(pk=key.pk)
         return Response(s.KeyReachSerializer(key_reach.reach_of(read) or key_reach.NOTHING).data)
 
@@ -154,7 +154,7 @@ class KeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
     def revoke(self, request: Request, pk: Any) -> Response:
         """Revoke a key; a second time changes nothing."""
         key = self.get_object()
-        scoping.require(viewer_of(request), MANAGE_KEYS, key.tenant)
+        scoping.require(viewer_of(request), MANAGE_KEYS, key)
         keys.revoke(key=key, by=viewer_of(request), reason=body_of(request, s.ReasonSerializer)["reason"])
         return Response(s.KeySerializer(self.get_object()).data)
 

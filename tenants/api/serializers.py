@@ -323,6 +323,7 @@ class ExplanationSerializer(serializers.Serializer[Any]):
     person = serializers.CharField(source="person.username")
     permission = serializers.CharField()
     tenant = serializers.SerializerMethodField(help_text="Empty: held above tenants alone.")
+    project = serializers.SerializerMethodField(help_text="Empty: asked for in the whole tenant.")
     allowed = serializers.BooleanField()
     verdict = serializers.CharField()
     links = LinkSerializer(many=True)
@@ -330,6 +331,9 @@ class ExplanationSerializer(serializers.Serializer[Any]):
 
     def get_tenant(self, told: Explanation) -> str:
         return told.tenant.slug if told.tenant else ""
+
+    def get_project(self, told: Explanation) -> str:
+        return told.project.slug if told.project else ""
 
 
 class NotificationSerializer(serializers.ModelSerializer[Notification]):

@@ -132,6 +132,7 @@ class TenantViewSet(Securing, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
         parameters=[
             OpenApiParameter("permission", str, description="As `manage_keys`; `view_tenant` unless told."),
             OpenApiParameter("person", str, description="User name or e-mail; you unless told."),
+            OpenApiParameter("project", str, description="The slug of a project of the tenant: asked for there."),
         ],
         responses=s.ExplanationSerializer,
     )
@@ -142,11 +143,13 @@ class TenantViewSet(Securing, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
         about = viewer_of(request)
         if named := text_of(request, "person"):
             about = person_called(named, "person")
+        place: Tenant | Project = tenant
+        if slug := text_of(request, "project"):
+            place = scoping.find_project(viewer_of(request), f"{tenant.slug}/{slug}")
         if about != viewer_of(request):
             scoping.require(viewer_of(request), MANAGE_MEMBERS, tenant)
-        return Response(
-            s.ExplanationSerializer(explain(about, text_of(request, "permission") or "view_tenant", tenant)).data
-        )
+        told = explain(about, text_of(request, "permission") or "view_tenant", place)
+        return Response(s.ExplanationSerializer(told).data)
 
     def _document(self, tenant: Tenant) -> Any:
         rows = finding.with_counts(Tenant.objects.filter(pk=tenant.pk), viewer_of(self.request))
@@ -192,7 +195,8 @@ class ProjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     @extend_schema(request=s.ChangedProjectSerializer, responses=s.ProjectSerializer)
     def partial_update(self, request: Request, pk: Any) -> Response:
         """Give a project another name or purpose; its short name stays."""
-        found, given = self._mine_to_change(request), body_of(request, s.ChangedProjectSerializer)
+        found, given = self.get_object(), body_of(request, s.ChangedProjectSerializer)
+        scoping.require(viewer_of(request), MANAGE_TENANT, found)
         now = {"name": found.name, "purpose": found.purpose}
         changed = structure.change_project(project=found, by=viewer_of(request), **(now | given))
         return Response(s.ProjectSerializer(changed).data)

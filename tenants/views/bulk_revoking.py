@@ -18,13 +18,16 @@ from tenants.views.entering import enter, posted
 @require_http_methods(["GET", "POST"])
 def revoke_many(request: HttpRequest, slug: str) -> HttpResponse:
     """Asked, the preview with its figures; sent, all of them are revoked or, where one is not there, none."""
-    inside = enter(request, slug, "tenants.manage_keys")
+    inside = enter(request, slug)
+    inside.require_anywhere("tenants.manage_keys")
     ids = _ids((request.POST if request.method == "POST" else request.GET).getlist("key"))
     if not ids:
         messages.warning(request, "Tick the keys to revoke first.")
         return redirect("tenants:keys", slug)
     rows = ApiKey.objects.filter(tenant=inside.tenant).select_related("environment__project")
     found = bulk_revoking.chosen(rows, ids)
+    for key in found:
+        inside.require("tenants.manage_keys", at=key)
     if request.method == "POST":
         count = bulk_revoking.revoke_all(found=found, by=inside.viewer, reason=posted(request, "reason"))
         told = f"{count} keys are" if count != 1 else "One key is"

@@ -11,6 +11,7 @@ from django.urls import NoReverseMatch, reverse
 
 from tenants import scoping
 from tenants.models import Tenant, User
+from tenants.scoping import Place
 
 VIEW = "tenants.view_tenant"
 
@@ -47,18 +48,32 @@ TABS: tuple[tuple[str, str, str, str, str], ...] = (
 
 @dataclass(frozen=True)
 class Inside:
-    """One person inside one tenant: `held` is every permission they hold there."""
+    """One person inside one tenant, with what they hold there."""
 
     viewer: User
     tenant: Tenant
-    held: frozenset[str]
+    holds: scoping.Held
 
-    def may(self, permission: str) -> bool:
-        return permission in self.held
+    @property
+    def held(self) -> frozenset[str]:
+        """Every permission they hold in all of the tenant."""
+        return self.holds.in_tenant
 
-    def require(self, permission: str) -> None:
-        """Raise `Forbidden` without `permission`."""
-        if permission not in self.held:
+    def may(self, permission: str, at: Place | None = None) -> bool:
+        return permission in (self.held if at is None else self.holds.at(at))
+
+    def may_anywhere(self, permission: str) -> bool:
+        """Whether they may at some place of the tenant; at which one is asked there."""
+        return permission in self.holds.anywhere
+
+    def require(self, permission: str, at: Place | None = None) -> None:
+        """Raise `Forbidden` without `permission` (at `at`, or in all of the tenant)."""
+        if not self.may(permission, at):
+            raise scoping.lacking(permission, at or self.tenant)
+
+    def require_anywhere(self, permission: str) -> None:
+        """Raise `Forbidden` for who may at no place of the tenant."""
+        if not self.may_anywhere(permission):
             raise scoping.lacking(permission, self.tenant)
 
     @property
@@ -66,7 +81,7 @@ class Inside:
         """The pages of this tenant that the person may open."""
         shown = []
         for key, name, icon, url_name, permission in TABS:
-            if permission not in self.held:
+            if permission not in self.holds.anywhere:
                 continue
             try:
                 own = url_name.startswith(OF_SLUG)
@@ -76,14 +91,17 @@ class Inside:
             shown.append(Tab(key, name, icon, href if own else f"{href}?tenant={self.tenant.slug}"))
         return shown
 
-    def framed(self, tab: str) -> dict[str, Any]:
-        """What `templates/tenants/frame.html` needs to show its tabs with `tab` marked."""
-        may = {permission.partition(".")[2]: True for permission in self.held}
+    def framed(self, tab: str, at: Place | None = None) -> dict[str, Any]:
+        """What `templates/tenants/frame.html` needs to show its tabs with `tab` marked; `may` is what they may `at`."""
+        held = self.held if at is None else self.holds.at(at)
+        may = {permission.partition(".")[2]: True for permission in held}
         return {"tenant": self.tenant, "tabs": self.tabs, "tab": tab, "may": may}
 
-    def show(self, request: HttpRequest, template: str, /, *, status: int = 200, **context: Any) -> HttpResponse:
+    def show(
+        self, request: HttpRequest, template: str, /, *, status: int = 200, at: Place | None = None, **context: Any
+    ) -> HttpResponse:
         """The page `templates/tenants/<template>.html` with the tabs around it."""
-        return render(request, f"tenants/{template}.html", self.framed(template) | context, status=status)
+        return render(request, f"tenants/{template}.html", self.framed(template, at) | context, status=status)
 
 
 def viewer_of(request: HttpRequest) -> User:
@@ -95,7 +113,7 @@ def enter(request: HttpRequest, slug: str, permission: str = VIEW) -> Inside:
     """Into the tenant called `slug`. Raises `Missing` for strangers, `Forbidden` for who lacks `permission`."""
     viewer = viewer_of(request)
     tenant = scoping.find_tenant(viewer, slug)
-    inside = Inside(viewer, tenant, scoping.held(viewer, tenant))
+    inside = Inside(viewer, tenant, scoping.held_within(viewer, tenant))
     inside.require(permission)
     return inside
 

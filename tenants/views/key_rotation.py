@@ -13,16 +13,14 @@ from refusals import Refusal
 from tenants import once
 from tenants.forms import RotateForm
 from tenants.key_rotation import rotate as replace
-from tenants.views.entering import enter
-from tenants.views.keys import find_key, shown_once
+from tenants.views.keys import shown_once, to_change
 
 
 @require_http_methods(["GET", "POST"])
 @never_cache
 def rotate(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
     """How long the old key stays; sent, it answers with the new secret, this once."""
-    inside = enter(request, slug, "tenants.manage_keys")
-    key = find_key(inside, key_id)
+    inside, key = to_change(request, slug, key_id)
     form = RotateForm(
         request.POST if request.method == "POST" else None, initial={"once": once.new_token(), "overlap": "24h"}
     )

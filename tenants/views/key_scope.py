@@ -11,15 +11,13 @@ from refusals import Refusal
 from refusals.errors import Invalid
 from tenants import key_scope, sections
 from tenants.forms import KeyScopeForm
-from tenants.views.entering import enter
-from tenants.views.keys import find_key
+from tenants.views.keys import to_change
 
 
 @require_http_methods(["GET", "POST"])
 def scope(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
     """The routes and networks of a key as a form; sent, they are in force within a second."""
-    inside = enter(request, slug, "tenants.manage_keys")
-    key = find_key(inside, key_id)
+    inside, key = to_change(request, slug, key_id)
     key.environment.tenant = inside.tenant
     routes = sorted({*sections.routes_of(key.environment), *key.allowed_routes})
     form = KeyScopeForm(request.POST if request.method == "POST" else None, initial=key_scope.told(key), routes=routes)
@@ -39,8 +37,7 @@ def scope(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
 @require_POST
 def narrow_to_called(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
     """Narrow a key to the routes that it was shown to call; its networks stay."""
-    inside = enter(request, slug, "tenants.manage_keys")
-    key = find_key(inside, key_id)
+    inside, key = to_change(request, slug, key_id)
     routes = [route[:120] for route in request.POST.getlist("route") if route.strip()]
     if not routes:
         raise Invalid("Say to which routes the key is to be narrowed: without any it could call all.", field="route")

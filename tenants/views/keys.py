@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from audit.exporting import exported
 from refusals import Refusal
 from refusals.errors import Missing
-from tenants import finding, key_holder, key_reach, keycode, once, sections
+from tenants import finding, key_holder, key_reach, keycode, once, scoping, sections
 from tenants import keys as verbs
 from tenants.forms import KeyForm, holder_choices
 from tenants.models import ApiKey, Environment, User
@@ -25,6 +25,7 @@ from tenants.where import chosen
 from ui.exporting import csv_response, in_batches
 from ui.sorting import ordered
 
+MANAGE_KEYS = "tenants.manage_keys"
 PAGE_SIZE = 50
 STATES = ("usable", "expiring", "unused", "old", "powerful", "wide", "stopped", "revoked", "expired")
 STATE_WORDS = {
@@ -43,7 +44,7 @@ def key_list(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
     """The keys by prefix, filtered by state, environment and text."""
     inside = enter(request, slug)
     filters = {name: text_of(request, name) for name in ("q", "state", "environment", "kind")}
-    offered = [state for state in STATES if state != "wide" or inside.may("tenants.manage_keys")]
+    offered = [state for state in STATES if state != "wide" or inside.may_anywhere(MANAGE_KEYS)]
     if filters["state"] == "wide" and filters["state"] not in offered:
         filters["state"] = ""
     wanted = text_of(request, "sort")
@@ -63,7 +64,8 @@ def key_list(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
         request,
         "keys",
         page=page,
-        shown=[(key, key_reach.reach_of(key)) for key in page.object_list],
+        shown=[(key, key_reach.reach_of(key), inside.may(MANAGE_KEYS, at=key)) for key in page.object_list],
+        may_issue=inside.may_anywhere(MANAGE_KEYS),
         sort=sort,
         filters=filters,
         is_filtered=any(filters.values()),
@@ -75,10 +77,13 @@ def key_list(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
 
 def found(inside: Inside, *, q: str = "", state: str = "", environment: str = "", kind: str = "") -> QuerySet[ApiKey]:
     """The tenant's keys that pass the filters; `environment` is a path."""
-    rows = ApiKey.objects.filter(tenant=inside.tenant).select_related("environment__project", "created_by")
+    rows: QuerySet[ApiKey] = ApiKey.objects.filter(tenant=inside.tenant)
+    rows = rows.select_related("environment__project", "created_by")
     if environment:
         project, _, of_kind = environment.removeprefix(f"{inside.tenant.slug}/").partition("/")
         rows = rows.filter(environment__project__slug=project, environment__kind=of_kind)
+    if state == "wide":  # what a key calls is for who may narrow it
+        rows = scoping.visible(inside.viewer, rows, MANAGE_KEYS)
     return finding.keys(rows, text=q, state=state, kind=kind)
 
 
@@ -86,8 +91,10 @@ def found(inside: Inside, *, q: str = "", state: str = "", environment: str = ""
 @never_cache
 def issue(request: HttpRequest, slug: str) -> HttpResponse:
     """The form; sent, it answers with the secret, this once, and sent again it does not make a second key."""
-    inside = enter(request, slug, "tenants.manage_keys")
+    inside = enter(request, slug)
+    inside.require_anywhere(MANAGE_KEYS)
     environments = Environment.objects.filter(tenant=inside.tenant, project__archived_at=None).select_related("project")
+    environments = scoping.visible(inside.viewer, environments, MANAGE_KEYS)
     form = KeyForm(request.POST or None, initial=_initial(request, inside, environments))
     form.fields["environment"].queryset = environments  # type: ignore[attr-defined]  # ModelChoiceField
     holders = list(key_holder.holders_for(inside.tenant, inside.viewer))
@@ -110,6 +117,7 @@ def issue(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _issued(request: HttpRequest, inside: Inside, form: KeyForm) -> HttpResponse:
     wanted = form.cleaned_data
+    inside.require(MANAGE_KEYS, at=wanted["environment"])
     with transaction.atomic():
         once.claim_form(user=inside.viewer, token=wanted["once"], path=request.path)
         wanted["environment"].tenant = inside.tenant
@@ -151,13 +159,14 @@ def key_page(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
         request,
         "key",
         tab="keys",
+        at=key,
         key=key,
         successors=successors,
         successor=next((later for later in successors if later.revoked_at is None), None),
         calls=optional_address("usage:calls"),
         limits=optional_address("usage:change-limits", slug),
         is_held=key_holder.is_held(key),
-        reach=key_reach.reach_of(key) if inside.may("tenants.manage_keys") else None,
+        reach=key_reach.reach_of(key) if inside.may(MANAGE_KEYS, at=key) else None,
         days=key_reach.DAYS,
         holders=holder_choices(holders),
     )
@@ -166,8 +175,7 @@ def key_page(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
 @require_POST
 def hand_over(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
     """Make a key that of a service account, or one's own."""
-    inside = enter(request, slug, "tenants.manage_keys")
-    key = find_key(inside, key_id)
+    inside, key = to_change(request, slug, key_id)
     to = key_holder.holder_for(inside.tenant, posted(request, "holder", 150), inside.viewer)
     key_holder.hand_over(key=key, to=to, by=inside.viewer)
     messages.success(request, f"“{key.name}” is a key of {to} now.")
@@ -177,8 +185,7 @@ def hand_over(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
 @require_POST
 def revoke(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
     """Revoke a key; a second time says so and changes nothing."""
-    inside = enter(request, slug, "tenants.manage_keys")
-    key = find_key(inside, key_id)
+    inside, key = to_change(request, slug, key_id)
     was_revoked = key.revoked_at is not None
     verbs.revoke(key=key, by=inside.viewer, reason=posted(request, "reason"))
     told = (
@@ -197,6 +204,14 @@ def find_key(inside: Inside, key_id: str) -> ApiKey:
     if key is None:
         raise Missing(f"There is no such key in {inside.tenant}.")
     return key
+
+
+def to_change(request: HttpRequest, slug: str, key_id: str) -> tuple[Inside, ApiKey]:
+    """Into the tenant, with the key for who manages keys where it is. Raises `Missing`, `Forbidden`."""
+    inside = enter(request, slug)
+    key = find_key(inside, key_id)
+    inside.require(MANAGE_KEYS, at=key)
+    return inside, key
 
 
 def _holder(request: HttpRequest, inside: Inside, holders: list[User]) -> str:

@@ -15,15 +15,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 from tenants import leaks
 from tenants.forms import FoundForm
 from tenants.handing_in import THANKS, require_room
-from tenants.views.entering import enter, posted
-from tenants.views.keys import find_key
+from tenants.views.entering import posted
+from tenants.views.keys import to_change
 
 
 @require_POST
 def report(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
     """A key of the tenant was seen somewhere: it is revoked at once."""
-    inside = enter(request, slug, "tenants.manage_keys")
-    key = find_key(inside, key_id)
+    inside, key = to_change(request, slug, key_id)
     leaks.report(key=key, by=inside.viewer, where=posted(request, "where"))
     messages.success(request, f"“{key.name}” is revoked. Everybody who manages keys here was told.")
     return redirect("tenants:key", slug, key.pk)

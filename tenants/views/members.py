@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.core.paginator import Paginator
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -18,13 +19,14 @@ from refusals import Refusal
 from refusals.errors import Missing
 from tenants import finding, key_holder
 from tenants.arrivals import Invitation, JoinRequest
+from tenants.assigning import roles_of_people, with_roles_in_projects
 from tenants.custom_roles import name_of, roles_of, with_roles
 from tenants.delegation import MANAGE_MEMBERS, assignable, require_assignable, require_removable
 from tenants.elevations import Elevation
 from tenants.forms import MemberForm
 from tenants.memberships import add_member, remove_member
 from tenants.models import ApiKey, Membership
-from tenants.roles import Role
+from tenants.roles import PROJECT_ROLES, Role
 from tenants.security.domains import outside
 from tenants.timing import holds_now, live_of
 from tenants.views.entering import Inside, enter, posted, text_of
@@ -48,7 +50,9 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
             messages.success(request, f"{added.user} is {name_of(inside.tenant, added.role)} of {inside.tenant}.")
             return redirect("tenants:members", slug)
     text, role = text_of(request, "q"), text_of(request, "role", 20)
-    everybody = Membership.objects.filter(tenant=inside.tenant).select_related("user", "created_by")
+    everybody = with_roles_in_projects(
+        Membership.objects.filter(tenant=inside.tenant).select_related("user", "created_by")
+    )
     found = finding.members(everybody, text=text, role=role)
     found = found.annotate(is_timed=holds_now("user"))
     rows, sort = ordered(found, text_of(request, "sort"), finding.MEMBER_SORTS, "since")
@@ -71,18 +75,26 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     held_too = _for_a_time(inside, known, page.object_list)
     allowed = {r.slug for r in roles}
-    owners = Membership.objects.filter(tenant=inside.tenant, role="owner", user__is_active=True).count()
+    told = Membership.objects.filter(tenant=inside.tenant).aggregate(
+        owners=Count("pk", filter=Q(role="owner", user__is_active=True)),
+        own=ArrayAgg("pk", filter=Q(user=inside.viewer), default=[]),
+    )
+    owners = told["owners"]
     unless_last = allowed - {"owner"} if owners == 1 else allowed  # the only owner stays
     others = {each.pk for each in outside(page.object_list, inside.tenant.allowed_email_domains)}
+    beside = {m.user_id: [each | {"role_name": PROJECT_ROLES[each["role"]].name} for each in m.in_projects]
+              for m in page.object_list}  # fmt: skip
+    removable = [m.role in (unless_last if m.user.is_active else allowed) for m in page.object_list]
     shown = [
         (
             m,
             known.get(m.role),
-            m.role in (unless_last if m.user.is_active else allowed),
+            may_change,
             m.pk in others,
             held_too.get(m.user_id, ()),
+            beside.get(m.user_id),
         )
-        for m in page.object_list
+        for m, may_change in zip(page.object_list, removable, strict=True)
     ]
     return inside.show(
         request,
@@ -97,7 +109,7 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
         role=role,
         sort=sort,
         owners=owners,
-        own=None if inside.may(MANAGE_MEMBERS) else everybody.filter(user=inside.viewer).first(),
+        own=next(iter(told["own"]), None),
         **_arriving(inside, allowed),
     )
 
@@ -147,9 +159,12 @@ def change_role(request: HttpRequest, slug: str, membership_id: str) -> HttpResp
     """Give a member another role."""
     inside = enter(request, slug, MANAGE_MEMBERS)
     membership, role = _membership(inside, membership_id), posted(request, "role", 20)
+    before = roles_of_people(inside.tenant, [membership.user_id])
     require_assignable(inside.viewer, inside.tenant, inside.held, membership.role, role)
     add_member(tenant=inside.tenant, user=membership.user, role=role, by=inside.viewer, seen=membership.role)
-    messages.success(request, f"{membership.user} is {name_of(inside.tenant, role)} now.")
+    ended = before and not roles_of_people(inside.tenant, [membership.user_id])
+    more = " Their roles in single projects ended with that; give them anew where they are needed." if ended else ""
+    messages.success(request, f"{membership.user} is {name_of(inside.tenant, role)} now.{more}")
     return redirect("tenants:members", slug)
 
 
@@ -167,6 +182,7 @@ def removal(request: HttpRequest, slug: str, membership_id: str) -> HttpResponse
         "removal",
         membership=membership,
         role=membership.of_role,
+        in_projects=roles_of_people(inside.tenant, [membership.user_id]).get(membership.user_id, []),
         keys=list(issued.select_related("environment__project")[:20]),
         stopping=list(key_holder.held_by(membership.user, inside.tenant)[:50]),
         is_last_owner=membership.role == "owner" and not other_owners.exclude(pk=membership.pk).exists(),

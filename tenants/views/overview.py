@@ -54,22 +54,28 @@ def overview(request: HttpRequest, slug: str) -> HttpResponse:
         concerns=concerns(tenant, owners=owners),
         people=shown,
         more_people=len(members) > PEOPLE_SHOWN,
+        may_issue=inside.may_anywhere("tenants.manage_keys"),
         next_steps=next_steps(inside, rows, len(members)),
         currency=settings.CURRENCY,
     )
 
 
 def grid(inside: Inside) -> list[tuple[Project, list[Cell]]]:
-    """Each project with its environments in the order development, test, production, and their figures."""
+    """Each project with its environments in the order development, test, production, and those of their figures that
+    the person may see there."""
     tenant = inside.tenant
-    columns = [(figure, figure.of(tenant)) for figure in sections.figures(inside.held)]
+    columns = [(figure, figure.of(tenant)) for figure in sections.figures(inside.holds.anywhere)]
     order = list(Environment.Kind.values)
     rows: dict[Project, list[Cell]] = {}
     found = Environment.objects.filter(tenant=tenant, project__archived_at=None).select_related("project")
     for environment in found.order_by("project__name", "project"):  # no project is without environments
         environment.tenant = tenant
         path = environment.path
-        shown = [Shown(f.name, f.icon, f.kind, amounts.get(environment.pk, 0), f.page(path)) for f, amounts in columns]
+        shown = [
+            Shown(f.name, f.icon, f.kind, amounts.get(environment.pk, 0), f.page(path))
+            for f, amounts in columns
+            if inside.may(f.permission, at=environment)
+        ]
         rows.setdefault(environment.project, []).append(Cell(environment, shown))
     for cells in rows.values():
         cells.sort(key=lambda cell: order.index(cell.environment.kind))
@@ -89,8 +95,8 @@ def next_steps(inside: Inside, rows: list[tuple[Project, list[Cell]]], members: 
     if members < 2 and inside.may("tenants.manage_members"):
         steps.append(("Add the people who will build", "user-plus", f"/tenants/{slug}/members/#add"))
     catalog = optional_address("catalog:list")
-    if rows and not amounts.get("Grants") and inside.may("tenants.request_access") and catalog:
+    if rows and not amounts.get("Grants") and inside.may_anywhere("tenants.request_access") and catalog:
         steps.append(("Find a model and request access", "category", catalog))
-    if rows and not amounts.get("Keys") and inside.may("tenants.manage_keys"):
+    if rows and not amounts.get("Keys") and inside.may_anywhere("tenants.manage_keys"):
         steps.append(("Issue the first key", "key", f"/tenants/{slug}/keys/issue/"))
     return steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -38,7 +39,12 @@ def ownership(request: HttpRequest, slug: str) -> HttpResponse:
         else:
             messages.success(request, f"{to} was asked to become the owner of {inside.tenant}.")
             return redirect("tenants:ownership", slug)
-    shown = {"transfer": open_one, "is_receiver": is_receiver, "form": form, "is_owner": _is_owner(inside)}
+    shown: dict[str, Any] = {
+        "transfer": open_one,
+        "is_receiver": is_receiver,
+        "form": form,
+        "is_owner": _is_owner(inside),
+    }
     return inside.show(request, "ownership", status=422 if form.errors else 200, tab="settings", **shown)
 
 

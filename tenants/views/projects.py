@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -17,11 +18,13 @@ from tenants import finding, structure
 from tenants.delegation import MANAGE_TENANT
 from tenants.forms import ProjectChangeForm, ProjectForm
 from tenants.models import Project
+from tenants.roles import PROJECT_ROLES
 from tenants.views.entering import Inside, enter, text_of
 from ui.exporting import csv_response, in_batches
 from ui.sorting import ordered
 
 PAGE_SIZE = 50
+PEOPLE_SHOWN = 8
 
 
 @require_http_methods(["GET", "POST"])
@@ -49,15 +52,24 @@ def projects(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
         exported(request, "projects", tenant=slug)
         return csv_response(f"{slug}-projects.csv", head, lines)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    shown = {"page": page, "text": text, "state": state, "sort": sort, "states": finding.PROJECT_STATES.items()}
+    shown: dict[str, Any] = {
+        "page": page,
+        "text": text,
+        "state": state,
+        "sort": sort,
+        "states": finding.PROJECT_STATES.items(),
+    }
     return inside.show(request, "projects", status=422 if form.errors else 200, form=form, **shown)
 
 
 @require_http_methods(["GET", "POST"])
 def project(request: HttpRequest, slug: str, project_id: UUID) -> HttpResponse:
-    """One project: its name and purpose to change, and the ways to archive it or to give it away."""
-    inside = enter(request, slug, MANAGE_TENANT)
+    """One project: its name and purpose to change, who has a role in it, and the ways to archive it or to give it
+    away."""
+    inside = enter(request, slug)
     found = find(inside, project_id)
+    if request.method == "POST":
+        inside.require(MANAGE_TENANT, at=found)
     now = {"name": found.name, "purpose": found.purpose}
     form = ProjectChangeForm(request.POST or None, initial=now)
     if request.method == "POST" and form.is_valid():
@@ -67,8 +79,13 @@ def project(request: HttpRequest, slug: str, project_id: UUID) -> HttpResponse:
             form.refused(refusal)
         else:
             messages.success(request, f"{changed} is saved.")
-            return redirect("tenants:projects", slug)
-    return inside.show(request, "project", status=422 if form.errors else 200, tab="projects", project=found, form=form)
+            return redirect("tenants:project", slug, project_id)
+    roles = list(found.roles.select_related("user").order_by("created_at")[: PEOPLE_SHOWN + 1])
+    return inside.show(
+        request, "project", status=422 if form.errors else 200, tab="projects", at=found, project=found, form=form,
+        people=[(each.user, PROJECT_ROLES[each.role]) for each in roles[:PEOPLE_SHOWN]],
+        more_people=len(roles) > PEOPLE_SHOWN, may_move=inside.may(MANAGE_TENANT),
+    )  # fmt: skip
 
 
 def find(inside: Inside, project_id: UUID) -> Project:

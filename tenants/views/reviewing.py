@@ -16,6 +16,7 @@ from audit.exporting import exported
 from refusals.errors import Missing
 from tenants import finding, reviewing
 from tenants.access_reviews import AccessReview
+from tenants.assigning import roles_of_people
 from tenants.custom_roles import with_roles
 from tenants.delegation import MANAGE_TENANT
 from tenants.models import Membership
@@ -45,9 +46,11 @@ def access_review(request: HttpRequest, slug: str) -> HttpResponse | StreamingHt
     if review is not None and request.GET.get("format") == "csv":
         return _exported(request, review, text)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    held_too = {each.user_id: each for each in live_of(inside.tenant, [each.user_id for each in page.object_list])}
+    people = [each.user_id for each in page.object_list]
+    held_too = {each.user_id: each for each in live_of(inside.tenant, people)}
+    beside = roles_of_people(inside.tenant, people)
     shown = [
-        (each, each.of_role, confirmed.get(each.user_id), held_too.get(each.user_id))
+        (each, each.of_role, confirmed.get(each.user_id), held_too.get(each.user_id), beside.get(each.user_id, []))
         for each in with_roles(page.object_list)
     ]
     earlier = AccessReview.objects.filter(tenant=inside.tenant).exclude(concluded_at=None)
@@ -88,12 +91,16 @@ def _exported(request: HttpRequest, review: AccessReview, text: str) -> Streamin
     rows = finding.members(everybody.select_related("user"), text=text)
     rows, _ = ordered(rows, text_of(request, "sort"), finding.MEMBER_SORTS, "since")
 
+    beside = roles_of_people(review.tenant, list(everybody.values_list("user", flat=True)))
+
     def line(member: Membership) -> tuple[Any, ...]:
         said = confirmed.get(member.user_id)
         by = (said.by.username if said.by else "", said.at) if said else ("", "")
-        return (member.user.username, str(member.user), member.role, member.created_at, member.user.last_login, *by)
+        more = "; ".join(f"{each.project.slug}: {each.role}" for each in beside.get(member.user_id, ()))
+        return (member.user.username, str(member.user), member.role, member.created_at, member.user.last_login, *by,
+                more)  # fmt: skip
 
-    head = ("user name", "name", "role", "since", "last signed in", "confirmed by", "confirmed at")
+    head = ("user name", "name", "role", "since", "last signed in", "confirmed by", "confirmed at", "in projects")
     exported(request, "access-review", tenant=review.tenant.slug)
     return csv_response(f"{review.tenant.slug}-access-review.csv", head, (line(each) for each in in_batches(rows)))
 

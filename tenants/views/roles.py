@@ -17,8 +17,8 @@ from tenants.delegation import MANAGE_TENANT, assignable, gives
 from tenants.explaining import explain
 from tenants.forms import WhyForm
 from tenants.forms_of_roles import RetireRoleForm, RoleForm
-from tenants.models import CustomRole, Membership
-from tenants.roles import PLATFORM_ROLES, TENANT_ROLES, Role
+from tenants.models import CustomRole, Membership, Project, ProjectRole
+from tenants.roles import PLATFORM_ROLES, PROJECT_PERMISSIONS, PROJECT_ROLES, TENANT_ROLES, Role
 from tenants.views.entering import Inside, enter, text_of
 
 MATRIX = (
@@ -44,11 +44,17 @@ def roles(request: HttpRequest, slug: str) -> HttpResponse:
     rows = [(scoping.words(p), p, [p in role.permissions for role in known.values()], p in inside.held) for p in MATRIX]
     about = inside.may("tenants.manage_members")
     is_asked = "permission" in request.GET
-    asked = WhyForm(request.GET if is_asked else None, permissions=list(MATRIX), about_others=about)
+    asked = WhyForm(
+        request.GET if is_asked else None,
+        permissions=list(MATRIX),
+        projects=Project.objects.filter(tenant=inside.tenant).select_related("tenant"),
+        about_others=about,
+    )
     told = None
     if asked.is_valid():
         person = asked.cleaned_data.get("person") or inside.viewer
-        told = explain(person, asked.cleaned_data["permission"], inside.tenant)
+        told = explain(person, asked.cleaned_data["permission"], asked.cleaned_data["project"] or inside.tenant)
+    words = dict(Project._meta.permissions)
     return inside.show(
         request,
         "roles",
@@ -57,6 +63,15 @@ def roles(request: HttpRequest, slug: str) -> HttpResponse:
         rows=rows,
         mine=known.get(mine or ""),
         above=above,
+        project_roles=PROJECT_ROLES.values(),
+        project_rows=[
+            (words[p.partition(".")[2]], p, [p in role.permissions for role in PROJECT_ROLES.values()])
+            for p in MATRIX
+            if p in PROJECT_PERMISSIONS
+        ],
+        own_in_projects=list(
+            ProjectRole.objects.filter(tenant=inside.tenant, user=inside.viewer).select_related("project")
+        ),
         form=asked,
         told=told,
         deciders=sections.deciders(inside.tenant),

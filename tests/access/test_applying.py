@@ -19,10 +19,12 @@ from portal.command import main
 from tenants import scoping, service_accounts
 from tenants.archiving import archive_project
 from tenants.arrivals import Invitation
+from tenants.assigning import give_role
 from tenants.invite import invite
 from tenants.keys import issue
 from tenants.memberships import add_member
-from tenants.models import ApiKey, Directory, Membership, Project, Tenant, User
+from tenants.models import ApiKey, Directory, Membership, Project, ProjectRole, Tenant, User
+from tenants.scoping import may
 from tenants.structure import create_project
 from tests.cast import Cast, person
 from usage.limits.budgets import set_budget
@@ -323,3 +325,45 @@ def test_a_role_of_more_than_one_holds_is_marked_in_the_plan(cast: Cast) -> None
     seen = plan(document=document, tenant=cast.acme, prune=False, by=cast.pat)
     assert "you may not “Issue and revoke keys”" in seen.refused[0].refused
     assert plan(document=document, tenant=cast.acme, prune=False, by=cast.olivia).refused == []
+
+
+IN_SUPPORT = """\
+projects:
+  support:
+    roles:
+      - {person: vera, role: developer}
+"""
+
+
+def test_roles_in_projects_are_given_changed_and_ended_by_a_file(cast: Cast, shell: Shell) -> None:
+    assert shell.apply(HEAD + IN_SUPPORT, "--yes") == 0, shell.err
+    assert ProjectRole.objects.get().user == cast.vera and may(cast.vera, "tenants.manage_keys", cast.environment())
+    assert shell.apply(HEAD + IN_SUPPORT) == 0 and "Nothing to change" in shell.out
+    exported = yaml.safe_load(shell.exported())
+    assert exported["projects"]["support"]["roles"] == [{"person": "vera", "role": "developer"}]
+    assert shell.apply(shell.exported(), "--prune") == 0 and "Nothing to change" in shell.out
+    assert shell.apply(HEAD + IN_SUPPORT.replace("developer", "analyst"), "--yes") == 0
+    assert ProjectRole.objects.get().role == "analyst"
+    nobody = HEAD + IN_SUPPORT.replace("- {person: vera, role: developer}", "[]")
+    assert shell.apply(nobody, "--yes") == 0 and "the role of vera in acme/support" in shell.out
+    assert ProjectRole.objects.exists()
+    assert shell.apply(nobody, "--yes", "--prune") == 0
+    assert not ProjectRole.objects.exists()
+
+
+def test_who_is_made_less_by_the_same_file_keeps_what_it_says_of_projects(cast: Cast, shell: Shell) -> None:
+    give_role(project=cast.project, user=cast.dev, role="admin", by=cast.olivia)
+    members = "members: [{person: dev, role: viewer}]\n"
+    assert shell.apply(HEAD + IN_SUPPORT.replace("vera", "dev") + members, "--yes") == 0, shell.err
+    assert ProjectRole.objects.get().role == "developer"
+    assert shell.apply(HEAD + IN_SUPPORT.replace("vera", "dev") + members) == 0 and "Nothing to change" in shell.out
+
+
+def test_a_file_gives_no_role_in_a_project_to_who_is_no_member(cast: Cast, shell: Shell) -> None:
+    assert shell.apply(HEAD + IN_SUPPORT.replace("vera", "ned"), "--yes") == 2 or "none of Acme" in shell.err
+    assert "none of Acme" in shell.err and not ProjectRole.objects.exists()
+    both = HEAD + IN_SUPPORT.replace("vera", "ned") + "members: [{person: ned, role: viewer}]\n"
+    assert shell.apply(both, "--yes") == 0, shell.err
+    assert ProjectRole.objects.get().user == cast.ned
+    shell.apply(HEAD + IN_SUPPORT.replace("developer", "viewer"), "--yes")
+    assert "analyst" in shell.err

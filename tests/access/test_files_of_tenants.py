@@ -170,7 +170,11 @@ def test_whatever_is_written_is_read_as_it_was(
     name: str, purpose: str, cost_centre: str, place: PlacePart, discoverable: bool, user: str
 ) -> None:
     environment = EnvironmentPart("test", place, (KeyPart("atrium_test_x", name, PlacePart({"tokens": 5}, {})),))
-    projects = (ProjectPart("support", name, purpose, place, (environment,)),)
+    people = (MemberPart(user, "developer"),)
+    projects = (
+        ProjectPart("support", name, purpose, place, (environment,), people),
+        ProjectPart("other", name, purpose, place, (environment,)),
+    )
     roles = (RolePart("helper", name, name, ("tenants.view_usage",)),)
     whole = Document("acme", name, cost_centre, discoverable, place, roles, projects, (MemberPart(user, "helper"),))
     assert without_lines(read(written(whole))) == without_lines(whole)
@@ -185,6 +189,7 @@ def without_lines(document: Document) -> Document:
         replace(
             project,
             line=0,
+            roles=None if project.roles is None else tuple(replace(each, line=0) for each in project.roles),
             environments=tuple(replace(each, keys=tuple(map(bare, each.keys))) for each in project.environments),
         )
         for project in document.projects or ()

@@ -127,6 +127,25 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("tenant-projects", "/tenants/retail-banking/projects/", "tenant-owner"),
     NamedPage("tenant-project", "/tenants/retail-banking/projects/", "tenant-owner", ("main tbody .at-actions a",)),
     NamedPage(
+        "tenant-project-roles",
+        "/tenants/retail-banking/projects/",
+        "tenant-owner",
+        ("main tbody tr:last-child .at-actions a", "main a[href*='/projects/'][href$='/roles/']"),
+    ),
+    NamedPage(
+        "tenant-project-role-end",
+        "/tenants/retail-banking/projects/",
+        "tenant-owner",
+        (
+            "main tbody tr:last-child .at-actions a",
+            "main a[href*='/projects/'][href$='/roles/']",
+            "main a[href$='/end/']",
+        ),
+    ),
+    NamedPage(
+        "tenant-project-member", "/tenants/retail-banking/projects/", "viewer", ("main tbody a[href*='/projects/']",)
+    ),
+    NamedPage(
         "tenant-project-move",
         "/tenants/retail-banking/projects/",
         "tenant-owner",

@@ -26,6 +26,7 @@ from playground.columns import from_api
 from playground.models import Answer, Turn
 from tenants import elevating, invite_many, keys, ownership, reviewing, role_making, tokens
 from tenants.arrivals import Invitation, JoinRequest
+from tenants.assigning import give_role
 from tenants.directory import tokens as directory_tokens
 from tenants.directory.rules import make_rule
 from tenants.invite import invite
@@ -77,6 +78,7 @@ class Stage:
         set_budget(place=of_tenant(cast.acme), amount=Decimal(5), by=cast.pat)
         budget = set_budget(place=of_environment(environment), amount=Decimal(5), by=cast.olivia)
         batch = create_service_account(tenant=cast.acme, name="batch", role="viewer", by=cast.olivia)
+        in_project = give_role(project=cast.project, user=batch, role="analyst", by=cast.olivia)
         its_token = tokens.issue(user=batch, name="its", by=cast.olivia)[0].pk
         transfer = ownership.offer(tenant=cast.acme, to=cast.dev, by=cast.olivia)
         ruled = {"role": "viewer", "by": cast.pat}
@@ -136,6 +138,9 @@ class Stage:
             "playground:answer answer_id": answer.pk,
             "playground-session- pk": session.pk,
             "tenants: project_id": cast.project.pk,
+            "tenants:change-project-role role_id": in_project.pk,
+            "tenants:end-project-role role_id": in_project.pk,
+            "project-role- pk": in_project.pk,
             "tenants: key_id": keys.issue(environment=environment, name="job", by=cast.olivia).key.pk,
             "key- pk": keys.issue(environment=environment, name="other", by=cast.olivia).key.pk,
             "tenants: account_id": batch.pk,

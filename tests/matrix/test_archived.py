@@ -40,6 +40,7 @@ BACK_AND_AWAY = {
     "ownership-transfer-decline": "ends it", "ownership-transfer-withdraw": "ends it",
     "tenants:decline-ownership": "ends it", "tenants:withdraw-ownership": "ends it",
     "membership-detail DELETE": "leaving and removing", "tenants:remove-member": "leaving and removing",
+    "project-role-detail DELETE": "ends it", "tenants:end-project-role": "ends it",
     "invitation-withdraw": "ends it", "tenants:withdraw": "ends it",
     "my-invitation-decline": "ends it", "tenants:decline-invitation": "ends it",
     "invitation-list-cancel": "ends it", "tenants:cancel-invitation-list": "ends it",

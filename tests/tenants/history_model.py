@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 
-from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
+from tenants.roles import PLATFORM_ROLES, PROJECT_ROLES, TENANT_ROLES
 
 NAMES_OWNERS = "tenants.add_tenant"
 BUILT_IN = list(TENANT_ROLES)
@@ -81,6 +81,7 @@ class World:
     projects: dict[str, Use]
     services: dict[str, str] = field(default_factory=dict)  # whose they are
     archived: set[str] = field(default_factory=set)
+    in_projects: dict[tuple[str, str], str] = field(default_factory=dict)  # role by project and person
     keys: dict[str, Key] = field(default_factory=dict)
     invitations: dict[str, Asked] = field(default_factory=dict)
     transfers: dict[str, Asked] = field(default_factory=dict)
@@ -126,6 +127,35 @@ class World:
     def may(self, tenant: str, person: str, permission: str) -> bool:
         return f"tenants.{permission}" in self.holds(tenant, person)
 
+    def holds_there(self, project: str, person: str) -> frozenset[str]:
+        """What `person` may do in `project`."""
+        held, role = self.holds(self.projects[project].tenant, person), self.in_projects.get((project, person))
+        return held | PROJECT_ROLES[role].permissions if role and person in self.active else held
+
+    def may_there(self, project: str, person: str, permission: str) -> bool:
+        return f"tenants.{permission}" in self.holds_there(project, person)
+
+    def may_give_there(self, project: str, person: str, *roles: str) -> bool:
+        """Who manages the members of the project, up to what they answer for themselves."""
+        if person not in self.active:
+            return False
+        role = self.in_projects.get((project, person))
+        passes_on = self.passes_on(self.projects[project].tenant, person)
+        passes_on |= PROJECT_ROLES[role].permissions if role else frozenset()
+        needed = any("tenants.manage_tenant" in PROJECT_ROLES[each].permissions for each in roles)
+        return "tenants.manage_members" in passes_on and (not needed or "tenants.manage_tenant" in passes_on)
+
+    def give_there(self, project: str, person: str, role: str) -> None:
+        """Somebody gets a role in a project, or another one."""
+        assert not self.is_closed(project) and self.role(self.projects[project].tenant, person)
+        assert person not in self.services or role != "owner"
+        self.in_projects[project, person] = role
+
+    def _end_there(self, tenant: str, person: str) -> None:
+        for project, whose in list(self.in_projects):
+            if whose == person and self.projects[project].tenant == tenant:
+                del self.in_projects[project, whose]
+
     def may_give(self, tenant: str, person: str, *roles: str) -> bool:
         """Nobody gives or takes more than they hold for good; who makes tenants gives them their owners."""
         needed = frozenset().union(*(self.gives(tenant, role) for role in roles if role))
@@ -150,6 +180,8 @@ class World:
             assert self.has_another_owner(tenant, person), f"{tenant} lost its last owner, {person}"
         if before:
             self._end_transfers(tenant, person)
+            if self.gives(tenant, before.role) - self.gives(tenant, role):
+                self._end_there(tenant, person)
         self.clock += 1
         self.changes += 1
         self.members[tenant, person] = Member(role, before.since if before else self.clock, by_rule)
@@ -160,6 +192,7 @@ class World:
         del self.members[tenant, person]
         self.end_timed(tenant=tenant, person=person)
         self._end_transfers(tenant, person)
+        self._end_there(tenant, person)
         self.changes += 1
 
     def conclude(self, review: Review) -> None:
@@ -232,6 +265,9 @@ class World:
                 key.project = made
                 if works and key.holder and not self.role(tenant, key.holder):
                     key.holder = None
+        for where, person in list(self.in_projects):
+            if where == project:
+                del self.in_projects[where, person]
         self.projects[made] = Use(tenant, source.slug)
         source.archived = source.moved = True
 

@@ -11,8 +11,9 @@ from django.utils import timezone
 from audit.models import Entry
 from tenants import archiving, reviewing
 from tenants.access_reviews import AccessReview
+from tenants.assigning import give_role
 from tenants.memberships import add_member
-from tenants.models import Membership, Notification, Tenant
+from tenants.models import Membership, Notification, ProjectRole, Tenant
 from tenants.tasks import review_access
 from tests.approvals.test_at_once import at_once, house  # noqa: F401  # a fixture
 from tests.cast import Cast
@@ -173,3 +174,23 @@ def test_confirmed_at_the_moment_it_ends_one_of_them_holds(house: Cast) -> None:
         assert told[0] == told[2] == "done"
         assert (who in members(house.acme)) == (told[1] == "done")
         add_member(tenant=house.acme, user=house.vera, role="viewer", by=house.olivia)
+
+
+def test_roles_in_projects_are_shown_and_confirmed_along_with_the_membership(
+    cast: Cast, olivia: Client, review: AccessReview
+) -> None:
+    give_role(project=cast.project, user=cast.vera, role="developer", by=cast.olivia)
+    assert "Developer in Support" in olivia.get(PAGE).content.decode()
+    exported = b"".join(olivia.get(f"{PAGE}?format=csv").streaming_content).decode()  # type: ignore[attr-defined]
+    assert "support: developer" in exported
+    reviewing.confirm(review=review, memberships=[Membership.objects.get(user=cast.vera).pk], by=cast.olivia)
+    assert review.confirmations.get().project_roles == {"support": "developer"}
+    assert Entry.objects.get(verb="members.confirmed").facts["in_projects"] == {"vera": {"support": "developer"}}
+
+
+def test_who_lapses_loses_the_roles_in_projects_too(cast: Cast, review: AccessReview) -> None:
+    give_role(project=cast.project, user=cast.vera, role="developer", by=cast.olivia)
+    passes(30)
+    review.refresh_from_db()
+    reviewing.conclude(review=review)
+    assert not ProjectRole.objects.exists()

@@ -11,9 +11,11 @@ from guardian.shortcuts import assign_perm
 
 from portal.command.explaining import explain as command
 from portal.embedded.trouble import CannotStart
+from tenants.assigning import give_role
 from tenants.explaining import KNOWN, UnknownPermission, explain
 from tenants.models import User
 from tenants.scoping import may
+from tenants.structure import create_project
 from tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
@@ -107,3 +109,30 @@ def test_the_command_answers_people_and_programs(cast: Cast, capsys: pytest.Capt
             run("vera", "manage_keys", path)
     with pytest.raises(CannotStart, match="no account"):
         run("nobody", "manage_keys", "acme")
+
+
+def test_a_role_in_a_project_is_a_link_of_the_chain_there_and_nowhere_else(cast: Cast) -> None:
+    other = create_project(tenant=cast.acme, slug="billing", name="Billing", by=cast.olivia)
+    give_role(project=cast.project, user=cast.vera, role="developer", by=cast.olivia)
+    told = explain(cast.vera, "manage_keys", cast.environment())
+    assert told.allowed and told.verdict == "Vera may “Issue and revoke keys” in Support of Acme."
+    assert told.links[-1].gives and told.links[-1].sentence.startswith("Vera is Developer in Support since ")
+    told = explain(cast.vera, "manage_keys", other)
+    assert not told.allowed and told.links[-1].sentence == "Vera has no role of their own in Billing."
+    assert "In Billing alone it comes with Owner, Admin or Developer there" in told.way
+    assert not explain(cast.vera, "manage_keys", cast.acme).allowed
+    told = explain(cast.vera, "view_tenant_audit", cast.project)
+    assert told.project is None and told.verdict == "Vera may not “See the audit of the tenant” in Acme."
+    for person in User.objects.all():
+        for permission in KNOWN:
+            told = explain(person, permission, cast.project)
+            held = may(person, permission, cast.project) if told.tenant else person.has_perm(permission)
+            assert told.allowed == held == any(link.gives for link in told.links), told.verdict
+            assert bool(told.way) != told.allowed
+    client = Client()
+    client.force_login(cast.vera)
+    page = client.get("/tenants/acme/roles/?permission=tenants.manage_keys&project=support").content.decode()
+    assert "Vera may “Issue and revoke keys” in Support of Acme." in page and "You are <strong>Developer" in page
+    api = "/api/tenants/acme/explanation/?permission=manage_keys&project="
+    assert client.get(f"{api}support").json()["allowed"] and not client.get(f"{api}billing").json()["allowed"]
+    assert client.get(f"{api}secret").status_code == client.get(f"{api}nothing").status_code == 404

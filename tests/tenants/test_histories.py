@@ -38,10 +38,11 @@ from tenants.models import (
     Membership,
     OwnershipTransfer,
     Project,
+    ProjectRole,
     Tenant,
     User,
 )
-from tenants.roles import TENANT_ROLES
+from tenants.roles import PROJECT_ROLES, TENANT_ROLES
 from tests.cast import Cast, person
 from tests.directory.service import Service
 from tests.tenants.history_model import Asked, Key, Member, Review, Timed, Use, World
@@ -64,6 +65,7 @@ ACTORS = st.sampled_from([*NAMES, *["an owner"] * len(NAMES)])
 TENANTS = st.sampled_from(["acme", "globex"])
 ROLES = st.sampled_from(["owner", "owner", *TENANT_ROLES, "keeper"])
 PERMISSIONS = st.sets(st.sampled_from(sorted(TENANT_ROLES["owner"].permissions)))
+IN_PROJECTS = st.sampled_from([*PROJECT_ROLES])
 ABOVE = st.sampled_from(["platform", "auditor", "finops"])
 GROUPS = st.sampled_from(["staff", "leads"])
 PICK = st.integers(0, 7)  # how long ago what is acted upon was seen
@@ -394,6 +396,40 @@ class Histories(RuleBasedStateMachine):
             self.world.active.add(account)
             self.world.put(tenant, account, role)
 
+    # Roles in projects
+
+    @rule(who=ACTORS, pick=PICK, whom=PEOPLE, service=st.booleans(), role=IN_PROJECTS)
+    def give_a_role_in_a_project(self, who: str, pick: int, whom: str, service: bool, role: str) -> None:
+        project = self.ago(self.world.projects, pick)
+        use = self.world.projects[project]
+        who = self.somebody(who, use.tenant)
+        if service and self.world.services:
+            whom = self.ago(self.world.services, pick)
+        made = self.post(who, "project-roles/", project=f"{use.tenant}/{use.slug}", person=whom, role=role)
+        if made:
+            assert self.world.may_give_there(project, who, role) and whom in self.world.active
+            assert (project, whom) not in self.world.in_projects
+            self.world.give_there(project, whom, role)
+            self.given = {**getattr(self, "given", {}), made["id"]: (project, whom)}
+
+    @precondition(lambda self: hasattr(self, "given"))
+    @rule(who=st.one_of(ACTORS, st.just("themselves")), pick=PICK, role=IN_PROJECTS, ends=st.booleans())
+    def change_or_end_a_role_in_a_project(self, who: str, pick: int, role: str, ends: bool) -> None:
+        key = self.ago(self.given, pick)
+        project, whom = self.given[key]
+        who = whom if who == "themselves" else self.somebody(who, self.world.projects[project].tenant)
+        if who not in self.stage.clients:
+            return  # a service account has no token here
+        if ends:
+            if self.send(who, "DELETE", f"project-roles/{key}/") is not None:
+                before = self.world.in_projects.pop((project, whom))
+                assert who == whom or self.world.may_give_there(project, who, before)
+        elif self.send(who, "PATCH", f"project-roles/{key}/", role=role):
+            before = self.world.in_projects[project, whom]
+            assert self.world.may_give_there(project, who, before, role)
+            if before != role:
+                self.world.give_there(project, whom, role)
+
     # Keys
 
     @rule(who=ACTORS, pick=PICK, holder=st.one_of(st.none(), st.integers(0, 3)))
@@ -405,7 +441,7 @@ class Histories(RuleBasedStateMachine):
         where = f"{use.tenant}/{use.slug}/development"
         made = self.post(who, "keys/", environment=where, name="key", holder=named)
         if made:
-            assert self.world.may(use.tenant, who, "manage_keys") and not self.world.is_closed(project)
+            assert self.world.may_there(project, who, "manage_keys") and not self.world.is_closed(project)
             assert not named or (named in self.world.active and self.world.role(use.tenant, named))
             self.world.keys[made["id"]] = Key(project, named or who)
 
@@ -447,7 +483,7 @@ class Histories(RuleBasedStateMachine):
         return self.somebody(who, self.world.projects[found.project].tenant), key, found
 
     def may_manage_keys(self, who: str, key: Key) -> None:
-        assert self.world.may(self.world.projects[key.project].tenant, who, "manage_keys")
+        assert self.world.may_there(key.project, who, "manage_keys")
 
     # Archiving and moving
 
@@ -563,9 +599,22 @@ class Histories(RuleBasedStateMachine):
         self.seen |= {str(key): (tenant, name) for key, tenant, name, _ in rows}
         assert all(world.owners(tenant) for tenant in self.stage.tenants)
         slugs = {str(each.pk): slug for slug, each in self.stage.tenants.items()}
-        given = UserObjectPermission.objects.values_list("object_pk", "user__username", "permission__codename")
+        kinds = UserObjectPermission.objects.order_by("pk")
+        given, there = (
+            kinds.filter(permission__content_type__model=kind).values_list(
+                "object_pk", "user__username", "permission__codename"
+            )
+            for kind in ("tenant", "project")
+        )
+        assert len(given) + len(there) == kinds.count()
         assert {(slugs[key], name, f"tenants.{codename}") for key, name, codename in given} == {
             (*where, permission) for where in world.members for permission in world.kept(*where)
+        }  # fmt: skip
+        rows = ProjectRole.objects.values_list("project", "user__username", "role")
+        assert {(str(project), name): role for project, name, role in rows} == world.in_projects
+        assert {(key, name, f"tenants.{codename}") for key, name, codename in there} == {
+            (*where, permission) for where, role in world.in_projects.items()
+            for permission in PROJECT_ROLES[role].permissions
         }  # fmt: skip
         assert changes_told() == self.stage.entries + world.changes
         above = Appointment.objects.filter(user__username__in=NAMES).values_list("user__username", "role")
@@ -602,6 +651,15 @@ class Histories(RuleBasedStateMachine):
             assert scoping.held(viewer, tenant) == self.world.holds(slug, name)
             for permission in ("tenants.manage_tenant", "tenants.manage_keys"):
                 assert scoping.may(viewer, permission, tenant) == (permission in self.world.holds(slug, name))
+        for key, project in Project.objects.select_related("tenant").in_bulk().items():
+            held = self.world.holds_there(str(key), name)
+            assert scoping.held(viewer, project) == held
+            for permission in ("tenants.manage_tenant", "tenants.manage_keys"):
+                assert scoping.may(viewer, permission, project) == (permission in held)
+        seen = scoping.visible(viewer, Project.objects.all(), "tenants.manage_keys").values_list("pk", flat=True)
+        assert {str(key) for key in seen} == {
+            key for key in self.world.projects if self.world.may_there(key, name, "manage_keys")
+        }
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ from tenants import (
     standing_in,
 )
 from tenants.activation import activate, deactivate
+from tenants.assigning import give_role
 from tenants.custom_roles import roles_of
 from tenants.elevations import Elevation
 from tenants.key_holder import hand_over
@@ -47,9 +48,11 @@ from tenants.models import (
     Invitation,
     Membership,
     OwnershipTransfer,
+    ProjectRole,
     Tenant,
     User,
 )
+from tenants.roles import PROJECT_ROLES
 from tenants.scope import everything
 from tenants.structure import create_project, create_tenant
 from tenants.timing import live_of
@@ -157,6 +160,9 @@ class Team:
             "Dev is removed": lambda: remove_member(membership=dev, by=cast.greta),
             "Rita is removed": lambda: remove_member(membership=rita, by=cast.greta),
             "Ned accepts": lambda: invite.accept(invitation=self.invitation, by=cast.ned),
+            "Dev gets the project": lambda: give_role(
+                project=project, user=cast.dev, role="owner", by=cast.greta, seen=""
+            ),
             "Dev is switched off": lambda: deactivate(user=cast.dev, by=cast.pat),
             "Dev issues a key": lambda: keys.issue(environment=self.environment, name="n", by=cast.dev),
             "the key is rotated": lambda: key_rotation.rotate(key=key, overlap="0", by=cast.rita),
@@ -199,6 +205,16 @@ class Team:
                 for name, role in members.items() for permission in known[role].permissions
             } | lent  # fmt: skip
             assert "owner" in members.values()
+            there = ProjectRole.objects.filter(tenant=tenant).values_list("project", "user__username", "role")
+            assert {name for _, name, _ in there} <= set(members)
+            given = UserObjectPermission.objects.filter(
+                object_pk__in=[str(key) for key in tenant.projects.values_list("pk", flat=True)],
+                permission__content_type__model="project",
+            )
+            assert set(given.values_list("object_pk", "user__username", "permission__codename")) == {
+                (str(project), name, permission.removeprefix("tenants."))
+                for project, name, role in there for permission in PROJECT_ROLES[role].permissions
+            }  # fmt: skip
         roles = dict(Membership.objects.filter(tenant=self.tenant).values_list("user", "role"))
         for transfer in OwnershipTransfer.objects.open().filter(tenant=self.tenant):
             assert roles.get(transfer.giver_id) == "owner" and roles.get(transfer.receiver_id) not in (None, "owner")

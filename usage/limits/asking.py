@@ -26,6 +26,7 @@ from usage.limits.spending import spending
 from usage.limits.tables import LARGEST_LIMIT, Budget, Metric, Span
 
 KIND = "limits"
+REQUEST = "tenants.request_access"
 
 
 class NothingAsked(Invalid):
@@ -50,10 +51,10 @@ def request_limits(
 ) -> Request:
     """Ask that the limits `amounts` (by metric) and a `budget` of `span` are set at `place`.
 
-    Raises `Missing` or `Forbidden` (needs `tenants.request_access`), `NothingAsked`, `Invalid`, `TenantArchived`,
+    Raises `Missing` or `Forbidden` (needs `tenants.request_access` there), `NothingAsked`, `Invalid`, `TenantArchived`,
     `ProjectArchived` and the refusals of `approvals.submit`.
     """
-    require(by, "tenants.request_access", place.tenant)
+    require(by, REQUEST, place.row)
     refuse_archived(place.tenant, place.project)
     now = limits_at(place)
     wanted = {metric: amount for metric, amount in amounts.items() if now.get(metric) != amount}

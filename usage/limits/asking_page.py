@@ -18,7 +18,7 @@ from approvals.submit import OpenRequestExists
 from refusals import Refusal
 from tenants.forms import VerbForm
 from tenants.views.entering import enter, text_of
-from usage.limits.asking import KIND, KIND_OF_LIMITS, request_limits
+from usage.limits.asking import KIND, KIND_OF_LIMITS, REQUEST, request_limits
 from usage.limits.authority import may_set
 from usage.limits.budgets import LARGEST_BUDGET
 from usage.limits.effective import Effective
@@ -72,8 +72,9 @@ class AskForm(VerbForm):
 @require_http_methods(["GET", "POST"])
 def ask(request: HttpRequest, slug: str) -> HttpResponse:
     """`?place=`: the form for one place of the tenant, who will decide beside it."""
-    inside = enter(request, slug, "tenants.request_access")
+    inside = enter(request, slug)
     place = find_place(inside.viewer, text_of(request, "place", 200) or slug, inside.tenant)
+    inside.require(REQUEST, at=place.row)
     told = line(place, spent=False)
     form = AskForm(request.POST or None, applying=told.limits)
     if request.method == "POST" and form.is_valid():
@@ -89,14 +90,14 @@ def ask(request: HttpRequest, slug: str) -> HttpResponse:
             return redirect(sent)
     context = {
         "place": place,
-        "places": places_of(inside.tenant),
+        "places": [each for each in places_of(inside.tenant) if inside.may(REQUEST, at=each.row)],
         "form": form,
-        "may_set": may_set(inside.viewer, place, inside.held),
+        "may_set": may_set(inside.viewer, place, inside.holds.at),
         "outlooks": [outlook(KIND, _environment_kind(place), tenants=[inside.tenant], facts=_least(place))],
         "kind": KIND_OF_LIMITS,
     }
     status = 422 if form.errors else 200
-    return render(request, "usage/ask_limits.html", inside.framed("limits") | context, status=status)
+    return render(request, "usage/ask_limits.html", inside.framed("limits", at=place.row) | context, status=status)
 
 
 def _environment_kind(place: Place) -> str:

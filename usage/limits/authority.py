@@ -1,11 +1,12 @@
-"""Who may set limits and budgets: of a tenant as a whole the platform and FinOps, of what is in it its owners, of a
-key also who manages keys, as far as it is left to the tenant (`usage.limits.delegated`). Nobody can give themselves
-more than the level above allows, as every level is kept to."""
+"""Who may set limits and budgets: of a tenant as a whole the platform and FinOps, of a project as a whole the tenant's
+owners, of an environment also the project's, of a key also who manages keys there, as far as it is left to the tenant
+(`usage.limits.delegated`). Nobody can give themselves more than the level above allows, as every level is kept to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from approvals.delegation.standing import standing
@@ -20,10 +21,16 @@ from usage.limits.setting import limits_at
 ABOVE = "usage.manage_limits"
 
 
-def may_set(viewer: User, place: Place, held: frozenset[str] | None = None, *, is_left: bool | None = None) -> bool:
-    """Whether `viewer` may set limits and budgets of `place`, at least some. `held` saves asking again what they hold
-    there, `is_left` whether any of it is left to the tenant."""
-    held = scoping.held(viewer, place.tenant) if held is None else held
+def may_set(
+    viewer: User,
+    place: Place,
+    held_at: Callable[[scoping.Place], frozenset[str]] | None = None,
+    *,
+    is_left: bool | None = None,
+) -> bool:
+    """Whether `viewer` may set limits and budgets of `place`, at least some. `held_at` saves asking again what they
+    hold where, `is_left` whether any of it is left to the tenant."""
+    held = (held_at or partial(scoping.held, viewer))(decided_at(place))
     if ABOVE in held:
         return True
     if place.level == "tenant" or not _holds(place, held):
@@ -45,10 +52,10 @@ def require_setter(
 ) -> None:
     """Raise `Missing` for strangers and `Forbidden` for who may not set what is asked at `place`: `amounts` by metric
     (None: no limit here), or a `budget` (None: none) for a span. With neither: for who may set nothing."""
-    held = scoping.held(viewer, place.tenant)
+    held = scoping.held(viewer, decided_at(place))
     if ABOVE in held:
         return
-    if not may_set(viewer, place, held):
+    if not may_set(viewer, place, lambda _: held):
         raise _refusal(viewer, place, held)
     if amounts is not None:
         now = limits_at(place)
@@ -78,6 +85,12 @@ def _refusal(viewer: User, place: Place, held: frozenset[str]) -> Forbidden:
         )
     if not _holds(place, held):
         needed = "tenants.manage_keys" if place.level == "key" else "tenants.manage_tenant"
-        return scoping.lacking(needed, place.tenant)
+        return scoping.lacking(needed, decided_at(place))
     who = standing(LIMITS, place.tenant)
     return Forbidden(f"{who.means} {who.sentence}", way_out=asking, permission=ABOVE)
+
+
+def decided_at(place: Place) -> scoping.Place:
+    """Where one must hold it: a project as a whole is limited from above, as a tenant is."""
+    decided: scoping.Place = place.tenant if place.level == "project" else place.row
+    return decided

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -34,15 +36,25 @@ SEE_SPEND = "tenants.view_usage"
 def limits(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResponse:
     """The table: every place of the tenant, what applies there and why."""
     inside = enter(request, slug)
-    lines = table(inside.tenant, spent=inside.may(SEE_SPEND))
+    lines = table(inside.tenant, spent=partial(inside.may, SEE_SPEND))
     if request.GET.get("format") == "csv":
         exported(request, "limits", tenant=slug)
         head = ("place", "limit", "set here", "applies", "set at", "why")
         return csv_response(f"{slug}-limits.csv", head, _rows(lines))
     who = who_decides(LIMITS, inside.tenant)
     is_left = who.mode != Mode.PLATFORM
-    shown = [(each, may_set(inside.viewer, each.place, inside.held, is_left=is_left)) for each in lines]
-    return _show(request, inside, "limits", lines=shown, whole=lines[0], may_whole=shown[0][1], who=who)
+    shown = [
+        (
+            each,
+            may_set(inside.viewer, each.place, inside.holds.at, is_left=is_left),
+            inside.may("tenants.request_access", at=each.place.row),
+        )
+        for each in lines
+    ]
+    return _show(
+        request, inside, "limits", lines=shown, whole=lines[0], may_whole=shown[0][1], who=who,
+        sees_spend=inside.may_anywhere(SEE_SPEND),
+    )  # fmt: skip
 
 
 @require_http_methods(["GET", "POST"])
@@ -51,7 +63,7 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
     inside = enter(request, slug)
     place = _place(inside, text_of(request, "place", 200))
     require_setter(inside.viewer, place)
-    told = line(place, spent=inside.may(SEE_SPEND))
+    told = line(place, spent=inside.may(SEE_SPEND, at=place.row))
     form = LimitsForm(request.POST if request.method == "POST" else None, applying=told.limits)
     if request.method == "POST" and form.is_valid():
         try:
@@ -82,7 +94,7 @@ def budget(request: HttpRequest, slug: str) -> HttpResponse:
             amount = money(made.amount, made.currency)
             messages.success(request, f"{amount} {Span(made.span).label.lower()} is the budget of {place.words} now.")
             return redirect(_address(place))
-    told = line(place, spent=inside.may(SEE_SPEND))
+    told = line(place, spent=inside.may(SEE_SPEND, at=place.row))
     return _change(request, inside, told, LimitsForm(applying=told.limits), form, status=422)
 
 
@@ -126,12 +138,15 @@ def _address(place: Place) -> str:
 def _change(
     request: HttpRequest, inside: Inside, told: Line, form: LimitsForm, budget_form: BudgetForm, *, status: int
 ) -> HttpResponse:
-    shown = {"told": told, "place": told.place, "form": form, "budget_form": budget_form}
+    shown: dict[str, Any] = {"told": told, "place": told.place, "form": form, "budget_form": budget_form}
     return _show(request, inside, "change_limits", status=status, currency=settings.CURRENCY, **shown)
 
 
-def _show(request: HttpRequest, inside: Inside, name: str, *, status: int = 200, **context: object) -> HttpResponse:
-    return render(request, f"usage/{name}.html", inside.framed("limits") | context, status=status)
+def _show(
+    request: HttpRequest, inside: Inside, name: str, *, status: int = 200, place: Place | None = None, **context: object
+) -> HttpResponse:
+    framed = inside.framed("limits", at=place.row if place else None)
+    return render(request, f"usage/{name}.html", framed | {"place": place} | context, status=status)
 
 
 def _rows(lines: list[Line]) -> Iterator[tuple[object, ...]]:

@@ -112,6 +112,7 @@ def places_of(tenant: Tenant, keys: Iterable[UUID] = ()) -> list[Place]:
         ApiKey.objects.filter(tenant=tenant, pk__in=list(keys), revoked_at=None).order_by("name", "pk") if keys else ()
     ):
         if key.environment_id in environments:
+            key.environment = environments[key.environment_id].row
             held.setdefault(key.environment_id, []).append(of_key(key, environments[key.environment_id]))
     listed = [whole]
     for project_id, inside in found.items():

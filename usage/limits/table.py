@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tenants.models import Tenant
+from tenants.scoping import Place as Row
 from usage.limits.effective import Effective, effective, held_limits
-from usage.limits.places import Place, places_of
+from usage.limits.places import WITH_PLACES, Place, place_of, places_of
 from usage.limits.spending import Spending, spending
 from usage.limits.tables import Budget
 
@@ -30,13 +32,14 @@ class Line:
         return not self.budgets and all(each.own is None for each in self.limits)
 
 
-def table(tenant: Tenant, *, spent: bool) -> list[Line]:
+def table(tenant: Tenant, *, spent: Callable[[Row], bool]) -> list[Line]:
     """A line for the tenant, each of its projects and environments, and each key that has something of its own.
 
-    `spent` says whether the reader may see what was spent; if not, budgets are left out. Four queries.
+    `spent` says where the reader may see what was spent; elsewhere budgets are left out. Four queries.
     """
     held = held_limits(tenant.pk)
-    budgets = list(Budget.objects.filter(tenant=tenant).order_by("span")) if spent else []
+    rows = Budget.objects.filter(tenant=tenant).select_related(*WITH_PLACES)
+    budgets = [budget for budget in rows.order_by("span") if spent(place_of(budget).row)]
     standing = spending(budgets)
     keys = {*held, *(budget.key_id for budget in budgets if budget.key_id)}
     found: dict[object, list[Spending]] = {}

@@ -55,7 +55,7 @@ def _tell(standing: Spending) -> int:
         )  # fmt: skip
         ended = f"{after} " if standing.left <= 0 else ""
         notify(
-            set(members_who_may("tenants.manage_tenant", budget.tenant)) | _who_set(budget),
+            set(members_who_may("tenants.manage_tenant", place.row)) | _who_set(budget, place.row),
             kind="limits",
             title=f"{fresh[-1]} % of the budget of {place.words} is spent",
             body=f"{spent} of {amount} {span}. {ended}The next period begins on {standing.ends:%-d %B %Y}.",
@@ -74,10 +74,10 @@ def _mark(standing: Spending, percent: int) -> bool:
     return is_new
 
 
-def _who_set(budget: Budget) -> set[Any]:
-    """Who set it, while they may still see the tenant."""
+def _who_set(budget: Budget, row: Any) -> set[Any]:
+    """Who set it, while they may still see what is spent there."""
     setter = budget.set_by
-    seen = setter is not None and setter.is_active and members_who_may("tenants.view_usage", budget.tenant).filter(
+    seen = setter is not None and setter.is_active and members_who_may("tenants.view_usage", row).filter(
         pk=setter.pk
     ).exists()  # fmt: skip
     return {setter} if seen else set()
