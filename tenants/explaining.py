@@ -14,7 +14,7 @@ from tenants.elevations import Elevation
 from tenants.holding import lasting
 from tenants.models import Appointment, Environment, Membership, Project, ProjectRole, Tenant, User
 from tenants.roles import PLATFORM_ROLES, PROJECT_PERMISSIONS, PROJECT_ROLES, TENANT_ROLES, Role
-from tenants.scoping import may, project_of, tenant_of
+from tenants.scoping import may, project_of, tenant_of, words
 from tenants.timing import live_of, settle_person
 
 type Explained = Tenant | Project | Environment
@@ -96,6 +96,8 @@ def known(permission: str) -> str:
 
 def words_of(permission: str) -> str:
     """What a permission allows, as people read it."""
+    if permission in WITHIN:
+        return words(permission)
     app, _, codename = permission.partition(".")
     rows = Permission.objects.filter(content_type__app_label=app, codename=codename)
     found = rows.exclude(content_type__model="project").values_list("name", flat=True)

@@ -245,7 +245,10 @@ def lacking(permission: str, place: Place) -> Forbidden:
 def words(permission: str) -> str:
     """What a permission allows, as people read it."""
     codename = _codename(permission)
-    return str(dict(Tenant._meta.permissions).get(codename, codename.replace("_", " ")))
+    return str(_NAMED.get(codename, codename.replace("_", " ")))
+
+
+_NAMED = {"view_tenant": "See the tenant and its projects", **dict(Tenant._meta.permissions)}
 
 
 def _codename(permission: str) -> str:
