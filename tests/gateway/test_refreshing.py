@@ -26,10 +26,10 @@ from tenants.memberships import add_member, remove_member
 from tenants.models import ApiKey, ChangeNote, Membership
 from tenants.service_accounts import create as create_service_account
 from tenants.service_accounts import switch
-from tenants.structure import create_project, create_tenant
+from tenants.structure import change_project, change_tenant, create_project, create_tenant
 from tests.cast import Cast, person, route
 from usage.limits.budgets import remove_budget, set_budget
-from usage.limits.places import of_environment, of_key, of_tenant
+from usage.limits.places import of_environment, of_key, of_project, of_tenant
 from usage.limits.setting import set_limits
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -116,6 +116,11 @@ def test_after_each_deed_the_snapshot_is_as_if_read_anew(cast: Cast) -> None:
         "a key replaced": lambda: rotate(key=found(mine), overlap="1h", by=cast.dev),
         "limits of a tenant": lambda: set_limits(place=of_tenant(cast.acme), amounts={"requests": 9}, by=cast.pat),
         "limits of a key": lambda: set_limits(place=of_key(found(key)), amounts={"tokens": 9}, by=cast.pat),
+        "limits of a project": lambda: set_limits(place=of_project(cast.project), amounts={"tokens": 9}, by=cast.pat),
+        "a tenant named anew": lambda: change_tenant(
+            tenant=cast.acme, name="Acme Inc.", cost_centre="", by=cast.olivia
+        ),
+        "a project named anew": lambda: change_project(project=cast.project, name="Help", purpose="", by=cast.olivia),
         "a hard budget": lambda: set_budget(
             place=of_environment(production), amount=Decimal(3), is_hard=True, by=cast.pat
         ),
