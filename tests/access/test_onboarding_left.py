@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from access.models import Onboarding
+from access.models import Grant, KeyPermit, Onboarding
 from access.onboarding import provisioning
 from approvals.delegation.tables import Delegation
-from approvals.models import Request
+from approvals.models import Policy, Request
 from tenants.models import Tenant
 from tests.access.teams import draft
 from tests.approvals.test_pages import signed_in
@@ -55,3 +55,25 @@ def test_nobody_sends_the_draft_of_somebody_else(cast: Cast, ned: Client) -> Non
     ned.post(f"/tenants/new/{mine.pk}/check/")
     theirs.refresh_from_db()
     assert (theirs.state, theirs.request) == ("draft", None)
+
+
+def test_models_and_keys_are_asked_for_where_the_platform_decides_on_them(cast: Cast, ned: Client) -> None:
+    """That a team becomes a tenant is left to it; what the platform decides on is not given with it unseen."""
+    left("models", "above", environment="test")
+    left("keys", "above", environment="test")
+    ned.post(f"/tenants/new/{draft(cast.ned).pk}/check/")
+    done = set_up()
+    assert [grant.environment.kind for grant in Grant.objects.filter(tenant=done.tenant)] == ["development"]
+    asked = Request.objects.get(subject_kind="access", state="in_review")
+    assert (asked.requester, asked.reviews.get().decider) == (cast.ned, "Risk board")
+    assert asked.environment is not None and asked.environment.kind == "production"
+    assert f"R-{asked.number}" in ned.get(done.get_absolute_url()).content.decode()
+    assert not KeyPermit.objects.exists()
+
+
+def test_what_cannot_be_asked_for_stops_nothing(cast: Cast, ned: Client) -> None:
+    Policy.objects.filter(subject_kind="access").delete()
+    ned.post(f"/tenants/new/{draft(cast.ned).pk}/check/")
+    done = set_up()
+    assert not Grant.objects.filter(tenant=done.tenant).exists()
+    assert "No policy says who decides" in ned.get(done.get_absolute_url()).content.decode()
