@@ -16,6 +16,7 @@ from access.granting import grant, revoke
 from audit.record import SYSTEM
 from gateway import loading
 from gateway.snapshot import Snapshot
+from portal.demonstration.removing import remove as remove_demonstration
 from tenants import archiving, keys, moving
 from tenants.activation import activate, deactivate
 from tenants.changes import announce, forget_old
@@ -142,6 +143,17 @@ def test_after_each_deed_the_snapshot_is_as_if_read_anew(cast: Cast) -> None:
         deed()
         held = after(held)
         assert alike(held, whole()), name
+
+
+def test_the_demonstration_goes_from_the_snapshot_too(cast: Cast) -> None:
+    shown = create_tenant(slug="shown", name="Shown", owner=person("theo"), by=SYSTEM, is_demonstration=True)
+    project = create_project(tenant=shown, slug="first", name="First", by=SYSTEM)
+    keys.issue(environment=project.environments.get(kind="test"), name="CI", by=SYSTEM)
+    set_limits(place=of_project(project), amounts={"requests": 9}, by=SYSTEM)
+    held = whole()
+    assert (len(held.keys), len(held.bounds)) == (1, 1)
+    remove_demonstration()
+    assert alike(after(held), whole())
 
 
 def test_of_two_transactions_the_one_that_began_first_may_commit_last(cast: Cast) -> None:
