@@ -17,7 +17,7 @@ from access.models import KeyPermit, Onboarding
 from access.onboarding.estimating import estimate
 from access.onboarding.forms import LEVELS, plain_names
 from approvals.states import State
-from approvals.submit import OpenRequestExists
+from approvals.submit import OpenRequestExists, before_several
 from audit.record import SYSTEM
 from catalog.models import Route
 from refusals import Refusal
@@ -119,6 +119,8 @@ def _seen_by_a_board(onboarding: Onboarding) -> bool:
 
 
 def _asked_for(onboarding: Onboarding, routes: list[str], places: QuerySet[Environment]) -> str:
+    before_several()
+    list(places.select_for_update(of=("self",), no_key=True).order_by("pk"))
     told = []
     for route in Route.objects.filter(slug__in=routes).select_related("model").order_by("slug"):
         for environment in places.order_by("created_at"):
