@@ -7,6 +7,7 @@ class AccessConfig(AppConfig):
     def ready(self) -> None:
         from access import standing as standings
         from access.asking import ACCESS, MODELS
+        from access.bringing import refuse_undecided
         from access.contributions import register
         from access.keys import capability
         from access.keys.asking import ASKING_FOR_A_KEY
@@ -16,11 +17,13 @@ class AccessConfig(AppConfig):
         from approvals.delegation import capabilities
         from catalog import standing
         from tenants import keys
+        from tenants.moving import asks_before_a_move
 
         for kind in (ACCESS, ONBOARDING, ASKING_FOR_A_KEY):
             subjects.register(kind)
         for each in (NEW_TENANTS, MODELS, capability.CAPABILITY):
             capabilities.register(each)
         keys.goes_through(open_gate)
+        asks_before_a_move(refuse_undecided)
         standing.register(standings)
         register()

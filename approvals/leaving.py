@@ -1,9 +1,12 @@
-"""What becomes of open requests of a project that moves to another tenant: they are withdrawn, and who asked is told.
+"""What becomes of open requests of a project that moves to another tenant, or of a tenant that is taken back: they are
+withdrawn, and who asked is told.
 
 A board decides for a tenant; its word for one is none for another. What was decided goes along with the grants it gave.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -31,7 +34,12 @@ def _lock(project: Project) -> None:
 
 
 def _end(project: Project, why: str, by: User) -> None:
-    for request in _open(project).select_related("tenant", "requester"):
+    withdraw_undecided(_open(project), why, by)
+
+
+def withdraw_undecided(requests: QuerySet[Request], why: str, by: Any) -> None:
+    """Withdraw the open ones among `requests` as what they ask for goes away; their rows are locked before."""
+    for request in requests.filter(state__in=OPEN_STATES).select_related("tenant", "requester"):
         told = {request.requester, *waiting_in(request.reviews.select_related("board", "request__tenant"))} - {by}
         transition = move(request, Verb.WITHDRAW)
         close_reviews(request)

@@ -174,7 +174,7 @@ class Review(models.Model):
     @property
     def decider(self) -> str:
         """The board, or the tenant itself, as people read it."""
-        return str(self.board) if self.board else f"{self.request.tenant} itself"
+        return str(self.board or f"{self.request.tenant or 'the tenant'} itself")
 
 
 class Vote(models.Model):

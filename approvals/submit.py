@@ -66,8 +66,7 @@ def submit(
     reason = _stated(reason)
     demonstration = tenant.is_demonstration if tenant else by.is_demonstration
     at = at if at is not None and demonstration else timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NUMBER_LOCK])
+    _take_turn()
     _refuse_second(subject_kind, subject_key)
     environment_kind = environment.kind if environment else ""
     under = standing(kind.capability, tenant) if kind.capability else None
@@ -111,6 +110,18 @@ def submit(
     else:
         tell_voters(first)
     return request
+
+
+def before_several() -> None:
+    """Take what each sending takes before it writes, for who sends several in one transaction: the second would take it
+    after the first has written to the audit, whose end is taken last."""
+    _take_turn()
+    list(Board.objects.select_for_update(no_key=True).order_by("pk"))
+
+
+def _take_turn() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NUMBER_LOCK])
 
 
 def _decides_by_asking(request: Request) -> bool:

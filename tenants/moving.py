@@ -65,6 +65,17 @@ def ends_with_a_move(ending: Ending) -> None:
         _endings.append(ending)
 
 
+type Objection = Callable[[Project, Tenant, User], None]
+
+_objections: list[Objection] = []
+
+
+def asks_before_a_move(objection: Objection) -> None:
+    """Let a room above refuse that a project is moved to a tenant by somebody."""
+    if objection not in _objections:
+        _objections.append(objection)
+
+
 @dataclass(frozen=True)
 class Along:
     """A kind of row that goes along, and how many."""
@@ -135,7 +146,8 @@ def move_project(*, project: Project, to: Tenant, by: User) -> Project:
     """Move `project` to the tenant `to`; the project that it is there.
 
     `by` manages both tenants. Raises `Missing`, `Forbidden`, `SameTenant`, `SlugTaken`, `DemonstrationStays`,
-    `TenantArchived`, `ProjectArchived`. Keys work on, within a second as keys of the other tenant.
+    `TenantArchived`, `ProjectArchived`, and what rooms above refuse (`asks_before_a_move`). Keys work on, within a
+    second as keys of the other tenant.
     """
     with only(project.tenant, to, because=KEEPING):
         both = {t.pk: t for t in Tenant.objects.select_for_update(no_key=True).order_by("pk")
@@ -145,6 +157,9 @@ def move_project(*, project: Project, to: Tenant, by: User) -> Project:
         for tenant in (source, target):
             scoping.require(by, MANAGE_TENANT, tenant)
         _refuse(locked, source, target)
+        locked.tenant = source
+        for refuse in _objections:
+            refuse(locked, target, by)
         _lock(locked)
         lose = preview(locked, target).lose
         if _left_behind(locked, target) is None:

@@ -84,6 +84,7 @@ def change_tenant(
         is_discoverable=changed.is_discoverable,
         before=before,
     )
+    announce("tenant", changed.pk)  # what its limits are called in a refusal
     return changed
 
 
@@ -121,6 +122,7 @@ def change_project(*, project: Project, name: str, purpose: str, by: Any) -> Pro
         _check(changed)
         changed.save(update_fields=names)
         record("project.changed", by=by, subject=changed, tenant=changed.tenant.slug, before=before, **after)
+        announce("tenant", changed.tenant_id)
     return changed
 
 

@@ -91,11 +91,11 @@ def _budgets(where: Where, wanted: PlacePart, now: PlacePart, prune: bool) -> It
         budget = replace(asked, is_hard=bool(held and held.is_hard)) if asked.is_hard is None else asked
         changes = tuple(_changes(span, held, budget))
         if changes:
-            asked_for = {"budget": (budget.amount, span)}
+            asked_for = {"budget": (budget.amount, span, bool(budget.is_hard))}
             yield "change" if held else "create", "budget", changes, _setting(where, span, budget), asked_for
     for span in before if prune else ():
         if span not in wanted.budgets:
-            gone = {"budget": (None, span)}
+            gone = {"budget": (None, span, False)}
             yield "remove", "budget", tuple(_changes(span, before[span], None)), _removing(where, span), gone
 
 

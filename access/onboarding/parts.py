@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 
 from django.conf import settings
+from django.db.models import QuerySet
 
+from access.asking import GrantedAlready, request_access
 from access.granting import RouteDisabled, grant
 from access.keys.asking import permit
 from access.keys.capability import who_decides
 from access.models import KeyPermit, Onboarding
 from access.onboarding.estimating import estimate
 from access.onboarding.forms import LEVELS, plain_names
+from approvals.states import State
+from approvals.submit import OpenRequestExists, before_several
 from audit.record import SYSTEM
 from catalog.models import Route
+from refusals import Refusal
 from tenants.invite import AddressNotUnderstood, InvitedAlready, invite
 from tenants.memberships import MemberAlready, add_member
 from tenants.models import Environment, Tenant, User
@@ -83,12 +88,15 @@ def _people(onboarding: Onboarding, tenant: Tenant) -> str:
 
 
 def _access(onboarding: Onboarding, tenant: Tenant) -> str:
-    """A grant for each model in each environment that the board approved, on the record of its decision."""
+    """A grant for each model in each environment that the board approved, on the record of its decision. Where no board
+    looked at the team, they are asked for as by anybody else."""
     wanted = onboarding.answers.get("models", {"routes": [], "environments": []})
     case = onboarding.answers["use-case"]
     places = Environment.objects.filter(
         tenant=tenant, project__slug=case["project_slug"], kind__in=wanted["environments"]
     ).select_related("tenant", "project")
+    if not _seen_by_a_board(onboarding):
+        return _asked_for(onboarding, wanted["routes"], places)
     decision = onboarding.request.decision if onboarding.request else None
     given, refused = [], []
     for route in Route.objects.filter(slug__in=wanted["routes"]).select_related("model").order_by("slug"):
@@ -103,6 +111,32 @@ def _access(onboarding: Onboarding, tenant: Tenant) -> str:
             refused.append(route.slug)
     words = f"{', '.join(given)} in {', '.join(wanted['environments'])}" if given else "no model was asked for"
     return f"{words}; switched off meanwhile: {', '.join(refused)}" if refused else words
+
+
+def _seen_by_a_board(onboarding: Onboarding) -> bool:
+    """Not where it is left to who asks whether a team becomes a tenant: then nobody decided on what it wants."""
+    return onboarding.request is None or onboarding.request.policy_id is not None
+
+
+def _asked_for(onboarding: Onboarding, routes: list[str], places: QuerySet[Environment]) -> str:
+    before_several()
+    list(places.select_for_update(of=("self",), no_key=True).order_by("pk"))
+    told = []
+    for route in Route.objects.filter(slug__in=routes).select_related("model").order_by("slug"):
+        for environment in places.order_by("created_at"):
+            try:
+                sent = request_access(
+                    environment=environment, route=route, purpose=onboarding.answers["use-case"]["purpose"],
+                    by=onboarding.requester,
+                )  # fmt: skip
+            except (OpenRequestExists, GrantedAlready):
+                continue  # begun again: it was done before
+            except Refusal as refusal:
+                told.append(f"{route.slug} in {environment.kind} could not be asked for: {refusal.sentence}")
+            else:
+                which = "given" if sent.state == State.APPROVED else "asked for"
+                told.append(f"{route.slug} in {environment.kind} {which} as R-{sent.number}")
+    return "; ".join(told) or "no model was asked for"
 
 
 def _bounds(onboarding: Onboarding, tenant: Tenant) -> str:
@@ -121,7 +155,9 @@ def _bounds(onboarding: Onboarding, tenant: Tenant) -> str:
 
 def _keys(onboarding: Onboarding, tenant: Tenant) -> str:
     """A key is shown once, to a person, so nobody makes one here: it waits to be collected. Where the platform decides
-    on keys, it has decided on these with the team."""
+    on keys, it has decided on these with the team, if a board saw it."""
+    if not _seen_by_a_board(onboarding):
+        return "are issued, or asked for, on the welcome page, one for each environment"
     places = Environment.objects.filter(tenant=tenant).select_related("tenant", "project")
     for environment in places:
         permitted = KeyPermit.objects.filter(environment=environment, user=onboarding.requester)

@@ -61,9 +61,8 @@ def begin(request: Request, *, by: Any) -> Onboarding:
     )
     with only(tenant, because="a tenant that was just decided on is set up"):
         Request.objects.filter(pk=request.pk).update(tenant=tenant)
-        onboarding, _ = Onboarding.objects.select_for_update().get_or_create(
-            request=request, defaults={"requester": request.requester, "answers": _answers_of(request)}
-        )
+        onboarding = _of(request)
+        onboarding.request = request
         onboarding.tenant, onboarding.state, onboarding.error = tenant, State.PROVISIONING, ""
         onboarding.progress = [_line("tenant", f"{tenant} with its owner, {request.requester}")]
         onboarding.changed_at = timezone.now()
@@ -146,6 +145,16 @@ def steps(onboarding: Onboarding) -> list[dict[str, Any]]:
             {"title": part.title, "state": state, "words": line["words"] if line else "", "on": state == "running"}
         )
     return shown
+
+
+def _of(request: Request) -> Onboarding:
+    """That of `request`, locked. One that is decided as it is sent is not linked yet, so the request names it."""
+    rows = Onboarding.objects.select_for_update(of=("self",))
+    named = Q(pk=request.facts.get("onboarding"), requester=request.requester)
+    found = rows.filter(request=request).first() or rows.filter(named).first()
+    return found or Onboarding.objects.create(
+        request=request, requester=request.requester, answers=_answers_of(request)
+    )
 
 
 def _ready(kept: Onboarding, tenant: Tenant) -> Onboarding:

@@ -16,6 +16,7 @@ from access.onboarding.forms import TERMS_VERSION
 from access.onboarding.pages import unanswered
 from access.onboarding.risk import risk_of
 from approvals.models import Request
+from approvals.states import State
 from approvals.submit import OpenRequestExists, submit
 from refusals.errors import Invalid
 from tenants.alike import slug_skeleton
@@ -51,17 +52,20 @@ def send(*, onboarding: Onboarding, by: User) -> Request:
         refuse_taken(team["slug"])
     except SlugTaken as taken:
         raise SlugTaken(taken.sentence, field="slug", way_out=_way_to(kept, "team")) from taken
-    kept.request = _submitted(
+    request = _submitted(
         subject_key=slug_skeleton(team["slug"]),  # of two names that look alike one can be asked for at a time
         title=f"{team['name']} asks to become a tenant",
         reason=kept.answers["use-case"]["purpose"],
-        facts=facts_of(kept.answers),
+        facts=facts_of(kept.answers) | {"onboarding": str(kept.pk)},
         by=by,
     )
-    kept.state, kept.changed_at = Onboarding.State.SENT, timezone.now()
-    kept.save(update_fields=["request", "state", "changed_at"])
+    if request.state == State.IN_REVIEW:
+        kept.request, kept.state, kept.changed_at = request, Onboarding.State.SENT, timezone.now()
+        kept.save(update_fields=["request", "state", "changed_at"])
+    else:  # it is left to who asks, and set up already
+        kept.refresh_from_db()
     note_sent(kept, by)
-    return kept.request
+    return request
 
 
 def facts_of(answers: Mapping[str, Any]) -> dict[str, Any]:

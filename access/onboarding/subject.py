@@ -30,8 +30,9 @@ NEW_TENANTS = Capability(
     sentence="Whether a team becomes a tenant.",
     means={
         Mode.PLATFORM: "A board decides on every new team.",
-        Mode.ABOVE: "A team whose use case is no riskier than the threshold is set up as it asks; boards decide else.",
-        Mode.TENANT: "Every team is set up as it asks.",
+        Mode.ABOVE: "A team whose use case is no riskier than the threshold is set up as it asks; boards decide else. "
+        "Models and keys it asks for as any other.",
+        Mode.TENANT: "Every team is set up as it asks. Models and keys it asks for as any other.",
     },
     default=Mode.PLATFORM,
     kinds=(KIND,),

@@ -10,6 +10,7 @@ from guardian.models import UserObjectPermission
 
 from access.models import Onboarding
 from access.onboarding.provisioning import NotFailed
+from approvals.leaving import withdraw_undecided
 from approvals.models import Request
 from audit.record import record
 from refusals.errors import Conflict
@@ -38,9 +39,12 @@ def take_back(*, onboarding: Onboarding, by: Any) -> Onboarding:
     if tenant is not None:
         if ApiKey.objects.filter(tenant=tenant).exists():
             raise InUse(f"A key was issued in {tenant} already. Try again, or offboard the tenant.")
+        asked = Request.objects.filter(tenant=tenant)
+        list(asked.select_for_update(of=("self",), no_key=True).order_by("number"))  # before the audit's end
         record("onboarding.taken_back", by=by, subject=kept, tenant=tenant.slug, error=why,
                made=[line["words"] for line in kept.progress])  # fmt: skip
-        Request.objects.filter(tenant=tenant).update(tenant=None, environment=None)
+        withdraw_undecided(asked, f"Setting {tenant} up was taken back.", by)
+        asked.update(tenant=None, environment=None)
         projects = Project.objects.filter(tenant=tenant).values_list("pk", flat=True)
         keys = [str(key) for key in (tenant.pk, *projects)]
         held = UserObjectPermission.objects.filter(permission__content_type__model__in=("tenant", "project"))

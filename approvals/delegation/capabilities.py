@@ -10,6 +10,8 @@ from typing import Any
 from approvals.delegation.tables import Mode
 from refusals.errors import Invalid
 
+FINEST = Decimal("0.000001")  # of an amount; much less (1e-999999) would be written out with a million digits
+
 
 class UnknownCapability(Invalid):
     code = "unknown_capability"
@@ -41,8 +43,10 @@ class Threshold:
             amount = Decimal(text)
         except InvalidOperation:
             amount = Decimal("NaN")
-        if not amount.is_finite() or amount < 0 or amount >= 10**12:
-            raise ThresholdNotUnderstood(f"“{self.label}” is a number from 0 on.", field=self.name)
+        if not amount.is_finite() or amount < 0 or amount >= 10**12 or amount % FINEST:
+            raise ThresholdNotUnderstood(
+                f"“{self.label}” is a number from 0 on, with at most six decimals.", field=self.name
+            )
         return f"{amount.normalize():f}"
 
     def is_above(self, bound: str, measured: Any) -> bool:

@@ -46,7 +46,7 @@ def remove() -> dict[str, int]:
     counts |= {"tenants": len(tenants), "people": people.count(), "people_kept": kept}
     people.delete()
     record(REMOVED, by=LOADER, tenant_ids=[str(tenant) for tenant in tenants], **counts)
-    for what in ("key", "grant", "route"):
+    for what in ("tenant", "holder", "route"):
         announce(what)
     return counts
 

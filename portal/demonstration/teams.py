@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
+from approvals.delegation.standing import standings
+from approvals.delegation.tables import Delegation
 from audit.record import Actor
 from tenants import elevating, keys, role_making, service_accounts
 from tenants.assigning import give_role
@@ -120,6 +122,7 @@ def create(people: dict[str, User], *, by: Actor) -> dict[str, Environment]:
             by=by,
             at=at,
         )
+        _decided_as_installed(tenant)
         for username, role in team.members[1:]:
             add_member(tenant=tenant, user=people[username], role=role, by=owner, at=at)
         role_making.make(
@@ -146,6 +149,17 @@ def create(people: dict[str, User], *, by: Actor) -> dict[str, Environment]:
                 )  # fmt: skip
             keys.issue(environment=environment, name=name, by=owner, holder=holder)
     return environments
+
+
+def _decided_as_installed(tenant: Tenant) -> None:
+    """Let decide on `tenant` who decides as installed, as what it shows was decided so; an exception where this
+    installation decides otherwise, which goes with the tenant."""
+    for each in standings(tenant):
+        if each.mode != each.capability.default:
+            Delegation.objects.create(
+                tenant=tenant, capability=each.capability.slug, mode=each.capability.default,
+                sentence="The demonstration shows who decides as installed.",
+            )  # fmt: skip
 
 
 def keys_of(tenant: Tenant) -> dict[str, list[ApiKey]]:

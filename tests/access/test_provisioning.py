@@ -29,6 +29,8 @@ from tenants.models import Environment, Membership, Notification, Project, Tenan
 from tests.access.teams import draft
 from tests.approvals.test_pages import signed_in
 from tests.cast import Cast, route
+from usage.limits.asking import request_limits
+from usage.limits.places import of_project
 
 
 @pytest.fixture
@@ -146,6 +148,22 @@ class TestFailing:
         vote(review=again.reviews.get(), verdict="approve", comment="Again.", by=cast.rita)
         done = provisioning.run(approved.pk)
         assert done is not None and done.state == "ready" and made() == WHOLE | {"audit": 3}
+
+    def test_what_was_asked_in_it_meanwhile_is_withdrawn(
+        self, cast: Cast, approved: Onboarding, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nobody could decide on it any more: who decides for the tenant goes with it."""
+        failing(monkeypatch, "keys", Conflict("No."))
+        provisioning.run(approved.pk)
+        project = Project.objects.get(tenant__slug="treasury")
+        asked = request_limits(place=of_project(project), amounts={"requests": 5}, reason="For tests.", by=cast.dev)
+        assert asked.reviews.get().decider == "Treasury itself"
+        assert signed_in(cast.pat).post(f"{approved.get_absolute_url()}take-back/").status_code == 302
+        asked.refresh_from_db()
+        assert (asked.state, asked.reviews.get().outcome) == ("withdrawn", "closed")
+        assert Entry.objects.filter(verb="request.withdrawn", subject_id=str(asked.pk)).exists()
+        assert "the tenant itself" in signed_in(cast.dev).get(asked.get_absolute_url()).content.decode()
+        assert Request.objects.get(subject_kind="onboarding").state == "approved"
 
     def test_what_is_used_already_is_not_taken_back(
         self, cast: Cast, approved: Onboarding, monkeypatch: pytest.MonkeyPatch

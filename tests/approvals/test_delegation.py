@@ -24,6 +24,8 @@ from tenants.memberships import add_member
 from tenants.models import Notification, Tenant, User
 from tests.cast import Cast, person, route
 
+BOUNDS = {"requests": "600", "tokens": "10000", "concurrent": "20", "spend": "500"}
+
 
 @pytest.fixture
 def governed(cast: Cast) -> Cast:
@@ -177,6 +179,14 @@ def test_nobody_decides_on_the_change_they_asked_for(governed: Cast) -> None:
         ({"capability": "models", "mode": "above", "threshold": {"environment": "production"}}, ThresholdNotUnderstood),
         ({"capability": "limits", "mode": "above", "threshold": {"requests": "NaN"}}, ThresholdNotUnderstood),
         ({"capability": "limits", "mode": "above", "threshold": {"requests": "-1"}}, ThresholdNotUnderstood),
+        (
+            {"capability": "limits", "mode": "above", "threshold": BOUNDS | {"requests": "1e-999999"}},
+            ThresholdNotUnderstood,
+        ),
+        (
+            {"capability": "limits", "mode": "above", "threshold": BOUNDS | {"requests": "1e999999"}},
+            ThresholdNotUnderstood,
+        ),
         ({"capability": "prices", "mode": "tenant"}, UnknownMode),
         ({"capability": "models", "mode": "platform"}, SameAlready),
         ({"capability": "models", "mode": "tenant", "sentence": "  "}, Invalid),

@@ -16,6 +16,7 @@ from access.granting import grant, revoke
 from audit.record import SYSTEM
 from gateway import loading
 from gateway.snapshot import Snapshot
+from portal.demonstration.removing import remove as remove_demonstration
 from tenants import archiving, keys, moving
 from tenants.activation import activate, deactivate
 from tenants.changes import announce, forget_old
@@ -26,10 +27,10 @@ from tenants.memberships import add_member, remove_member
 from tenants.models import ApiKey, ChangeNote, Membership
 from tenants.service_accounts import create as create_service_account
 from tenants.service_accounts import switch
-from tenants.structure import create_project, create_tenant
+from tenants.structure import change_project, change_tenant, create_project, create_tenant
 from tests.cast import Cast, person, route
 from usage.limits.budgets import remove_budget, set_budget
-from usage.limits.places import of_environment, of_key, of_tenant
+from usage.limits.places import of_environment, of_key, of_project, of_tenant
 from usage.limits.setting import set_limits
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -116,6 +117,11 @@ def test_after_each_deed_the_snapshot_is_as_if_read_anew(cast: Cast) -> None:
         "a key replaced": lambda: rotate(key=found(mine), overlap="1h", by=cast.dev),
         "limits of a tenant": lambda: set_limits(place=of_tenant(cast.acme), amounts={"requests": 9}, by=cast.pat),
         "limits of a key": lambda: set_limits(place=of_key(found(key)), amounts={"tokens": 9}, by=cast.pat),
+        "limits of a project": lambda: set_limits(place=of_project(cast.project), amounts={"tokens": 9}, by=cast.pat),
+        "a tenant named anew": lambda: change_tenant(
+            tenant=cast.acme, name="Acme Inc.", cost_centre="", by=cast.olivia
+        ),
+        "a project named anew": lambda: change_project(project=cast.project, name="Help", purpose="", by=cast.olivia),
         "a hard budget": lambda: set_budget(
             place=of_environment(production), amount=Decimal(3), is_hard=True, by=cast.pat
         ),
@@ -137,6 +143,17 @@ def test_after_each_deed_the_snapshot_is_as_if_read_anew(cast: Cast) -> None:
         deed()
         held = after(held)
         assert alike(held, whole()), name
+
+
+def test_the_demonstration_goes_from_the_snapshot_too(cast: Cast) -> None:
+    shown = create_tenant(slug="shown", name="Shown", owner=person("theo"), by=SYSTEM, is_demonstration=True)
+    project = create_project(tenant=shown, slug="first", name="First", by=SYSTEM)
+    keys.issue(environment=project.environments.get(kind="test"), name="CI", by=SYSTEM)
+    set_limits(place=of_project(project), amounts={"requests": 9}, by=SYSTEM)
+    held = whole()
+    assert (len(held.keys), len(held.bounds)) == (1, 1)
+    remove_demonstration()
+    assert alike(after(held), whole())
 
 
 def test_of_two_transactions_the_one_that_began_first_may_commit_last(cast: Cast) -> None:

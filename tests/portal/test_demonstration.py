@@ -14,6 +14,7 @@ from django.db.models import Sum
 from django.test import Client, TestCase, override_settings
 
 from access.models import Grant
+from approvals.delegation.tables import Delegation
 from approvals.models import Decision, Policy, Request, Seat
 from approvals.submit import submit
 from approvals.voting import vote
@@ -46,6 +47,22 @@ def demo(*flags: str) -> str:
     said = StringIO()
     call_command("demo", *flags, stdout=said)
     return said.getvalue()
+
+
+class WhereOthersDecide(TestCase):
+    """An installation that leaves to its tenants what it did not as installed, and the other way round."""
+
+    def test_it_shows_what_was_decided_as_installed(self) -> None:
+        _, offer = local.write()
+        write_prices([offer])
+        for capability, mode in (("models", "tenant"), ("keys", "platform"), ("limits", "platform")):
+            Delegation.objects.create(capability=capability, mode=mode, sentence="So it is.")
+        with mock.patch("portal.demonstration.calls.TRAFFIC", ()):
+            demo()
+        assert is_loaded()
+        assert not Request.objects.filter(subject_kind="access", policy=None).exists()
+        demo("--remove")
+        assert Delegation.objects.count() == 3
 
 
 class TheDemonstration(TestCase):

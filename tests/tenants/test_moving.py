@@ -11,13 +11,16 @@ from django.db.models import ForeignKey
 from django.test import Client
 
 from access.asking import request_access
+from access.bringing import DecidedThere
 from access.granting import grant
 from access.granting import revoke as revoke_grant
 from access.models import Grant
+from approvals.delegation.tables import Delegation
 from approvals.models import Request
 from approvals.sealing import verify
 from approvals.voting import vote
 from audit.models import Entry
+from audit.record import SYSTEM
 from playground.asking import begin_session
 from playground.columns import from_api
 from playground.models import Answer, Feedback, Session, Turn
@@ -43,6 +46,43 @@ def both(cast: Cast) -> Cast:
     """Olivia owns Globex too."""
     add_member(tenant=cast.globex, user=cast.olivia, role="owner", by=cast.greta)
     return cast
+
+
+def decides(capability: str, tenant: Tenant | None, mode: str) -> None:
+    """As an approved change leaves it; how it comes there is tested with the capability."""
+    Delegation.objects.create(capability=capability, tenant=tenant, mode=mode, sentence="So it is.")
+
+
+@pytest.mark.parametrize(("capability", "words"), [("keys", "keys that work"), ("models", "access to models")])
+def test_what_was_left_to_one_tenant_is_not_brought_past_who_decides_in_the_other(
+    both: Cast, capability: str, words: str
+) -> None:
+    issue(environment=both.environment(), name="CI", by=both.olivia)
+    grant(environment=both.environment(), route=route(), by=both.pat)
+    decides(capability, both.acme, "tenant")
+    decides(capability, both.globex, "platform")
+    with pytest.raises(DecidedThere, match=words):
+        moving.move_project(project=both.project, to=both.globex, by=both.olivia)
+    both.project.refresh_from_db()
+    assert both.project.moved_to == ""
+    moving.move_project(project=both.project, to=both.globex, by=both.pat)
+
+
+def test_what_was_decided_alike_goes_along(both: Cast) -> None:
+    decides("keys", None, "platform")
+    issue(environment=both.environment(), name="CI", by=SYSTEM)
+    grant(environment=both.environment(), route=route(), by=both.pat)
+    moving.move_project(project=both.project, to=both.globex, by=both.olivia)
+
+
+def test_limits_that_one_may_not_take_away_are_not_lost_by_moving(both: Cast, olivia: Client, page: str) -> None:
+    decides("limits", None, "platform")
+    set_limits(place=of_project(both.project), amounts={"requests": 5}, by=both.pat)
+    told = olivia.post(page, {"to": "globex", "confirm_name": "support"})
+    assert told.status_code == 422 and "which end with a move" in told.content.decode()
+    assert Limit.objects.get().project == both.project
+    moving.move_project(project=both.project, to=both.globex, by=both.pat)
+    assert not Limit.objects.exists()
 
 
 @pytest.fixture

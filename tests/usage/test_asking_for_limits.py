@@ -14,10 +14,12 @@ from refusals.errors import Forbidden, Invalid, Missing
 from tenants.archiving import ProjectArchived, archive_project
 from tenants.keys import issue
 from tests.cast import Cast
+from usage.limits import authority
 from usage.limits.asking import NothingAsked, PlaceGone, request_limits
 from usage.limits.authority import require_setter
+from usage.limits.budgets import set_budget
 from usage.limits.delegated import AboveThreshold
-from usage.limits.places import of_environment, of_key, of_project, of_tenant
+from usage.limits.places import Place, of_environment, of_key, of_project, of_tenant
 from usage.limits.setting import limits_at, set_limits
 from usage.limits.tables import Budget
 
@@ -91,11 +93,11 @@ def test_where_the_platform_decides_nobody_in_the_tenant_sets_any(governed: Cast
         ({"requests": 601}, None, False),
         ({"requests": 10, "tokens": 10_001}, None, False),
         ({"requests": None}, None, True),  # there is none: nothing changes
-        (None, (Decimal(500), "month"), True),
-        (None, (Decimal("500.01"), "month"), False),
-        (None, (Decimal(17), "day"), False),  # 527 in a month of 31 days
-        (None, (Decimal(1500), "quarter"), True),
-        (None, (None, "month"), False),  # no budget is more than any
+        (None, (Decimal(500), "month", False), True),
+        (None, (Decimal("500.01"), "month", True), False),
+        (None, (Decimal(17), "day", True), False),  # 527 in a month of 31 days
+        (None, (Decimal(1500), "quarter", True), True),
+        (None, (None, "month", False), False),  # no budget is more than any
     ],
 )
 def test_up_to_the_threshold_an_owner_sets_them(governed: Cast, amounts: Any, budget: Any, is_left: bool) -> None:
@@ -130,6 +132,46 @@ def test_page_and_api_and_file_keep_to_the_threshold(governed: Cast, client: Any
     assert not Budget.objects.exists()
     assert client.post(page, {"requests": "500"}).status_code == 302
     assert limits_at(of_project(governed.project)) == {"requests": 500}
+
+
+def test_a_budget_that_stops_calls_is_not_made_one_that_warns(governed: Cast, client: Any) -> None:
+    """It would bound nothing any more, whatever its amount; to whom that is left is asked as for taking it away."""
+    place = of_project(governed.project)
+    set_budget(place=place, amount=Decimal(1000), is_hard=True, by=governed.pat)
+    decides("above", **BOUNDS)
+    client.force_login(governed.olivia)
+    warns = {"place": "acme/support", "amount": "10", "is_hard": False}
+    told = client.post("/api/budgets/", warns, content_type="application/json")
+    assert (told.status_code, told.json()["code"]) == (403, "above_threshold")
+    page = "/tenants/acme/budgets/set/?place=acme/support"
+    sent = {"amount": "10", "span": "month", "is_hard": "false", "warnings": ""}
+    assert client.post(page, sent).status_code == 422
+    asked = request_limits(place=place, amounts={}, budget=Decimal(10), reason="Less.", by=governed.olivia)
+    assert asked.reviews.get().decider == "Risk board"
+    assert Budget.objects.get().is_hard
+    assert client.post(page, sent | {"is_hard": "true"}).status_code == 302
+    assert client.post(page, sent | {"span": "year"}).status_code == 302  # beside it, for another period
+    assert Budget.objects.get(span="month").is_hard
+
+
+def test_what_changed_meanwhile_is_not_set_again_as_if_it_stood(
+    governed: Cast, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A form sends what it does not change too; that it is so already is asked when nobody else can set it."""
+    place = of_project(governed.project)
+    set_limits(place=place, amounts={"requests": 5000}, by=governed.pat)
+    decides("above", **BOUNDS)
+
+    def faster(of: Place) -> None:
+        set_limits(place=of, amounts={"requests": 100}, by=governed.pat)
+
+    monkeypatch.setattr(authority, "lock", faster)
+    client.force_login(governed.olivia)
+    page = "/tenants/acme/limits/change/?place=acme/support"
+    assert client.post(page, {"requests": "5000", "tokens": "10"}).status_code == 422
+    body = {"place": "acme/support", "requests": 5000, "tokens": 10}
+    assert client.post("/api/limits/", body, content_type="application/json").status_code == 403
+    assert "tokens" not in limits_at(place)
 
 
 def test_on_screen_one_asks_from_the_table(governed: Cast, client: Any) -> None:

@@ -14,7 +14,8 @@ from audit.models import Entry
 from catalog.models import Route
 from refusals import Refusal
 from tenants import archiving
-from tenants.keys import issue
+from tenants.key_rotation import rotate
+from tenants.keys import issue, revoke
 from tenants.models import ApiKey, Notification
 from tests import cast as make
 from tests.cast import Cast
@@ -22,6 +23,7 @@ from tests.usage.ledger_lines import called
 from usage.limits.budgets import set_budget
 from usage.limits.places import of_environment, of_key, of_project, of_tenant
 from usage.limits.setting import set_limits
+from usage.limits.spending import spending
 from usage.limits.tables import Budget, Limit, Span
 from usage.limits.warning import warn
 
@@ -76,6 +78,27 @@ def test_a_key_that_replaces_another_is_held_to_the_same(cast: Cast) -> None:
     budget = Budget.objects.get(key__prefix=made["prefix"])
     assert (budget.amount, budget.span, budget.is_hard, budget.warn_at) == (3, "day", True, [90])
     assert Budget.objects.count() == 2, "the old one keeps its own until it ends"
+
+
+def test_keys_that_replace_each_other_spend_a_budget_together(cast: Cast) -> None:
+    """Else each replacing would begin it anew, and in an overlap each would spend all of it."""
+    first = issue(environment=cast.environment(), name="Laptop", by=cast.dev).key
+    other = issue(environment=cast.environment(), name="Other", by=cast.dev).key
+    for key in (first, other):
+        set_budget(place=of_key(key), amount=Decimal(10), is_hard=True, by=cast.dev)
+    called(cast.environment(), cost=Decimal(8), key_prefix=first.prefix)
+    assert warn() == 1
+    second = rotate(key=first, overlap="24h", by=cast.dev).key
+    third = rotate(key=second, overlap="24h", by=cast.dev).key
+    assert warn() == 0, "it was told already"
+    called(cast.environment(), cost=Decimal(1), key_prefix=third.prefix)
+    standing = spending(Budget.objects.select_related("key"))
+    spent = {each.budget.key_id: each.spent for each in standing.values()}
+    assert spent == {first.pk: 9, second.pk: 9, third.pk: 9, other.pk: 0}
+    revoke(key=first, by=cast.dev)
+    revoke(key=second, by=cast.dev)
+    called(cast.environment(), cost=Decimal(1), key_prefix=third.prefix)
+    assert warn() == 1, "of a key that works"
 
 
 def test_the_page_says_it_where_it_is_shown(cast: Cast) -> None:

@@ -20,7 +20,7 @@ from tenants.api.paging import CursorPaging
 from tenants.api.reading import text_of, viewer_of
 from tenants.scoping import visible
 from usage.limits.asking import request_limits
-from usage.limits.authority import require_setter
+from usage.limits.authority import setting_as
 from usage.limits.budgets import LARGEST_BUDGET, MOST_WARNINGS, remove_budget, set_budget
 from usage.limits.effective import effective, held_limits
 from usage.limits.places import LEVELS, WITH_PLACES, Place, find_place, place_of
@@ -164,8 +164,8 @@ class LimitViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Limit]):
         """Set or take away limits of a place; what then applies there."""
         given = body_of(request, LimitsSerializer)
         place = find_place(viewer_of(request), given.pop("place"))
-        require_setter(viewer_of(request), place, amounts=given)
-        set_limits(place=place, amounts=given, by=viewer_of(request))
+        with setting_as(viewer_of(request), place, amounts=given):
+            set_limits(place=place, amounts=given, by=viewer_of(request))
         return self._told(place)
 
     @extend_schema(
@@ -209,9 +209,9 @@ class BudgetViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Budget]):
         """Give a place a budget; one that it has for the same period is changed."""
         given = body_of(request, NewBudgetSerializer)
         place = find_place(viewer_of(request), given.pop("place"))
-        require_setter(viewer_of(request), place, budget=(given["amount"], given["span"]))
         warnings = given.pop("warn_at", None)
-        made = set_budget(place=place, warnings=warnings, by=viewer_of(request), **given)
+        with setting_as(viewer_of(request), place, budget=(given["amount"], given["span"], given["is_hard"])):
+            made = set_budget(place=place, warnings=warnings, by=viewer_of(request), **given)
         budget = Budget.objects.select_related(*WITH_PLACES).get(pk=made.pk)
         return Response(BudgetSerializer(spending([budget])[budget.pk]).data)
 
@@ -220,8 +220,8 @@ class BudgetViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Budget]):
         """Take a budget away."""
         budget = self.get_object()
         place = place_of(budget)
-        require_setter(viewer_of(request), place, budget=(None, budget.span))
-        remove_budget(place=place, span=budget.span, by=viewer_of(request))
+        with setting_as(viewer_of(request), place, budget=(None, budget.span, False)):
+            remove_budget(place=place, span=budget.span, by=viewer_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -17,7 +17,7 @@ from tenants.archiving import refuse_archived
 from tenants.models import ApiKey, Environment, Project, Tenant, User
 from tenants.scoping import require
 from ui.formatting import exact_count, money
-from usage.limits.budgets import set_budget
+from usage.limits.budgets import ends_stop, set_budget
 from usage.limits.delegated import LIMITS, measure
 from usage.limits.effective import UNITS, effective, held_limits
 from usage.limits.places import Place, of_environment, of_key, of_project, of_tenant
@@ -69,7 +69,14 @@ def request_limits(
         "place_id": str(place.id),
         "amounts": wanted,
         "before": now,
-        "budget": {"amount": f"{budget:f}", "span": str(span), "is_hard": is_hard} if budget is not None else None,
+        "budget": {
+            "amount": f"{budget:f}",
+            "span": str(span),
+            "is_hard": is_hard,
+            "ends_stop": ends_stop(place, span, is_hard=is_hard),
+        }
+        if budget is not None
+        else None,
     }
     return submit(
         subject_kind=KIND,

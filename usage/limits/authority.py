@@ -4,19 +4,23 @@ owners, of an environment also the project's, of a key also who manages keys the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
 from typing import Any
+
+from django.db import transaction
 
 from approvals.delegation.standing import standing
 from approvals.delegation.tables import Mode
 from refusals.errors import Forbidden
 from tenants import scoping
 from tenants.models import User
+from usage.limits.budgets import ends_stop
 from usage.limits.delegated import LIMITS, SPEND, a_month, refuse_above
 from usage.limits.places import Place
-from usage.limits.setting import limits_at
+from usage.limits.setting import limits_at, lock
 
 ABOVE = "usage.manage_limits"
 
@@ -48,10 +52,11 @@ def require_setter(
     place: Place,
     *,
     amounts: Mapping[str, int | None] | None = None,
-    budget: tuple[Decimal | None, str] | None = None,
+    budget: tuple[Decimal | None, str, bool] | None = None,
 ) -> None:
     """Raise `Missing` for strangers and `Forbidden` for who may not set what is asked at `place`: `amounts` by metric
-    (None: no limit here), or a `budget` (None: none) for a span. With neither: for who may set nothing."""
+    (None: no limit here), or a `budget` (None: none) for a span and whether it stops calls. One that stops them and no
+    longer would is as good as taken away. With neither: for who may set nothing."""
     held = scoping.held(viewer, decided_at(place))
     if ABOVE in held:
         return
@@ -63,8 +68,21 @@ def require_setter(
         if changed:
             refuse_above(place, changed)
     if budget is not None:
-        amount, span = budget
+        amount, span, is_hard = budget
+        if ends_stop(place, span, is_hard=is_hard):
+            amount = None
         refuse_above(place, {SPEND: None if amount is None else a_month(amount, span)})
+
+
+@contextmanager
+def setting_as(viewer: User, place: Place, **asked: Any) -> Iterator[None]:
+    """Set what is `asked`, as `require_setter` reads it, with nobody else setting any of the tenant meanwhile: what is
+    there is compared with what is asked, so it must not change in between. Raises what `require_setter` does."""
+    require_setter(viewer, place, **asked)  # who may not waits for nobody
+    with transaction.atomic():
+        lock(place)
+        require_setter(viewer, place, **asked)
+        yield
 
 
 def _holds(place: Place, held: frozenset[str]) -> bool:

@@ -76,6 +76,11 @@ def remove_budget(*, place: Place, span: str, by: Any) -> None:
     announce("limit", place.id)
 
 
+def ends_stop(place: Place, span: str, *, is_hard: bool) -> bool:
+    """Whether a budget for `span` would stop no calls any more (`is_hard` not) where the one that `place` has does."""
+    return not is_hard and Budget.objects.filter(**place.attached, span=span, is_hard=True).exists()
+
+
 def told(budget: Budget) -> dict[str, Any]:
     """A budget as the audit keeps it."""
     return {

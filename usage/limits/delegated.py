@@ -57,7 +57,8 @@ def measure(facts: Mapping[str, Any], environment_kind: str = "") -> Mapping[str
         return None
     asked = dict(facts["amounts"])
     if budget := facts["budget"]:
-        asked[SPEND] = a_month(Decimal(budget["amount"]), budget["span"])
+        ends_stop = budget.get("ends_stop", False)  # then no amount bounds anything
+        asked[SPEND] = None if ends_stop else a_month(Decimal(budget["amount"]), budget["span"])
     return asked
 
 

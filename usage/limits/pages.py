@@ -20,7 +20,7 @@ from refusals import Refusal
 from tenants.views.entering import Inside, enter, posted, text_of
 from ui.exporting import csv_response
 from ui.formatting import money
-from usage.limits.authority import may_set, require_setter
+from usage.limits.authority import may_set, require_setter, setting_as
 from usage.limits.budgets import remove_budget, set_budget
 from usage.limits.delegated import LIMITS
 from usage.limits.forms import BudgetForm, LimitsForm
@@ -67,8 +67,8 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
     form = LimitsForm(request.POST if request.method == "POST" else None, applying=told.limits)
     if request.method == "POST" and form.is_valid():
         try:
-            require_setter(inside.viewer, place, amounts=form.amounts())
-            set_limits(place=place, amounts=form.amounts(), by=inside.viewer)
+            with setting_as(inside.viewer, place, amounts=form.amounts()):
+                set_limits(place=place, amounts=form.amounts(), by=inside.viewer)
         except Refusal as refusal:
             form.refused(refusal)
         else:
@@ -86,8 +86,9 @@ def budget(request: HttpRequest, slug: str) -> HttpResponse:
     form = BudgetForm(request.POST)
     if form.is_valid():
         try:
-            require_setter(inside.viewer, place, budget=(form.cleaned_data["amount"], form.cleaned_data["span"]))
-            made = set_budget(place=place, by=inside.viewer, **form.cleaned_data)
+            asked = (form.cleaned_data["amount"], form.cleaned_data["span"], form.cleaned_data["is_hard"])
+            with setting_as(inside.viewer, place, budget=asked):
+                made = set_budget(place=place, by=inside.viewer, **form.cleaned_data)
         except Refusal as refusal:
             form.refused(refusal)
         else:
@@ -106,8 +107,8 @@ def remove(request: HttpRequest, slug: str) -> HttpResponse:
     require_setter(inside.viewer, place)
     named = posted(request, "span", 10)
     span = named if named in Span.values else Span.MONTH
-    require_setter(inside.viewer, place, budget=(None, span))
-    remove_budget(place=place, span=span, by=inside.viewer)
+    with setting_as(inside.viewer, place, budget=(None, span, False)):
+        remove_budget(place=place, span=span, by=inside.viewer)
     messages.success(request, "The budget is removed.")
     return redirect(_address(place))
 

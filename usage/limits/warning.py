@@ -6,9 +6,11 @@ from itertools import batched
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from audit.record import SYSTEM, record
+from tenants.models import ApiKey
 from tenants.notifications import notify
 from tenants.scope import everything, only
 from tenants.scoping import members_who_may
@@ -22,9 +24,11 @@ AT_ONCE = 200
 
 @everything("budgets of every tenant are looked at")
 def warn() -> int:
-    """Look at every budget of tenants that are not archived and tell what was crossed; how many were told of."""
+    """Look at every budget of tenants that are not archived, and of keys that work, and tell what was crossed; how many
+    were told of."""
     told = 0
-    keys = list(Budget.objects.filter(tenant__archived_at=None).order_by("tenant", "pk").values_list("pk", flat=True))
+    rows = Budget.objects.filter(Q(key=None) | Q(key__in=ApiKey.objects.usable()), tenant__archived_at=None)
+    keys = list(rows.order_by("tenant", "pk").values_list("pk", flat=True))
     for some in batched(keys, AT_ONCE):
         budgets = Budget.objects.filter(pk__in=some).select_related(*WITH_PLACES)
         for standing in spending(budgets).values():
