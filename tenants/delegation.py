@@ -99,11 +99,11 @@ def gives_at(viewer: User, project: Project) -> frozenset[str]:
 
 
 def assignable_in_project(held: frozenset[str]) -> list[Role]:
-    """The roles of a project that a holder of these permissions there (`gives_at`) may give, change
-    and take: who manages its members those below its owners, who may change the project all of them."""
+    """The roles of a project that a holder of these permissions there (`gives_at`) may give, change and take: who
+    manages its members those that give no more than they hold, who makes tenants all of them."""
     if MANAGE_MEMBERS not in held:
         return []
-    return [r for r in PROJECT_ROLES.values() if MANAGE_TENANT in held or MANAGE_TENANT not in r.permissions]
+    return [role for role in PROJECT_ROLES.values() if NAMES_OWNERS in held or role.permissions <= held]
 
 
 def require_assignable_in_project(held: frozenset[str], project: Project, *roles: str) -> None:
@@ -113,9 +113,11 @@ def require_assignable_in_project(held: frozenset[str], project: Project, *roles
     allowed = {role.slug for role in assignable_in_project(held)}
     for role in roles:
         if role in PROJECT_ROLES and role not in allowed:
+            what = "an owner" if role == "owner" else PROJECT_ROLES[role].name
+            named = ", ".join(PROJECT_ROLES[slug].name for slug in PROJECT_ROLES if slug in allowed)
             raise RoleAboveYours(
-                f"Only an owner of {project.name} or of {project.tenant.name} makes or unmakes an owner of the project."
-                f" You may give: {', '.join(PROJECT_ROLES[slug].name for slug in PROJECT_ROLES if slug in allowed)}.",
+                f"Only an owner of {project.name} or of {project.tenant.name} makes or unmakes {what} of the project."
+                f" You may give: {named or 'none'}.",
                 way_out=f"/tenants/{project.tenant.slug}/projects/{project.pk}/roles/",
                 permission=MANAGE_TENANT,
                 tenant=project.tenant.slug,
