@@ -8,7 +8,7 @@ from refusals.errors import Forbidden
 from tenants.custom_roles import roles_of
 from tenants.holding import lasting
 from tenants.models import Membership, Project, ProjectRole, Tenant, User
-from tenants.roles import PROJECT_ROLES, Role
+from tenants.roles import PROJECT_ROLES, TENANT_ROLES, Role
 from tenants.scoping import held as held_by
 from tenants.scoping import held_within, lacking
 
@@ -43,6 +43,17 @@ def require_for_good(viewer: User, permission: str, tenant: Tenant) -> None:
         raise ForATime(
             f"You hold this in {tenant.name} for a time, and it cannot be taken back: an owner does it.",
             permission=permission, tenant=tenant.slug,
+        )  # fmt: skip
+
+
+def require_every_role(viewer: User, tenant: Tenant) -> None:
+    """Raise `RoleAboveYours` unless `viewer` may give and take every role of `tenant`, for good."""
+    own = gives(viewer, tenant)
+    if NAMES_OWNERS not in own and not TENANT_ROLES["owner"].permissions <= own:
+        raise RoleAboveYours(
+            f"What comes by a directory gives and takes any role of {tenant.name}, so an owner connects it, by their "
+            "own membership, or the platform team.",
+            permission=MANAGE_TENANT, tenant=tenant.slug,
         )  # fmt: skip
 
 
@@ -84,7 +95,7 @@ def require_assignable(viewer: User, tenant: Tenant, held: frozenset[str] | None
             what = "makes or unmakes an owner" if role == "owner" else f"gives or takes the role {known[role].name}"
             raise RoleAboveYours(
                 f"Only an owner of {tenant.name} or the platform team {what}. "
-                f"You may give: {', '.join(each.name for each in allowed.values())}.",
+                f"You may give: {', '.join(each.name for each in allowed.values()) or 'none'}.",
                 way_out=f"/tenants/{tenant.slug}/members/",
                 permission=MANAGE_TENANT,
                 tenant=tenant.slug,
