@@ -14,8 +14,9 @@ from tenants.delegation import assignable
 from tenants.elevations import Elevation
 from tenants.explaining import explain
 from tenants.memberships import add_member, remove_member
-from tenants.models import Membership, Notification, User
+from tenants.models import DirectoryToken, Membership, Notification, PersonalToken, Project, User
 from tenants.service_accounts import create as create_service_account
+from tenants.structure import create_tenant
 from tests.cast import Cast
 from tests.tenants.test_custom_roles import held
 from tests.tenants.test_invitations import signed_in
@@ -105,6 +106,44 @@ def test_who_stands_in_for_an_owner_gives_no_role_beyond_their_own_and_hands_not
     client = signed_in(cast.vera)
     answer = client.post("/api/offboardings/", {"tenant": "acme", "reason": "x"}, content_type="application/json")
     assert answer.json()["code"] == "held_for_a_time"
+
+
+def test_who_stands_in_takes_nothing_along_that_outlasts_it(cast: Cast) -> None:
+    """No project to a tenant of their own, no directory and no program's token with more than they hold themselves."""
+    batch = create_service_account(tenant=cast.acme, name="batch", role="developer", by=cast.olivia)
+    seer = create_service_account(tenant=cast.acme, name="seer", role="viewer", by=cast.olivia)
+    own = create_tenant(slug="own", name="Own", owner=cast.vera, by=cast.pat)
+    named(cast, cast.vera, cast.olivia)
+    vera, sent = signed_in(cast.vera), {"content_type": "application/json"}
+    answer = vera.post(f"/api/projects/{cast.project.pk}/move/", {"to": "own"}, **sent)
+    assert (answer.status_code, answer.json()["code"]) == (403, "held_for_a_time")
+    assert not Project.objects.filter(tenant=own).exists()
+    answer = vera.post("/api/directory-tokens/", {"tenant": "acme", "name": "Mine"}, **sent)
+    assert (answer.status_code, answer.json()["code"]) == (403, "role_above_yours")
+    page = {"name": "Mine", "expiry": "90", "once": "a"}
+    assert vera.post("/tenants/acme/directory/", page).status_code in (403, 422)
+    assert not DirectoryToken.objects.exists()
+    answer = vera.post(f"/api/service-accounts/{batch.pk}/tokens/", {"name": "Mine"}, **sent)
+    assert (answer.status_code, answer.json()["code"]) == (403, "role_above_yours")
+    assert vera.post(f"/tenants/acme/services/{batch.pk}/tokens/", {"name": "Mine", "once": "b"}).status_code == 422
+    assert not PersonalToken.objects.exists()
+    answer = vera.post(f"/api/service-accounts/{seer.pk}/tokens/", {"name": "Mine"}, **sent)
+    assert answer.status_code == 201, "what they hold themselves they may pass on"
+
+
+def test_who_names_a_stand_in_learns_of_nobody_else_s_account(cast: Cast) -> None:
+    now = timezone.now()
+    given = {"tenant": "acme", "starts_at": now.isoformat(), "ends_at": (now + DAY).isoformat()}
+    for path, more in (("stand-in/", given), ("", {"tenant": "acme", "role": "admin", "hours": 1, "reason": "x"})):
+        told = [
+            signed_in(cast.olivia).post(
+                f"/api/elevations/{path}", {**more, "person": name}, content_type="application/json"
+            )
+            for name in ("greta@example.test", "nobody@example.test")
+        ]
+        assert [answer.status_code for answer in told] == [422, 422]
+        said = [answer.json()["detail"].replace("greta@", "nobody@") for answer in told]
+        assert said[0] == said[1]
 
 
 @pytest.mark.parametrize(
