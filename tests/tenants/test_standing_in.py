@@ -160,6 +160,14 @@ def test_a_period_that_makes_no_sense_is_refused(cast: Cast, given: dict[str, An
     assert (refused.value.code, refused.value.field) == (code, field)
 
 
+def test_the_last_day_of_the_calendar_is_too_far(cast: Cast) -> None:
+    form = {"person": str(cast.vera.pk), "starts_on": "2001-01-01", "ends_on": "9999-12-31"}
+    answer = signed_in(cast.olivia).post("/tenants/acme/elevations/stand-in/", form)
+    assert answer.status_code == 422 and "At most 60 days" in answer.content.decode()
+    answer = signed_in(cast.olivia).post("/tenants/acme/elevations/stand-in/", form | {"starts_on": "9999-12-31"})
+    assert answer.status_code == 422
+
+
 def test_nobody_stands_in_for_themselves_as_a_stranger_or_as_a_program_and_one_at_a_time(cast: Cast) -> None:
     account = create_service_account(tenant=cast.acme, name="ci", role="viewer", by=cast.olivia)
     for whom in (cast.olivia, cast.ned, account):
