@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from tenants.memberships import add_member, remove_member
 from tenants.models import DirectoryToken, Membership, Notification, PersonalToken, Project, User
 from tenants.service_accounts import create as create_service_account
 from tenants.structure import create_tenant
-from tests.cast import Cast
+from tests.cast import Cast, person
 from tests.tenants.test_custom_roles import held
 from tests.tenants.test_invitations import signed_in
 
@@ -198,3 +200,19 @@ def test_the_api_does_the_same(cast: Cast) -> None:
         signed_in(cast.greta).post("/api/elevations/stand-in/", given, content_type="application/json").status_code
         == 404
     )
+
+
+def test_the_page_asks_as_much_however_many_stand_in(
+    cast: Cast, django_assert_max_num_queries: Callable[[int], AbstractContextManager[Any]]
+) -> None:
+    olivia, counts = signed_in(cast.olivia), []
+    named(cast, cast.vera, cast.dev)
+    olivia.get("/tenants/acme/elevations/")
+    for many in (1, 4):
+        for number in range(many - 1):
+            add_member(tenant=cast.acme, user=person(f"away{number}"), role="analyst", by=cast.olivia)
+            named(cast, cast.vera, User.objects.get(username=f"away{number}"))
+        with django_assert_max_num_queries(40) as asked:
+            assert olivia.get("/tenants/acme/elevations/").content.decode().count("/end/") >= many
+        counts.append(len(asked))  # type: ignore[arg-type]
+    assert counts[0] == counts[1]
