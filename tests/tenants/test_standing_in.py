@@ -119,6 +119,8 @@ def test_who_stands_in_takes_nothing_along_that_outlasts_it(cast: Cast) -> None:
     vera, sent = signed_in(cast.vera), {"content_type": "application/json"}
     answer = vera.post(f"/api/projects/{cast.project.pk}/move/", {"to": "own"}, **sent)
     assert (answer.status_code, answer.json()["code"]) == (403, "held_for_a_time")
+    shown = vera.post(f"/tenants/acme/projects/{cast.project.pk}/move/", {"to": "own", "confirm_name": "support"})
+    assert shown.status_code == 422 and "You hold this in Acme for a time" in shown.content.decode()
     assert not Project.objects.filter(tenant=own).exists()
     answer = vera.post("/api/directory-tokens/", {"tenant": "acme", "name": "Mine"}, **sent)
     assert (answer.status_code, answer.json()["code"]) == (403, "role_above_yours")
