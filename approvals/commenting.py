@@ -6,11 +6,11 @@ from django.db import transaction
 
 from approvals.models import Comment, Request
 from approvals.scoping import requests_for
+from approvals.telling import tell
 from approvals.voting import stated
 from audit.record import record
 from refusals.errors import Missing
 from tenants.models import User
-from tenants.notifications import notify
 
 
 @transaction.atomic
@@ -23,6 +23,5 @@ def comment(*, request: Request, text: str, by: User) -> Comment:
     spoke = set(request.comments.values_list("author", flat=True))
     voted = set(User.objects.filter(votes__review__request=request).values_list("pk", flat=True))
     told = User.objects.filter(pk__in={request.requester_id, *spoke, *voted}, is_active=True).exclude(pk=by.pk)
-    path = request.get_absolute_url()
-    notify(told, kind="conversation", title=f"{by} on {request.title}", body=said.text, path=path)
+    tell(told, request, kind="conversation", title=f"{by} on {request.title}", body=said.text)
     return said

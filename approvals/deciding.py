@@ -13,10 +13,10 @@ from approvals.models import Decision, Request, Vote
 from approvals.sealing import hash_of, storable
 from approvals.states import Verb
 from approvals.subjects import kind_of
+from approvals.telling import tell
 from approvals.transitions import close_reviews, move
 from audit.record import record
 from tenants.models import User
-from tenants.notifications import notify
 
 
 def decide(*, request: Request, verb: Verb, by: User, at: dt.datetime) -> Decision:
@@ -46,13 +46,8 @@ def decide(*, request: Request, verb: Verb, by: User, at: dt.datetime) -> Decisi
     if verb == Verb.APPROVE:
         kind_of(request.subject_kind).on_approved(request, decision, by)
     if last is not None:
-        notify(
-            [request.requester],
-            kind="decision",
-            title=f"{transition.to.label}: {request.title}",
-            body=last.comment,
-            path=request.get_absolute_url(),
-        )
+        title = f"{transition.to.label}: {request.title}"
+        tell([request.requester], request, kind="decision", title=title, body=last.comment)
     return decision
 
 

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from approvals.models import Request
 from approvals.states import OPEN_STATES, Verb
+from approvals.telling import tell
 from approvals.transitions import NotPossible, close_reviews, move
 from audit.record import SYSTEM, Actor, record
 from refusals.errors import Forbidden
-from tenants.notifications import notify
 
 OPEN_FOR = dt.timedelta(days=90)
 
@@ -32,13 +32,8 @@ def expire(*, request: Request, by: object = SYSTEM) -> Request:
     transition = move(locked, Verb.EXPIRE)
     close_reviews(locked)
     record(transition.audit, by=by, subject=locked, tenant=locked.tenant.slug if locked.tenant else "")
-    notify(
-        [locked.requester],
-        kind="decision",
-        title=f"Expired: {locked.title}",
-        body=f"Nobody decided within {OPEN_FOR.days} days. Ask again if it is still needed.",
-        path=locked.get_absolute_url(),
-    )
+    body = f"Nobody decided within {OPEN_FOR.days} days. Ask again if it is still needed."
+    tell([locked.requester], locked, kind="decision", title=f"Expired: {locked.title}", body=body)
     return locked
 
 

@@ -13,11 +13,11 @@ from django.db.models import QuerySet
 from approvals.deciders import waiting_in
 from approvals.models import Request
 from approvals.states import OPEN_STATES, Verb
+from approvals.telling import tell
 from approvals.transitions import close_reviews, move
 from audit.record import record
 from tenants.models import Project, User
 from tenants.moving import Ending
-from tenants.notifications import notify
 
 
 def _open(project: Project) -> QuerySet[Request]:
@@ -44,9 +44,7 @@ def withdraw_undecided(requests: QuerySet[Request], why: str, by: Any) -> None:
         transition = move(request, Verb.WITHDRAW)
         close_reviews(request)
         record(transition.audit, by=by, subject=request, tenant=request.tenant.slug if request.tenant else "", why=why)
-        notify(
-            told, kind="conversation", title=f"Withdrawn: {request.title}", body=why, path=request.get_absolute_url()
-        )
+        tell(told, request, kind="conversation", title=f"Withdrawn: {request.title}", body=why)
 
 
 REQUESTS = Ending(_told, _lock, _end)

@@ -17,10 +17,10 @@ from approvals.policies import policy_for
 from approvals.sealing import storable
 from approvals.states import OPEN_STATES, State, Verb
 from approvals.subjects import kind_of
+from approvals.telling import tell
 from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.models import Environment, Tenant, User
-from tenants.notifications import notify
 from tenants.scope import everything
 from tenants.scoping import members_who_may
 
@@ -139,13 +139,8 @@ def _last_number() -> int:
 def tell_voters(review: Review) -> None:
     """Tell who votes in the review, except the requester, that it is their turn."""
     request = review.request
-    notify(
-        people_of(review).exclude(pk=request.requester_id),
-        kind="turn",
-        title=f"{review.decider} decides: {request.title}",
-        body=request.reason,
-        path=request.get_absolute_url(),
-    )
+    people, title = people_of(review).exclude(pk=request.requester_id), f"{review.decider} decides: {request.title}"
+    tell(people, request, kind="turn", title=title, body=request.reason)
 
 
 def _stated(reason: str) -> str:

@@ -8,11 +8,11 @@ from approvals.deciders import waiting_in
 from approvals.models import Request
 from approvals.scoping import requests_for
 from approvals.states import Verb
+from approvals.telling import tell
 from approvals.transitions import close_reviews, move
 from audit.record import record
 from refusals.errors import Forbidden, Missing
 from tenants.models import User
-from tenants.notifications import notify
 
 
 class NotTheRequester(Forbidden):
@@ -32,5 +32,5 @@ def withdraw(*, request: Request, by: User) -> Request:
     transition = move(locked, Verb.WITHDRAW)
     close_reviews(locked)
     record(transition.audit, by=by, subject=locked, tenant=locked.tenant.slug if locked.tenant else "")
-    notify(voters, kind="conversation", title=f"Withdrawn: {locked.title}", path=locked.get_absolute_url())
+    tell(voters, locked, kind="conversation", title=f"Withdrawn: {locked.title}")
     return locked

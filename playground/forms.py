@@ -12,17 +12,13 @@ from django.http import HttpRequest, QueryDict
 from playground.asking import Prompt
 from playground.columns import Column, from_form, from_kept
 from playground.finding import find_own
+from playground.keeping import refuse_other_tenant
 from playground.models import Session
 from playground.offering import usable_environment
-from refusals.errors import Invalid
 from tenants.models import Environment, User
 
 VARIABLE_PREFIX = "var-"
 MAX_VARIABLES = 40
-
-
-class WrongEnvironment(Invalid):
-    code = "wrong_environment"
 
 
 @dataclass(frozen=True)
@@ -64,10 +60,8 @@ def read(request: HttpRequest) -> Asked:
     session = find_own(viewer, session_id) if session_id else None
     path = form.get("environment", "") or (session.environment.path if session else "")
     environment = usable_environment(viewer, path.replace("\x00", ""))
-    if session is not None and environment.tenant_id != session.tenant_id:
-        raise WrongEnvironment(
-            f"This session belongs to {session.tenant.name}. Begin a new one for {environment.tenant.name}."
-        )
+    if session is not None:
+        refuse_other_tenant(session, environment)
     columns = from_kept(session.columns) if session is not None and session.is_hidden else from_form(form)
     return Asked(session, environment, columns, form)
 

@@ -30,6 +30,10 @@ class NameNotAcceptable(Invalid):
     code = "name_not_acceptable"
 
 
+class WrongEnvironment(Invalid):
+    code = "wrong_environment"
+
+
 class StillAnswering(Conflict):
     code = "still_answering"
     title = "Still answering"
@@ -46,11 +50,22 @@ def name_from(prompt: str) -> str:
 
 
 def arrange(*, session: Session, environment: Environment, columns: Sequence[Column]) -> None:
-    """Keep how the columns are set up, so that they are found again as they were left."""
+    """Keep how the columns are set up, so that they are found again as they were left. Raises `WrongEnvironment`."""
+    refuse_other_tenant(session, environment)
     refuse_archived(environment.tenant, environment.project)
     session.environment = environment
     session.columns = [column.kept() for column in columns]
     session.save(update_fields=["environment", "columns"])
+
+
+def refuse_other_tenant(session: Session, environment: Environment) -> None:
+    """Raise `WrongEnvironment` where the environment is of another tenant than the session, whose members may read
+    it."""
+    if environment.tenant_id != session.tenant_id:
+        raise WrongEnvironment(
+            f"This session belongs to {session.tenant.name}. Begin a new one for {environment.tenant.name}.",
+            field="environment",
+        )
 
 
 @transaction.atomic

@@ -8,7 +8,7 @@ from refusals.errors import Forbidden
 from tenants.custom_roles import roles_of
 from tenants.holding import lasting
 from tenants.models import Membership, Project, ProjectRole, Tenant, User
-from tenants.roles import PROJECT_ROLES, Role
+from tenants.roles import PROJECT_ROLES, TENANT_ROLES, Role
 from tenants.scoping import held as held_by
 from tenants.scoping import held_within, lacking
 
@@ -43,6 +43,17 @@ def require_for_good(viewer: User, permission: str, tenant: Tenant) -> None:
         raise ForATime(
             f"You hold this in {tenant.name} for a time, and it cannot be taken back: an owner does it.",
             permission=permission, tenant=tenant.slug,
+        )  # fmt: skip
+
+
+def require_every_role(viewer: User, tenant: Tenant) -> None:
+    """Raise `RoleAboveYours` unless `viewer` may give and take every role of `tenant`, for good."""
+    own = gives(viewer, tenant)
+    if NAMES_OWNERS not in own and not TENANT_ROLES["owner"].permissions <= own:
+        raise RoleAboveYours(
+            f"What comes by a directory gives and takes any role of {tenant.name}, so an owner connects it, by their "
+            "own membership, or the platform team.",
+            permission=MANAGE_TENANT, tenant=tenant.slug,
         )  # fmt: skip
 
 
@@ -84,7 +95,7 @@ def require_assignable(viewer: User, tenant: Tenant, held: frozenset[str] | None
             what = "makes or unmakes an owner" if role == "owner" else f"gives or takes the role {known[role].name}"
             raise RoleAboveYours(
                 f"Only an owner of {tenant.name} or the platform team {what}. "
-                f"You may give: {', '.join(each.name for each in allowed.values())}.",
+                f"You may give: {', '.join(each.name for each in allowed.values()) or 'none'}.",
                 way_out=f"/tenants/{tenant.slug}/members/",
                 permission=MANAGE_TENANT,
                 tenant=tenant.slug,
@@ -99,11 +110,11 @@ def gives_at(viewer: User, project: Project) -> frozenset[str]:
 
 
 def assignable_in_project(held: frozenset[str]) -> list[Role]:
-    """The roles of a project that a holder of these permissions there (`gives_at`) may give, change
-    and take: who manages its members those below its owners, who may change the project all of them."""
+    """The roles of a project that a holder of these permissions there (`gives_at`) may give, change and take: who
+    manages its members those that give no more than they hold, who makes tenants all of them."""
     if MANAGE_MEMBERS not in held:
         return []
-    return [r for r in PROJECT_ROLES.values() if MANAGE_TENANT in held or MANAGE_TENANT not in r.permissions]
+    return [role for role in PROJECT_ROLES.values() if NAMES_OWNERS in held or role.permissions <= held]
 
 
 def require_assignable_in_project(held: frozenset[str], project: Project, *roles: str) -> None:
@@ -113,9 +124,11 @@ def require_assignable_in_project(held: frozenset[str], project: Project, *roles
     allowed = {role.slug for role in assignable_in_project(held)}
     for role in roles:
         if role in PROJECT_ROLES and role not in allowed:
+            what = "an owner" if role == "owner" else PROJECT_ROLES[role].name
+            named = ", ".join(PROJECT_ROLES[slug].name for slug in PROJECT_ROLES if slug in allowed)
             raise RoleAboveYours(
-                f"Only an owner of {project.name} or of {project.tenant.name} makes or unmakes an owner of the project."
-                f" You may give: {', '.join(PROJECT_ROLES[slug].name for slug in PROJECT_ROLES if slug in allowed)}.",
+                f"Only an owner of {project.name} or of {project.tenant.name} makes or unmakes {what} of the project."
+                f" You may give: {named or 'none'}.",
                 way_out=f"/tenants/{project.tenant.slug}/projects/{project.pk}/roles/",
                 permission=MANAGE_TENANT,
                 tenant=project.tenant.slug,

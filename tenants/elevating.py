@@ -6,7 +6,9 @@ It begins when it is granted and ends by itself (`tenants.timing`). Nobody decid
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -140,8 +142,17 @@ def role_behind(elevation: Elevation) -> str:
     """The slug of the role that it gives; of whom it is lent by, theirs now."""
     if elevation.absent_id is None:
         return elevation.role
-    rows = Membership.objects.filter(tenant=elevation.tenant_id, user=elevation.absent_id)
-    return rows.values_list("role", flat=True).first() or ""
+    return roles_behind([elevation]).get(elevation.pk, "")
+
+
+def roles_behind(elevations: Sequence[Elevation]) -> dict[UUID, str]:
+    """The same for several of one tenant, by their keys: one query at most. Who is absent and no member has none."""
+    absent = [each for each in elevations if each.absent_id is not None]
+    rows: Any = Membership.objects.none()
+    if absent:
+        rows = Membership.objects.filter(tenant=absent[0].tenant_id, user__in=[each.absent_id for each in absent])
+    roles = dict(rows.values_list("user_id", "role"))
+    return {each.pk: roles.get(each.absent_id, "") if each.absent_id else each.role for each in elevations}
 
 
 def who_may_give(tenant: Tenant, role: Role) -> list[User]:

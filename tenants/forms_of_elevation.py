@@ -63,7 +63,8 @@ class StandInForm(VerbForm):
     @property
     def period(self) -> tuple[dt.datetime, dt.datetime]:
         """The moments that the days stand for."""
-        first, last = self.cleaned_data["starts_on"], self.cleaned_data["ends_on"]
+        first = self.cleaned_data["starts_on"]
+        last = min(self.cleaned_data["ends_on"], dt.date.max - dt.timedelta(days=1))  # the calendar's last has no end
         begins = dt.datetime.combine(first, dt.time.min, dt.UTC)
         ends = dt.datetime.combine(last, dt.time.min, dt.UTC) + dt.timedelta(days=1)
         return (timezone.now() if begins <= timezone.now() else begins), ends

@@ -24,7 +24,7 @@ from tenants.alike import looking_like
 from tenants.archiving import refuse_archived
 from tenants.assigning import end_roles_in
 from tenants.changes import announce
-from tenants.delegation import MANAGE_TENANT
+from tenants.delegation import MANAGE_TENANT, require_for_good
 from tenants.models import ApiKey, Environment, Project, Tenant, User
 from tenants.notifications import notify
 from tenants.owned import owned_models
@@ -145,9 +145,9 @@ def preview(project: Project, target: Tenant) -> Preview:
 def move_project(*, project: Project, to: Tenant, by: User) -> Project:
     """Move `project` to the tenant `to`; the project that it is there.
 
-    `by` manages both tenants. Raises `Missing`, `Forbidden`, `SameTenant`, `SlugTaken`, `DemonstrationStays`,
-    `TenantArchived`, `ProjectArchived`, and what rooms above refuse (`asks_before_a_move`). Keys work on, within a
-    second as keys of the other tenant.
+    `by` manages both tenants, the one that gives it away other than for a time. Raises `Missing`, `Forbidden`,
+    `ForATime`, `SameTenant`, `SlugTaken`, `DemonstrationStays`, `TenantArchived`, `ProjectArchived`, and what rooms
+    above refuse (`asks_before_a_move`). Keys work on, within a second as keys of the other tenant.
     """
     with only(project.tenant, to, because=KEEPING):
         both = {t.pk: t for t in Tenant.objects.select_for_update(no_key=True).order_by("pk")
@@ -156,6 +156,7 @@ def move_project(*, project: Project, to: Tenant, by: User) -> Project:
         source, target = both[locked.tenant_id], both[to.pk]
         for tenant in (source, target):
             scoping.require(by, MANAGE_TENANT, tenant)
+        require_for_good(by, MANAGE_TENANT, source)  # who answers for it cannot take it back from the other tenant
         _refuse(locked, source, target)
         locked.tenant = source
         for refuse in _objections:

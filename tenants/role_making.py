@@ -17,6 +17,7 @@ from refusals.errors import Conflict, Forbidden, Invalid
 from tenants.alike import looking_like, name_skeleton, slug_skeleton
 from tenants.archiving import refuse_archived
 from tenants.arrivals import Invitation
+from tenants.assigning import end_roles_of
 from tenants.custom_roles import known_role
 from tenants.delegation import MANAGE_TENANT, gives, require_assignable
 from tenants.directory.reconciling import hold_all, reconcile
@@ -108,7 +109,7 @@ def change(
     found.permissions, found.version = sorted(wanted), found.version + 1
     found.save()
     if wanted != before:
-        _follow(found, directories, by)
+        _follow(found, directories, by, is_less=bool(before - wanted))
     record(
         "role.changed", by=by, subject=found, tenant=locked.slug, role=found.slug, name=found.name,
         gained=sorted(wanted - before), lost=sorted(before - wanted),
@@ -230,18 +231,24 @@ def _refuse_services(role: CustomRole, wanted: frozenset[str]) -> None:
         )
 
 
-def _follow(role: CustomRole, directories: list[Directory], by: Any) -> None:
-    """Everybody who has it holds it as it is now; where several rules fit somebody, another may be the strongest."""
+def _follow(role: CustomRole, directories: list[Directory], by: Any, *, is_less: bool) -> None:
+    """Everybody who has it holds it as it is now; where several rules fit somebody, another may be the strongest.
+
+    Where it gives less, their roles in single projects end, as they do for a member who gets a lesser role.
+    """
     tenant = role.tenant
     for_a_time = Elevation.objects.live().filter(tenant=tenant, role=role.slug).values_list("user_id", flat=True)
     settle(tenant, {*holders(role).values_list("user_id", flat=True), *for_a_time})
+    for each in holders(role) if is_less else ():
+        end_roles_of(each.user, tenant, because=f"Their role {role} gives less now.", by=by)
     for directory in directories:
         for rule in DirectoryRule.objects.filter(directory=directory, tenant=tenant, role=role.slug):
             reconcile(directory, touched(directory, rule), by=by)
     people = [each.user for each in holders(role) if each.user.is_active and not each.user.is_service]
     notify(
         [person for person in people if person != by], kind="membership", title=f"Your role {role} may do other things",
-        body=f"It was changed in {tenant}.", path=f"/tenants/{tenant.slug}/roles/", tenant=tenant,
+        body=f"It was changed in {tenant}.{' Your roles in single projects, if any, ended with that.' * is_less}",
+        path=f"/tenants/{tenant.slug}/roles/", tenant=tenant,
     )  # fmt: skip
 
 

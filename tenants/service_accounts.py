@@ -19,8 +19,9 @@ from tenants import tokens
 from tenants.archiving import refuse_archived
 from tenants.changes import announce
 from tenants.custom_roles import known_role
+from tenants.delegation import gives_at, require_assignable, require_assignable_in_project
 from tenants.memberships import MANAGE_TENANT, add_member
-from tenants.models import PersonalToken, ServiceAccount, Tenant, User, slug_form
+from tenants.models import Membership, PersonalToken, ProjectRole, ServiceAccount, Tenant, User, slug_form
 from tenants.scope import everything
 from tenants.structure import reserve
 
@@ -117,10 +118,22 @@ def issue_token(
 ) -> tuple[PersonalToken, str]:
     """A token of a service account for the API: the row, and the secret that is shown this once.
 
-    Raises what `tokens.issue` does, and `TenantArchived`.
+    Whoever has it may what the account may, so `by` could give it its roles, for good: asked under the lock. Raises
+    what `tokens.issue` does, `RoleAboveYours`, `Forbidden` and `TenantArchived`.
     """
-    refuse_archived(Tenant.objects.get(service_accounts=account.pk))
+    rows = Tenant.objects.select_for_update(of=("self",), no_key=True)  # as every change of members does
+    tenant = rows.get(service_accounts=account.pk)
+    refuse_archived(tenant)
+    if isinstance(by, User):
+        _require_giver(by, tenant, account)
     return tokens.issue(user=account, name=name, by=by, expires_at=expires_at)
+
+
+def _require_giver(by: User, tenant: Tenant, account: User) -> None:
+    held = Membership.objects.filter(tenant=tenant, user=account).values_list("role", flat=True)
+    require_assignable(by, tenant, None, *held)
+    for each in ProjectRole.objects.filter(tenant=tenant, user=account).select_related("project__tenant"):
+        require_assignable_in_project(gives_at(by, each.project), each.project, each.role)
 
 
 def tokens_of(account: User) -> QuerySet[PersonalToken]:

@@ -1,5 +1,5 @@
 """Which calls and totals may this person see: all of the tenants and projects whose usage they may see, and their own
-everywhere."""
+everywhere but in tenants that are closed to them now (decision 27)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet, Value
 
 from tenants.models import User
-from tenants.scope import everything, widen
+from tenants.scope import closed_to, everything, widen
 from tenants.scoping import projects_for, tenants_for
 from usage.models import Call, Rollup
 
@@ -51,16 +51,23 @@ class Sight:
 
     def _mine_or_my_tenants(self) -> Q:
         widen(self._called_in, "calls of one's own")
-        mine = Q(tenant__in=self.tenants) | Q(user=self.viewer.pk)
+        mine = Q(user=self.viewer.pk)
+        if closed := self._closed:
+            mine &= ~Q(tenant__in=closed)
+        mine |= Q(tenant__in=self.tenants)
         return mine | Q(project__in=self.projects) if self.projects else mine
 
     @cached_property
     def _called_in(self) -> frozenset[UUID]:
         """Where the viewer called, also in tenants that they are no member of (any more)."""
         with everything("where somebody called is looked up"):
-            return frozenset(
-                Rollup.objects.filter(user=self.viewer.pk).order_by().values_list("tenant", flat=True).distinct()
-            )
+            rows = Rollup.objects.filter(user=self.viewer.pk).order_by()
+            found = frozenset(rows.values_list("tenant", flat=True).distinct())
+        return found - self._closed
+
+    @property
+    def _closed(self) -> frozenset[UUID]:
+        return frozenset(each.asked.tenant for each in closed_to(self.viewer))
 
 
 def sight_of(viewer: User) -> Sight:

@@ -1,7 +1,7 @@
 """The steps for roles in projects: who is given one, gets another, or (`prune`) has it ended.
 
-They come after those for members, as only a member holds one. Who is made less in the tenant by the same file loses
-theirs with that, so what the file says of them is given anew.
+They come after those for members, as only a member holds one. Who is made less in the tenant by the same file, by
+another role or as their role gives less, loses theirs with that, so what the file says of them is given anew.
 """
 
 from __future__ import annotations
@@ -94,12 +94,13 @@ def _ending(row: ProjectRole, path: str, authority: Authority) -> Step:
 def _changing(document: Document, people: People, prune: bool) -> tuple[set[Any], set[Any]]:
     """Who is a member once the file is applied, and whose own role it lowers."""
     coming: set[Any] = set(people.members)
-    lowered: set[Any] = set()
+    now = {slug: role.permissions for slug, role in roles_of(people.tenant).items()}
+    known = now | {part.slug: frozenset(part.whole) for part in document.roles or ()}
+    narrowed = {slug for slug, permissions in now.items() if permissions - known[slug]}
+    lowered = {user for user, row in people.members.items() if row.role in narrowed}
     if document.members is None:
         return coming, lowered
     named = set()
-    known = {slug: role.permissions for slug, role in roles_of(people.tenant).items()}
-    known |= {part.slug: frozenset(part.whole) for part in document.roles or ()}
     for part in document.members:
         if user := people.known(part):
             named.add(user.pk)

@@ -12,12 +12,20 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tenants import elevating, scoping, standing_in, timing
+from tenants import elevating, finding, scoping, standing_in, timing
 from tenants.api.bodies import Body, body_of
 from tenants.api.reading import text_of, viewer_of
-from tenants.api.structure import person_called
 from tenants.delegation import MANAGE_MEMBERS
 from tenants.elevations import Elevation
+from tenants.models import Tenant, User
+
+
+def _member_called(tenant: Tenant, name: str) -> User:
+    """Looked up among the members alone: nobody learns here who else has an account. Raises `NotAMember`."""
+    found = finding.member(tenant, name)
+    if found is None:
+        raise elevating.NotAMember(f"No active member of {tenant} is called “{name[:150]}”.", field="person")
+    return found
 
 
 def _slug(of: str = "username", **more: Any) -> Any:
@@ -89,7 +97,7 @@ class ElevationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
         tenant, name = scoping.find_tenant(viewer, given.pop("tenant")), given.pop("person")
         if name:
             scoping.require(viewer, MANAGE_MEMBERS, tenant)
-            made = elevating.give(tenant=tenant, user=person_called(name, "person"), by=viewer, **given)
+            made = elevating.give(tenant=tenant, user=_member_called(tenant, name), by=viewer, **given)
         else:
             made = elevating.ask(tenant=tenant, by=viewer, **given)
         return Response(ElevationSerializer(made).data, status=status.HTTP_201_CREATED)
@@ -99,8 +107,9 @@ class ElevationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
     def stand_in(self, request: Request) -> Response:
         """Name a member who stands in for you while you are away."""
         given, viewer = body_of(request, StandInSerializer), viewer_of(request)
-        given |= {"tenant": scoping.find_tenant(viewer, given["tenant"])}
-        made = standing_in.name_stand_in(**given | {"person": person_called(given["person"], "person")}, by=viewer)
+        tenant = scoping.find_tenant(viewer, given.pop("tenant"))
+        person = _member_called(tenant, given.pop("person"))
+        made = standing_in.name_stand_in(tenant=tenant, person=person, by=viewer, **given)
         return Response(ElevationSerializer(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=None, responses=ElevationSerializer)

@@ -142,12 +142,12 @@ class TenantViewSet(Securing, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
         tenant = scoping.find_tenant(viewer_of(request), slug)
         about = viewer_of(request)
         if named := text_of(request, "person"):
+            if finding.person(named) != about:  # before it is told whether there is such a person
+                scoping.require(about, MANAGE_MEMBERS, tenant)
             about = person_called(named, "person")
         place: Tenant | Project = tenant
         if slug := text_of(request, "project"):
             place = scoping.find_project(viewer_of(request), f"{tenant.slug}/{slug}")
-        if about != viewer_of(request):
-            scoping.require(viewer_of(request), MANAGE_MEMBERS, tenant)
         told = explain(about, text_of(request, "permission") or "view_tenant", place)
         return Response(s.ExplanationSerializer(told).data)
 

@@ -1,8 +1,8 @@
 """Issue, recognise and revoke the tokens with which a directory's service comes to `/scim/v2`.
 
 The platform's are made by who may switch people off (`tenants.change_user` above tenants), a tenant's by who answers
-for it (`tenants.manage_tenant`): a directory ends memberships of any role, so an admin, who may not unmake an owner,
-cannot connect one.
+for it (`tenants.manage_tenant`) and may give every role: a directory makes and ends memberships of any role for as long
+as its token is there, so neither an admin, who may not unmake an owner, nor who stands in for one connects it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from audit.record import Actor, record
 from refusals.errors import Conflict
 from tenants import secrets
 from tenants.archiving import refuse_archived
+from tenants.delegation import require_every_role
 from tenants.directory.standing import begin
 from tenants.issuing import check_expiry, named
-from tenants.models import DirectoryToken, Tenant
+from tenants.models import DirectoryToken, Tenant, User
 from tenants.scope import everything
 from tenants.tokens import USE_IS_KEPT_EVERY
 
@@ -40,11 +41,14 @@ def issue(
 ) -> tuple[DirectoryToken, str]:
     """A new token for the directory of `tenant` (None: of the platform), and the secret that is shown this once.
 
-    Raises `ExpiryInThePast`, `ExpiryTooFar`, `NameNotUnderstood`, `TenantArchived`, `TooManyTokens`.
+    Raises `ExpiryInThePast`, `ExpiryTooFar`, `NameNotUnderstood`, `RoleAboveYours`, `TenantArchived`, `TooManyTokens`.
     """
     check_expiry(expires_at, what="token")
     if tenant is not None:
-        refuse_archived(Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk))
+        locked = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+        refuse_archived(locked)
+        if isinstance(by, User):
+            require_every_role(by, locked)
     directory = begin(tenant)
     if directory.tokens.filter(revoked_at=None).count() >= MOST:
         raise TooManyTokens(f"There are {MOST} tokens in force. Revoke one that is not used first.")

@@ -41,7 +41,8 @@ def elevations(request: HttpRequest, slug: str) -> HttpResponse:
     known = roles_of(inside.tenant)
     allowed = {role.slug for role in assignable(inside.viewer, inside.tenant, inside.held, known)}
     still = list(rows.open()[:OPEN_SHOWN])
-    shown = [(each, known.get(each.role), each.state, _may(inside, each, allowed)) for each in still]
+    behind = elevating.roles_behind(still)
+    shown = [(each, known.get(each.role), each.state, _may(inside, each, behind[each.pk] in allowed)) for each in still]
     over = [(each, known.get(each.role), each.state) for each in rows.exclude(OPEN)[:SHOWN]]
     return inside.show(
         request,
@@ -155,10 +156,10 @@ def _made(inside: Inside, form: ElevationForm) -> Elevation:
     return elevating.give(tenant=inside.tenant, user=person, by=inside.viewer, **given)
 
 
-def _may(inside: Inside, elevation: Elevation, allowed: set[str]) -> dict[str, bool]:
-    """What the viewer, who may give the roles `allowed`, can do about it."""
+def _may(inside: Inside, elevation: Elevation, may_give: bool) -> dict[str, bool]:
+    """What the viewer, who may give the role behind it or not, can do about it."""
     own, state = elevation.user_id == inside.viewer.pk, elevation.state
-    gives = state in NOW and elevating.role_behind(elevation) in allowed
+    gives = state in NOW and may_give
     ends = own or elevation.absent_id == inside.viewer.pk or gives
     waits, given = state == "waiting", state in ("running", "planned")
     return {"answer": waits and not own and gives, "withdraw": waits and own, "end": given and ends}

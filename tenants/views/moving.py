@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from refusals import Refusal
 from refusals.errors import Forbidden, Missing
 from tenants import moving
-from tenants.delegation import MANAGE_TENANT
+from tenants.delegation import MANAGE_TENANT, ForATime
 from tenants.views.entering import enter, posted, text_of
 from tenants.views.projects import find
 
@@ -36,6 +36,8 @@ def move(request: HttpRequest, slug: str, project_id: UUID) -> HttpResponse:
                 messages.success(request, f"{made} is in {target} now.")
                 return redirect("tenants:projects", target.slug)
             error = NOT_TYPED
+    except ForATime as refused:
+        refusal = refused.sentence
     except (Missing, Forbidden):
         refusal = f"There is no tenant “{wanted}” that you manage."
     except Refusal as refused:

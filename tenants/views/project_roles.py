@@ -17,10 +17,11 @@ from refusals import Refusal
 from refusals.errors import Missing
 from tenants import finding
 from tenants.assigning import give_role, keys_there, member_called, take_role
+from tenants.custom_roles import roles_of
 from tenants.delegation import assignable_in_project, gives_at, require_assignable_in_project, require_endable
 from tenants.forms import ProjectRoleForm
 from tenants.models import Membership, Project, ProjectRole
-from tenants.roles import PROJECT_ROLES, TENANT_ROLES
+from tenants.roles import PROJECT_ROLES, Role
 from tenants.views.entering import Inside, enter, posted, text_of
 from tenants.views.projects import find
 from ui.exporting import csv_response, in_batches
@@ -62,14 +63,17 @@ def project_roles(request: HttpRequest, slug: str, project_id: UUID) -> HttpResp
         exported(request, "project roles", tenant=slug)
         return csv_response(f"{slug}-{project.slug}-roles.csv", head, lines)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    known = roles_of(inside.tenant)
     return inside.show(
         request, "project_roles", status=422 if form.errors else 200, tab="projects", at=project, project=project,
-        form=form, roles=roles, all_roles=PROJECT_ROLES.values(), page=page, shown=_shown(inside, page, roles),
-        text=text, role=role, sort=sort, from_tenant=_from_tenant(inside),
+        form=form, roles=roles, all_roles=PROJECT_ROLES.values(), page=page, shown=_shown(inside, page, roles, known),
+        text=text, role=role, sort=sort, from_tenant=_from_tenant(inside, known),
     )  # fmt: skip
 
 
-def _shown(inside: Inside, page: Any, roles: list[Any]) -> list[tuple[ProjectRole, Any, Any, bool]]:
+def _shown(
+    inside: Inside, page: Any, roles: list[Any], known: dict[str, Role]
+) -> list[tuple[ProjectRole, Any, Any, bool]]:
     """Each with its role, the role in the tenant, and whether the viewer may change it."""
     people = [each.user_id for each in page.object_list]
     held = dict(
@@ -77,16 +81,16 @@ def _shown(inside: Inside, page: Any, roles: list[Any]) -> list[tuple[ProjectRol
     )
     given = {role.slug for role in roles}
     return [
-        (each, PROJECT_ROLES[each.role], TENANT_ROLES.get(held.get(each.user_id, "")), each.role in given)
+        (each, PROJECT_ROLES[each.role], known.get(held.get(each.user_id, "")), each.role in given)
         for each in page.object_list
     ]
 
 
-def _from_tenant(inside: Inside) -> list[tuple[Any, int]]:
+def _from_tenant(inside: Inside, known: dict[str, Role]) -> list[tuple[Role, int]]:
     """The roles in the tenant, which reach into every project, and how many people hold each."""
     rows = Membership.objects.filter(tenant=inside.tenant).order_by().values_list("role").annotate(Count("pk"))
     counts = dict(rows)
-    return [(role, counts[slug]) for slug, role in TENANT_ROLES.items() if slug in counts]
+    return [(role, counts[slug]) for slug, role in known.items() if slug in counts]
 
 
 def _give(inside: Inside, project: Project, form: ProjectRoleForm) -> ProjectRole | None:
@@ -124,7 +128,7 @@ def end(request: HttpRequest, slug: str, project_id: UUID, role_id: UUID) -> Htt
     membership = Membership.objects.filter(tenant=inside.tenant, user=given.user).first()
     return inside.show(
         request, "end_project_role", tab="projects", at=given.project, given=given, project=given.project,
-        role=PROJECT_ROLES[given.role], stays=TENANT_ROLES.get(membership.role) if membership else None,
+        role=PROJECT_ROLES[given.role], stays=membership.of_role if membership else None,
         keys=list(keys_there(given)[:50]), is_self=given.user == inside.viewer,
     )  # fmt: skip
 

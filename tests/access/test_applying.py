@@ -359,6 +359,14 @@ def test_who_is_made_less_by_the_same_file_keeps_what_it_says_of_projects(cast: 
     assert shell.apply(HEAD + IN_SUPPORT.replace("vera", "dev") + members) == 0 and "Nothing to change" in shell.out
 
 
+def test_whose_role_gives_less_by_the_same_file_keeps_what_it_says_of_projects(cast: Cast, shell: Shell) -> None:
+    assert shell.apply(HEAD + ROLES + IN_SUPPORT, "--yes") == 0, shell.err
+    less = HEAD + ROLES.replace("view_usage", "use_models") + IN_SUPPORT
+    assert shell.apply(less, "--yes") == 0, shell.err
+    assert ProjectRole.objects.get().role == "developer"
+    assert shell.apply(less) == 0 and "Nothing to change" in shell.out
+
+
 def test_a_file_gives_no_role_in_a_project_to_who_is_no_member(cast: Cast, shell: Shell) -> None:
     assert shell.apply(HEAD + IN_SUPPORT.replace("vera", "ned"), "--yes") == 2 or "none of Acme" in shell.err
     assert "none of Acme" in shell.err and not ProjectRole.objects.exists()

@@ -13,6 +13,7 @@ from django.test import Client
 
 from playground.models import Answer, Turn
 from tenants import once
+from tenants.memberships import add_member
 from tenants.models import Sending, User
 from tests.playground.conftest import PATH, Stage
 
@@ -182,3 +183,15 @@ def test_columns_and_environment_of_a_session_are_changed(stage: Stage) -> None:
     ):  # fmt: skip
         assert change(**wrong).status_code == status, wrong
     assert program.client.get(address).json()["columns"] == changed["columns"]
+
+
+def test_a_session_stays_in_its_tenant(stage: Stage) -> None:
+    """Its members may read it; what another tenant's environment answers and pays for is no part of it."""
+    stage.grant("says-hello-world")
+    program = Program(stage.cast.dev, "says-hello-world")
+    add_member(tenant=stage.cast.globex, user=stage.cast.dev, role="developer", by=stage.cast.greta)
+    elsewhere = stage.cast.environment(of=stage.cast.foreign_project).path
+    address = f"/api/playground/sessions/{program.session}/"
+    told = program.client.patch(address, json.dumps({"environment": elsewhere}), "application/json")
+    assert (told.status_code, told.json()["code"]) == (422, "wrong_environment")
+    assert program.client.get(address).json()["environment"] == PATH

@@ -136,14 +136,14 @@ class World:
         return f"tenants.{permission}" in self.holds_there(project, person)
 
     def may_give_there(self, project: str, person: str, *roles: str) -> bool:
-        """Who manages the members of the project, up to what they answer for themselves."""
+        """Who manages the members of the project, up to what they hold there for good themselves."""
         if person not in self.active:
             return False
         role = self.in_projects.get((project, person))
         passes_on = self.passes_on(self.projects[project].tenant, person)
         passes_on |= PROJECT_ROLES[role].permissions if role else frozenset()
-        needed = any("tenants.manage_tenant" in PROJECT_ROLES[each].permissions for each in roles)
-        return "tenants.manage_members" in passes_on and (not needed or "tenants.manage_tenant" in passes_on)
+        needed = frozenset().union(*(PROJECT_ROLES[each].permissions for each in roles))
+        return "tenants.manage_members" in passes_on and (needed <= passes_on or NAMES_OWNERS in passes_on)
 
     def give_there(self, project: str, person: str, role: str) -> None:
         """Somebody gets a role in a project, or another one."""
@@ -233,6 +233,14 @@ class World:
         gives = self.gives(tenant, role)
         place = BUILT_IN.index(role) if role in BUILT_IN else len(BUILT_IN)
         return "tenants.manage_tenant" in gives, "tenants.manage_members" in gives, len(gives), -place
+
+    def change_role(self, tenant: str, slug: str, after: frozenset[str]) -> None:
+        """A role of the tenant's own is made, or gives something else from now on."""
+        if self.own_roles.get((tenant, slug), frozenset()) - after:
+            for where, person in self.members:
+                if where == tenant and self.role(tenant, person) == slug:
+                    self._end_there(tenant, person)
+        self.own_roles[tenant, slug] = after
 
     def retire(self, tenant: str, slug: str, to: str) -> None:
         """Who has the role, or is invited as it, gets another one."""

@@ -92,6 +92,8 @@ def test_a_program_asks_the_same(cast: Cast) -> None:
     told = client.get("/api/tenants/acme/explanation/?permission=manage_keys").json()
     assert (told["person"], told["permission"], told["allowed"]) == ("vera", "tenants.manage_keys", False)
     assert client.get("/api/tenants/acme/explanation/?permission=manage_keys&person=dev").status_code == 403
+    told = client.get("/api/tenants/acme/explanation/?permission=manage_keys&person=nobody@example.test")
+    assert told.status_code == 403, "nor is it told whether there is such a person"
     assert client.get("/api/tenants/acme/explanation/?permission=x").status_code == 422
     client.force_login(cast.olivia)
     assert client.get("/api/tenants/acme/explanation/?permission=manage_keys&person=dev").json()["allowed"]

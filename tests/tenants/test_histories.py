@@ -253,7 +253,7 @@ class Histories(RuleBasedStateMachine):
         if done:
             assert self.world.may(tenant, who, "manage_tenant") and tenant not in self.world.archived
             assert before == after or (before or frozenset()) | after <= self.world.passes_on(tenant, who)
-            self.world.own_roles[tenant, "keeper"] = frozenset(after)
+            self.world.change_role(tenant, "keeper", frozenset(after))
             groups = sorted(each[1] for each in self.world.rules.values() if each[0] == tenant and each[2] == "keeper")
             for group in groups if before != after else ():
                 self.follow_rules(tenant, group)

@@ -27,6 +27,8 @@ from tenants.keys import issue
 from tenants.memberships import add_member, remove_member
 from tenants.models import ApiKey, Environment, Membership, Notification, Project, ProjectRole, User
 from tenants.moving import move_project, preview
+from tenants.role_making import change as change_role
+from tenants.role_making import make as make_role
 from tenants.roles import PROJECT_PERMISSIONS, PROJECT_ROLES, TENANT_ROLES
 from tenants.service_accounts import create as create_service_account
 from tenants.structure import create_project
@@ -386,3 +388,52 @@ def test_a_members_row_tells_their_roles_in_projects(cast: Cast, client: Client)
     client.force_login(cast.olivia)
     page = client.get("/tenants/acme/members/").content.decode()
     assert f'Developer in <a href="/tenants/acme/projects/{cast.project.pk}/roles/">Support</a>' in page
+
+
+def test_nobody_gives_in_a_project_what_a_role_of_the_tenant_s_own_does_not_give_them(cast: Cast) -> None:
+    """Who manages members by a role that holds no keys makes nobody a developer, themselves least of all."""
+    make_role(
+        tenant=cast.acme, slug="people", name="People", sentence="Lets people in.", by=cast.olivia,
+        permissions=["manage_members", "view_usage"],
+    )  # fmt: skip
+    add_member(tenant=cast.acme, user=cast.vera, role="people", by=cast.olivia)
+    client = Client()
+    client.force_login(cast.vera)
+    for role in PROJECT_ROLES:
+        answer = send(client, "POST", "project-roles/", project="acme/support", person="vera", role=role)
+        assert answer.status_code == 403 and answer.json()["code"] == "role_above_yours"
+    answer = client.post(f"/tenants/acme/projects/{cast.project.pk}/roles/", {"person": "vera", "role": "developer"})
+    assert answer.status_code == 422
+    assert not ProjectRole.objects.exists() and not held(cast.vera)
+    client.force_login(cast.pat)
+    answer = send(client, "POST", "project-roles/", project="acme/support", person="vera", role="owner")
+    assert answer.status_code == 201, "who makes tenants gives every role"
+
+
+def test_a_role_that_gives_less_than_before_ends_roles_in_projects_as_a_lowered_member_does(
+    cast: Cast, other: Project
+) -> None:
+    asked: dict[str, Any] = {"name": "Support", "sentence": "Helps."}
+    role = make_role(tenant=cast.acme, slug="help", permissions=["manage_keys", "view_usage"], by=cast.olivia, **asked)
+    add_member(tenant=cast.acme, user=cast.vera, role="help", by=cast.olivia)
+    give_role(project=other, user=cast.vera, role="admin", by=cast.olivia)
+    change_role(role=role, permissions=["manage_keys", "view_usage", "use_models"], by=cast.olivia, **asked)
+    assert ProjectRole.objects.filter(user=cast.vera).exists(), "more leaves it"
+    change_role(role=role, permissions=["view_usage"], by=cast.olivia, **asked)
+    assert not ProjectRole.objects.exists() and not held(cast.vera)
+    assert not scoping.may(User.objects.get(pk=cast.vera.pk), MANAGE_KEYS, cast.environment(of=other))
+    assert Entry.objects.get(verb="project.role_ended").facts["because"] == "Their role Support gives less now."
+    assert "single projects" in Notification.objects.filter(user=cast.vera, title__contains="may do other").first().body
+
+
+def test_the_page_names_roles_of_the_tenant_s_own_too(cast: Cast, client: Client) -> None:
+    make_role(
+        tenant=cast.acme, slug="people", name="Greeters", sentence="Lets people in.", by=cast.olivia,
+        permissions=["manage_members"],
+    )  # fmt: skip
+    add_member(tenant=cast.acme, user=cast.vera, role="people", by=cast.olivia)
+    given = give_role(project=cast.project, user=cast.vera, role="developer", by=cast.olivia)
+    client.force_login(cast.olivia)
+    page = client.get(f"/tenants/acme/projects/{cast.project.pk}/roles/").content.decode()
+    assert page.count("Greeters") >= 2, "beside the person, and among those who reach into every project"
+    assert "Greeters" in client.get(f"/tenants/acme/projects/{cast.project.pk}/roles/{given.pk}/end/").content.decode()

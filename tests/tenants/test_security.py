@@ -12,6 +12,9 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from access.asking import request_access
+from approvals.commenting import comment
+from approvals.voting import vote
 from audit.models import Entry
 from tenants import join, tokens
 from tenants.directory.rules import make_rule
@@ -23,7 +26,7 @@ from tenants.models import Membership, Notification, Tenant, User
 from tenants.security.domains import DomainNotAllowed, DomainNotUnderstood, domains_of, is_of
 from tenants.security.setting import secure
 from tenants.service_accounts import create as create_service_account
-from tests.cast import Cast, person
+from tests.cast import Cast, person, route
 
 PAGE = "/tenants/acme/security/"
 API = "/api/tenants/acme/security/"
@@ -339,3 +342,22 @@ def test_a_sign_in_service_may_vouch_for_one(cast: Cast, claimed: dict[str, Any]
     assert not of_token(request).vouched
     vouch(request, None)
     assert not of_page(request).vouched, "another sign-in ends it"
+
+
+def test_notices_of_requests_are_not_shown_while_the_tenant_is_closed(cast: Cast) -> None:
+    """To its members; who sits on the board is told by themselves, and reads on."""
+    asked = request_access(environment=cast.environment(), route=route(), purpose="Answers", by=cast.dev)
+    comment(request=asked, text="Which data?", by=cast.rita)
+    vote(review=asked.reviews.get(), verdict="approve", comment="Fine", by=cast.rita)
+    titles = {"Approved: Support asks to use Echo Model in development", f"Rita on {asked.title}"}
+    assert set(Notification.objects.filter(user=cast.dev, tenant=cast.acme).values_list("title", flat=True)) == titles
+    dev = signed_in(cast.dev)
+    pages = ("/notifications/", "/notifications/?format=csv", "/api/notifications/")
+    assert all("Support asks" in told_by(dev.get(page)) for page in pages)
+    Tenant.objects.filter(pk=cast.acme.pk).update(allowed_networks=["203.0.113.0/24"])
+    assert not any("Support asks" in told_by(dev.get(page)) for page in pages)
+    assert "Support asks" in told_by(signed_in(cast.rob).get("/notifications/"))
+
+
+def told_by(answer: Any) -> str:
+    return (answer.getvalue() if answer.streaming else answer.content).decode()

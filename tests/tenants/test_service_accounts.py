@@ -9,8 +9,9 @@ from django.contrib.auth import authenticate
 from django.test import Client
 
 from audit.models import Entry
-from tenants import finding
+from tenants import finding, role_making
 from tenants.activation import deactivate
+from tenants.assigning import give_role, take_role
 from tenants.directory.standing import begin
 from tenants.key_holder import hand_over, is_held
 from tenants.keys import issue
@@ -188,3 +189,21 @@ def test_a_directory_does_not_know_them(cast: Cast, batch: User) -> None:
     create(tenant=cast.acme, name="later", by=cast.olivia)
     known = set(DirectoryPerson.objects.values_list("user__username", flat=True))
     assert "olivia" in known and not [name for name in known if name and name.startswith("svc.")]
+
+
+def test_who_may_less_than_a_program_takes_no_token_of_it(cast: Cast, batch: User) -> None:
+    """Who manages members by a role that holds no keys would hold them by the token."""
+    role_making.make(
+        tenant=cast.acme, slug="people", name="People", sentence="Lets people in.", by=cast.olivia,
+        permissions=["manage_members", "view_usage"],
+    )  # fmt: skip
+    add_member(tenant=cast.acme, user=cast.vera, role="people", by=cast.olivia)
+    vera, path = signed_in(cast.vera), f"/api/service-accounts/{batch.pk}/tokens/"
+    refused = post(vera, path, {"name": "t"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "role_above_yours")
+    add_member(tenant=cast.acme, user=batch, role="viewer", by=cast.olivia)
+    project = give_role(project=cast.project, user=batch, role="developer", by=cast.olivia)
+    assert post(vera, path, {"name": "t"}).status_code == 403, "nor of one that may more in a project"
+    assert post(signed_in(cast.olivia), path, {"name": "t"}).status_code == 201
+    take_role(given=project, by=cast.olivia)
+    assert post(vera, path, {"name": "t"}).status_code == 201

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -14,9 +16,10 @@ from tenants.delegation import assignable
 from tenants.elevations import Elevation
 from tenants.explaining import explain
 from tenants.memberships import add_member, remove_member
-from tenants.models import Membership, Notification, User
+from tenants.models import DirectoryToken, Membership, Notification, PersonalToken, Project, User
 from tenants.service_accounts import create as create_service_account
-from tests.cast import Cast
+from tenants.structure import create_tenant
+from tests.cast import Cast, person
 from tests.tenants.test_custom_roles import held
 from tests.tenants.test_invitations import signed_in
 
@@ -107,6 +110,46 @@ def test_who_stands_in_for_an_owner_gives_no_role_beyond_their_own_and_hands_not
     assert answer.json()["code"] == "held_for_a_time"
 
 
+def test_who_stands_in_takes_nothing_along_that_outlasts_it(cast: Cast) -> None:
+    """No project to a tenant of their own, no directory and no program's token with more than they hold themselves."""
+    batch = create_service_account(tenant=cast.acme, name="batch", role="developer", by=cast.olivia)
+    seer = create_service_account(tenant=cast.acme, name="seer", role="viewer", by=cast.olivia)
+    own = create_tenant(slug="own", name="Own", owner=cast.vera, by=cast.pat)
+    named(cast, cast.vera, cast.olivia)
+    vera, sent = signed_in(cast.vera), {"content_type": "application/json"}
+    answer = vera.post(f"/api/projects/{cast.project.pk}/move/", {"to": "own"}, **sent)
+    assert (answer.status_code, answer.json()["code"]) == (403, "held_for_a_time")
+    shown = vera.post(f"/tenants/acme/projects/{cast.project.pk}/move/", {"to": "own", "confirm_name": "support"})
+    assert shown.status_code == 422 and "You hold this in Acme for a time" in shown.content.decode()
+    assert not Project.objects.filter(tenant=own).exists()
+    answer = vera.post("/api/directory-tokens/", {"tenant": "acme", "name": "Mine"}, **sent)
+    assert (answer.status_code, answer.json()["code"]) == (403, "role_above_yours")
+    page = {"name": "Mine", "expiry": "90", "once": "a"}
+    assert vera.post("/tenants/acme/directory/", page).status_code in (403, 422)
+    assert not DirectoryToken.objects.exists()
+    answer = vera.post(f"/api/service-accounts/{batch.pk}/tokens/", {"name": "Mine"}, **sent)
+    assert (answer.status_code, answer.json()["code"]) == (403, "role_above_yours")
+    assert vera.post(f"/tenants/acme/services/{batch.pk}/tokens/", {"name": "Mine", "once": "b"}).status_code == 422
+    assert not PersonalToken.objects.exists()
+    answer = vera.post(f"/api/service-accounts/{seer.pk}/tokens/", {"name": "Mine"}, **sent)
+    assert answer.status_code == 201, "what they hold themselves they may pass on"
+
+
+def test_who_names_a_stand_in_learns_of_nobody_else_s_account(cast: Cast) -> None:
+    now = timezone.now()
+    given = {"tenant": "acme", "starts_at": now.isoformat(), "ends_at": (now + DAY).isoformat()}
+    for path, more in (("stand-in/", given), ("", {"tenant": "acme", "role": "admin", "hours": 1, "reason": "x"})):
+        told = [
+            signed_in(cast.olivia).post(
+                f"/api/elevations/{path}", {**more, "person": name}, content_type="application/json"
+            )
+            for name in ("greta@example.test", "nobody@example.test")
+        ]
+        assert [answer.status_code for answer in told] == [422, 422]
+        said = [answer.json()["detail"].replace("greta@", "nobody@") for answer in told]
+        assert said[0] == said[1]
+
+
 @pytest.mark.parametrize(
     ("given", "code", "field"),
     [
@@ -119,6 +162,14 @@ def test_a_period_that_makes_no_sense_is_refused(cast: Cast, given: dict[str, An
     with pytest.raises(standing_in.PeriodNotUnderstood) as refused:
         named(cast, cast.vera, cast.olivia, **given)
     assert (refused.value.code, refused.value.field) == (code, field)
+
+
+def test_the_last_day_of_the_calendar_is_too_far(cast: Cast) -> None:
+    form = {"person": str(cast.vera.pk), "starts_on": "2001-01-01", "ends_on": "9999-12-31"}
+    answer = signed_in(cast.olivia).post("/tenants/acme/elevations/stand-in/", form)
+    assert answer.status_code == 422 and "At most 60 days" in answer.content.decode()
+    answer = signed_in(cast.olivia).post("/tenants/acme/elevations/stand-in/", form | {"starts_on": "9999-12-31"})
+    assert answer.status_code == 422
 
 
 def test_nobody_stands_in_for_themselves_as_a_stranger_or_as_a_program_and_one_at_a_time(cast: Cast) -> None:
@@ -151,3 +202,19 @@ def test_the_api_does_the_same(cast: Cast) -> None:
         signed_in(cast.greta).post("/api/elevations/stand-in/", given, content_type="application/json").status_code
         == 404
     )
+
+
+def test_the_page_asks_as_much_however_many_stand_in(
+    cast: Cast, django_assert_max_num_queries: Callable[[int], AbstractContextManager[Any]]
+) -> None:
+    olivia, counts = signed_in(cast.olivia), []
+    named(cast, cast.vera, cast.dev)
+    olivia.get("/tenants/acme/elevations/")
+    for many in (1, 4):
+        for number in range(many - 1):
+            add_member(tenant=cast.acme, user=person(f"away{number}"), role="analyst", by=cast.olivia)
+            named(cast, cast.vera, User.objects.get(username=f"away{number}"))
+        with django_assert_max_num_queries(40) as asked:
+            assert olivia.get("/tenants/acme/elevations/").content.decode().count("/end/") >= many
+        counts.append(len(asked))  # type: ignore[arg-type]
+    assert counts[0] == counts[1]

@@ -6,7 +6,9 @@ from decimal import Decimal
 
 import pytest
 from django.test import Client
+from django.utils.timezone import now
 
+from tenants.models import Tenant
 from tests.cast import Cast
 from tests.usage.ledger_lines import called
 
@@ -57,3 +59,22 @@ def test_what_is_not_understood_is_a_problem(cast: Cast, client: Client) -> None
         response = client.get(address)
         assert response.status_code == 422 and response["Content-Type"] == "application/problem+json", address
     assert client.get("/api/usage/calls/not-a-uuid/").status_code == 404
+
+
+@pytest.mark.parametrize("how", ["network", "second factor"])
+def test_one_s_own_calls_in_a_tenant_that_is_closed_are_not_shown(cast: Cast, how: str) -> None:
+    """They are seen everywhere else, also where one is no member any more; looking at them opens no tenant."""
+    here = called(cast.environment(), by=cast.dev)
+    there = called(cast.environment(of=cast.foreign_project), by=cast.dev)
+    client = Client()
+    client.force_login(cast.dev)
+    shown = {each["id"] for each in client.get("/api/usage/calls/").json()["results"]}
+    assert shown == {str(here.pk), str(there.pk)}
+    networks = {"allowed_networks": ["203.0.113.0/24"]}
+    Tenant.objects.filter(pk=cast.acme.pk).update(**networks if how == "network" else {"second_factor_from": now()})
+    assert [each["id"] for each in client.get("/api/usage/calls/").json()["results"]] == [str(there.pk)]
+    assert client.get(f"/api/usage/calls/{here.pk}/").status_code == 403
+    for path in ("/usage/calls/", "/usage/", "/usage/calls/export.csv"):
+        answer = client.get(path)
+        told = answer.getvalue() if answer.streaming else answer.content
+        assert b"acme/support" not in told, path
