@@ -19,6 +19,7 @@ from django.utils.functional import cached_property
 
 from audit.identifiers import uuid7
 from tenants.custom_roles import role_of_row
+from tenants.kept_tokens import KeptToken
 from tenants.roles import Role
 
 
@@ -46,34 +47,14 @@ class Directory(models.Model):
         return self.tenant.slug if self.tenant else ""
 
 
-class DirectoryToken(models.Model):
+class DirectoryToken(KeptToken):
     """What a directory's service shows to be let in at `/scim/v2`. Only its keyed hash is kept."""
 
     owned_through = "directory"
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     directory = models.ForeignKey(Directory, on_delete=models.CASCADE, related_name="tokens")
-    name = models.CharField(max_length=80)
     prefix = models.CharField(max_length=40, unique=True, help_text="the part that may be shown")
-    secret_hash = models.CharField(max_length=64)
-    created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
-    expires_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["-created_at"]
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.prefix}…)"
-
-    @property
-    def state(self) -> str:
-        """`revoked`, `expired` or `active`."""
-        if self.revoked_at is not None:
-            return "revoked"
-        return "expired" if self.expires_at is not None and self.expires_at <= timezone.now() else "active"
 
 
 class DirectoryPerson(models.Model):

@@ -10,35 +10,15 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audit.identifiers import uuid7
+from tenants.kept_tokens import KeptToken
 
 
-class PersonalToken(models.Model):
+class PersonalToken(KeptToken):
     """A person's token for the control-plane API. Only its keyed hash is kept; see `tenants.tokens`."""
 
     shared_because = "a person's own, for every tenant they belong to"
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="personal_tokens")
-    name = models.CharField(max_length=80)
-    prefix = models.CharField(max_length=40, unique=True)
-    secret_hash = models.CharField(max_length=64)
-    created_at = models.DateTimeField(default=timezone.now)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["-created_at"]
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.prefix}…)"
-
-    @property
-    def state(self) -> str:
-        """`revoked`, `expired` or `active`."""
-        if self.revoked_at is not None:
-            return "revoked"
-        return "expired" if self.expires_at is not None and self.expires_at <= timezone.now() else "active"
 
 
 class Sending(models.Model):
