@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from access.keys.asking import ASKING_FOR_A_KEY, KIND, MANAGE_KEYS, request_key
 from access.keys.capability import who_decides
+from approvals.asking_form import sent
 from approvals.outlook import outlook
-from approvals.submit import OpenRequestExists
-from refusals import Refusal
 from tenants.forms import VerbForm
 from tenants.models import Environment
 from tenants.scoping import visible
@@ -42,20 +40,10 @@ def ask(request: HttpRequest, slug: str) -> HttpResponse:
     form = AskForm(request.POST or None, initial={"environment": request.GET.get("environment", "")})
     form.fields["environment"].choices = [(path, path) for path in environments]  # type: ignore[attr-defined]
     if request.method == "POST" and form.is_valid():
-        try:
-            sent = request_key(
-                environment=environments[form.cleaned_data["environment"]],
-                reason=form.cleaned_data["reason"],
-                by=inside.viewer,
-            )
-        except OpenRequestExists as earlier:
-            messages.info(request, earlier.sentence)
-            return redirect(earlier.way_out)
-        except Refusal as refusal:
-            form.refused(refusal)
-        else:
-            messages.success(request, f"Your request is sent as R-{sent.number}.")
-            return redirect(sent)
+        environment, reason = environments[form.cleaned_data["environment"]], form.cleaned_data["reason"]
+        answer = sent(request, form, lambda: request_key(environment=environment, reason=reason, by=inside.viewer))
+        if answer is not None:
+            return answer
     kinds = sorted({each.kind for each in environments.values()}, key=list(Environment.Kind.values).index)
     context: dict[str, Any] = {
         "form": form,

@@ -85,13 +85,9 @@ def request_limits(
         reason=reason,
         facts=facts,
         tenant=place.tenant,
-        environment=_environment(place),
+        environment=place.environment,
         by=by,
     )
-
-
-def _environment(place: Place) -> Environment | None:
-    return next((each.row for each in place.chain if each.level == "environment"), None)
 
 
 def _asked_in_words(facts: Mapping[str, Any]) -> str:

@@ -7,15 +7,13 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods
 
+from approvals.asking_form import sent
 from approvals.outlook import outlook
-from approvals.submit import OpenRequestExists
-from refusals import Refusal
 from tenants.forms import VerbForm
 from tenants.views.entering import enter, text_of
 from usage.limits.asking import KIND, KIND_OF_LIMITS, REQUEST, request_limits
@@ -78,30 +76,20 @@ def ask(request: HttpRequest, slug: str) -> HttpResponse:
     told = line(place, spent=False)
     form = AskForm(request.POST or None, applying=told.limits)
     if request.method == "POST" and form.is_valid():
-        try:
-            sent = request_limits(place=place, by=inside.viewer, **form.asked())
-        except OpenRequestExists as earlier:
-            messages.info(request, earlier.sentence)
-            return redirect(earlier.way_out)
-        except Refusal as refusal:
-            form.refused(refusal)
-        else:
-            messages.success(request, f"Your request is sent as R-{sent.number}.")
-            return redirect(sent)
+        answer = sent(request, form, lambda: request_limits(place=place, by=inside.viewer, **form.asked()))
+        if answer is not None:
+            return answer
+    environment_kind = place.environment.kind if place.environment else ""
     context = {
         "place": place,
         "places": [each for each in places_of(inside.tenant) if inside.may(REQUEST, at=each.row)],
         "form": form,
         "may_set": may_set(inside.viewer, place, inside.holds.at),
-        "outlooks": [outlook(KIND, _environment_kind(place), tenants=[inside.tenant], facts=_least(place))],
+        "outlooks": [outlook(KIND, environment_kind, tenants=[inside.tenant], facts=_least(place))],
         "kind": KIND_OF_LIMITS,
     }
     status = 422 if form.errors else 200
     return render(request, "usage/ask_limits.html", inside.framed("limits", at=place.row) | context, status=status)
-
-
-def _environment_kind(place: Place) -> str:
-    return next((each.row.kind for each in place.chain if each.level == "environment"), "")
 
 
 def _least(place: Place) -> dict[str, Any]:

@@ -48,6 +48,10 @@ class Place:
         return next((place.row for place in self.chain if place.level == "project"), None)
 
     @property
+    def environment(self) -> Environment | None:
+        return next((place.row for place in self.chain if place.level == "environment"), None)
+
+    @property
     def attached(self) -> dict[str, Any]:
         """What a row of a limit or budget holds that attaches here."""
         names: dict[str, Any] = {"tenant": self.tenant, "project": None, "environment": None, "key": None}
