@@ -30,7 +30,8 @@ from tenants.roles import PROJECT_ROLES, Role
 from tenants.security.domains import outside
 from tenants.timing import holds_now, live_of
 from tenants.views.entering import Inside, enter, posted, text_of
-from ui.exporting import csv_response, in_batches
+from tenants.views.holders_file import lines_of
+from ui.exporting import csv_response
 from ui.sorting import ordered
 
 PAGE_SIZE = 50
@@ -58,20 +59,8 @@ def members(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpResp
     rows, sort = ordered(found, text_of(request, "sort"), finding.MEMBER_SORTS, "since")
     if request.GET.get("format") == "csv":
         head = ("user name", "name", "e-mail", "role", "since", "added by", "active")
-        lines = (
-            (
-                m.user.username,
-                str(m.user),
-                m.user.email,
-                m.role,
-                m.created_at,
-                str(m.created_by or ""),
-                m.user.is_active,
-            )
-            for m in in_batches(rows)
-        )
         exported(request, "members", tenant=slug)
-        return csv_response(f"{slug}-members.csv", head, lines)
+        return csv_response(f"{slug}-members.csv", head, lines_of(rows))
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     held_too = _for_a_time(inside, known, page.object_list)
     allowed = {r.slug for r in roles}

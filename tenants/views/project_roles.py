@@ -23,8 +23,9 @@ from tenants.forms import ProjectRoleForm
 from tenants.models import Membership, Project, ProjectRole
 from tenants.roles import PROJECT_ROLES, Role
 from tenants.views.entering import Inside, enter, posted, text_of
+from tenants.views.holders_file import lines_of
 from tenants.views.projects import find
-from ui.exporting import csv_response, in_batches
+from ui.exporting import csv_response
 from ui.sorting import ordered
 
 PAGE_SIZE = 50
@@ -48,20 +49,8 @@ def project_roles(request: HttpRequest, slug: str, project_id: UUID) -> HttpResp
     rows, sort = ordered(found, text_of(request, "sort"), finding.PROJECT_ROLE_SORTS, "since")
     if request.GET.get("format") == "csv":
         head = ("user name", "name", "e-mail", "role", "since", "given by", "active")
-        lines = (
-            (
-                e.user.username,
-                str(e.user),
-                e.user.email,
-                e.role,
-                e.created_at,
-                str(e.created_by or ""),
-                e.user.is_active,
-            )
-            for e in in_batches(rows)
-        )
         exported(request, "project roles", tenant=slug)
-        return csv_response(f"{slug}-{project.slug}-roles.csv", head, lines)
+        return csv_response(f"{slug}-{project.slug}-roles.csv", head, lines_of(rows))
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     known = roles_of(inside.tenant)
     return inside.show(
