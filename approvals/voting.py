@@ -61,10 +61,9 @@ def refuse_voter(review: Review, voter: User) -> None:
         raise Missing("There is no such review, or it is not yours to see.")
     if review.request.requester_id == voter.pk:
         raise OwnRequest("You asked for this, so somebody else has to decide on it.")
-    if review.board is not None and not review.board.seats.filter(user=voter).exists():
-        raise NotSeated(f"Only members of {review.board} vote in this stage. You can still comment.")
-    if review.board is None and not votes_in(review, voter):
-        raise NotSeated(f"Only who decides for {review.request.tenant} votes in this stage. You can still comment.")
+    if not votes_in(review, voter):
+        vote = f"members of {review.board} vote" if review.board else f"who decides for {review.request.tenant} votes"
+        raise NotSeated(f"Only {vote} in this stage. You can still comment.")
 
 
 @transaction.atomic

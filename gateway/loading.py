@@ -124,7 +124,7 @@ async def _noted(connection: Connection, since: int) -> list[Any]:
 
 async def _changed(connection: Connection, held: Snapshot, notes: Notes) -> dict[str, Any]:
     """The parts of the snapshot that are others now, by their names."""
-    tenants, changed = _ids(notes.get("tenant", ())), dict[str, Any]()
+    changed: dict[str, Any] = {}
     if CATALOG & notes.keys():
         changed["routes"] = await rows.routes(connection)
     if {"key", "holder", "tenant"} & notes.keys():
@@ -132,8 +132,7 @@ async def _changed(connection: Connection, held: Snapshot, notes: Notes) -> dict
     if "holder" in notes:
         changed["shut_out"] = await _shut_out(connection, held, notes)
     if "tenant" in notes:
-        kept = {key: place for key, place in held.places.items() if tenants and place.tenant_id not in tenants}
-        changed["places"] = kept | await _of(rows.places, connection, rows.PLACE_OF_TENANT, tenants)
+        changed["places"] = await _places(connection, held, notes)
     if {"grant", "tenant"} & notes.keys():
         changed["grants"] = await _grants(connection, held, notes)
     if {"limit", "tenant"} & notes.keys():
@@ -157,6 +156,14 @@ async def _keys(connection: Connection, held: Snapshot, notes: Notes) -> Any:
     if holders := _ids(notes.get("holder", ())):
         keys |= await rows.keys(connection, rows.KEY_OF_HOLDER, list(holders))
     return keys
+
+
+async def _places(connection: Connection, held: Snapshot, notes: Notes) -> Any:
+    if _means_all(notes, "tenant"):
+        return await rows.places(connection)
+    tenants = _ids(notes["tenant"])
+    kept = {key: place for key, place in held.places.items() if place.tenant_id not in tenants}
+    return kept | await rows.places(connection, rows.PLACE_OF_TENANT, list(tenants))
 
 
 async def _shut_out(connection: Connection, held: Snapshot, notes: Notes) -> frozenset[UUID]:
@@ -190,11 +197,6 @@ async def _bounds(connection: Connection, held: Snapshot, notes: Notes) -> Any:
     if tenants:
         bounds |= await rows.bounds(connection, rows.BOUND_OF_TENANT, list(tenants))
     return bounds
-
-
-async def _of(read: Any, connection: Connection, condition: str, ids: set[UUID]) -> Any:
-    """What `read` reads of these; of all, where none is named."""
-    return await read(connection, condition, list(ids)) if ids else await read(connection)
 
 
 def _means_all(notes: Notes, *kinds: str) -> bool:
