@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from tenants.views import bulk_revoking, key_rotation, key_scope, keys, leaks, services
+from tenants.views import bulk_revoking, key_rotation, key_scope, keys, leaks, service_accounts
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/<slug:slug>/keys/", keys.key_list, name="keys"),
@@ -15,13 +15,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/<slug:slug>/keys/<uuid:key_id>/scope/called/", key_scope.narrow_to_called, name="narrow-key"),
     path("tenants/<slug:slug>/keys/<uuid:key_id>/rotate/", key_rotation.rotate, name="rotate-key"),
     path("tenants/<slug:slug>/keys/<uuid:key_id>/holder/", keys.hand_over, name="hand-over-key"),
-    path("tenants/<slug:slug>/services/", services.services, name="services"),
-    path("tenants/<slug:slug>/services/<uuid:account_id>/", services.service, name="service"),
-    path("tenants/<slug:slug>/services/<uuid:account_id>/switch/", services.switch, name="switch-service"),
-    path("tenants/<slug:slug>/services/<uuid:account_id>/tokens/", services.issue_token, name="issue-service-token"),
+    path("tenants/<slug:slug>/services/", service_accounts.services, name="services"),
+    path("tenants/<slug:slug>/services/<uuid:account_id>/", service_accounts.service, name="service"),
+    path("tenants/<slug:slug>/services/<uuid:account_id>/switch/", service_accounts.switch, name="switch-service"),
+    path(
+        "tenants/<slug:slug>/services/<uuid:account_id>/tokens/",
+        service_accounts.issue_token,
+        name="issue-service-token",
+    ),
     path(
         "tenants/<slug:slug>/services/<uuid:account_id>/tokens/<uuid:token_id>/revoke/",
-        services.revoke_token,
+        service_accounts.revoke_token,
         name="revoke-service-token",
     ),
 ]

@@ -16,7 +16,7 @@ def register(router: DefaultRouter) -> None:
         project_roles,
         reviewing,
         roles,
-        services,
+        service_accounts,
         sessions,
         structure,
     )
@@ -39,7 +39,7 @@ def register(router: DefaultRouter) -> None:
     router.register("invitation-lists", lists.InvitationListViewSet, basename="invitation-list")
     router.register("join-requests", lists.JoinRequestViewSet, basename="join-request")
     router.register("keys", keys.KeyViewSet, basename="key")
-    router.register("service-accounts", services.ServiceAccountViewSet, basename="service-account")
+    router.register("service-accounts", service_accounts.ServiceAccountViewSet, basename="service-account")
     router.register("leaked-keys", keys.LeakedKeyViewSet, basename="leaked-key")
     router.register("tokens", keys.TokenViewSet, basename="token")
     router.register("directory-tokens", directories.DirectoryTokenViewSet, basename="directory-token")
