@@ -36,8 +36,8 @@ ACTIONS = (
 
 def register() -> None:
     """Called once the app is ready."""
-    register_card(Card("usage.spend", 40, "usage/home_card.html", _spend))
-    register_card(Card("usage.movers", 16, "usage/movers_card.html", _movers))
+    register_card(Card("usage.spend", 40, "usage/home_card.html", _spend, part="figures"))
+    register_card(Card("usage.movers", 16, "usage/movers_card.html", _movers, part="figures"))
     register_panel(Panel("usage.model", "usage", "usage/model_panel.html", _of_model))
     register_hits("Usage", _hits, order=60)
 

@@ -40,7 +40,8 @@ def roles(request: HttpRequest, slug: str) -> HttpResponse:
     inside = enter(request, slug)
     known = roles_of(inside.tenant)
     mine = Membership.objects.filter(tenant=inside.tenant, user=inside.viewer).values_list("role", flat=True).first()
-    above = [r for r in PLATFORM_ROLES.values() if inside.viewer.appointments.filter(role=r.slug).exists()]
+    appointed = set(inside.viewer.appointments.values_list("role", flat=True))
+    above = [role for role in PLATFORM_ROLES.values() if role.slug in appointed]
     rows = [(scoping.words(p), p, [p in role.permissions for role in known.values()], p in inside.held) for p in MATRIX]
     about = inside.may("tenants.manage_members")
     is_asked = "permission" in request.GET
