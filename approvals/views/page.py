@@ -133,7 +133,9 @@ def _shown(
         "forecast": kind.forecast(found) if found.state == State.IN_REVIEW else [],
         "subject_page": kind.page(found),
         "queue": _queue(found, viewer),
-        "typical": typical(found.subject_kind, environment_kind) if found.state == State.IN_REVIEW else None,
+        "typical": typical(found.subject_kind, [environment_kind]).get(environment_kind)
+        if found.state == State.IN_REVIEW
+        else None,
         "may_withdraw": found.state == State.IN_REVIEW and found.requester_id == viewer.pk,
         "vote_form": vote_form or VoteForm(),
         "comment_form": comment_form or CommentForm(initial={"once": once.new_token()}),
