@@ -17,6 +17,7 @@ from portal.database import privileges
 from portal.embedded.addresses import PORTAL
 from tenants.scope import Scope, within
 from tests.cast import Cast
+from tests.recast import recast
 
 ARRANGING = Scope(None, "a test arranges and looks")
 
@@ -94,4 +95,4 @@ def a_machine_of_its_own(settings: Settings, tmp_path: Path) -> None:
 @pytest.fixture
 def cast(db: None) -> Cast:
     """The small cast of people and tenants that most tests need."""
-    return Cast.create()
+    return recast()
