@@ -19,6 +19,10 @@ from tests.recast import recast
 
 ARRANGING = Scope(None, "a test arranges and looks")
 
+# Every HTTP client reads the authorities that it would trust, of which a machine has a hundred and fifty: 50 ms of
+# work, also in the processes that tests start. Tests speak by TLS to nobody, and need none.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("authority.pem"))
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Iterator[None]:
