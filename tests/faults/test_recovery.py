@@ -14,6 +14,7 @@ import pytest
 
 from tests.installation import Installation, lives, until
 
+pytestmark = pytest.mark.xdist_group("recovery")
 RECOVERY_S = 30
 
 
