@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from allauth.account.auth_backends import AuthenticationBackend
@@ -22,12 +23,7 @@ class AccountBackend(AuthenticationBackend):
     def get_user(self, user_id: Any) -> User | None:
         """The active person of a session, with the tenants in reach and what they hold above tenants."""
         with everything("who is asking is looked up"):
-            found = with_reach(User.objects.filter(pk=user_id)).annotate(
-                _is_timed=holds_for_a_time("pk"),
-                _own_permissions=ArraySubquery(_named(Permission.objects.filter(user=OuterRef("pk")))),
-                _permissions_of_groups=ArraySubquery(_named(Permission.objects.filter(group__user=OuterRef("pk")))),
-            )
-            person = found.first()
+            person = with_reach(User.objects.filter(pk=user_id)).annotate(**_columns()).first()
             if person is not None:
                 read = vars(person)
                 if not person.is_superuser:
@@ -47,6 +43,16 @@ class AccountBackend(AuthenticationBackend):
             of_groups = _named(Permission.objects.filter(group__user=user_obj))
             user_obj._perm_cache = set(own.union(of_groups).order_by())
         return set(user_obj._perm_cache)
+
+
+@cache
+def _columns() -> dict[str, Any]:
+    """Made once, like those of `tenants.reach`."""
+    return {
+        "_is_timed": holds_for_a_time("pk"),
+        "_own_permissions": ArraySubquery(_named(Permission.objects.filter(user=OuterRef("pk")))),
+        "_permissions_of_groups": ArraySubquery(_named(Permission.objects.filter(group__user=OuterRef("pk")))),
+    }
 
 
 def _named(permissions: QuerySet[Permission]) -> QuerySet[Permission, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -49,13 +50,19 @@ def _is_member(person: Any) -> QuerySet[Any, Any]:
 def with_reach(people: QuerySet[User]) -> QuerySet[User]:
     """`people`, each read together with the tenants in reach and what these ask, which then cost no query of their
     own."""
+    return people.annotate(**_columns(tuple(_reasons)))
+
+
+@cache
+def _columns(reasons: tuple[Reason, ...]) -> dict[str, Any]:
+    """Made once: every request reads a person so, and to make them takes as long as to read them."""
     asked = asking(Membership.objects.filter(user=OuterRef("pk"))).order_by().values(told=_TOLD)
     factors = Authenticator.objects.filter(user=OuterRef("pk"), type__in=SECOND_FACTORS)
-    return people.annotate(
-        _asked=ArraySubquery(asked),
-        _has_second_factor=Exists(factors),
-        **{f"_reach_{number}": ArraySubquery(reason(OuterRef("pk"))) for number, reason in enumerate(_reasons)},
-    )
+    return {
+        "_asked": ArraySubquery(asked),
+        "_has_second_factor": Exists(factors),
+        **{f"_reach_{number}": ArraySubquery(reason(OuterRef("pk"))) for number, reason in enumerate(reasons)},
+    }
 
 
 def reach_of(person: Any) -> frozenset[UUID]:
