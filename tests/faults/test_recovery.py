@@ -14,7 +14,7 @@ import pytest
 
 from tests.installation import Installation, lives, until
 
-pytestmark = pytest.mark.xdist_group("recovery")
+pytestmark = pytest.mark.xdist_group("kills")
 RECOVERY_S = 30
 
 
