@@ -18,7 +18,6 @@ from tests.browser.conftest import PATIENCE_WITH_A_MODEL_MS, SignIn
 from tests.browser.pages import PAGES, NamedPage
 from tests.installation import Installation
 
-pytestmark = pytest.mark.xdist_group("whole")
 PURPOSE = "Answer card holders' questions about lost cards, invented ones only"
 AS_A_TEAM = "retail-banking/card-support/development"
 ONE_BYTE = """

@@ -18,7 +18,6 @@ from tests.cast import PASSWORD, Cast
 from tests.faults.link import Link
 from tests.installation import until
 
-pytestmark = pytest.mark.xdist_group("outage")
 PAGES = ("/", "/catalog/", "/playground/", "/usage/", "/requests/", "/nothing-here/")
 
 

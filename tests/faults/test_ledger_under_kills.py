@@ -20,7 +20,6 @@ from tests.faults.load import Load, Memory
 from tests.gateway.provider import Exchange, Provider, chunk
 from tests.installation import Installation, lives, until
 
-pytestmark = pytest.mark.xdist_group("kills")
 CLIENTS = {"echo-model": 5, "smollm2": 1}
 ROWS = "SELECT request_id, id::text, outcome, route, output_tokens FROM usage_call"
 

@@ -14,7 +14,6 @@ import pytest
 
 from tests.installation import Installation, lives, until
 
-pytestmark = pytest.mark.xdist_group("kills")
 RECOVERY_S = 30
 
 

@@ -21,7 +21,6 @@ from tests.browser.server import serving
 from tests.cast import Cast
 from tests.installation import free_port
 
-pytestmark = pytest.mark.xdist_group("sign-on")
 START = "/accounts/oidc/staff/login/"
 
 
