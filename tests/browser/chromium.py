@@ -55,8 +55,8 @@ class Watch:
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
         page.on("request", self._asked)
-        page.on("requestfinished", self.under_way.discard)
-        page.on("requestfailed", self.under_way.discard)
+        page.on("requestfinished", self._answered)
+        page.on("requestfailed", self._answered)
 
     def until_quiet(self, page: Page) -> None:
         """Wait until the page has asked for nothing for a while and nothing is under way.
@@ -77,6 +77,9 @@ class Watch:
         if status and int(status[1]) in self.expected_statuses:
             return
         self.problems.append(f"{message.type}: {message.text}")
+
+    def _answered(self, request: Request) -> None:
+        self.under_way.discard(request)
 
     def _asked(self, request: Request) -> None:
         self.asked += 1
