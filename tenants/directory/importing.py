@@ -9,6 +9,8 @@ import secrets
 from collections.abc import Iterable
 from typing import Any
 
+from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Upper
 from django.utils import timezone
 
@@ -35,8 +37,10 @@ class Import:
         rows = DirectoryPerson.objects.filter(directory=directory, name_key__in=[folded(name) for name in names])
         self.known_names = set(rows.values_list("name_key", flat=True))
         self.known_addresses = accounts.taken_addresses(directory, addresses)
-        plain = [accounts.plain_name(name).upper() for name in names if name]
-        users = User.objects.alias(upper=Upper("username")).filter(upper__in=plain)
+        plain = [accounts.plain_name(name) for name in names if name]
+        like = Q(upper__in=[name.upper() for name in plain])
+        # The database has fewer capital letters than Python (“ß”).
+        users = User.objects.alias(upper=Upper("username")).filter(like | Q(username__in=plain))
         self.usernames = {name.upper() for name in users.values_list("username", flat=True)}
 
     def add(self, *, told: dict[str, Any], external_id: str) -> DirectoryPerson:
@@ -47,7 +51,8 @@ class Import:
             raise UserNameTaken("This directory has a person with this userName already.", field="userName")
         if key in self.known_names or address in self.known_addresses:
             self.keep()  # somebody may come back, or is in the way: it is told as when they come alone
-            return create_person(directory=self.directory, told=told, external_id=external_id, by=self.by)
+            with transaction.atomic():  # who is refused takes nobody else along
+                return create_person(directory=self.directory, told=told, external_id=external_id, by=self.by)
         now, is_active = timezone.now(), told.get("active") is not False
         person = DirectoryPerson(
             directory=self.directory, user_name=user_name, name_key=key, external_id=external_id, email=address,

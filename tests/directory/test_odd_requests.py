@@ -85,7 +85,8 @@ def test_what_cannot_be_taken_is_refused_in_words(
     "text",
     ['userName', 'userName eq', 'userName zz "x"', 'nothing eq "x"', '(' * 500, 'not ' * 300 + 'userName pr',
      'active gt true', 'emails[type eq "a"', 'meta.created gt "yesterday"', 'emails[type[a eq 1]]', 'title eq "\u0000"',
-     " or ".join(f'title eq "{n}"' for n in range(500)), 'groups[nothing eq "x"]'],
+     " or ".join(f'title eq "{n}"' for n in range(500)), 'groups[nothing eq "x"]', 'userName eq "\\ud83e"',
+     'emails.value eq "\\ud83e"', 'title eq "\\u0000"', 'meta.created lt "9999-12-31T23:59:59-23:59"'],
 )  # fmt: skip
 def test_a_filter_that_means_nothing_is_refused(service: Service, text: str) -> None:
     _refused(service.get("Users", filter=text), 400, "invalidFilter")
@@ -98,6 +99,44 @@ def test_a_filter_that_means_nothing_is_refused(service: Service, text: str) -> 
 def test_a_value_of_a_filter_stays_a_value(service: Service, text: str) -> None:
     service.user("zoe", title="plain", externalId="a")
     assert service.find("Users", text) == []
+
+
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('meta.resourceType eq "User"', {"zoe", "ann"}),
+        ('meta.resourceType eq "Group"', {"Staff"}),
+        ('(meta.resourceType eq "User") or (meta.resourceType eq "Group")', {"zoe", "ann", "Staff"}),
+        ('meta.resourceType ne "User"', {"Staff"}),
+        (f'schemas eq "{ENTERPRISE}"', {"zoe"}),
+        (f'schemas eq "{GROUP}"', {"Staff"}),
+        (f'schemas ne "{USER}"', {"Staff"}),
+        ('schemas eq "urn"', set()),
+        ('schemas pr and meta pr and meta.version eq "W/\\"1\\""', {"zoe", "ann", "Staff"}),
+        ('meta.location ew "s/" or meta.location co "/Groups/"', {"Staff"}),
+        ('meta eq "User"', set()),
+    ],
+)
+def test_what_both_kinds_have_is_filtered_by_from_the_root(cast: Cast, text: str, found: set[str]) -> None:
+    service = Service(None, cast.pat)
+    made = {service.user("zoe", **{"schemas": [USER, ENTERPRISE], ENTERPRISE: {"department": "Sales"}})}
+    made |= {service.user("ann"), service.group("Staff")}
+    answer = service.get("", filter=text)
+    assert answer.status_code == 200, answer.content
+    here = [each for each in answer.json().get("Resources", []) if each["id"] in made]
+    assert {each.get("userName") or each["displayName"] for each in here} == found
+
+
+def test_more_than_anybody_needs_of_one_request_is_refused(service: Service) -> None:
+    person = service.user("zoe")
+    _refused(service.get("Users", attributes=",".join(["title"] * 201)), 400, "invalidValue")
+    _refused(service.get(f"Users/{person}", excludedAttributes=",".join(["title"] * 201)), 400, "invalidValue")
+    asked = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "attributes": ["title"] * 201}
+    _refused(service.send("POST", "Users/.search", asked), 400, "invalidValue")
+    _refused(service.patch(f"Users/{person}", *[{"op": "replace", "path": "title", "value": "x"}] * 1001), 413)
 
 
 def test_pages_tell_the_whole_number_and_never_more_than_asked(service: Service) -> None:
