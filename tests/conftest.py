@@ -14,7 +14,7 @@ from pytest_django import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from portal.database import privileges
-from portal.embedded.addresses import PORTAL
+from portal.embedded.addresses import OWNER, PORTAL
 from tenants.scope import Scope, within
 from tests.cast import Cast
 
@@ -36,15 +36,13 @@ def pytest_runtest_protocol() -> Iterator[None]:
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """The tables are their owner's; tests run as the portal does, in a role that owns none of them.
 
-    Tests that commit are cleaned up with TRUNCATE, which the portal may not, and protected tables refuse, in the
-    product.
+    Tests that commit are cleaned up with TRUNCATE, which protected tables refuse in the product, and which the portal
+    may not.
     """
     with django_db_blocker.unblock():
         uris = [f"{m._meta.label}:{t.name}" for m, t in pgtrigger.registered() if t.name == "never_truncated"]
         pgtrigger.disable(*uris)
         privileges.grant(connection, PORTAL)
-        with connection.cursor() as cursor:
-            cursor.execute(f"GRANT TRUNCATE ON ALL TABLES IN SCHEMA public TO {PORTAL}")
         _sign_in(f"-c role={PORTAL}")
     _empty_as_tests_do()
     yield
@@ -73,6 +71,7 @@ def _empty_as_tests_do() -> None:
 
     def again_after_a_deadlock(self: Any, statements: list[str]) -> None:
         """A gateway of a test may read several tables at this moment, in another order than they are emptied in."""
+        statements = [f"SET LOCAL ROLE {OWNER}", *statements]
         for attempt in range(TRIES):
             try:
                 flush(self, statements)
