@@ -19,7 +19,7 @@ from tenants.directory import accounts
 from tenants.directory.attributes import first_address, folded
 from tenants.directory.people import UserNameTaken, clean_name, create_person
 from tenants.directory.reconciling import reconcile
-from tenants.directory.standing import LONGEST_NAME
+from tenants.directory.standing import refuse_closed
 from tenants.models import Directory, DirectoryPerson, User
 
 
@@ -33,7 +33,7 @@ class Import:
         self.new_names: set[str] = set()
         told = list(told)
         names = {str(each.get("userName") or "").strip() for each in told}
-        addresses = {first_address(each)[:LONGEST_NAME] for each in told} - {""}
+        addresses = {first_address(each) for each in told} - {""}
         rows = DirectoryPerson.objects.filter(directory=directory, name_key__in=[folded(name) for name in names])
         self.known_names = set(rows.values_list("name_key", flat=True))
         self.known_addresses = accounts.taken_addresses(directory, addresses)
@@ -45,7 +45,8 @@ class Import:
 
     def add(self, *, told: dict[str, Any], external_id: str) -> DirectoryPerson:
         """One of them, kept with the others at the next `keep`. Raises as `create_person` does."""
-        user_name, address = clean_name(told.get("userName")), first_address(told)[:LONGEST_NAME]
+        refuse_closed(self.directory)
+        user_name, address = clean_name(told.get("userName")), accounts.address_of(told)
         key = folded(user_name)
         if key in self.new_names:
             raise UserNameTaken("This directory has a person with this userName already.", field="userName")

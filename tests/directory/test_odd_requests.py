@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from tenants.directory import tokens
 from tenants.directory.reconciling import hold
-from tenants.models import User
+from tenants.models import DirectoryPerson, User
 from tenants.scope import everything
 from tests.cast import Cast
 from tests.directory.service import GROUP, PATCH, USER, Service
@@ -70,6 +70,10 @@ def test_without_a_token_that_is_valid_nobody_is_let_in(service: Service, cast: 
         ("POST", "Users", {"schemas": [USER], "userName": "a", "roles": [{"value": "owner"}]}, 400, "invalidSyntax"),
         ("POST", "Users", {"schemas": [USER], "userName": "a", "is_superuser": True}, 400, "invalidSyntax"),
         ("POST", "Users", {"schemas": [USER], "userName": "a", "emails": "a@b"}, 400, "invalidValue"),
+        *(
+            ("POST", "Users", {"schemas": [USER], "userName": "a", "emails": [{"value": address}]}, 400, "invalidValue")
+            for address in ("nobody", "a@b\r\nBcc: c@d", "a b@c", "@c", f"{'x' * 250}@c.test", "a@\u202eb")
+        ),
         ("POST", "Groups", {"schemas": [GROUP], "displayName": "g", "members": [{"value": "x"}]}, 400, "invalidValue"),
         ("POST", "Groups", {"schemas": [GROUP], "displayName": "\u0000"}, 400, "invalidValue"),
         ("POST", "Bulk", {"schemas": [], "Operations": "x"}, 400, "invalidValue"),
@@ -79,6 +83,16 @@ def test_what_cannot_be_taken_is_refused_in_words(
     service: Service, method: str, path: str, body: Any, status: int, scim_type: str | None
 ) -> None:
     _refused(service.send(method, path, body), status, scim_type)
+
+
+def test_an_address_that_was_kept_earlier_keeps_nobody_from_being_switched_off(cast: Cast) -> None:
+    User.objects.filter(pk=cast.ned.pk).update(email="ned")
+    platform = Service(None, cast.pat)
+    DirectoryPerson.objects.filter(user=cast.ned).update(email="ned", attributes={"emails": [{"value": "ned"}]})
+    ned = platform.get("Users", filter='userName eq "ned"').json()["Resources"][0]["id"]
+    assert platform.patch(f"Users/{ned}", {"op": "replace", "path": "active", "value": False}).status_code == 204
+    cast.ned.refresh_from_db()
+    assert not cast.ned.is_active
 
 
 @pytest.mark.parametrize(
