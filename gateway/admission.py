@@ -19,6 +19,8 @@ from tenants import secrets
 from tenants.client_address import Address
 from tenants.networks import Network
 
+MOST_ANSWERS = 128  # to one call, as OpenAI has it
+
 
 class KeyRefused(Refusal):
     """The key does not admit its bearer; the subclasses say why."""
@@ -253,6 +255,9 @@ def check_form(body: Any) -> None:
         raise InvalidRequest("Every one of “messages” must be an object with a role and content.", field="messages")
     if not isinstance(body.get("stream", False), bool | None):
         raise InvalidRequest("“stream” must be true or false.", field="stream")
+    count = body.get("n")
+    if count is not None and not (type(count) is int and 0 < count <= MOST_ANSWERS):  # what it may cost is reserved
+        raise InvalidRequest(f"“n” must be a whole number from 1 to {MOST_ANSWERS}.", field="n")
     if not isinstance(body.get("stream_options", {}), dict | None):
         raise InvalidRequest("“stream_options” must be an object.", field="stream_options")
     for place, message in enumerate(messages):

@@ -17,7 +17,7 @@ import orjson
 from django.conf import settings
 
 from gateway import telemetry
-from gateway.admission import ModelNotFound, authenticate
+from gateway.admission import ModelNotFound, authenticate, check_still_allowed
 from gateway.caller import Caller
 from gateway.ending import when_told_to_stop
 from gateway.pipeline import Call, begin
@@ -127,7 +127,9 @@ async def _caller(exchange: Exchange) -> Caller:
 async def _routes(exchange: Exchange) -> list[Route]:
     """What the key may use and a provider is connected for."""
     caller = await _caller(exchange)
-    routes = here().snapshot().granted_routes(caller.environment_id, dt.datetime.now(dt.UTC), caller.routes)
+    snapshot = here().snapshot()
+    check_still_allowed(snapshot, caller)  # nothing is told of an environment that was archived
+    routes = snapshot.granted_routes(caller.environment_id, dt.datetime.now(dt.UTC), caller.routes)
     return [route for route in routes if any(target.is_connected for target in route.targets)]
 
 

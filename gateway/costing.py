@@ -17,6 +17,8 @@ ASSUMED_OUTPUT = 4096  # of a model whose longest answer nobody has stated
 TOKENS_A_PART = 2000  # an image, a file: more than any provider counts for one of usual size
 OF_THE_PROMPT = ("tools", "functions", "response_format")
 LONGEST = 10_000_000
+# How a caller bounds an answer: OpenAI's two names, and llama.cpp's, which it puts above the other two.
+BOUNDS = ("max_completion_tokens", "max_tokens", "n_predict")
 
 
 def expected_tokens(body: Mapping[str, Any]) -> int:
@@ -58,17 +60,16 @@ def greatest_output(route: Route, body: Mapping[str, Any]) -> int:
         asked = ASSUMED_OUTPUT if longest is None else longest
     elif longest is not None:
         asked = min(asked, longest)
-    count = body.get("n")
-    return asked * (count if type(count) is int and 0 < count <= 128 else 1)
+    return asked * (body.get("n") or 1)
 
 
 def _asked(body: Mapping[str, Any]) -> int | None:
-    """`max_completion_tokens` or `max_tokens`, where it is a count."""
-    for name in ("max_completion_tokens", "max_tokens"):
-        value = body.get(name)
-        if type(value) is int and value >= 0:
-            return min(value, LONGEST)
-    return None
+    """The tokens of an answer that the caller allows: of several bounds the greatest, as only the provider knows which
+    one it keeps to. None without any, or where one is no count."""
+    stated = [body[name] for name in BOUNDS if body.get(name) is not None]
+    if not stated or not all(type(value) is int and value >= 0 for value in stated):
+        return None
+    return min(max(stated), LONGEST)
 
 
 def _parts(messages: Any) -> int:

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Model
 from psycopg import sql
 
-from portal.database import policies, privileges
+from portal.database import policies, privileges, ways_round
 from tenants import scope
 from tenants.models import Tenant
 from tenants.owned import owned_models, path_to_tenant
@@ -30,7 +30,7 @@ _LEADING = """
         SELECT %s::regclass::oid AS relation
         UNION
         SELECT c.conrelid FROM pg_constraint c JOIN led l ON c.confrelid = l.relation
-         WHERE c.contype = 'f' AND c.confdeltype <> 'n' AND c.connamespace = current_schema()::regnamespace
+         WHERE c.contype = 'f' AND c.connamespace = current_schema()::regnamespace
     )
     SELECT relation::regclass::text FROM led
 """
@@ -46,27 +46,35 @@ class Hole:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The tables that were looked at, how many attacks were made, and the holes found."""
+    """The tables that were looked at, how many attacks were made, the tables among them that hold no row to be
+    attacked, and the holes found."""
 
     tables: tuple[str, ...]
     attacks: int
+    empty: tuple[str, ...]
     holes: tuple[Hole, ...]
 
 
 def verify() -> Verdict:
     """Look at every tenant-owned table and attack it with a foreign scope."""
     holes = [*_unsaid(), *standing()]
-    attacks = 0
+    attacks, empty = 0, []
     for model in owned_models():
+        table = model._meta.db_table
         for attack in (_past_the_code, _read_and_change, _without_a_scope, _write_into):
-            attacks += 1
-            holes += [Hole(model._meta.db_table, words) for words in attack(model)]
-    return Verdict(tuple(model._meta.db_table for model in owned_models()), attacks, tuple(holes))
+            try:
+                holes += [Hole(table, words) for words in attack(model)]
+                attacks += 1
+            except _NoRow:
+                empty.append(table)
+    tables = tuple(model._meta.db_table for model in owned_models())
+    return Verdict(tables, attacks, tuple(dict.fromkeys(empty)), tuple(holes))
 
 
 def standing() -> list[Hole]:
     """What the database's catalog says of the walls; quick."""
-    return [Hole(table, words) for table, words in (*policies.missing(connection), *_of_the_role())]
+    told = (*policies.missing(connection), *_of_the_role(), *ways_round.find(connection, policies.SETTING))
+    return [Hole(table, words) for table, words in told]
 
 
 def _unsaid() -> Iterator[Hole]:
@@ -108,6 +116,10 @@ def _past_the_code(model: type[Model]) -> Iterator[str]:
     yield "was read although nobody said for whom"
 
 
+class _NoRow(Exception):
+    """There is nothing to be attacked: of the policy only its text was read."""
+
+
 class _Attack:
     """A transaction of its own, never committed, in which a scope is sent by hand, past the code's wall."""
 
@@ -140,31 +152,31 @@ class _Attack:
             return 0
 
 
-def _victim(model: type[Model], attack: _Attack) -> str | None:
-    """Where a row of some tenant lies."""
+def _victim(model: type[Model], attack: _Attack) -> str:
+    """Where a row of some tenant lies. Raises `_NoRow`."""
     attack.send(policies.EVERY)
     owned = _owner(model)
     statement = sql.SQL("SELECT ctid::text FROM {} WHERE {} IS NOT NULL LIMIT 1").format(_table(model), owned)
     found = attack.run(statement).fetchone()
-    return str(found[0]) if found else None
+    if found is None:
+        raise _NoRow
+    return str(found[0])
 
 
 def _read_and_change(model: type[Model]) -> Iterator[str]:
     """Wall two: a row of some tenant, within the scope of another."""
     with _Attack() as attack:
         victim = _victim(model, attack)
-        if victim is not None:
-            attack.send(_array(uuid4()))
-            yield from _taken(model, attack, victim, "a foreign scope")
+        attack.send(_array(uuid4()))
+        yield from _taken(model, attack, victim, "a foreign scope")
 
 
 def _without_a_scope(model: type[Model]) -> Iterator[str]:
     """Wall two: a row of some tenant, when no scope was sent."""
     with _Attack() as attack:
         victim = _victim(model, attack)
-        if victim is not None:
-            attack.send("")
-            yield from _taken(model, attack, victim, "no scope")
+        attack.run(f"RESET {policies.SETTING}")  # what is in force where nothing is sent
+        yield from _taken(model, attack, victim, "no scope")
 
 
 def _taken(model: type[Model], attack: _Attack, victim: str, within: str) -> Iterator[str]:

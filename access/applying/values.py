@@ -122,10 +122,10 @@ class Values:
         value = node.value if isinstance(node, yaml.ScalarNode) else ""
         try:
             found = dt.datetime.fromisoformat(value.strip())
-        except ValueError:
+            return found.astimezone(dt.UTC) if found.tzinfo else found.replace(tzinfo=dt.UTC)
+        except (ValueError, OverflowError):  # the latter where it is no day in UTC
             self.wrong(node, "This is a day such as 2027-01-31, or a moment such as 2027-01-31T09:00:00Z.")
             return None
-        return found.astimezone(dt.UTC) if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 
 def _is_empty(node: yaml.Node) -> bool:

@@ -16,10 +16,13 @@ def verify(options: argparse.Namespace) -> int:
     verdict = isolation.verify()
     if options.json:
         holes = [{"table": hole.table, "words": hole.words} for hole in verdict.holes]
-        print(json.dumps({"tables": list(verdict.tables), "attacks": verdict.attacks, "holes": holes}, indent=2))
+        facts = {"tables": verdict.tables, "attacks": verdict.attacks, "empty": verdict.empty, "holes": holes}
+        print(json.dumps(facts, indent=2))
         return int(bool(holes))
     for hole in verdict.holes:
         print(f"HOLE {hole.table}: {hole.words}")
     told = f"{len(verdict.tables)} tables of tenants, {verdict.attacks} attacks"
+    if verdict.empty:
+        told += f" ({len(verdict.empty)} tables hold no row: of them the policies were read)"
     print(f"{told}: {len(verdict.holes)} holes" if verdict.holes else f"Both walls stand: {told}, none got through.")
     return int(bool(verdict.holes))

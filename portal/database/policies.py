@@ -10,6 +10,7 @@ The policies are made from the models (`tenants.owned`), after every migration, 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -23,6 +24,9 @@ from tenants.scope import everything
 SETTING = "atrium.tenants"
 EVERY = "*"
 POLICY = "within_the_scope"
+_AND_STANDS = (
+    ", and stands as "  # in a policy's comment, between what it was made from and what the database made of it
+)
 
 _SENT = f"current_setting('{SETTING}', true)"
 # Each a SELECT, which a statement asks once and not for each row: reading the identifiers takes longer than comparing.
@@ -30,13 +34,27 @@ _EVERY = f"(SELECT {_SENT} = '{EVERY}')"
 _IDENTIFIERS = f"(SELECT CASE {_SENT} WHEN '{EVERY}' THEN NULL WHEN '' THEN NULL ELSE {_SENT}::uuid[] END)"
 _IN_REACH = f"{_IDENTIFIERS}::uuid[]"  # said once more, else ANY would look for an array among the rows of the SELECT
 
-_STANDING = """
-    SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity AND count(p.oid) = 1,
-           min(obj_description(p.oid, 'pg_policy'))
+# A policy as it stands, whatever was written down when it was made.
+_STANDS = """md5(concat_ws('|', p.polcmd, p.polpermissive, p.polroles::text,
+                 pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)))"""
+_STANDING = f"""
+    SELECT c.relname, array_agg(p.polname) FILTER (WHERE p.polname IS NOT NULL),
+           CASE WHEN c.relrowsecurity AND c.relforcerowsecurity AND count(p.oid) = 1
+                THEN min(obj_description(p.oid, 'pg_policy')) END,
+           min({_STANDS})
       FROM pg_class c LEFT JOIN pg_policy p ON p.polrelid = c.oid
      WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace AND c.relname = ANY(%s)
      GROUP BY c.oid
 """
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The policies that a table has, and what its only one was made from; None where it has none, several, or one that
+    was altered since."""
+
+    names: tuple[str, ...]
+    made_from: str | None
 
 
 def condition(model: type[Model]) -> str:
@@ -68,7 +86,7 @@ def missing(using: Any) -> list[tuple[str, str]]:
     return [
         (table, "lacks its policy of row-level security, forced: run atrium prepare")
         for table, rule in _wanted().items()
-        if standing.get(table) != _note(rule)
+        if table not in standing or standing[table].made_from != _note(rule)
     ]
 
 
@@ -82,18 +100,20 @@ def install(using: Any) -> list[str]:
     with transaction.atomic(using=using.alias), using.cursor() as cursor:
         standing = _standing(using)
         for table, rule in _wanted().items():
-            note = _note(rule)
-            if table not in standing or standing[table] == note:
+            if table not in standing or standing[table].made_from == _note(rule):
                 continue
+            for name in standing[table].names:
+                cursor.execute(f'DROP POLICY {using.ops.quote_name(name)} ON "{table}"')
             cursor.execute(
                 f"""
                 ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY;
                 ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY;
-                DROP POLICY IF EXISTS {POLICY} ON "{table}";
                 CREATE POLICY {POLICY} ON "{table}" USING ({rule}) WITH CHECK ({rule});
-                COMMENT ON POLICY {POLICY} ON "{table}" IS '{note}';
                 """
             )
+            cursor.execute(f"SELECT {_STANDS} FROM pg_policy p WHERE p.polrelid = %s::regclass", [f'"{table}"'])
+            note = f"{_note(rule)}{_AND_STANDS}{cursor.fetchone()[0]}"
+            cursor.execute(f"COMMENT ON POLICY {POLICY} ON \"{table}\" IS '{note}'")
             changed.append(table)
     return changed
 
@@ -102,11 +122,15 @@ def _wanted() -> dict[str, str]:
     return {model._meta.db_table: condition(model) for model in owned_models()}
 
 
-def _standing(using: Any) -> dict[str, str | None]:
-    """What each table that is there says its policy was made from; None where a policy is missing, or two are there."""
+def _standing(using: Any) -> dict[str, Standing]:
+    """The tables that are there."""
+    found = {}
     with using.cursor() as cursor:
         cursor.execute(_STANDING, [list(_wanted())])
-        return {table: note if stands else None for table, stands, note in cursor.fetchall()}
+        for table, names, note, stands in cursor.fetchall():
+            made_from, _, stood = (note or "").partition(_AND_STANDS)
+            found[table] = Standing(tuple(names or ()), made_from if stood == stands else None)
+    return found
 
 
 def _note(rule: str) -> str:

@@ -98,7 +98,7 @@ def _read(text: str) -> Place | None:
         return None
     try:
         value, key, is_back = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise CursorNotOurs from error
     if not isinstance(value, str | int | float | None) or not isinstance(key, str):
         raise CursorNotOurs

@@ -15,14 +15,15 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
 from audit.record import Actor
-from refusals.errors import Conflict
+from refusals.errors import Conflict, Invalid
 from tenants.activation import activate, deactivate
-from tenants.directory.attributes import folded, names
-from tenants.directory.standing import seen_by
+from tenants.directory.attributes import first_address, folded, names
+from tenants.directory.standing import LONGEST_NAME, seen_by
 from tenants.models import Directory, DirectoryPerson, User
 
 LONGEST = 120
 REASON = "switched off by the directory"
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")  # mails decide the rest
 
 
 class AddressTaken(Conflict):
@@ -30,6 +31,23 @@ class AddressTaken(Conflict):
 
     code = "address_taken"
     title = "This address is taken"
+
+
+class AddressNotUnderstood(Invalid):
+    code = "address_not_understood"
+
+
+def address_of(told: dict[str, Any], *, known: str = "") -> str:
+    """The address that `told` leads to, in lower case, "" without any. Raises `AddressNotUnderstood` for a new one that
+    no mail could reach; one that is `known` stays as it is."""
+    address = first_address(told)
+    if address in ("", known):
+        return address
+    if len(address) > LONGEST_NAME or not address.isprintable() or not _ADDRESS.fullmatch(address):
+        raise AddressNotUnderstood(
+            f"“{address[:80]}” is no e-mail address. Send one as name@example.com, or none.", field="emails"
+        )
+    return address
 
 
 def make(*, username: str, address: str, told: dict[str, Any], is_active: bool) -> User:

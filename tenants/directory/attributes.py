@@ -22,7 +22,7 @@ def first_address(told: dict[str, Any]) -> str:
     """The address that is marked as the primary one, else the first, in lower case; "" without any."""
     addresses = [each for each in told.get("emails") or [] if each.get("value")]
     chosen = next((each for each in addresses if each.get("primary")), addresses[0] if addresses else None)
-    return str(chosen["value"]).lower() if chosen else ""
+    return str(chosen["value"]).strip().lower() if chosen else ""
 
 
 def names(told: dict[str, Any]) -> dict[str, str]:

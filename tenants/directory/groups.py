@@ -12,7 +12,7 @@ from audit.record import Actor, record
 from refusals.errors import Conflict, Invalid
 from tenants.directory.attributes import folded
 from tenants.directory.reconciling import reconcile
-from tenants.directory.standing import LONGEST_NAME, seen_by
+from tenants.directory.standing import LONGEST_NAME, refuse_closed, seen_by
 from tenants.models import Directory, DirectoryGroup, DirectoryGroupMember, DirectoryPerson
 
 NAMED = 50  # how many people an audit entry names
@@ -35,7 +35,9 @@ class MemberUnknown(Invalid):
 def create_group(
     *, directory: Directory, display_name: str, external_id: str, members: Collection[UUID], by: Actor
 ) -> DirectoryGroup:
-    """A new group with its members. Raises `GroupNameTaken`, `GroupNameNotUnderstood`, `MemberUnknown`."""
+    """A new group with its members. Raises `GroupNameTaken`, `GroupNameNotUnderstood`, `MemberUnknown`,
+    `TenantArchived`."""
+    refuse_closed(directory)
     name = _free(directory, display_name, None)
     now = timezone.now()
     group = DirectoryGroup.objects.create(
@@ -58,12 +60,14 @@ def change_group(
 ) -> DirectoryGroup:
     """Give `group` this name and exactly these members (None: those it has), and reconcile who came and who went.
 
-    Raises `GroupNameTaken`, `GroupNameNotUnderstood`, `MemberUnknown`.
+    Raises `GroupNameTaken`, `GroupNameNotUnderstood`, `MemberUnknown`, and `TenantArchived` unless people only leave.
     """
     directory, was = group.directory, group.display_name
     name = _free(directory, display_name, group)
     present = set(group.members.values_list("person_id", flat=True))
     wanted = present if members is None else set(members)
+    if wanted - present or name != was:
+        refuse_closed(directory)
     gone = list(DirectoryPerson.objects.filter(pk__in=present - wanted).select_related("user"))
     group.members.filter(person__in=gone).delete()
     come = _add(group, wanted - present)

@@ -9,6 +9,8 @@ import secrets
 from collections.abc import Iterable
 from typing import Any
 
+from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Upper
 from django.utils import timezone
 
@@ -17,7 +19,7 @@ from tenants.directory import accounts
 from tenants.directory.attributes import first_address, folded
 from tenants.directory.people import UserNameTaken, clean_name, create_person
 from tenants.directory.reconciling import reconcile
-from tenants.directory.standing import LONGEST_NAME
+from tenants.directory.standing import refuse_closed
 from tenants.models import Directory, DirectoryPerson, User
 
 
@@ -31,23 +33,27 @@ class Import:
         self.new_names: set[str] = set()
         told = list(told)
         names = {str(each.get("userName") or "").strip() for each in told}
-        addresses = {first_address(each)[:LONGEST_NAME] for each in told} - {""}
+        addresses = {first_address(each) for each in told} - {""}
         rows = DirectoryPerson.objects.filter(directory=directory, name_key__in=[folded(name) for name in names])
         self.known_names = set(rows.values_list("name_key", flat=True))
         self.known_addresses = accounts.taken_addresses(directory, addresses)
-        plain = [accounts.plain_name(name).upper() for name in names if name]
-        users = User.objects.alias(upper=Upper("username")).filter(upper__in=plain)
+        plain = [accounts.plain_name(name) for name in names if name]
+        like = Q(upper__in=[name.upper() for name in plain])
+        # The database has fewer capital letters than Python (“ß”).
+        users = User.objects.alias(upper=Upper("username")).filter(like | Q(username__in=plain))
         self.usernames = {name.upper() for name in users.values_list("username", flat=True)}
 
     def add(self, *, told: dict[str, Any], external_id: str) -> DirectoryPerson:
         """One of them, kept with the others at the next `keep`. Raises as `create_person` does."""
-        user_name, address = clean_name(told.get("userName")), first_address(told)[:LONGEST_NAME]
+        refuse_closed(self.directory)
+        user_name, address = clean_name(told.get("userName")), accounts.address_of(told)
         key = folded(user_name)
         if key in self.new_names:
             raise UserNameTaken("This directory has a person with this userName already.", field="userName")
         if key in self.known_names or address in self.known_addresses:
             self.keep()  # somebody may come back, or is in the way: it is told as when they come alone
-            return create_person(directory=self.directory, told=told, external_id=external_id, by=self.by)
+            with transaction.atomic():  # who is refused takes nobody else along
+                return create_person(directory=self.directory, told=told, external_id=external_id, by=self.by)
         now, is_active = timezone.now(), told.get("active") is not False
         person = DirectoryPerson(
             directory=self.directory, user_name=user_name, name_key=key, external_id=external_id, email=address,

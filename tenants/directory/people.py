@@ -15,9 +15,9 @@ from django.utils import timezone
 from audit.record import Actor, record
 from refusals.errors import Conflict, Invalid
 from tenants.directory import accounts
-from tenants.directory.attributes import first_address, folded
+from tenants.directory.attributes import folded
 from tenants.directory.reconciling import reconcile
-from tenants.directory.standing import LONGEST_NAME
+from tenants.directory.standing import LONGEST_NAME, refuse_closed
 from tenants.models import Directory, DirectoryGroupMember, DirectoryPerson
 
 
@@ -35,9 +35,10 @@ def create_person(*, directory: Directory, told: dict[str, Any], external_id: st
     """A new person of `directory`; `told` is what it says, with `userName` and, for who is switched off, `active`.
 
     Who was removed and is told again with the same identity comes back. Raises `UserNameTaken`,
-    `UserNameNotUnderstood`, `AddressTaken`.
+    `UserNameNotUnderstood`, `AddressNotUnderstood`, `AddressTaken`, `TenantArchived`.
     """
-    user_name, address = clean_name(told.get("userName")), first_address(told)[:LONGEST_NAME]
+    refuse_closed(directory)
+    user_name, address = clean_name(told.get("userName")), accounts.address_of(told)
     is_active = told.get("active") is not False
     is_account = directory.tenant_id is None
     there = accounts.in_the_way(directory, user_name=user_name, address=address) if is_account else None
@@ -69,8 +70,11 @@ def create_person(*, directory: Directory, told: dict[str, Any], external_id: st
 def change_person(*, person: DirectoryPerson, told: dict[str, Any], external_id: str, by: Actor) -> DirectoryPerson:
     """Keep what the directory says of `person` now, all of it. Where it does not say `active`, that stays as it is.
 
-    Raises `UserNameTaken`, `UserNameNotUnderstood`, `AddressTaken`, `LastOfPlatform`.
+    Raises `UserNameTaken`, `UserNameNotUnderstood`, `AddressNotUnderstood`, `AddressTaken`, `LastOfPlatform`, and
+    `TenantArchived` unless it switches `person` off.
     """
+    if told.get("active") is not False:
+        refuse_closed(person.directory)
     if folded(clean_name(told.get("userName"))) != person.name_key:
         _refuse_taken(person.directory, clean_name(told.get("userName")))
     return _changed(person, told=told, external_id=external_id, by=by)
@@ -110,7 +114,7 @@ def clean_name(name: Any) -> str:
 def _changed(
     person: DirectoryPerson, *, told: dict[str, Any], external_id: str, by: Actor, returns: bool = False
 ) -> DirectoryPerson:
-    directory, address = person.directory, first_address(told)[:LONGEST_NAME]
+    directory, address = person.directory, accounts.address_of(told, known=person.email)
     accounts.refuse_address_of_another(directory, address, person)
     fields = sorted(name for name in {*told, *person.attributes} if told.get(name) != person.attributes.get(name))
     is_active = told.get("active", is_on(person)) is not False

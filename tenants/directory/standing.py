@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import BooleanField, Case, Exists, F, OuterRef, Q, QuerySet, When
 from django.db.models.signals import post_save
 
+from tenants.archiving import refuse_archived
 from tenants.directory.attributes import folded
 from tenants.models import Directory, DirectoryPerson, Membership, Tenant, User
 from tenants.own_addresses import addresses_of
@@ -39,6 +40,12 @@ def begin(tenant: Tenant | None) -> Directory:
     directory, _ = Directory.objects.select_related("tenant").get_or_create(tenant=tenant)
     adopt_missing(directory)
     return directory
+
+
+def refuse_closed(directory: Directory) -> None:
+    """Raise `TenantArchived` where nothing new is told: what ends something still is."""
+    if directory.tenant_id is not None:
+        refuse_archived(Tenant.objects.get(pk=directory.tenant_id))
 
 
 def seen_by(directory: Directory) -> QuerySet[DirectoryPerson]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from django.db.models import CharField, F, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Cast, Collate
+from django.conf import settings
+from django.db.models import Case, CharField, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models.functions import Cast, Collate, Concat
 from django.db.models.lookups import (
     Contains,
     EndsWith,
@@ -26,6 +27,7 @@ from scim2_models.path import CompareOperator
 from tenants.directory.standing import ACTIVE
 from tenants.models import DirectoryGroupMember
 from tenants.scim.paths import folded
+from tenants.scim.schema import ENTERPRISE, GROUP, USER
 
 NEVER = Q(pk__in=[])
 ORDERED = {
@@ -37,10 +39,11 @@ PARTS = {CompareOperator.co: Contains, CompareOperator.sw: StartsWith, CompareOp
 
 @dataclass(frozen=True)
 class Column:
-    """An expression with what it holds; a `key` is an identifier of ours, `exact` text keeps its case."""
+    """An expression with what it holds; a `key` is an identifier of ours, `exact` text keeps its case, `words` are
+    several such texts with spaces between them, a `whole` has parts and is compared with nothing itself."""
 
     expression: Any
-    kind: Literal["text", "exact", "key", "time", "flag"]
+    kind: Literal["text", "exact", "key", "time", "flag", "words", "whole"]
 
 
 @dataclass(frozen=True)
@@ -51,15 +54,34 @@ class Rows:
     parts: dict[str, Column]
 
 
-_BOTH = {
-    "id": Column(F("pk"), "key"),
-    "externalId": Column(F("external_id"), "exact"),
-    "meta.created": Column(F("created_at"), "time"),
-    "meta.lastModified": Column(F("changed_at"), "time"),
-}
+def _text(*parts: Any) -> Concat:
+    return Concat(*parts, output_field=CharField())
+
+
+def _both(kind: str, schemas: Any) -> dict[str, Column]:
+    at = Value(f"{settings.PUBLIC_URL}/scim/v2/{kind}s/")
+    return {
+        "id": Column(F("pk"), "key"),
+        "externalId": Column(F("external_id"), "exact"),
+        "schemas": Column(schemas, "words"),
+        "meta": Column(Value(kind), "whole"),
+        "meta.resourceType": Column(Value(kind), "exact"),
+        "meta.created": Column(F("created_at"), "time"),
+        "meta.lastModified": Column(F("changed_at"), "time"),
+        "meta.location": Column(_text(at, Cast(F("pk"), CharField())), "exact"),
+        "meta.version": Column(_text(Value('W/"'), Cast(F("version"), CharField()), Value('"')), "exact"),
+    }
+
+
+_SCHEMAS_OF_USER = Case(
+    When(attributes__has_key=ENTERPRISE, then=Value(f"{USER} {ENTERPRISE}")),
+    default=Value(USER),
+    output_field=CharField(),
+)
 COLUMNS: dict[str, dict[str, Column]] = {
-    "User": _BOTH | {"userName": Column(F("name_key"), "text"), "active": Column(ACTIVE, "flag")},
-    "Group": _BOTH | {"displayName": Column(F("name_key"), "text")},
+    "User": _both("User", _SCHEMAS_OF_USER)
+    | {"userName": Column(F("name_key"), "text"), "active": Column(ACTIVE, "flag")},
+    "Group": _both("Group", Value(GROUP)) | {"displayName": Column(F("name_key"), "text")},
 }
 ROWS: dict[str, dict[str, Rows]] = {
     "User": {
@@ -96,6 +118,10 @@ def compared(column: Column, op: CompareOperator, value: Any) -> Q:
         return {CompareOperator.eq: ~there, CompareOperator.ne: there}.get(op, NEVER)
     if op == CompareOperator.ne:
         return ~compared(column, CompareOperator.eq, value)
+    if column.kind == "whole":
+        return NEVER
+    if column.kind == "words":
+        return _among(column, op, value)
     if column.kind == "time":
         return _of_time(column, op, value)
     if column.kind == "flag":
@@ -110,6 +136,13 @@ def compared(column: Column, op: CompareOperator, value: Any) -> Q:
     if op in PARTS:
         return Q(PARTS[op](column.expression, wanted.value)) if wanted.value else is_present(column)
     return Q(ORDERED[op](Collate(column.expression, "C"), wanted))
+
+
+def _among(column: Column, op: CompareOperator, value: Any) -> Q:
+    """Whether one of several texts is `value`; of schemas nothing else is asked."""
+    if op != CompareOperator.eq or not isinstance(value, str) or " " in value:
+        return NEVER
+    return Q(Contains(_text(Value(" "), column.expression, Value(" ")), f" {value} "))
 
 
 def _of_time(column: Column, op: CompareOperator, value: Any) -> Q:

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import DataError, transaction
-from scim2_models import BulkOperation, Error, InvalidValueException, Resource, ResourceType, SCIMException
+from scim2_models import (
+    BulkOperation,
+    Error,
+    InvalidValueException,
+    PatchOp,
+    PayloadTooLargeException,
+    Resource,
+    ResourceType,
+    ResponseParameters,
+    SCIMException,
+    SearchRequest,
+)
 from scim2_server.handler import ScimHandler
 from scim2_server.requests import ScimRequest
 from scim2_server.responses import ScimResponse
@@ -15,13 +27,29 @@ from scim2_server.service import ScimService
 
 from refusals import Refusal
 from tenants.scim import refused, resources
+from tenants.scim.schema import MOST_ATTRIBUTES, MOST_OPERATIONS
 from tenants.scim.storage import DirectoryStorage
 
 log = logging.getLogger(__name__)
 
 
 class Service(ScimService):
-    """The protocol, told about our refusals."""
+    """The protocol, told about our refusals, and how much one request may ask for."""
+
+    def read_response_parameters(
+        self, resource_type: ResourceType, query: Mapping[str, str]
+    ) -> ResponseParameters[Any]:
+        return _not_too_many(super().read_response_parameters(resource_type, query))
+
+    def read_search(self, resource_types: list[ResourceType], payload: Any) -> tuple[SearchRequest[Any], Any]:
+        asked, position = super().read_search(resource_types, payload)
+        return _not_too_many(asked), position
+
+    def read_patch(self, resource_type: ResourceType, body: bytes, content_type: str | None) -> PatchOp[Any]:
+        asked = super().read_patch(resource_type, body, content_type)
+        if len(asked.operations or ()) > MOST_OPERATIONS:
+            raise PayloadTooLargeException(detail=f"A PATCH has {MOST_OPERATIONS} operations at most.")
+        return asked
 
     @staticmethod
     def error_of(exception: Exception) -> Error:
@@ -62,6 +90,12 @@ class Handler(ScimHandler):
         self.storage.keep()
         with transaction.atomic():
             return super().apply_bulk_operation(resource_type, operation)
+
+
+def _not_too_many[T: ResponseParameters[Any]](asked: T) -> T:
+    if len([*(asked.attributes or ()), *(asked.excluded_attributes or ())]) > MOST_ATTRIBUTES:
+        raise InvalidValueException(detail=f"A request names {MOST_ATTRIBUTES} attributes at most.")
+    return asked
 
 
 def _new_person(operation: BulkOperation[Resource[Any]]) -> Resource[Any] | None:

@@ -8,7 +8,13 @@ from scim2_server.responses import SCIM_MEDIA_TYPE as SCIM_MEDIA_TYPE
 from refusals import Refusal
 
 UNIQUENESS = {"user_name_taken", "address_taken", "group_name_taken"}
-INVALID_VALUE = {"user_name_not_understood", "group_name_not_understood", "member_unknown", "invalid"}
+INVALID_VALUE = {
+    "user_name_not_understood",
+    "group_name_not_understood",
+    "member_unknown",
+    "address_not_understood",
+    "invalid",
+}
 
 
 def in_words_of_scim(refusal: Refusal) -> SCIMException | None:

@@ -16,9 +16,11 @@ from scim2_server.utils import load_default_resource_types, load_json_resource
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 NOT_OFFERED = {"roles", "entitlements", "x509Certificates"}
 MOST_RESULTS = 200
-MOST_OPERATIONS = 1000
+MOST_OPERATIONS = 1000  # of a bulk request, and of a PATCH
+MOST_ATTRIBUTES = 200  # that a request names to be shown or left out: each is looked for in each of what is found
 LARGEST_BULK = 4 * 1024 * 1024  # bytes
 
 

@@ -8,9 +8,10 @@ from functools import partial, wraps
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import DataError, IntegrityError, transaction
 from django.db.models import QuerySet
 from scim2_models import (
+    InvalidFilterException,
     NotFoundException,
     PreconditionFailedException,
     Resource,
@@ -103,7 +104,10 @@ class DirectoryStorage(ScimStorage):
         of: dict[str, Callable[[], QuerySet[Any]]] = {"User": self._people, "Group": self._groups}
         search = Search(resource_types, search_request, of)
         found: dict[UUID, Resource[Any]] = {}
-        total, keys = search.page()
+        try:
+            total, keys = search.page()
+        except (DataError, UnicodeEncodeError) as error:  # a null character, half of one, a time before all time
+            raise InvalidFilterException(detail="The filter has a value that nothing can be compared with.") from error
         for kind in resource_types:
             chosen = [key for name, key in keys if name.endswith(str(kind.name))]
             rows = list(of[str(kind.name)]().filter(pk__in=chosen)) if chosen else []

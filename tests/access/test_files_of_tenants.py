@@ -74,6 +74,9 @@ def test_it_works() -> None:
         ("budgets: {month: {amount: 5, warn_at: [0, 101]}}\n", 3, "a whole number from 1 to 100"),
         ("projects: [support]\n", 3, "Names and values are needed here."),
         ("projects:\n  Größe: {name: X}\n", 4, "is no short name"),
+        ('projects:\n  "evil\\n": {name: X}\n', 4, "is no short name"),
+        ('roles:\n  "evil\\n": {name: X, sentence: Y}\n', 4, "is no short name"),
+        ("security:\n  second_factor_from: 9999-12-31T23:59:59-23:59\n", 4, "This is a day such as 2027-01-31"),
         ("projects:\n  support: {environments: {prod: {}}}\n", 4, "There is no environment “prod” here."),
         ("members: {olivia: owner}\n", 3, "A list is needed here"),
         (

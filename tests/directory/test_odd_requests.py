@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from tenants.directory import tokens
 from tenants.directory.reconciling import hold
-from tenants.models import User
+from tenants.models import DirectoryPerson, User
 from tenants.scope import everything
 from tests.cast import Cast
 from tests.directory.service import GROUP, PATCH, USER, Service
@@ -70,6 +70,10 @@ def test_without_a_token_that_is_valid_nobody_is_let_in(service: Service, cast: 
         ("POST", "Users", {"schemas": [USER], "userName": "a", "roles": [{"value": "owner"}]}, 400, "invalidSyntax"),
         ("POST", "Users", {"schemas": [USER], "userName": "a", "is_superuser": True}, 400, "invalidSyntax"),
         ("POST", "Users", {"schemas": [USER], "userName": "a", "emails": "a@b"}, 400, "invalidValue"),
+        *(
+            ("POST", "Users", {"schemas": [USER], "userName": "a", "emails": [{"value": address}]}, 400, "invalidValue")
+            for address in ("nobody", "a@b\r\nBcc: c@d", "a b@c", "@c", f"{'x' * 250}@c.test", "a@\u202eb")
+        ),
         ("POST", "Groups", {"schemas": [GROUP], "displayName": "g", "members": [{"value": "x"}]}, 400, "invalidValue"),
         ("POST", "Groups", {"schemas": [GROUP], "displayName": "\u0000"}, 400, "invalidValue"),
         ("POST", "Bulk", {"schemas": [], "Operations": "x"}, 400, "invalidValue"),
@@ -81,11 +85,22 @@ def test_what_cannot_be_taken_is_refused_in_words(
     _refused(service.send(method, path, body), status, scim_type)
 
 
+def test_an_address_that_was_kept_earlier_keeps_nobody_from_being_switched_off(cast: Cast) -> None:
+    User.objects.filter(pk=cast.ned.pk).update(email="ned")
+    platform = Service(None, cast.pat)
+    DirectoryPerson.objects.filter(user=cast.ned).update(email="ned", attributes={"emails": [{"value": "ned"}]})
+    ned = platform.get("Users", filter='userName eq "ned"').json()["Resources"][0]["id"]
+    assert platform.patch(f"Users/{ned}", {"op": "replace", "path": "active", "value": False}).status_code == 204
+    cast.ned.refresh_from_db()
+    assert not cast.ned.is_active
+
+
 @pytest.mark.parametrize(
     "text",
     ['userName', 'userName eq', 'userName zz "x"', 'nothing eq "x"', '(' * 500, 'not ' * 300 + 'userName pr',
      'active gt true', 'emails[type eq "a"', 'meta.created gt "yesterday"', 'emails[type[a eq 1]]', 'title eq "\u0000"',
-     " or ".join(f'title eq "{n}"' for n in range(500)), 'groups[nothing eq "x"]'],
+     " or ".join(f'title eq "{n}"' for n in range(500)), 'groups[nothing eq "x"]', 'userName eq "\\ud83e"',
+     'emails.value eq "\\ud83e"', 'title eq "\\u0000"', 'meta.created lt "9999-12-31T23:59:59-23:59"'],
 )  # fmt: skip
 def test_a_filter_that_means_nothing_is_refused(service: Service, text: str) -> None:
     _refused(service.get("Users", filter=text), 400, "invalidFilter")
@@ -98,6 +113,44 @@ def test_a_filter_that_means_nothing_is_refused(service: Service, text: str) -> 
 def test_a_value_of_a_filter_stays_a_value(service: Service, text: str) -> None:
     service.user("zoe", title="plain", externalId="a")
     assert service.find("Users", text) == []
+
+
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('meta.resourceType eq "User"', {"zoe", "ann"}),
+        ('meta.resourceType eq "Group"', {"Staff"}),
+        ('(meta.resourceType eq "User") or (meta.resourceType eq "Group")', {"zoe", "ann", "Staff"}),
+        ('meta.resourceType ne "User"', {"Staff"}),
+        (f'schemas eq "{ENTERPRISE}"', {"zoe"}),
+        (f'schemas eq "{GROUP}"', {"Staff"}),
+        (f'schemas ne "{USER}"', {"Staff"}),
+        ('schemas eq "urn"', set()),
+        ('schemas pr and meta pr and meta.version eq "W/\\"1\\""', {"zoe", "ann", "Staff"}),
+        ('meta.location ew "s/" or meta.location co "/Groups/"', {"Staff"}),
+        ('meta eq "User"', set()),
+    ],
+)
+def test_what_both_kinds_have_is_filtered_by_from_the_root(cast: Cast, text: str, found: set[str]) -> None:
+    service = Service(None, cast.pat)
+    made = {service.user("zoe", **{"schemas": [USER, ENTERPRISE], ENTERPRISE: {"department": "Sales"}})}
+    made |= {service.user("ann"), service.group("Staff")}
+    answer = service.get("", filter=text)
+    assert answer.status_code == 200, answer.content
+    here = [each for each in answer.json().get("Resources", []) if each["id"] in made]
+    assert {each.get("userName") or each["displayName"] for each in here} == found
+
+
+def test_more_than_anybody_needs_of_one_request_is_refused(service: Service) -> None:
+    person = service.user("zoe")
+    _refused(service.get("Users", attributes=",".join(["title"] * 201)), 400, "invalidValue")
+    _refused(service.get(f"Users/{person}", excludedAttributes=",".join(["title"] * 201)), 400, "invalidValue")
+    asked = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "attributes": ["title"] * 201}
+    _refused(service.send("POST", "Users/.search", asked), 400, "invalidValue")
+    _refused(service.patch(f"Users/{person}", *[{"op": "replace", "path": "title", "value": "x"}] * 1001), 413)
 
 
 def test_pages_tell_the_whole_number_and_never_more_than_asked(service: Service) -> None:

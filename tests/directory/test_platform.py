@@ -135,6 +135,27 @@ def test_many_operations_come_in_one_request_and_each_tells_what_became_of_it(se
     assert User.objects.filter(username__in=["ann", "cy"]).count() == 2
 
 
+def test_who_is_refused_among_many_takes_nobody_else_along(service: Service) -> None:
+    service.user("there", emails=[{"value": "there@x.test"}])
+    service.user("straße@x.test")
+    wanted: list[dict[str, Any]] = [
+        {"userName": "there"},
+        {"userName": "ann"},
+        {"userName": "bob", "emails": [{"value": "there@x.test"}]},
+        {"userName": "straße@y.test"},  # its account needs another name
+        {"userName": "cy"},
+    ]
+    operations = [
+        {"method": "POST", "path": "/Users", "bulkId": str(number), "data": {"schemas": [USER], **told}}
+        for number, told in enumerate(wanted)
+    ]
+    body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations}
+    answer = service.send("POST", "Bulk", body)
+    assert [each["status"] for each in answer.json()["Operations"]] == ["409", "201", "409", "201", "201"]
+    assert {each["userName"] for each in service.get("Users").json()["Resources"]} >= {"ann", "straße@y.test", "cy"}
+    assert User.objects.filter(username__startswith="straße").count() == 2
+
+
 def test_what_comes_in_one_request_may_build_on_itself(service: Service) -> None:
     gone = service.user("back", externalId="9")
     service.send("DELETE", f"Users/{gone}")

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from audit.models import Entry
+from tenants.archiving import archive_tenant
 from tenants.arrivals import Invitation
 from tenants.directory.rules import end_rule, make_rule
 from tenants.memberships import add_member
@@ -21,7 +22,7 @@ from tenants.models import (
 )
 from tenants.scope import only
 from tests.cast import PASSWORD, Cast
-from tests.directory.service import USER, Service
+from tests.directory.service import GROUP, USER, Service
 
 
 @pytest.fixture
@@ -149,6 +150,30 @@ def test_switching_off_or_removing_ends_the_membership_and_never_the_account(ser
     assert browser.get("/tenants/acme/").status_code == 404
     assert browser.get("/").status_code == 200
     assert User.objects.filter(username__in=["dev", "vera"], is_active=True).count() == 2
+
+
+def test_of_an_archived_tenant_nothing_new_is_told_and_who_goes_still_goes(service: Service, cast: Cast) -> None:
+    _rule(cast, "Staff", "developer")
+    vera, made = _id(service, "vera"), service.user("zoe", emails=[{"value": "zoe@example.test"}])
+    staff = service.group("Staff", made, vera)
+    archive_tenant(tenant=cast.acme, by=cast.olivia)
+    one = {"method": "POST", "path": "/Users", "bulkId": "a", "data": {"schemas": [USER], "userName": "ann"}}
+    bulk = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": [one]}
+    assert service.send("POST", "Bulk", bulk).json()["Operations"][0]["status"] == "409"
+    for refused in (
+        service.send("POST", "Users", {"schemas": [USER], "userName": "ann"}),
+        service.send("POST", "Groups", {"schemas": [GROUP], "displayName": "New"}),
+        service.patch(f"Users/{made}", {"op": "replace", "path": "title", "value": "Head"}),
+        service.patch(f"Groups/{staff}", {"op": "replace", "path": "displayName", "value": "Other"}),
+        service.join(staff, _id(service, "dev")),
+    ):
+        assert (refused.status_code, "archived" in refused.json()["detail"]) == (409, True)
+    assert service.leave(staff, made).status_code == 204
+    assert Invitation.objects.get().state == "withdrawn"
+    assert service.patch(f"Users/{vera}", {"op": "replace", "path": "active", "value": False}).status_code == 204
+    assert "vera" not in _roles(cast)
+    assert service.send("DELETE", f"Groups/{staff}").status_code == 204
+    assert service.send("DELETE", f"Users/{made}").status_code == 204
 
 
 def test_the_last_owner_stays_and_the_audit_says_so(service: Service, cast: Cast) -> None:

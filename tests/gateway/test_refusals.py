@@ -152,6 +152,8 @@ def test_an_archived_tenant(client: httpx.Client, team: Cast) -> None:
     announce("tenant")
     answer = eventually(lambda: (r := client.post("/v1/chat/completions", json=ASKED)).status_code == 403 and r)
     assert "archived" in refused(answer, 403, "environment_archived")
+    refused(client.get("/v1/models"), 403, "environment_archived")
+    refused(client.get("/v1/models/echo-model"), 403, "environment_archived")
 
 
 @pytest.mark.parametrize(

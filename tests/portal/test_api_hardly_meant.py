@@ -56,7 +56,7 @@ def test_a_made_up_cursor_is_refused_on_every_list(pat: Client) -> None:
 
 
 def test_a_made_up_cursor_of_a_sorted_list_is_refused(pat: Client) -> None:
-    for place in (b'["a", "no key", false]', b'["\\u0000", "x", true]', b"[1e400, 1, 2]", b"{", b"\xff"):
+    for place in (b'["a", "no key", false]', b'["\\u0000", "x", true]', b"[1e400, 1, 2]", b"{", b"\xff", b"[" * 20_000):
         cursor = urlsafe_b64encode(place).decode()
         answer = pat.get("/api/keys/", {"sort": "created_at", "cursor": cursor})
         assert (answer.status_code, answer.json()["code"]) == (404, "invalid_cursor"), place

@@ -31,3 +31,10 @@ def test_a_foreign_host_is_told_in_one_line(cast: Cast) -> None:
     told = client_of(cast).get("/", headers={"host": "evil.example"})
     assert told.status_code == 400
     assert told.content == b"This is not a name under which Atrium can be reached."
+
+
+def test_a_program_is_told_that_what_it_sent_goes_too_deep(cast: Cast) -> None:
+    for sent in ("[" * 100_000, '{"a":' * 100_000, "[" * 100_000 + "]" * 100_000):
+        for path in ("/api/keys/", "/api/leaked-keys/"):  # one for anybody
+            told = client_of(cast).post(path, sent, "application/json")
+            assert (told.status_code, told.json()["code"]) == (400, "parse_error")

@@ -14,14 +14,14 @@ from access.asking import request_access
 from portal import isolation
 from portal.command import isolating
 from portal.command.django import run_management_command
-from portal.database import policies
+from portal.database import policies, ways_round
 from tenants.keys import issue
 from tenants.models import ApiKey, Membership, Project, Tenant
 from tenants.notifications import notify
 from tenants.owned import owned_models
 from tenants.scope import NOBODY, Scope, Unscoped, current, everything, of_person, only, widen, within
 from tests.cast import Cast, route
-from tests.database import as_owner
+from tests.database import as_owner, as_superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -157,8 +157,12 @@ class TestVerifying:
     def test_it_works(self, capsys: pytest.CaptureFixture[str]) -> None:
         before = [model._default_manager.count() for model in owned_models()]
         assert isolating.verify(Namespace(json=False)) == 0
-        told = f"Both walls stand: {len(before)} tables of tenants, {4 * len(before)} attacks, none got through.\n"
-        assert capsys.readouterr().out == told
+        empty = before.count(0)
+        assert 0 < empty < len(before)
+        assert capsys.readouterr().out == (
+            f"Both walls stand: {len(before)} tables of tenants, {4 * len(before) - 2 * empty} attacks"
+            f" ({empty} tables hold no row: of them the policies were read), none got through.\n"
+        )
         assert [model._default_manager.count() for model in owned_models()] == before
         assert isolating.verify(Namespace(json=True)) == 0
         assert json.loads(capsys.readouterr().out)["holes"] == []
@@ -181,6 +185,60 @@ class TestVerifying:
         printed = capsys.readouterr().out
         assert "HOLE tenants_apikey: " in printed and words in printed
 
+    @pytest.mark.parametrize(
+        "breach",
+        ["USING (true)", "TO atrium_portal", "USING (true) WITH CHECK (true)"],
+    )
+    def test_a_policy_that_was_altered_is_found_and_mended_where_no_row_could_tell(self, breach: str) -> None:
+        with as_owner() as owner:
+            owner.execute(f"ALTER POLICY within_the_scope ON tenants_accessreview {breach}")
+            owner.execute("CREATE POLICY another ON tenants_ownershiptransfer USING (true)")
+        assert {hole.table for hole in isolation.standing()} == {"tenants_accessreview", "tenants_ownershiptransfer"}
+        with as_owner():
+            assert sorted(policies.install(connection)) == ["tenants_accessreview", "tenants_ownershiptransfer"]
+        assert isolation.standing() == []
+
+    @pytest.mark.parametrize(
+        ("way", "named"),
+        [
+            ("GRANT TRUNCATE ON tenants_apikey TO atrium_portal", "tenants_apikey"),
+            ("GRANT TRIGGER ON tenants_apikey TO atrium_portal", "tenants_apikey"),
+            ("CREATE MATERIALIZED VIEW copied AS SELECT * FROM tenants_apikey; GRANT SELECT ON copied TO atrium_portal",
+             "copied"),
+            ("CREATE VIEW between AS SELECT * FROM tenants_apikey; CREATE MATERIALIZED VIEW copied AS "
+             "SELECT * FROM between; GRANT SELECT ON copied TO atrium_portal", "copied"),
+            ("CREATE TABLE loose (id int, tenant_id uuid)", "loose"),
+            ("CREATE TABLE loose (id int, t uuid REFERENCES tenants_tenant ON DELETE SET NULL)", "loose"),
+        ],
+    )  # fmt: skip
+    def test_a_way_round_the_policies_is_found(self, way: str, named: str) -> None:
+        with as_owner() as owner:
+            owner.execute(way)
+        assert [hole.table for hole in isolation.verify().holes] == [named]
+
+    @pytest.mark.parametrize(
+        ("way", "named"),
+        [
+            ("CREATE ROLE above BYPASSRLS; GRANT above TO atrium_portal", "role above"),
+            ("CREATE VIEW seen AS SELECT * FROM tenants_tenant; GRANT SELECT ON seen TO atrium_portal", "seen"),
+            (
+                "CREATE FUNCTION everybody() RETURNS SETOF tenants_tenant LANGUAGE sql SECURITY DEFINER "
+                "AS 'SELECT * FROM tenants_tenant'",
+                "everybody()",
+            ),
+            (
+                "CREATE FUNCTION sneaky() RETURNS bigint LANGUAGE sql SET atrium.tenants = '*' "
+                "AS 'SELECT count(*) FROM tenants_tenant'",
+                "sneaky()",
+            ),
+        ],
+    )
+    def test_a_way_round_the_policies_by_somebody_above_them_is_found(self, way: str, named: str) -> None:
+        with as_superuser() as above:
+            above.execute(way)
+            above.execute("SET ROLE atrium_portal")
+            assert [name for name, _ in ways_round.find(above, policies.SETTING)] == [named]
+
     def test_a_table_that_leads_to_a_tenant_unknown_to_the_code_is_a_hole(self) -> None:
         with as_owner() as owner:
             owner.execute("CREATE TABLE beside (id int, project_id uuid REFERENCES tenants_project (id))")
@@ -201,6 +259,27 @@ class TestVerifying:
         assert isolation.verify().holes == ()
         with only():
             assert ApiKey.objects.count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_scope_that_is_in_force_before_anything_was_sent_is_found(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = connection.settings_dict["OPTIONS"]
+    monkeypatch.setitem(options, "options", f"{options['options']} -c atrium.tenants=*")
+    _connect_anew()
+    try:
+        found = {(hole.table, hole.words) for hole in isolation.verify().holes}
+    finally:
+        monkeypatch.undo()
+        _connect_anew()
+    assert ("tenants_tenant", "a row was read within no scope") in found
+    assert isolation.verify().holes == ()
+
+
+def _connect_anew() -> None:
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -146,6 +146,9 @@ def test_nobody_of_another_domain_comes_in_by_any_way(cast: Cast) -> None:
         add_member(tenant=cast.acme, user=cast.rita, role="viewer", by=cast.olivia)
     listed = plan_list(tenant=tenant(), lines=["x@example.test,viewer", "y@acme.example,viewer"], by=cast.olivia)
     assert [row.outcome for row in rows_of(listed)] == ["domain_not_allowed", "invite"]
+    for asked_for in ("", "?show=domain_not_allowed"):
+        page = signed_in(cast.olivia).get(f"/tenants/acme/invitations/lists/{listed.pk}/{asked_for}")
+        assert page.status_code == 200 and "Domain not allowed" in page.content.decode()
     page = signed_in(cast.olivia).post("/tenants/acme/members/", {"person": "rita", "role": "viewer"})
     assert page.status_code == 422 and "acme.example" in page.content.decode()
     assert Membership.objects.filter(tenant=cast.acme).count() == 3, "who was in stays"
