@@ -127,6 +127,12 @@ def _page(request: Request) -> str:
     return tenant.get_absolute_url() if tenant else ""
 
 
+def _again(request: Request) -> str:
+    """The answers, unless they were sent anew since."""
+    kept = Onboarding.objects.filter(request=request).select_related("request").first()
+    return kept.get_absolute_url() if kept is not None and kept.is_editable else ""
+
+
 ONBOARDING = SubjectKind(
     slug=KIND,
     name="A new tenant",
@@ -136,6 +142,7 @@ ONBOARDING = SubjectKind(
     evidence=_evidence,
     forecast=_forecast,
     page=_page,
+    again=_again,
     looks_at=(
         "Is it a team or line of business, and does somebody answer for it?",
         "Does the risk tier fit what the use case does, with which data, to whom?",

@@ -18,6 +18,7 @@ from tenants.structure import SlugTaken, create_tenant
 from tests.access.teams import ANSWERS, answers, draft, send_team
 from tests.approvals.test_pages import signed_in
 from tests.cast import Cast, route
+from tests.usage.ledger_lines import called
 from usage.models import Budget, Limit
 
 PAGES: dict[str, dict[str, Any]] = {
@@ -111,6 +112,7 @@ def test_what_was_typed_is_kept_page_by_page_and_gone_on_with_later(ned: Client)
         ("use-case", {"data_classes": ["secret"]}, "not one of the available choices"),
         ("people", {"person_2": "DEV"}, "is there twice"),
         ("people", {"person_2": "nobody"}, "Nobody has the user name “nobody”"),
+        ("people", {"person_2": "new@"}, "is not an e-mail address"),
         ("people", {"role_1": "emperor"}, "not one of the available choices"),
         ("models", {"routes": ["gone"]}, "cannot be asked for"),
         ("models", {"environments": []}, "at least one environment"),
@@ -183,11 +185,30 @@ class TestSending:
         vote(review=request.reviews.get(), verdict="refuse", comment="Name a sponsor.", by=cast.rita)
         place = onboarding.get_absolute_url()
         assert "It came back" in shown(ned, place) and f"R-{request.number}" in shown(ned, place)
+        of_request = request.get_absolute_url()
+        assert f'href="{place}" class="btn at-btn-primary' in shown(ned, of_request)
+        assert "It came back. Your answers are kept." in shown(ned, "/")
+        assert place not in shown(signed_in(cast.rita), of_request), "nobody but the requester sees the answers there"
         ned.post(f"{place}team/", PAGES["team"] | {"sponsor": "Bea"})
         ned.post(f"{place}check/")
         again = Request.objects.exclude(pk=request.pk).get()
         assert again.facts["answers"]["team"]["sponsor"] == "Bea"
+        assert place not in shown(ned, of_request), "they went on with another request"
         assert approve(again, cast).state == "ready"
+
+    def test_home_leads_on_from_a_draft_to_the_first_call(self, cast: Cast, ned: Client) -> None:
+        assert "Your new team" not in shown(ned, "/")
+        place = ned.post("/tenants/new/")["Location"]
+        ned.post(f"{place}team/", PAGES["team"])
+        assert "A draft: 6 of 7 pages to go." in shown(ned, "/") and place in shown(ned, "/")
+        onboarding = draft(cast.ned, team={"slug": "other", "name": "Other"})
+        assert "A draft, ready to be sent." in shown(ned, "/")
+        request = send(onboarding=onboarding, by=cast.ned)
+        assert onboarding.get_absolute_url() not in shown(ned, "/"), "it is with the board"
+        assert approve(request, cast).state == "ready"
+        assert "/tenants/other/welcome/" in shown(ned, "/")
+        called(Environment.objects.filter(tenant__slug="other")[0])
+        assert "/tenants/other/welcome/" not in shown(ned, "/")
 
     def test_one_open_request_a_name_and_a_strangers_is_not_shown(self, cast: Cast) -> None:
         send_team(slug="treasury", by=cast.ned)
