@@ -81,9 +81,7 @@ def _of_the_answers(facts: dict[str, Any]) -> list[Evidence]:
     people = answers["people"]["people"]
     kept = answers["isolation"]
     return [
-        Evidence(
-            "Risk tier", f"{WORDS[facts['risk_tier']]}. {' '.join(facts['risk_reasons'])}", "Rules on the answers"
-        ),
+        _risk(facts),
         Evidence("Line of business", team["line_of_business"], SAYS),
         Evidence("Sponsor", team["sponsor"], SAYS),
         Evidence("Data", plain_names(case["data_classes"], DATA_CLASSES), SAYS),
@@ -100,6 +98,16 @@ def _of_the_answers(facts: dict[str, Any]) -> list[Evidence]:
         Evidence("Isolation", _isolation(kept), SAYS),
         Evidence("Terms", f"accepted, version {answers['terms']['version']}", SAYS),
     ]
+
+
+def _risk(facts: dict[str, Any]) -> Evidence:
+    return Evidence(
+        "Risk tier", f"{WORDS[facts['risk_tier']]}. {' '.join(facts['risk_reasons'])}", "Rules on the answers"
+    )
+
+
+def _glance(request: Request) -> list[Evidence]:
+    return [_risk(request.facts)] if request.facts.get("answers") else []
 
 
 def _isolation(kept: dict[str, Any]) -> str:
@@ -140,6 +148,7 @@ ONBOARDING = SubjectKind(
     on_approved=_approved,
     lock=_lock,
     evidence=_evidence,
+    glance=_glance,
     forecast=_forecast,
     page=_page,
     again=_again,

@@ -131,6 +131,7 @@ def _shown(
         "said": conversation(found),
         "evidence": _evidence(found) if tab == "evidence" else [],
         "entries": history(found) if tab == "history" else [],
+        "glance": kind.glance(found),
         "forecast": kind.forecast(found) if found.state == State.IN_REVIEW else [],
         "subject_page": kind.page(found),
         "again": kind.again(found) if came_back and found.requester_id == viewer.pk else "",
