@@ -11,7 +11,9 @@ from django.views.decorators.http import require_GET
 
 from tenants import sections
 from tenants.attention import concerns
+from tenants.awaiting import waiting_for
 from tenants.custom_roles import with_roles
+from tenants.delegation import MANAGE_MEMBERS
 from tenants.models import Environment, Project
 from tenants.views.entering import Inside, enter, optional_address
 
@@ -45,17 +47,21 @@ def overview(request: HttpRequest, slug: str) -> HttpResponse:
     members = list(tenant.memberships.select_related("user").order_by("created_at")[: PEOPLE_SHOWN + 1])
     shown = [(m.user, m.of_role.name) for m in with_roles(members[:PEOPLE_SHOWN]) if m.of_role]
     owners = sum(m.role == "owner" and m.user.is_active for m in members) if len(members) <= PEOPLE_SHOWN else None
-    rows = grid(inside)
+    rows, is_archived = grid(inside), tenant.archived_at is not None
+    waiting = waiting_for(inside.viewer, tenant=tenant) if inside.may(MANAGE_MEMBERS) else []
     return inside.show(
         request,
         "overview",
         rows=rows,
         kinds=Environment.Kind.labels,
-        concerns=concerns(tenant, owners=owners),
+        concerns=[] if is_archived else [*waiting, *concerns(tenant, owners=owners)],
         people=shown,
         more_people=len(members) > PEOPLE_SHOWN,
-        may_issue=inside.may_anywhere("tenants.manage_keys"),
-        next_steps=next_steps(inside, rows, len(members)),
+        may_issue=inside.may_anywhere("tenants.manage_keys") and not is_archived,
+        next_steps=[] if is_archived else next_steps(inside, rows, len(members)),
+        is_archived=is_archived,
+        leaving=optional_address("access:offboard", slug) if tenant.leaving_since else None,
+        has_projects=bool(rows) or tenant.projects.exists(),
         currency=settings.CURRENCY,
     )
 
