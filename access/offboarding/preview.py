@@ -25,7 +25,7 @@ def concerned(tenant: Tenant) -> Concerned:
     for model in owned_models():
         path = path_to_tenant(model)
         count = model._base_manager.filter(**{path or "tenant": tenant.pk}).count()
-        name = str(model._meta.verbose_name_plural).replace("api ", "API ")
+        name = str(model._meta.verbose_name_plural)
         if count and model._meta.label in STAYING:
             staying.append((name, count, STAYING[model._meta.label]))
         elif count:
