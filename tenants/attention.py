@@ -43,7 +43,8 @@ def concerns(tenant: Tenant, *, owners: int | None = None) -> list[Concern]:
         found.append(
             Concern(
                 "stale",
-                f"{_keys(keys['old'], 'is', 'are')} older than {OLD_AFTER.days} days. Replace it by a new one.",
+                f"{_keys(keys['old'], 'is', 'are')} older than {OLD_AFTER.days} days. "
+                f"Replace {'it by a new one' if keys['old'] == 1 else 'them by new ones'}.",
                 f"{address}?state=old",
             )
         )

@@ -131,8 +131,7 @@ def _page(request: Request) -> str:
     onboarding = Onboarding.objects.filter(request=request).first()
     if onboarding is not None and onboarding.state in ("provisioning", "failed"):
         return onboarding.get_absolute_url()
-    tenant = Tenant.objects.filter(slug=request.facts.get("slug")).first()
-    return tenant.get_absolute_url() if tenant else ""
+    return request.tenant.get_absolute_url() if request.tenant else ""  # not another's that has the name by now
 
 
 def _again(request: Request) -> str:

@@ -227,6 +227,7 @@ class TestSending:
         assert again.facts["answers"]["team"]["sponsor"] == "Bea"
         assert place not in shown(ned, of_request), "they went on with another request"
         assert approve(again, cast).state == "ready"
+        assert 'href="/tenants/treasury/"' not in shown(ned, of_request).partition("<main")[2], "that is the other's"
 
     def test_home_leads_on_from_a_draft_to_the_first_call(self, cast: Cast, ned: Client) -> None:
         assert "Your new team" not in shown(ned, "/")
