@@ -4,32 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, Exists, IntegerField, Model, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from tenants.access_reviews import AccessConfirmation, AccessReview
 from tenants.arrivals import JoinRequest
-from tenants.attention import Concern
+from tenants.attention import Concern, count_of
 from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT
 from tenants.elevations import Elevation
-from tenants.models import Membership, Tenant, User
+from tenants.models import Membership, User
 from tenants.scoping import tenants_for
 
 
-def waiting_for(person: User, *, tenant: Tenant | None = None) -> list[Concern]:
-    """What `person`, a member, can answer in their tenants or in `tenant` alone; by tenant, in one query."""
+def waiting_for(person: User) -> list[Concern]:
+    """What `person` can answer in the tenants that they are a member of, by tenant, in one query."""
     rows: Any = tenants_for(person, MANAGE_MEMBERS).filter(memberships__user=person, archived_at=None)
-    if tenant is not None:
-        rows = rows.filter(pk=tenant.pk)
-    found = rows.annotate(
-        joining=_count(JoinRequest.objects.in_state("waiting")),
-        asking=_count(Elevation.objects.waiting().exclude(user=person)),
-        review_due_at=Subquery(_reviews(person).filter(tenant=OuterRef("pk")).values("due_at")[:1]),
-    )
-    return [each for row in found.order_by("name", "pk") for each in _concerns(row)]
+    found = rows.annotate(**asked_of(person)).order_by("name", "pk")
+    return [each for row in found for each in questions(row)]
 
 
-def _concerns(tenant: Any) -> list[Concern]:
+def asked_of(person: User) -> dict[str, Any]:
+    """The annotations of a tenant that `questions` reads."""
+    return {
+        "joining": count_of(JoinRequest.objects.in_state("waiting")),
+        "asking": count_of(Elevation.objects.waiting().exclude(user=person)),
+        "review_due_at": Subquery(_reviews(person).filter(tenant=OuterRef("pk")).values("due_at")[:1]),
+    }
+
+
+def questions(tenant: Any) -> list[Concern]:
+    """What waits in `tenant`, annotated with `asked_of`."""
     path, found = tenant.get_absolute_url(), []
     if tenant.joining:
         who = "Somebody asks" if tenant.joining == 1 else f"{tenant.joining} people ask"
@@ -49,8 +52,3 @@ def _reviews(person: User) -> QuerySet[AccessReview]:
     members = Membership.objects.filter(tenant=OuterRef("tenant"), created_at__lte=OuterRef("began_at"))
     under_way = AccessReview.objects.filter(tenant__in=tenants_for(person, MANAGE_TENANT), concluded_at=None)
     return under_way.filter(Exists(members.filter(~is_confirmed)))
-
-
-def _count[M: Model](rows: QuerySet[M]) -> Coalesce:
-    counted = rows.filter(tenant=OuterRef("pk")).order_by().values("tenant").annotate(count=Count("pk")).values("count")
-    return Coalesce(Subquery(counted), 0, output_field=IntegerField())

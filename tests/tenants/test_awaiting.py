@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
 import pytest
 
 from tenants import elevating, join, reviewing
-from tenants.archiving import archive_tenant
+from tenants.archiving import archive_project, archive_tenant
 from tenants.memberships import add_member
 from tenants.models import Membership, Tenant, User
 from tests.cast import Cast
@@ -34,8 +38,25 @@ def test_it_works(asked: Cast, path: str) -> None:
     page = shown(asked.olivia, path)
     assert "Somebody asks to join Acme." in page and "A member asks for a role in Acme for a time." in page
     assert 'href="/tenants/acme/elevations/"' in page
-    for other in (asked.dev, asked.vera, asked.pat):
+    for other in (asked.dev, asked.vera):
         assert "asks to join" not in shown(other, path), other
+
+
+def test_home_is_for_members_and_the_platform_team_finds_it_at_the_tenant(asked: Cast) -> None:
+    assert TITLE not in shown(asked.pat)
+    assert "Somebody asks to join Acme." in shown(asked.pat, "/tenants/acme/")
+
+
+@pytest.mark.parametrize("has_projects", [True, False])
+def test_the_tenants_page_needs_few_queries(
+    asked: Cast, has_projects: bool, django_assert_max_num_queries: Callable[[int], AbstractContextManager[Any]]
+) -> None:
+    if not has_projects:
+        archive_project(project=asked.project, by=asked.olivia)
+    olivia = signed_in(asked.olivia)
+    olivia.get("/tenants/acme/")
+    with django_assert_max_num_queries(12):
+        assert "Needs attention" in olivia.get("/tenants/acme/").content.decode()
 
 
 def test_what_is_answered_waits_no_more(asked: Cast) -> None:
