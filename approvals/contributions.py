@@ -25,8 +25,8 @@ MAX_HITS = 5
 def register() -> None:
     """Called once the app is ready."""
     register_card(Card("approvals.turn", 10, "approvals/home_card_turn.html", _turn))
-    register_card(Card("approvals.open", 15, "approvals/home_card_open.html", _open))
-    register_card(Card("approvals.mine", 25, "approvals/home_card_mine.html", _mine))
+    register_card(Card("approvals.open", 15, "approvals/home_card_open.html", _open, part="work"))
+    register_card(Card("approvals.mine", 25, "approvals/home_card_mine.html", _mine, part="work"))
     sections.register_deciders(_deciders)
     register_hits("Requests", _hits, order=35)
     register_hits("Governance", _rules, order=80)
@@ -53,9 +53,10 @@ def _open(request: HttpRequest) -> dict[str, Any] | None:
     if not isinstance(request.user, User) or not request.user.has_perm(SEE_ALL):
         return None
     waiting = Request.objects.filter(state__in=OPEN_STATES)
-    rows = with_reviews(waiting).order_by("created_at")[:MAX_ON_CARD]
-    shown = [(row, next_step(row, request.user)) for row in rows]
-    return {"open_requests": shown, "more": waiting.count() - len(shown)} if shown else None
+    rows = list(with_reviews(waiting).order_by("created_at")[: MAX_ON_CARD + 1])
+    more = waiting.count() - MAX_ON_CARD if len(rows) > MAX_ON_CARD else 0
+    shown = [(row, next_step(row, request.user)) for row in rows[:MAX_ON_CARD]]
+    return {"open_requests": shown, "more": more} if shown else None
 
 
 def _mine(request: HttpRequest) -> dict[str, Any] | None:

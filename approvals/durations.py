@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from approvals.models import Request
+from approvals.models import Request, Review
 from approvals.states import State
 
 LOOK_BACK = dt.timedelta(days=365)
@@ -34,18 +36,19 @@ class Week:
     median_hours: float | None
 
 
-def typical(subject_kind: str, environment_kind: str = "") -> Typical | None:
-    """How long requests of this kind took; None while there is no history."""
-    decided = _decided().filter(subject_kind=subject_kind)
-    if environment_kind:
-        decided = decided.filter(environment__kind=environment_kind)
-    took = sorted(
-        row.closed_at - row.created_at for row in decided.only("created_at", "closed_at")[:ENOUGH] if row.closed_at
-    )
-    if not took:
-        return None
-    middle = dt.timedelta(seconds=statistics.median(each.total_seconds() for each in took))
-    return Typical(middle, took[min(len(took) - 1, int(len(took) * 0.8))], len(took))
+def typical(subject_kind: str, environment_kinds: Iterable[str] = ("",)) -> dict[str, Typical]:
+    """How long requests of this kind took, by the kind of their environment ("": any); without those that have no
+    history."""
+    newest = Window(RowNumber(), partition_by="environment__kind", order_by="-closed_at")
+    decided = _decided().filter(subject_kind=subject_kind).annotate(place=newest).filter(place__lte=ENOUGH)
+    rows = list(decided.values_list("environment__kind", "created_at", "closed_at"))
+    found = {}
+    for kind in environment_kinds:
+        took = sorted([closed - sent for where, sent, closed in rows if closed and kind in ("", where)][:ENOUGH])
+        if took:
+            middle = dt.timedelta(seconds=statistics.median(each.total_seconds() for each in took))
+            found[kind] = Typical(middle, took[min(len(took) - 1, int(len(took) * 0.8))], len(took))
+    return found
 
 
 def by_week(rows: QuerySet[Request], *, weeks: int = 12) -> list[Week]:
@@ -65,5 +68,5 @@ def by_week(rows: QuerySet[Request], *, weeks: int = 12) -> list[Week]:
 def _decided() -> QuerySet[Request]:
     since = timezone.now() - LOOK_BACK
     # What was approved as it was sent says nothing of how long people take.
-    reviewed = Request.objects.filter(reviews__isnull=False).distinct()
+    reviewed = Request.objects.filter(Exists(Review.objects.filter(request=OuterRef("pk"))))
     return reviewed.filter(state__in=(State.APPROVED, State.REFUSED), closed_at__gte=since).order_by("-closed_at")

@@ -97,7 +97,8 @@ def narrow(rows: QuerySet[Request], asked: Asked) -> QuerySet[Request]:
 
 def with_reviews(rows: QuerySet[Request]) -> QuerySet[Request]:
     """`rows` with everything that the next step and a row need, in a fixed number of queries."""
-    reviews = Review.objects.select_related("board", "request__tenant").prefetch_related("votes__voter", "board__seats")
+    votes = Prefetch("votes", Vote.objects.select_related("voter"))
+    reviews = Review.objects.select_related("board", "request__tenant").prefetch_related(votes, "board__seats")
     return rows.select_related(
         "tenant", "requester", "environment__project", "environment__tenant", "policy"
     ).prefetch_related(Prefetch("reviews", reviews))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from approvals.delegation.standing import Standing, standing
+from approvals.delegation.standing import standing_in_each
 from approvals.durations import Typical, typical
 from approvals.models import Board, Policy
-from approvals.policies import NoPolicy, policy_for
+from approvals.policies import in_force
 from approvals.subjects import kind_of
 from tenants.models import Tenant
 
@@ -37,37 +37,24 @@ class Outlook:
     only_left: bool
 
 
-def outlook(
-    subject_kind: str,
-    environment_kind: str = "",
-    *,
-    tenants: Iterable[Tenant | None] = (None,),
-    facts: Mapping[str, Any] | None = None,
-) -> Outlook:
-    """What to expect of a request of this kind in `tenants` (None: where there is none yet); `facts` as far as they are
-    known."""
-    asked = list(tenants)
-    left = [
-        (str(tenant or ""), who.sentence)
-        for tenant in asked
-        if (who := _left(subject_kind, environment_kind, tenant, facts))
-    ]
-    only_left = bool(asked) and len(left) == len(asked)
-    try:
-        policy = policy_for(subject_kind, environment_kind)
-    except NoPolicy:
-        return Outlook(environment_kind, None, [], None, left, only_left)
-    names = dict(Board.objects.values_list("slug", "name"))
-    stages = [Stage(names.get(stage["board"], stage["board"]), stage["quorum"]) for stage in policy.stages]
-    return Outlook(environment_kind, policy, stages, typical(subject_kind, environment_kind), left, only_left)
-
-
-def _left(
-    subject_kind: str, environment_kind: str, tenant: Tenant | None, facts: Mapping[str, Any] | None
-) -> Standing | None:
-    """Who decides, where it is left to the tenant; None where it is not."""
-    kind = kind_of(subject_kind)
-    if not kind.capability:
-        return None
-    who = standing(kind.capability, tenant)
-    return who if who.leaves_to_tenant(kind.measure(facts or {}, environment_kind)) else None
+def outlooks(
+    subject_kind: str, asked: Mapping[str, Sequence[Tenant | None]], *, facts: Mapping[str, Any] | None = None
+) -> list[Outlook]:
+    """What to expect of a request of this kind, for each kind of environment ("": any) in `asked`, in the tenants named
+    with it (None: where there is none yet); `facts` as far as they are known."""
+    everywhere = list(dict.fromkeys(tenant for tenants in asked.values() for tenant in tenants))
+    capability = kind_of(subject_kind).capability
+    who = dict(zip(everywhere, standing_in_each(capability, everywhere), strict=True)) if capability else {}
+    policies, names = in_force(subject_kind), dict(Board.objects.values_list("slug", "name"))
+    took = typical(subject_kind, asked)
+    found = []
+    for kind, tenants in asked.items():
+        measured = kind_of(subject_kind).measure(facts or {}, kind) if capability else None
+        left = [each for each in tenants if capability and who[each].leaves_to_tenant(measured)]
+        policy = policies.get(kind) or policies.get("")
+        asks = policy.stages if policy else ()
+        stages = [Stage(names.get(each["board"], each["board"]), each["quorum"]) for each in asks]
+        told = [(str(each or ""), who[each].sentence) for each in left]
+        only_left = bool(tenants) and len(left) == len(tenants)
+        found.append(Outlook(kind, policy, stages, took.get(kind) if policy else None, told, only_left))
+    return found

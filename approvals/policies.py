@@ -30,16 +30,20 @@ def policy_for(subject_kind: str, environment_kind: str = "") -> Policy:
 
     Raises `NoPolicy`.
     """
-    in_force = Policy.objects.filter(
-        subject_kind=subject_kind, environment_kind__in={environment_kind, ""}, superseded_at=None
-    )
-    found = max(in_force, key=lambda policy: policy.environment_kind != "", default=None)
-    if found is None:
+    found = in_force(subject_kind)
+    policy = found.get(environment_kind) or found.get("")
+    if policy is None:
         raise NoPolicy(
             f"No policy says who decides on “{kind_of(subject_kind).name}”"
             f"{f' in {environment_kind}' if environment_kind else ''}. The platform team can set one under Policies."
         )
-    return found
+    return policy
+
+
+def in_force(subject_kind: str) -> dict[str, Policy]:
+    """The policies in force for a kind of subject, by the kind of environment they are for ("": any)."""
+    rows = Policy.objects.filter(subject_kind=subject_kind, superseded_at=None)
+    return {policy.environment_kind: policy for policy in rows}
 
 
 @transaction.atomic

@@ -119,7 +119,7 @@ class ModelViewSet(viewsets.GenericViewSet[Model]):
     def compare(self, request: Request) -> Response:
         slugs = list(dict.fromkeys(request.query_params.getlist("m")))[: comparing.MOST]
         found = [find_model(slug) for slug in slugs]
-        rows = search.rows_of(request.user, [model.pk for model in found])  # type: ignore[arg-type]
+        rows = search.rows_of(request.user, found)  # type: ignore[arg-type]
         facts = comparing.table(rows) if rows else []
         return Response(
             {

@@ -19,7 +19,7 @@ _CARD = "New in the catalog, to use or to ask for"
 def register() -> None:
     """Offer both to the shell."""
     register_hits("Models", hits, order=20)
-    register_card(Card("catalog.new", 30, "catalog/home_card.html", newest))
+    register_card(Card("catalog.new", 30, "catalog/home_card.html", newest, part="work"))
 
 
 def hits(request: HttpRequest, text: str) -> Iterable[Hit]:
@@ -41,7 +41,6 @@ def newest(request: HttpRequest) -> dict[str, Any] | None:
     first = [position for position in held.order("") if held.items[position].is_pinned and position in here][:2]
     latest = (position for position in here if held.items[position].is_current)
     shown = [*first, *islice((position for position in latest if position not in first), 4)]
-    keys = [held.items[position].pk for position in shown]
-    if not keys:
+    if not shown:
         return None
-    return {"rows": search.rows_of(request.user, keys), "title": _CARD}  # type: ignore[arg-type]
+    return {"rows": search.rows_of(request.user, held.models(shown)), "title": _CARD}  # type: ignore[arg-type]

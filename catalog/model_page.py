@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, cast
-from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Prefetch
+from django.db.models import Exists, OuterRef, Prefetch, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -38,6 +37,7 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect(found)
     tab = request.GET.get("tab", "")
     tab = tab if tab in TABS else "overview"
+    prefetch_related_objects([found], "routes")
     routes = list(found.routes.all())
     routes.sort(key=lambda route: (not route.is_enabled, len(route.slug), route.slug))
     by_route = standing.standing_of_routes(cast("User", request.user), routes)
@@ -75,24 +75,17 @@ def _is_listed(version: ModelVersion) -> bool:
 def _deployments(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
     offers = _offers(found)
     prices, now = figures.price_history(offers), timezone.now()
-    serving = _serving(found)
     rows: list[dict[str, Any]] = [
         {
             "deployment": each,
             "price": next((period for period in prices.get(each.pk, []) if period.holds_at(now)), None),
             "offer": OFFERS.get(each.offer, each.offer),
-            "is_serving": each.pk in serving,
+            "is_serving": each.is_serving,
         }
         for each in offers
     ]
     rows.sort(key=lambda row: (not row["is_serving"], row["deployment"].provider.name, row["deployment"].upstream_name))
     return {"rows": rows, "price_addresses": _price_addresses(request, offers)}
-
-
-def _serving(found: Model) -> set[UUID]:
-    """The keys of the deployments that a route leads to."""
-    targets = RouteTarget.objects.filter(route__model=found, route__is_enabled=True)
-    return set(targets.values_list("deployment_id", flat=True))
 
 
 def _pricing(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
@@ -106,7 +99,6 @@ def _pricing(request: HttpRequest, found: Model, routes: list[Route], stands: st
         "own": own,
         "asked": asked,
         "costs": volumes.costs(asked, in_force),
-        "serving": _serving(found),
         "periods": [
             (each, period, period.since > now, period.holds_at(now))
             for each in offers
@@ -142,9 +134,12 @@ def _price_addresses(request: HttpRequest, offers: list[Deployment]) -> list[tup
     return [(each, path) for each in offers if (path := steps.address("usage:set-price", each.pk))]
 
 
-def _offers(found: Model) -> list[Deployment]:
+def _offers(found: Model) -> list[Any]:
+    """The deployments of a model, each with `is_serving`: whether a route leads to it."""
+    targets = RouteTarget.objects.filter(deployment=OuterRef("pk"), route__model=found, route__is_enabled=True)
     return list(
         Deployment.objects.filter(version__model=found, gone_at=None)
+        .annotate(is_serving=Exists(targets))
         .select_related("provider", "version")
         .order_by("provider__name", "upstream_name")
     )

@@ -61,7 +61,7 @@ def find(viewer: User, asked: Asked, *, page_size: int = PAGE_SIZE) -> Found:
         asked=asked,
         shelf=held,
         page=page,
-        rows=rows_of(viewer, [held.items[position].pk for position in page.object_list]),
+        rows=rows_of(viewer, held.models(page.object_list)),
         facets=facets.count(held, asked.filters, granted, among),
         granted_count=_switched(held, asked.filters, granted, among, "granted"),
         served_count=_switched(held, asked.filters, granted, among, "served"),
@@ -78,10 +78,8 @@ def keys(viewer: User, asked: Asked) -> list[Any]:
     return [held.items[position].pk for position in _ordered(held, asked.sort, ranked, passing & among, granted)]
 
 
-def rows_of(viewer: User, wanted: Sequence[Any]) -> list[Row]:
-    """Rows of the models with these keys, in this order."""
-    by_key = Model.objects.defer("embedding", "search_vector", "search_text", "description").in_bulk(wanted)
-    models = [by_key[key] for key in wanted if key in by_key]
+def rows_of(viewer: User, models: Sequence[Model]) -> list[Row]:
+    """Rows of `models` in their order."""
     standings = standing.standing_of(viewer, models)
     return [Row(model, standings[model.pk]) for model in models]
 

@@ -42,6 +42,9 @@ _FIELDS = (
 )  # fmt: skip
 
 
+NOT_LISTED = ("embedding", "search_vector", "search_text", "description")
+_MODELS_HELD = 500  # some 2 MB
+
 _KNOWN_FOR = 10  # models of a maker in the catalog, from which on people will have heard of it
 
 
@@ -71,6 +74,7 @@ class Shelf:
     masks: dict[str, dict[str, int]] = field(default_factory=dict)  # facet → value → models
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
     _orders: dict[str, list[int]] = field(default_factory=dict)
+    _read: dict[UUID, Model] = field(default_factory=dict)
 
     @cached_property
     def everything(self) -> int:
@@ -114,6 +118,17 @@ class Shelf:
         if sort not in self._orders:
             self._orders[sort] = sorted(range(len(self.items)), key=self._by(sort))
         return self._orders[sort]
+
+    def models(self, positions: Iterable[int]) -> list[Model]:
+        """The models at these positions, as a list shows them, in their order; what was read stays for the next."""
+        keys = [self.items[position].pk for position in positions]
+        if absent := [key for key in keys if key not in self._read]:
+            present = Model.objects.defer(*NOT_LISTED).in_bulk(absent)
+            read = self._read | present
+            self._read = read if len(read) <= _MODELS_HELD else present
+        else:
+            read = self._read
+        return [read[key] for key in keys if key in read]
 
     def _by(self, sort: str) -> Callable[[int], Any]:
         items = self.items

@@ -23,7 +23,7 @@ ACTION = "New playground session"
 
 def register() -> None:
     """Called once the app is ready."""
-    register_card(Card("playground.recent", 20, "playground/home_card.html", _recent))
+    register_card(Card("playground.recent", 20, "playground/home_card.html", _recent, part="work"))
     register_hits("Playground", _hits, order=40)
     user_logged_in.connect(_begin_where_models_are, dispatch_uid="playground.begin_where_models_are")
 

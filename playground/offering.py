@@ -146,10 +146,8 @@ def _longest(model: Model) -> int | None:
 def resolve_names(names: Sequence[str]) -> list[str]:
     """Route names for names that may be of routes or of models (the catalog links by model)."""
     routes = Route.objects.filter(Q(slug__in=names) | Q(model__slug__in=names), is_enabled=True)
-    by_name: dict[str, str] = {}
-    for slug, model in routes.values_list("slug", "model__slug"):
-        by_name.setdefault(model, slug)
-    by_name |= {slug: slug for slug in routes.values_list("slug", flat=True)}
+    found = list(routes.values_list("slug", "model__slug")) if names else []
+    by_name = {model: slug for slug, model in reversed(found)} | {slug: slug for slug, _ in found}
     return [by_name.get(name, name) for name in names]
 
 

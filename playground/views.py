@@ -57,7 +57,7 @@ def new(request: HttpRequest) -> HttpResponse:
     environment = first_environment(environments, preferred, wanted, usual=here["path"] if here else "")
     if environment is None:
         return _begin_elsewhere(request, viewer)
-    columns, prompt = _start(request, source, environment)
+    columns, prompt = _start(request, source, environment, wanted)
     offers = offers_of(environment, [column.route for column in columns], environments)
     acts_in(request, environment)
     context = {
@@ -71,8 +71,10 @@ def new(request: HttpRequest) -> HttpResponse:
     return render(request, "playground/session.html", context)
 
 
-def _start(request: HttpRequest, source: Session | None, environment: Environment) -> tuple[list[Column], str]:
-    """The columns and the prompt that a new session begins with."""
+def _start(
+    request: HttpRequest, source: Session | None, environment: Environment, wanted: list[str]
+) -> tuple[list[Column], str]:
+    """The columns and the prompt that a new session begins with; `wanted` are the routes that the address names."""
     prompt = request.GET.get("prompt", "").replace("\x00", "")
     if source is not None and not source.is_hidden:
         first = source.turns.first()
@@ -80,9 +82,8 @@ def _start(request: HttpRequest, source: Session | None, environment: Environmen
         return from_kept(source.columns), prompt or said
     if source is not None:  # a hidden one may be repeated without being shown
         return [Column(1)], prompt
-    wanted = _named(request)
-    names = resolve_names(wanted) if wanted else usual_routes(environment, 2)
-    return [Column(key, name) for key, name in enumerate(names or [""], start=1)], prompt
+    names = wanted or usual_routes(environment, 2) or [""]
+    return [Column(key, name) for key, name in enumerate(names, start=1)], prompt
 
 
 def _named(request: HttpRequest) -> list[str]:

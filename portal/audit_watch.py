@@ -69,7 +69,7 @@ def register() -> None:
     """Ring the bell when a verification ends, and put the state of the audit on the home of who may see it."""
     task_postrun.connect(_ended, weak=False)
     register_card(Card("portal.audit-broken", 1, "portal/audit_broken_card.html", _broken, wide=True))
-    register_card(Card("portal.audit", 6, "portal/audit_card.html", _calm))
+    register_card(Card("portal.audit", 6, "portal/audit_card.html", _calm, part="figures"))
 
 
 def _who_may_see() -> list[User]:

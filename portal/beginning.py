@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Value
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -34,7 +35,7 @@ def register() -> None:
 
 def steps() -> list[Step]:
     """What must stand before a team can call a model, in the order in which one does it."""
-    short = short_of_members()
+    short, there = short_of_members(), _there()
     names = ", ".join(f"{board} ({seated} of {needed})" for board, needed, seated in short)
     return [
         Step(
@@ -43,7 +44,7 @@ def steps() -> list[Step]:
             "provider first.",
             "Open the catalog",
             reverse("catalog:list"),
-            Route.objects.filter(is_enabled=True).exists(),
+            "route" in there,
         ),
         Step(
             "The boards have members",
@@ -59,9 +60,16 @@ def steps() -> list[Step]:
             "Keys, access and costs belong to a tenant. Create one and name its owner, or let a team ask.",
             "Create a tenant",
             reverse("tenants:create"),
-            Tenant.objects.exists(),
+            "tenant" in there,
         ),
     ]
+
+
+def _there() -> set[str]:
+    """Which of both exist: a route that is on, a tenant."""
+    route = Route.objects.filter(is_enabled=True).order_by().values_list(Value("route"))[:1]
+    tenant = Tenant.objects.order_by().values_list(Value("tenant"))[:1]
+    return {what for (what,) in route.union(tenant, all=True).order_by()}
 
 
 def _beginning(request: HttpRequest) -> dict[str, Any] | None:

@@ -1,4 +1,6 @@
-"""The home page: what should I do now? Composed of the cards that rooms contribute."""
+"""The home page: what should I do now? Composed of the cards that rooms contribute, in three parts: what waits for the
+person comes with the page; what they were doing and how things stand are asked for beside it, so that they wait for
+neither."""
 
 from __future__ import annotations
 
@@ -10,24 +12,46 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
 from portal.standing import standing_of
+from refusals.errors import Missing
+from tenants.scoping import VIEW
 from ui.places import cards
+
+FOLLOWING: dict[str, str] = {"work": "What you were doing", "figures": "How things stand"}
 
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """Cards in their order; a person without a tenant sees how to begin above them."""
+    """What waits for the person; the other parts are asked for by the page. Without a tenant: how to begin."""
     standing = standing_of(request)
-    shown: list[tuple[SafeString, bool]] = []
-    for card in cards():
-        context = card.context(request)
-        if context is not None:
-            shown.append((render_to_string(card.template, context, request), card.wide))
-    newcomer = not standing.is_member and not standing.sits_on_a_board and not standing.may("tenants.view_tenant")
+    newcomer = not standing.is_member and not standing.sits_on_a_board and not standing.may(VIEW)
     return render(
         request,
         "portal/home.html",
-        {"cards": shown, "newcomer": newcomer, "beginnings": _beginnings() if newcomer or not shown else []},
+        {
+            "cards": _shown(request, "waiting"),
+            "following": FOLLOWING,
+            "newcomer": newcomer,
+            "beginnings": _beginnings() if newcomer else [],
+        },
     )
+
+
+@require_GET
+def following(request: HttpRequest, part: str) -> HttpResponse:
+    """One of the parts that follow: a piece for the page, a page of its own for who comes without scripts."""
+    if part not in FOLLOWING:
+        raise Missing("Home has no such part.")
+    template = "portal/home_part.html" if request.htmx else "portal/home_following.html"  # type: ignore[attr-defined]
+    return render(request, template, {"cards": _shown(request, part), "name": FOLLOWING[part]})
+
+
+def _shown(request: HttpRequest, part: str) -> list[tuple[SafeString, bool]]:
+    shown = []
+    for card in cards(part):
+        context = card.context(request)
+        if context is not None:
+            shown.append((render_to_string(card.template, context, request), card.wide))
+    return shown
 
 
 def _beginnings() -> list[tuple[str, str, str, str, str]]:

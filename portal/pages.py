@@ -7,6 +7,7 @@ from portal.account_page import account, end_session
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("home/<slug:part>/", home.following, name="home-following"),
     path("palette/", palette.palette, name="palette"),
     path("notifications/", bell.bell, name="bell"),
     path("notifications/read/", bell.read_all, name="bell-read"),

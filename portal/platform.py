@@ -101,7 +101,7 @@ def _deployments() -> list[Deployment]:
 
 def register() -> None:
     """Put health on the platform team's home page; it is asked for beside the page, which does not wait for it."""
-    register_card(Card("portal.health", 5, "portal/health_card.html", _health))
+    register_card(Card("portal.health", 5, "portal/health_card.html", _health, part="figures"))
 
 
 def _health(request: HttpRequest) -> dict[str, Any] | None:

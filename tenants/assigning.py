@@ -24,6 +24,7 @@ from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants import finding
 from tenants.archiving import refuse_archived
+from tenants.kept_holdings import forget
 from tenants.models import ApiKey, Membership, Project, ProjectRole, Tenant, User
 from tenants.notifications import notify
 from tenants.roles import PROJECT_ROLES
@@ -187,6 +188,7 @@ def _refuse_unseen(project: Project, user: User, role: str, seen: str | None) ->
 
 
 def _hold_exactly(project: Project, user: User, permissions: frozenset[str]) -> None:
+    forget()
     kept = UserObjectPermission.objects.filter(user=user, object_pk=str(project.pk))
     kept = kept.filter(permission__content_type__app_label="tenants", permission__content_type__model="project")
     wanted = {name.partition(".")[2] for name in permissions}

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from allauth.account.auth_backends import AuthenticationBackend
 from django.contrib.auth.models import Permission
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, QuerySet, Value
+from django.db.models.functions import Concat
 
 from tenants.models import User
-from tenants.reach import with_reach
+from tenants.reach import people
 from tenants.scope import everything
 from tenants.timing import holds_for_a_time, settle_person
 
 
 class AccountBackend(AuthenticationBackend):
-    """django-allauth's sign-in; permissions above tenants, of the person and of their groups, are read in one query."""
+    """django-allauth's sign-in; permissions above tenants, of the person and of their groups, come with them."""
 
     def get_user(self, user_id: Any) -> User | None:
-        """The active person of a session, with the tenants in reach."""
+        """The active person of a session, with the tenants in reach and what they hold above tenants."""
         with everything("who is asking is looked up"):
-            found = with_reach(User.objects.filter(pk=user_id)).annotate(_is_timed=holds_for_a_time("pk"))
-            person = found.first()
-            if person is not None and vars(person)["_is_timed"]:
-                settle_person(person.pk)
+            person = _people().filter(pk=user_id).first()
+            if person is not None:
+                read = vars(person)
+                if not person.is_superuser:
+                    read["_perm_cache"] = {*read["_own_permissions"], *read["_permissions_of_groups"]}
+                if read["_is_timed"]:
+                    settle_person(person.pk)
         return person if person is not None and self.user_can_authenticate(person) else None
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
@@ -32,8 +39,23 @@ class AccountBackend(AuthenticationBackend):
         if user_obj.is_superuser:
             return set(super().get_all_permissions(user_obj))
         if not hasattr(user_obj, "_perm_cache"):
-            columns = ("content_type__app_label", "codename")
-            own = Permission.objects.filter(user=user_obj).order_by().values_list(*columns)
-            of_groups = Permission.objects.filter(group__user=user_obj).order_by().values_list(*columns)
-            user_obj._perm_cache = {f"{label}.{codename}" for label, codename in own.union(of_groups).order_by()}
+            own = _named(Permission.objects.filter(user=user_obj))
+            of_groups = _named(Permission.objects.filter(group__user=user_obj))
+            user_obj._perm_cache = set(own.union(of_groups).order_by())
         return set(user_obj._perm_cache)
+
+
+@cache
+def _people() -> QuerySet[User]:
+    """`tenants.reach.people`, with what they hold above tenants and whether they hold anything for a time."""
+    return people().annotate(
+        _is_timed=holds_for_a_time("pk"),
+        _own_permissions=ArraySubquery(_named(Permission.objects.filter(user=OuterRef("pk")))),
+        _permissions_of_groups=ArraySubquery(_named(Permission.objects.filter(group__user=OuterRef("pk")))),
+    )
+
+
+def _named(permissions: QuerySet[Permission]) -> QuerySet[Permission, Any]:
+    """Each as `app.codename`."""
+    named = Concat("content_type__app_label", Value("."), "codename")
+    return permissions.order_by().annotate(named=named).values_list("named", flat=True)

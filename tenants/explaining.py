@@ -14,7 +14,7 @@ from tenants.elevations import Elevation
 from tenants.holding import lasting
 from tenants.models import Appointment, Environment, Membership, Project, ProjectRole, Tenant, User
 from tenants.roles import PLATFORM_ROLES, PROJECT_PERMISSIONS, PROJECT_ROLES, TENANT_ROLES, Role
-from tenants.scoping import may, project_of, tenant_of, words
+from tenants.scoping import held, project_of, tenant_of, words
 from tenants.timing import live_of, settle_person
 
 type Explained = Tenant | Project | Environment
@@ -76,7 +76,7 @@ def explain(person: User, permission: str, place: Explained | None = None) -> Ex
     if project and person.is_active:
         links.append(_of_project(person, permission, project))
     asked = project or tenant
-    allowed = may(person, permission, asked) if asked else person.is_active and person.has_perm(permission)
+    allowed = permission in held(person, asked) if asked else person.is_active and person.has_perm(permission)
     if allowed and not any(link.gives for link in links):
         links.append(Link("It was given to this person, or to a group of theirs, outside of the table of roles.", True))
     way = "" if allowed else _way(person, permission, tenant, project)

@@ -15,12 +15,14 @@ from guardian.models import UserObjectPermission
 
 from tenants.custom_roles import roles_of
 from tenants.elevations import Elevation
+from tenants.kept_holdings import forget
 from tenants.models import Membership, Tenant
 from tenants.roles import TENANT_ROLES
 
 
 def settle(tenant: Tenant, users: Iterable[Any]) -> None:
     """Let `users` (their keys) hold in `tenant` what the rules give them now, and nothing else."""
+    forget()
     concerned = {UUID(str(user)) for user in users}
     standing_in = Elevation.objects.live().filter(tenant=tenant, absent__in=concerned)
     concerned |= set(standing_in.values_list("user_id", flat=True))  # they hold no more than who is away

@@ -48,6 +48,8 @@ def unconfirmed_of(user: User) -> frozenset[str]:
 def people_by_address(addresses: Iterable[str]) -> dict[str, User]:
     """Who has which of `addresses` (in lower case) on an active account: two queries, however many there are."""
     wanted = sorted(set(addresses))
+    if not wanted:
+        return {}
     on_accounts = User.objects.filter(_is_any("email", wanted), is_active=True)
     found = {user.email.lower(): user for user in on_accounts}
     confirmed = EmailAddress.objects.filter(_is_any("email", wanted), verified=True, user__is_active=True)

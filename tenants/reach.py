@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -38,24 +39,26 @@ def adds_reach(reason: Reason) -> Reason:
     """Register `reason`, which gets a person's key (or an expression for it) and returns a query of tenants' keys."""
     if reason not in _reasons:
         _reasons.append(reason)
+        people.cache_clear()
     return reason
+
+
+@cache
+def people() -> QuerySet[User]:
+    """Everybody, each read together with the tenants in reach and what these ask, which then cost no query of their
+    own. Put together once: every request narrows it to who asks."""
+    asked = asking(Membership.objects.filter(user=OuterRef("pk"))).order_by().values(told=_TOLD)
+    factors = Authenticator.objects.filter(user=OuterRef("pk"), type__in=SECOND_FACTORS)
+    return User.objects.annotate(
+        _asked=ArraySubquery(asked),
+        _has_second_factor=Exists(factors),
+        **{f"_reach_{number}": ArraySubquery(reason(OuterRef("pk"))) for number, reason in enumerate(_reasons)},
+    )
 
 
 @adds_reach
 def _is_member(person: Any) -> QuerySet[Any, Any]:
     return Membership.objects.filter(user=person).values("tenant")
-
-
-def with_reach(people: QuerySet[User]) -> QuerySet[User]:
-    """`people`, each read together with the tenants in reach and what these ask, which then cost no query of their
-    own."""
-    asked = asking(Membership.objects.filter(user=OuterRef("pk"))).order_by().values(told=_TOLD)
-    factors = Authenticator.objects.filter(user=OuterRef("pk"), type__in=SECOND_FACTORS)
-    return people.annotate(
-        _asked=ArraySubquery(asked),
-        _has_second_factor=Exists(factors),
-        **{f"_reach_{number}": ArraySubquery(reason(OuterRef("pk"))) for number, reason in enumerate(_reasons)},
-    )
 
 
 def reach_of(person: Any) -> frozenset[UUID]:
@@ -85,7 +88,7 @@ def _read(person: Any) -> Any:
     if all(hasattr(person, f"_reach_{number}") for number in range(len(_reasons))) and hasattr(person, "_asked"):
         return person
     with everything("who is asking is looked up"):
-        return with_reach(User.objects.filter(pk=person.pk)).first()
+        return people().filter(pk=person.pk).first()
 
 
 def _asked(told: Any) -> Asked:

@@ -15,7 +15,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -36,7 +36,8 @@ class Scope:
     or nobody), `because` says why in a few words.
 
     `whence` is how the person comes, `closed` are the tenants of theirs that are closed to them as they come, `later`
-    those that will be, for want of a second factor (`tenants.security`).
+    those that will be, for want of a second factor (`tenants.security`). `kept` is what was read for the person and
+    need not be read again at once.
     """
 
     tenants: frozenset[UUID] | None
@@ -45,6 +46,7 @@ class Scope:
     whence: Whence | None = None
     closed: tuple[Closed, ...] = ()
     later: tuple[Asked, ...] = ()
+    kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 NOBODY = Scope(frozenset(), "nobody is signed in")

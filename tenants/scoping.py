@@ -7,82 +7,94 @@ here and nowhere else. A row outside the answer does not exist for the person (4
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db.models import CharField, Model, Q, QuerySet
-from django.db.models.functions import Cast
-from guardian.models import GroupObjectPermission, UserObjectPermission
-from guardian.shortcuts import get_objects_for_user, get_users_with_perms
+from django.db.models import Model, Q, QuerySet
+from guardian.shortcuts import get_users_with_perms
 
 from refusals.errors import Forbidden, Missing
+from tenants.kept_holdings import holdings_of
 from tenants.models import ApiKey, Environment, Project, Tenant, User
 from tenants.owned import path_to_tenant, paths_to_project
 from tenants.roles import PROJECT_PERMISSIONS
 from tenants.scope import closed_to
 from tenants.security.closing import Closed
 
+VIEW = "tenants.view_tenant"
+
 type Place = Tenant | Project | Environment | ApiKey
 
 
-def tenants_for(viewer: User, permission: str = "tenants.view_tenant") -> QuerySet[Tenant]:
+def tenants_for(viewer: User, permission: str = VIEW) -> QuerySet[Tenant]:
     """The tenants in which `viewer` holds `permission`, by membership or by a role above tenants."""
-    if not viewer.is_authenticated or not viewer.is_active:
-        return Tenant.objects.none()
-    found: QuerySet[Tenant] = get_objects_for_user(viewer, _codename(permission), Tenant)
-    closed = closed_to(viewer)
-    return found.exclude(pk__in=[each.asked.tenant for each in closed]) if closed else found
+    return visible(viewer, Tenant.objects.all(), permission)
 
 
 def projects_for(viewer: User, permission: str) -> QuerySet[Project]:
     """The projects in which `viewer` holds `permission` by a role there, whatever they hold in the tenant."""
-    if permission not in PROJECT_PERMISSIONS or not viewer.is_authenticated or not viewer.is_active:
-        return Project.objects.none()
-    found: QuerySet[Project] = get_objects_for_user(
-        viewer, _codename(permission), Project, with_superuser=False, accept_global_perms=False
-    )
-    closed = closed_to(viewer)
-    return found.exclude(tenant__in=[each.asked.tenant for each in closed]) if closed else found
+    return Project.objects.filter(pk__in=places_for(viewer, permission).projects)
 
 
-def visible[M: Model](viewer: User, rows: QuerySet[M], permission: str = "tenants.view_tenant") -> QuerySet[M]:
+@dataclass(frozen=True)
+class Places:
+    """The keys of tenants, and of single projects."""
+
+    tenants: frozenset[UUID] = frozenset()
+    projects: frozenset[UUID] = frozenset()
+
+
+def places_for(viewer: User, permission: str) -> Places:
+    """Where `viewer` holds `permission` by membership, and where by a role in a project; not what is closed to them."""
+    if not viewer.is_authenticated or not viewer.is_active:
+        return Places()
+    holdings, codename, closed = holdings_of(viewer), _codename(permission), _closed_keys(viewer)
+    projects = holdings.projects_with(codename) if permission in PROJECT_PERMISSIONS else frozenset()
+    if closed and projects:
+        open_ones = Project.objects.filter(pk__in=projects).exclude(tenant__in=closed)
+        projects = frozenset(open_ones.order_by().values_list("pk", flat=True))
+    return Places(holdings.tenants_with(codename) - closed, projects)
+
+
+def visible[M: Model](viewer: User, rows: QuerySet[M], permission: str = VIEW) -> QuerySet[M]:
     """`rows` of a tenant-owned model cut down to the tenants and projects in which `viewer` holds `permission`."""
     path = path_to_tenant(rows.model)
     if viewer.is_active and viewer.has_perm(permission):  # held above tenants: no list of tenants is needed
-        return rows
-    wanted = Q(**{f"{path}__in": tenants_for(viewer, permission).values("pk")})
-    for to_project in paths_to_project(rows.model) if permission in PROJECT_PERMISSIONS else ():
-        wanted |= Q(**{f"{to_project}__in": projects_for(viewer, permission).order_by().values("pk")})
+        closed = _closed_keys(viewer)
+        return rows.exclude(**{f"{path}__in": closed}) if closed else rows
+    places = places_for(viewer, permission)
+    wanted = Q(**{f"{path}__in": places.tenants})
+    for to_project in paths_to_project(rows.model) if places.projects else ():
+        wanted |= Q(**{f"{to_project}__in": places.projects})
     return rows.filter(wanted)
 
 
-def find_tenant(viewer: User, slug: str, permission: str = "tenants.view_tenant") -> Tenant:
+def find_tenant(viewer: User, slug: str, permission: str = VIEW) -> Tenant:
     """The tenant called `slug`. Raises `Missing` to who may not see it, `Forbidden` where `permission` lacks, and
     `ClosedToYou` to a member to whom it is closed now."""
     tenant = tenants_for(viewer).filter(slug=slug).first()
     if tenant is None:
         refuse_closed(viewer, slug)
         raise Missing(f"There is no tenant “{slug}”, or you are not a member of it.")
-    if permission != "tenants.view_tenant":  # which was asked for already
+    if permission != VIEW:  # which was asked for already
         require(viewer, permission, tenant)
     return tenant
 
 
-def find_project(viewer: User, path: str, permission: str = "tenants.view_tenant") -> Project:
+def find_project(viewer: User, path: str, permission: str = VIEW) -> Project:
     """The project `tenant/project`, with the refusals of `find_environment`."""
     tenant_slug, _, slug = path.partition("/")
     tenant = find_tenant(viewer, tenant_slug)
     project = Project.objects.filter(tenant=tenant, slug=slug).select_related("tenant").first()
     if project is None:
         raise Missing(f"There is no project “{path}”.")
-    if permission != "tenants.view_tenant":
+    if permission != VIEW:
         require(viewer, permission, project)
     return project
 
 
-def find_environment(viewer: User, path: str, permission: str = "tenants.view_tenant") -> Environment:
+def find_environment(viewer: User, path: str, permission: str = VIEW) -> Environment:
     """The environment `tenant/project/kind`. Raises `Missing` to who may not see its tenant or where there is none,
     `Forbidden` where `permission` lacks there."""
     tenant_slug, _, rest = path.partition("/")
@@ -95,7 +107,7 @@ def find_environment(viewer: User, path: str, permission: str = "tenants.view_te
     )
     if environment is None:
         raise Missing(f"There is no environment “{path}”.")
-    if permission != "tenants.view_tenant":
+    if permission != VIEW:
         require(viewer, permission, environment)
     return environment
 
@@ -176,20 +188,16 @@ def held_within(viewer: User, tenant: Tenant) -> Held:
     once for a page."""
     if not viewer.is_authenticated or not viewer.is_active or _closed(viewer, tenant):
         return Held()
-    projects = Project.objects.filter(tenant=tenant).order_by().annotate(key=Cast("pk", CharField())).values("key")
-    of_tenants, of_projects = (
-        Q(permission__content_type__app_label="tenants", permission__content_type__model=kind)
-        for kind in ("tenant", "project")
-    )
-    here = (of_tenants & Q(object_pk=str(tenant.pk))) | (of_projects & Q(object_pk__in=projects))
-    columns = ("object_pk", "permission__codename")
-    own = UserObjectPermission.objects.filter(here, user=viewer).values_list(*columns)
-    of_groups = GroupObjectPermission.objects.filter(here, group__user=viewer).values_list(*columns)
-    found: defaultdict[UUID, set[str]] = defaultdict(set)
-    for key, codename in own.union(of_groups):
-        found[UUID(key)].add(f"tenants.{codename}")
-    in_tenant = found.pop(tenant.pk, set()) | viewer.get_all_permissions()
-    return Held(frozenset(in_tenant), {key: frozenset(permissions) for key, permissions in found.items()})
+    holdings = holdings_of(viewer)
+    in_tenant = {f"tenants.{codename}" for codename in holdings.in_tenant(tenant.pk)} | viewer.get_all_permissions()
+    in_projects = {
+        key: frozenset(f"tenants.{codename}" for codename in codenames)
+        for key, codenames in holdings.by_project().items()
+    }
+    if in_projects:
+        here = set(Project.objects.filter(tenant=tenant, pk__in=in_projects).values_list("pk", flat=True))
+        in_projects = {key: held for key, held in in_projects.items() if key in here}
+    return Held(frozenset(in_tenant), in_projects)
 
 
 def require(viewer: User, permission: str, place: Place) -> None:
@@ -198,7 +206,7 @@ def require(viewer: User, permission: str, place: Place) -> None:
         return
     if closed := _closed(viewer, tenant_of(place)):
         raise closed.refusal()
-    if not may(viewer, "tenants.view_tenant", tenant_of(place)):
+    if not may(viewer, VIEW, tenant_of(place)):
         raise Missing("There is no such thing, or it belongs to another tenant.")
     raise lacking(permission, place)
 
@@ -208,6 +216,10 @@ def refuse_closed(viewer: User, slug: str) -> None:
     for closed in closed_to(viewer):
         if closed.asked.slug == slug:
             raise closed.refusal()
+
+
+def _closed_keys(viewer: User) -> frozenset[UUID]:
+    return frozenset(each.asked.tenant for each in closed_to(viewer))
 
 
 def _closed(viewer: User, tenant: Tenant) -> Closed | None:

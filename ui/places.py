@@ -6,7 +6,7 @@ answers to that person itself.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest
 
@@ -24,12 +24,16 @@ class Hit:
 HitProvider = Callable[[HttpRequest, str], Iterable[Hit]]
 
 
+Part = Literal["waiting", "work", "figures"]
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """A card of the home page.
 
     `context` answers the template's variables for a request, or None to leave the card out (nothing to say). `order`
-    follows PAGES: 10 waiting for me, 20 recent work, 30 new for me, 40 spend, 50 board, 60 platform.
+    follows PAGES: 10 waiting for me, 20 recent work, 30 new for me, 40 spend, 50 board, 60 platform. What waits for
+    somebody comes with the page, the other `part`s are asked for beside it.
     """
 
     key: str
@@ -37,6 +41,7 @@ class Card:
     template: str
     context: Callable[[HttpRequest], dict[str, Any] | None]
     wide: bool = False
+    part: Part = "waiting"
 
 
 _providers: dict[str, tuple[int, HitProvider]] = {}
@@ -59,6 +64,6 @@ def hit_providers() -> list[tuple[str, HitProvider]]:
     return [(group, provider) for group, (_, provider) in ordered]
 
 
-def cards() -> list[Card]:
-    """The cards in order."""
-    return sorted(_cards.values(), key=lambda card: card.order)
+def cards(part: str) -> list[Card]:
+    """The cards of one part of the page, in order."""
+    return sorted((card for card in _cards.values() if card.part == part), key=lambda card: card.order)

@@ -42,7 +42,7 @@ def calls(request: HttpRequest) -> HttpResponse:
         "chips": chips(request.GET, asked),
         "export_query": without_paging(request.GET, **dict.fromkeys(asked.left_out)),
         "choices": {"periods": NAMED},
-        "one_tenant": not asked.sight.everything and len(asked.sight.tenants) == 1,
+        "one_tenant": not asked.sight.everything and len(asked.sight.places.tenants) == 1,
         "outcomes": [("", "Any outcome"), *Call.Outcome.choices, ("errors", "Errors")],
         "origins": [("", "Any origin"), *Call.Origin.choices],
         "is_live": is_live,

@@ -68,7 +68,7 @@ def price_history(deployments: Sequence[Deployment]) -> dict[UUID, list[PricePer
 
 def volume(viewer: User, model: Model) -> Volume | None:
     """What the tenants whose usage `viewer` may see used of `model` in the last 30 days; None when nothing."""
-    routes = list(model.routes.values_list("slug", flat=True))
+    routes = [route.slug for route in model.routes.all()]
     rows = Rollup.objects.filter(route__in=routes, day__gte=timezone.now().date() - _RECENT)
     told = visible(viewer, rows, "tenants.view_usage").aggregate(
         calls=Sum("calls"), read=Sum("input_tokens"), written=Sum("output_tokens"), cost=Sum("cost")

@@ -219,7 +219,7 @@ def _choices(asked: Asked, told: Figures) -> dict[str, Any]:
 
 def _is_offered(dimension: Dimension, asked: Asked) -> bool:
     """All of them; by tenant only where there are several."""
-    several = asked.sight.everything or len(asked.sight.tenants) > 1
+    several = asked.sight.everything or len(asked.sight.places.tenants) > 1
     return dimension.slug != "tenant" or (several and not asked.filters.tenant)
 
 

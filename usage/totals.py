@@ -102,6 +102,20 @@ def by_day(source: Source, period: Period) -> dict[str, dict[dt.date, Totals]]:
     return dict(found)
 
 
+def calls_by_day(sight: Sight, routes: list[str], period: Period) -> dict[str, dict[dt.date, int]]:
+    """Calls of each day by route, of those of `routes` that were called."""
+    rows, field = (
+        (PlatformRollup.objects.daily().filter(dimension="route", value__in=routes), "value")
+        if sight.everything
+        else (sight.rollups().filter(route__in=routes), "route")
+    )
+    rows = rows.filter(day__range=(period.since, period.until)).order_by()
+    found: dict[str, dict[dt.date, int]] = defaultdict(dict)
+    for route, day, calls in rows.values_list(field, "day").annotate(told=Sum("calls")):
+        found[route][day] = calls
+    return dict(found)
+
+
 @dataclass(frozen=True)
 class Breakdown:
     """Totals of a period by value, and of the one before it (cost and calls, which is all that is compared).

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import Count, Model, Value
+
 from access.offboarding.erasing import STAYING
 from tenants.models import ApiKey, Membership, Tenant
 from tenants.owned import owned_models, path_to_tenant
@@ -22,13 +24,11 @@ class Concerned:
 def concerned(tenant: Tenant) -> Concerned:
     """What of `tenant` would go and stay."""
     going, staying = [], []
-    for model in owned_models():
-        path = path_to_tenant(model)
-        count = model._base_manager.filter(**{path or "tenant": tenant.pk}).count()
+    for model, count in _counted(tenant):
         name = str(model._meta.verbose_name_plural)
-        if count and model._meta.label in STAYING:
+        if model._meta.label in STAYING:
             staying.append((name, count, STAYING[model._meta.label]))
-        elif count:
+        else:
             going.append((name, count))
     return Concerned(
         keys=ApiKey.objects.usable().filter(tenant=tenant).count(),
@@ -36,3 +36,16 @@ def concerned(tenant: Tenant) -> Concerned:
         going=sorted(going),
         staying=sorted(staying),
     )
+
+
+def _counted(tenant: Tenant) -> list[tuple[type[Model], int]]:
+    """Each model of which `tenant` has rows, with how many; asked at once."""
+    models = {model._meta.label: model for model in owned_models()}
+    each = [
+        model._base_manager.filter(**{path_to_tenant(model) or "tenant": tenant.pk})
+        .order_by()
+        .values_list(Value(label))
+        .annotate(count=Count("pk"))
+        for label, model in models.items()
+    ]
+    return [(models[label], count) for label, count in each[0].union(*each[1:], all=True).order_by()]

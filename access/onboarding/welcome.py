@@ -28,7 +28,8 @@ class Next:
 def next_things(tenant: Tenant, viewer: User) -> list[Next]:
     """In the order in which they make sense; those that `viewer` may not do say so."""
     may = held(viewer, tenant)
-    first = Environment.objects.filter(tenant=tenant, kind="development").order_by("created_at").first()
+    environments = Environment.objects.filter(tenant=tenant, kind="development").select_related("tenant", "project")
+    first = environments.order_by("created_at").first()
     where = first.path if first else ""
     members = Membership.objects.filter(tenant=tenant).count()
     has_key = ApiKey.objects.filter(tenant=tenant).exists()

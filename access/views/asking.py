@@ -15,7 +15,7 @@ from access.forms import AccessForm
 from access.models import Grant
 from approvals.models import Request
 from approvals.next_step import waits_for
-from approvals.outlook import outlook
+from approvals.outlook import outlooks
 from approvals.states import OPEN_STATES
 from approvals.submit import OpenRequestExists
 from approvals.viewer import viewer_of
@@ -60,7 +60,7 @@ def ask(request: HttpRequest, route: str) -> HttpResponse:
     context: dict[str, Any] = {
         "route": wanted,
         "form": form,
-        "outlooks": [outlook(KIND, kind, tenants=_tenants(environments, kind)) for kind in _kinds(environments)],
+        "outlooks": outlooks(KIND, {kind: _tenants(environments, kind) for kind in _kinds(environments)}),
         "kind": ACCESS,
     }
     return render(request, "access/ask.html", context, status=status)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from access.keys.asking import ASKING_FOR_A_KEY, KIND, MANAGE_KEYS, request_key
 from access.keys.capability import who_decides
 from approvals.asking_form import sent
-from approvals.outlook import outlook
+from approvals.outlook import outlooks
 from tenants.forms import VerbForm
 from tenants.models import Environment
 from tenants.scoping import visible
@@ -48,7 +48,7 @@ def ask(request: HttpRequest, slug: str) -> HttpResponse:
     context: dict[str, Any] = {
         "form": form,
         "any": bool(environments),
-        "outlooks": [outlook(KIND, kind, tenants=[inside.tenant]) for kind in kinds],
+        "outlooks": outlooks(KIND, {kind: [inside.tenant] for kind in kinds}),
         "kind": ASKING_FOR_A_KEY,
     }
     status = 422 if form.errors else 200

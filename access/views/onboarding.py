@@ -19,7 +19,7 @@ from access.onboarding.reading import find_for, read_out
 from access.onboarding.risk import risk_of
 from access.onboarding.sending import KIND, send
 from access.onboarding.subject import ONBOARDING
-from approvals.outlook import outlook
+from approvals.outlook import outlooks
 from approvals.viewer import viewer_of
 from refusals import Refusal
 from refusals.errors import Missing
@@ -172,5 +172,5 @@ def _aside(answers: dict[str, Any]) -> dict[str, Any]:
     """What stands beside every page: the tier as it emerges, and who will decide."""
     case = answers.get("use-case")
     risk = risk_of(case) if case else None
-    expected = outlook(KIND, facts={"risk_tier": risk.tier} if risk else {})
-    return {"risk": risk, "outlooks": [expected], "kind": ONBOARDING}
+    expected = outlooks(KIND, {"": [None]}, facts={"risk_tier": risk.tier} if risk else {})
+    return {"risk": risk, "outlooks": expected, "kind": ONBOARDING}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,23 +76,31 @@ class Standing:
 
 def standing(slug: str, tenant: Tenant | None) -> Standing:
     """Who decides on the capability called `slug` in `tenant` (None: where there is no tenant yet)."""
-    return next(iter(_of([capability_of(slug)], tenant)))
+    return _in_each([capability_of(slug)], [tenant])[0][0]
+
+
+def standing_in_each(slug: str, tenants: Sequence[Tenant | None]) -> list[Standing]:
+    """The same in each of `tenants`, asked at once."""
+    return [told for (told,) in _in_each([capability_of(slug)], tenants)]
 
 
 def standings(tenant: Tenant | None) -> list[Standing]:
     """Who decides on each capability in `tenant` (None: in all that have no exception)."""
-    return list(_of(capabilities(), tenant))
+    return _in_each(capabilities(), [tenant])[0]
 
 
-def _of(asked: list[Capability], tenant: Tenant | None) -> Iterable[Standing]:
-    whose = Q(tenant=None) | Q(tenant=tenant) if tenant is not None else Q(tenant=None)
-    rows = Delegation.objects.filter(whose, capability__in=[each.slug for each in asked], superseded_at=None)
-    found: dict[str, Delegation] = {}
-    for row in rows.select_related("tenant").order_by("tenant"):  # those of one tenant before that of all
-        if row.mode:
-            found.setdefault(row.capability, row)
-    for each in asked:
-        yield standing_of(each, found.get(each.slug))
+def _in_each(asked: list[Capability], tenants: Sequence[Tenant | None]) -> list[list[Standing]]:
+    keys = [tenant.pk if tenant else None for tenant in tenants]
+    rows = Delegation.objects.filter(
+        Q(tenant=None) | Q(tenant__in=[key for key in keys if key]),
+        capability__in=[each.slug for each in asked],
+        superseded_at=None,
+    )
+    found = {(row.capability, row.tenant_id): row for row in rows.select_related("tenant") if row.mode}
+    return [
+        [standing_of(each, found.get((each.slug, key)) or found.get((each.slug, None))) for each in asked]
+        for key in keys
+    ]
 
 
 def standing_of(capability: Capability, row: Delegation | None) -> Standing:

@@ -136,7 +136,9 @@ def _shown(
         "subject_page": kind.page(found),
         "again": kind.again(found) if came_back and found.requester_id == viewer.pk else "",
         "queue": _queue(found, viewer),
-        "typical": typical(found.subject_kind, environment_kind) if found.state == State.IN_REVIEW else None,
+        "typical": typical(found.subject_kind, [environment_kind]).get(environment_kind)
+        if found.state == State.IN_REVIEW
+        else None,
         "may_withdraw": found.state == State.IN_REVIEW and found.requester_id == viewer.pk,
         "vote_form": vote_form or VoteForm(),
         "comment_form": comment_form or CommentForm(initial={"once": once.new_token()}),

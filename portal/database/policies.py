@@ -24,8 +24,11 @@ SETTING = "atrium.tenants"
 EVERY = "*"
 POLICY = "within_the_scope"
 
-_SENT = f"(SELECT current_setting('{SETTING}', true))"
-_IN_REACH = f"{_SENT}::uuid[]"  # the cast outside, else ANY would look for an array among the rows of the SELECT
+_SENT = f"current_setting('{SETTING}', true)"
+# Each a SELECT, which a statement asks once and not for each row: reading the identifiers takes longer than comparing.
+_EVERY = f"(SELECT {_SENT} = '{EVERY}')"
+_IDENTIFIERS = f"(SELECT CASE {_SENT} WHEN '{EVERY}' THEN NULL WHEN '' THEN NULL ELSE {_SENT}::uuid[] END)"
+_IN_REACH = f"{_IDENTIFIERS}::uuid[]"  # said once more, else ANY would look for an array among the rows of the SELECT
 
 _STANDING = """
     SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity AND count(p.oid) = 1,
@@ -50,7 +53,7 @@ def condition(model: type[Model]) -> str:
     else:
         above = owner.related_model._meta
         found = f"""EXISTS (SELECT FROM "{above.db_table}" above WHERE above."{above.pk.column}" = "{owner.column}")"""
-    return f"CASE coalesce({_SENT}, '') WHEN '{EVERY}' THEN true WHEN '' THEN false ELSE {found} END"
+    return f"CASE WHEN {_EVERY} THEN true WHEN {_IN_REACH} IS NULL THEN false ELSE {found} END"
 
 
 def owner_of(model: type[Model]) -> Any:

@@ -34,7 +34,7 @@ from tenants.views.holders_file import lines_of
 from ui.exporting import csv_response
 from ui.sorting import ordered
 
-PAGE_SIZE = 50
+PAGE_SIZE = 25
 INVITED_SHOWN = 5
 
 

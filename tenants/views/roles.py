@@ -38,9 +38,11 @@ SHOWN = 20  # of the people who have a role
 def roles(request: HttpRequest, slug: str) -> HttpResponse:
     """Who can do what, and why one can or cannot: the matrix of the built-in roles and the tenant's own."""
     inside = enter(request, slug)
-    known = roles_of(inside.tenant)
+    own = list(CustomRole.objects.filter(tenant=inside.tenant))
+    known = TENANT_ROLES | {each.slug: each.role for each in own}
     mine = Membership.objects.filter(tenant=inside.tenant, user=inside.viewer).values_list("role", flat=True).first()
-    above = [r for r in PLATFORM_ROLES.values() if inside.viewer.appointments.filter(role=r.slug).exists()]
+    appointed = set(inside.viewer.appointments.values_list("role", flat=True))
+    above = [role for role in PLATFORM_ROLES.values() if role.slug in appointed]
     rows = [(scoping.words(p), p, [p in role.permissions for role in known.values()], p in inside.held) for p in MATRIX]
     about = inside.may("tenants.manage_members")
     is_asked = "permission" in request.GET
@@ -59,7 +61,7 @@ def roles(request: HttpRequest, slug: str) -> HttpResponse:
         request,
         "roles",
         roles=known.values(),
-        own=CustomRole.objects.filter(tenant=inside.tenant) if inside.may(MANAGE_TENANT) else (),
+        own=own if inside.may(MANAGE_TENANT) else (),
         rows=rows,
         mine=known.get(mine or ""),
         above=above,

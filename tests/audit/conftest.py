@@ -17,6 +17,7 @@ CONNINFO = key_value_conninfo(settings.DATABASE_URL)
 def queue() -> Callable[[], list[Any]]:
     """Messages that wait for a worker."""
     with psycopg.connect(CONNINFO) as broker:
+        broker.execute("SELECT pg_advisory_xact_lock(hashtext('the queue of the tests'))")  # both workers share it
         if broker.execute("SELECT to_regclass('pgmq.meta')").fetchone() == (None,):
             install_pgmq_from_sql(conn=broker)
 

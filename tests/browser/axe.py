@@ -12,15 +12,16 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 def findings(page: Page, rules: list[str] | None = None) -> list[str]:
     """What axe finds (by `rules` alone, where given), one line for each element at fault; empty when all is well."""
     # Evaluated through the debugger, since the page's own security policy forbids a script from elsewhere.
-    page.evaluate(SOURCE)
-    result: dict[str, Any] = page.evaluate(
-        "runOnly => axe.run(document, {runOnly, resultTypes: ['violations']})",
+    if not page.evaluate("'axe' in window"):  # read once, it may look at the page several times
+        page.evaluate(SOURCE)
+    violations: list[dict[str, Any]] = page.evaluate(
+        "async runOnly => (await axe.run(document, {runOnly, resultTypes: ['violations']})).violations",
         {"type": "rule", "values": rules} if rules else {"type": "tag", "values": TAGS},
     )
     return [
         f"{rule['id']} ({rule['impact']}): {' '.join(map(str, node['target']))} — "
         f"{' / '.join(check['message'] for check in (*node['any'], *node['all'], *node['none']))[:300]}"
-        for rule in result["violations"]
+        for rule in violations
         for node in rule["nodes"]
     ]
 

@@ -59,6 +59,7 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("home-owner", "/", "tenant-owner"),
     NamedPage("home-finops", "/", "finops"),
     NamedPage("home-auditor", "/", "auditor"),
+    NamedPage("home-without-scripts", "/home/work/", "developer"),
     NamedPage("catalog", "/catalog/", "developer"),
     NamedPage("catalog-search", "/catalog/?q=cheap+vision+model", "developer"),
     NamedPage("catalog-nothing", "/catalog/?q=zzzzqqqq", "newcomer"),

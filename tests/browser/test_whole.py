@@ -15,10 +15,9 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.axe import findings
 from tests.browser.chromium import Watch
 from tests.browser.conftest import PATIENCE_WITH_A_MODEL_MS, SignIn
-from tests.browser.pages import PAGES
+from tests.browser.pages import PAGES, NamedPage
 from tests.installation import Installation
 
-pytestmark = pytest.mark.xdist_group("whole")
 PURPOSE = "Answer card holders' questions about lost cards, invented ones only"
 AS_A_TEAM = "retail-banking/card-support/development"
 ONE_BYTE = """
@@ -216,19 +215,19 @@ def test_every_page_is_accessible_and_fits_in_light_dark_and_on_a_phone(
         f"{named.name} ({look}): {problem}"
         for named in PAGES
         if (named.account or "") == account
-        for look, problem in _looked_at(page, named.path, named.then)
+        for look, problem in _looked_at(page, watch, named)
     ]
     context.close()
     assert not found + watch.problems, "\n".join(found + watch.problems)
 
 
-def _looked_at(page: Page, path: str, then: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _looked_at(page: Page, watch: Watch, named: NamedPage) -> Iterator[tuple[str, str]]:
     page.set_viewport_size({"width": 1280, "height": 900})
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
-    page.goto(path)
-    for selector in then:
+    page.goto(named.path)
+    for selector in named.then:
         page.locator(selector).first.click()
-    page.wait_for_load_state("networkidle")
+    watch.until_quiet(page)
     yield from (("light", one) for one in findings(page))
     page.evaluate(AT_THE_WIDEST_HOUR)
     yield from (("1280 px", one) for one in page.evaluate(WIDER_THAN_THEIR_BOX))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import time
 
-import pytest
 from openai import OpenAI
 from playwright.sync_api import Page, expect
 
@@ -17,7 +16,6 @@ from tests.browser.axe import findings
 from tests.browser.conftest import SignIn
 from tests.installation import Installation
 
-pytestmark = pytest.mark.xdist_group("whole")
 NAME = "Claims Desk"
 PHONE = 390
 KINDS = {"prod": "production", "dev": "development"}

@@ -6,7 +6,6 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -27,19 +26,27 @@ def team(transactional_db: None) -> Cast:
     return Cast.create()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def link() -> Iterator[Link]:
     with Link() as made:
         yield made
 
 
-@pytest.fixture
-def address(team: Cast, link: Link, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def served(django_db_setup: None, link: Link, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A served Atrium whose wire to the database can be cut."""
     database = link.url(str(connection.settings_dict["NAME"]))
     patience = {"DATABASE_PATIENCE_S": "2.5", "DATABASE_STATEMENT_S": "4"}
-    with serving("", tmp_path / "log", DATABASE_URL=database, **patience) as served:
-        yield served
+    with serving("", tmp_path_factory.mktemp("outage") / "log", DATABASE_URL=database, **patience) as address:
+        yield address
+
+
+@pytest.fixture
+def address(team: Cast, link: Link, served: str) -> Iterator[str]:
+    """It, with its database before the test and after it."""
+    yield served
+    link.mend()
+    until(lambda: httpx.get(f"{served}/readyz").status_code == 200, within_s=15, what="the database is back")
 
 
 @pytest.fixture

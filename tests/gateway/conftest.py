@@ -24,6 +24,7 @@ from tests import cast as make
 from tests.cast import Cast
 from tests.gateway.provider import Provider
 from tests.gateway.serving import Served
+from tests.recast import recast
 from usage.models import Call
 
 HELLO = [{"role": "user", "content": "Say something."}]
@@ -32,7 +33,7 @@ HELLO = [{"role": "user", "content": "Say something."}]
 @pytest.fixture
 def team(transactional_db: None) -> Cast:
     """The cast, committed: the gateway sees only what others can see."""
-    return Cast.create()
+    return recast()
 
 
 @pytest.fixture

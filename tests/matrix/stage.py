@@ -103,6 +103,7 @@ class Stage:
         sent = delivering.test(endpoint=webhook, by=cast.olivia)
         stop = leaving.link(cast.dev, "keys").rstrip("/").rpartition("/")[2]
         values = {
+            "home-following part": "work",
             "access:request route": "echo-model",
             "access:revoke-grant grant_id": Grant.objects.get().pk,
             "grant- pk": Grant.objects.get().pk,

@@ -22,6 +22,7 @@ from portal.handler import OneThreadHandler
 from tenants.models import Environment, User
 from tests.cast import Cast, route
 from tests.playground.provider import Provider, provider
+from tests.recast import recast
 
 PATH = "acme/support/development"
 
@@ -36,7 +37,7 @@ def upstream() -> Iterator[Provider]:
 def stage(transactional_db: None, upstream: Provider, tmp_path: Path, settings: Settings) -> Stage:
     """The cast, committed, with a provider that answers."""
     settings.JOURNAL_FOLDER = tmp_path / "journal"
-    return Stage(Cast.create(), upstream)
+    return Stage(recast(), upstream)
 
 
 class Stage:

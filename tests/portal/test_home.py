@@ -22,9 +22,13 @@ from tests.usage.ledger_lines import called
 
 
 def home(user: User) -> str:
+    """The page with the two parts that it asks for."""
     client = Client()
     client.force_login(user)
-    return client.get("/").content.decode()
+    page = client.get("/").content.decode()
+    parts = (f"/home/{part}/" for part in ("work", "figures"))
+    assert all(f'hx-get="{part}"' in page for part in ("/home/work/", "/home/figures/"))
+    return page + "".join(client.get(part, headers={"hx-request": "true"}).content.decode() for part in parts)
 
 
 def test_finops_sees_which_tenants_moved(cast: Cast) -> None:

@@ -53,24 +53,24 @@ def claim(server: str, subject: str, **claims: Any) -> None:
     httpx.put(f"{server}/users/{subject}", json=told).raise_for_status()
 
 
-def atrium(tmp_path: Path, server_url: str) -> Iterator[str]:
+def atrium(folder: Path, server_url: str) -> Iterator[str]:
     variables = {
         "ATRIUM_OIDC_STAFF_SERVER_URL": server_url,
         "ATRIUM_OIDC_STAFF_CLIENT_ID": "atrium",
         "ATRIUM_OIDC_STAFF_CLIENT_SECRET": "a secret of both",
         "ATRIUM_OIDC_STAFF_LABEL": "Example staff",
     }
-    with serving(str(connection.settings_dict["NAME"]), tmp_path / "log", **variables) as address:
+    with serving(str(connection.settings_dict["NAME"]), folder / "log", **variables) as address:
         yield address
 
 
-@pytest.fixture
-def address(cast: Cast, service: str, tmp_path: Path) -> Iterator[str]:
-    yield from atrium(tmp_path, service)
+@pytest.fixture(scope="module")
+def address(django_db_setup: None, service: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from atrium(tmp_path_factory.mktemp("sign-on"), service)
 
 
 @pytest.fixture
-def browser(address: str) -> Iterator[httpx.Client]:
+def browser(cast: Cast, address: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=address, follow_redirects=True, timeout=20) as made:
         yield made
 

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods
 
 from approvals.asking_form import sent
-from approvals.outlook import outlook
+from approvals.outlook import outlooks
 from tenants.forms import VerbForm
 from tenants.views.entering import enter, text_of
 from usage.limits.asking import KIND, KIND_OF_LIMITS, REQUEST, request_limits
@@ -85,7 +85,7 @@ def ask(request: HttpRequest, slug: str) -> HttpResponse:
         "places": [each for each in places_of(inside.tenant) if inside.may(REQUEST, at=each.row)],
         "form": form,
         "may_set": may_set(inside.viewer, place, inside.holds.at),
-        "outlooks": [outlook(KIND, environment_kind, tenants=[inside.tenant], facts=_least(place))],
+        "outlooks": outlooks(KIND, {environment_kind: [inside.tenant]}, facts=_least(place)),
         "kind": KIND_OF_LIMITS,
     }
     status = 422 if form.errors else 200

@@ -157,13 +157,14 @@ def _by_path(viewer: User, path: str) -> Place:
     project = Project.objects.filter(tenant=tenant, slug=rest[0]).first()
     if project is None:
         raise _missing(path)
+    project.tenant = tenant
     above = of_project(project, of_tenant(tenant))
     if len(rest) == 1:
         return above
     environment = Environment.objects.filter(Q(project=project) & Q(kind=rest[1])).first()
     if environment is None:
         raise _missing(path)
-    environment.project = project
+    environment.project, environment.tenant = project, tenant
     return of_environment(environment, above)
 
 
