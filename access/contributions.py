@@ -30,7 +30,7 @@ MAX_LAPSING = 5
 
 def register() -> None:
     """Called once the app is ready."""
-    register_card(Card("access.onboarding", 9, "access/onboarding/home_card.html", _new_team))
+    register_card(Card("access.onboarding", 9, "access/onboarding/home_card.html", _new_team, part="work"))
     register_card(Card("access.lapsing", 12, "access/lapsing_card.html", _lapsing))
     panels.register(panels.Panel("access.grants", "access", "access/model_panel.html", _of_model))
     sections.register_routes(_callable)

@@ -12,11 +12,14 @@ from tenants.attention import Concern, count_of
 from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT
 from tenants.elevations import Elevation
 from tenants.models import Membership, User
+from tenants.reach import reach_of
 from tenants.scoping import tenants_for
 
 
 def waiting_for(person: User) -> list[Concern]:
-    """What `person` can answer in the tenants that they are a member of, by tenant, in one query."""
+    """What `person` can answer in the tenants that they are a member of, by tenant, in one query at most."""
+    if not reach_of(person):
+        return []
     rows: Any = tenants_for(person, MANAGE_MEMBERS).filter(memberships__user=person, archived_at=None)
     found = rows.annotate(**asked_of(person)).order_by("name", "pk")
     return [each for row in found for each in questions(row)]

@@ -219,7 +219,7 @@ class TestSending:
         assert "It came back" in shown(ned, place) and f"R-{request.number}" in shown(ned, place)
         of_request = request.get_absolute_url()
         assert f'href="{place}" class="btn at-btn-primary' in shown(ned, of_request)
-        assert "It came back. Your answers are kept." in shown(ned, "/")
+        assert "It came back. Your answers are kept." in shown(ned, "/home/work/")
         assert place not in shown(signed_in(cast.rita), of_request), "nobody but the requester sees the answers there"
         ned.post(f"{place}team/", PAGES["team"] | {"sponsor": "Bea"})
         ned.post(f"{place}check/")
@@ -230,18 +230,18 @@ class TestSending:
         assert 'href="/tenants/treasury/"' not in shown(ned, of_request).partition("<main")[2], "that is the other's"
 
     def test_home_leads_on_from_a_draft_to_the_first_call(self, cast: Cast, ned: Client) -> None:
-        assert "Your new team" not in shown(ned, "/")
+        assert "Your new team" not in shown(ned, "/home/work/")
         place = ned.post("/tenants/new/")["Location"]
         ned.post(f"{place}team/", PAGES["team"])
-        assert "A draft: 6 of 7 pages to go." in shown(ned, "/") and place in shown(ned, "/")
+        assert "A draft: 6 of 7 pages to go." in shown(ned, "/home/work/") and place in shown(ned, "/home/work/")
         onboarding = draft(cast.ned, team={"slug": "other", "name": "Other"})
-        assert "A draft, ready to be sent." in shown(ned, "/")
+        assert "A draft, ready to be sent." in shown(ned, "/home/work/")
         request = send(onboarding=onboarding, by=cast.ned)
-        assert onboarding.get_absolute_url() not in shown(ned, "/"), "it is with the board"
+        assert onboarding.get_absolute_url() not in shown(ned, "/home/work/"), "it is with the board"
         assert approve(request, cast).state == "ready"
-        assert "/tenants/other/welcome/" in shown(ned, "/")
+        assert "/tenants/other/welcome/" in shown(ned, "/home/work/")
         called(Environment.objects.filter(tenant__slug="other")[0])
-        assert "/tenants/other/welcome/" not in shown(ned, "/")
+        assert "/tenants/other/welcome/" not in shown(ned, "/home/work/")
 
     def test_one_open_request_a_name_and_a_strangers_is_not_shown(self, cast: Cast) -> None:
         send_team(slug="treasury", by=cast.ned)
