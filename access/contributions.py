@@ -13,6 +13,7 @@ from django.utils import timezone
 from access.asking import KIND
 from access.key_reach import with_reach
 from access.models import EXPIRING_WITHIN, Grant
+from access.onboarding.under_way import waiting_for
 from approvals.scoping import requests_for
 from approvals.states import OPEN_STATES
 from catalog import panels
@@ -29,11 +30,17 @@ MAX_LAPSING = 5
 
 def register() -> None:
     """Called once the app is ready."""
+    register_card(Card("access.onboarding", 9, "access/onboarding/home_card.html", _new_team, part="work"))
     register_card(Card("access.lapsing", 12, "access/lapsing_card.html", _lapsing))
     panels.register(panels.Panel("access.grants", "access", "access/model_panel.html", _of_model))
     sections.register_routes(_callable)
     register_reach(with_reach)
     sections.register(sections.Figure("grants", "Grants", "circle-check", _of_tenant, _page, order=10))
+
+
+def _new_team(request: HttpRequest) -> dict[str, Any] | None:
+    waiting = waiting_for(request.user) if isinstance(request.user, User) else []
+    return {"waiting": waiting} if waiting else None
 
 
 def _lapsing(request: HttpRequest) -> dict[str, Any] | None:

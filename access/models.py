@@ -88,8 +88,9 @@ STATES = ["draft", "sent", "provisioning", "failed", "ready"]
 class Onboarding(models.Model):
     """A team on its way in: the answers of its wizard, the request they became, and how far it is set up.
 
-    `answers` holds plain values by page (`access.onboarding.pages`), `progress` one line for each step of the setting
-    up that is done: its slug, when, and what came of it in words.
+    `answers` holds plain values by page (`access.onboarding.pages`), `begun` what was typed on pages that are not
+    answered yet, `progress` one line for each step of the setting up that is done: its slug, when, and what came of it
+    in words.
     """
 
     class State(models.TextChoices):
@@ -105,6 +106,7 @@ class Onboarding(models.Model):
     request = models.OneToOneField(Request, on_delete=models.SET_NULL, null=True, related_name="onboarding")
     state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
     answers = models.JSONField(default=dict)
+    begun = models.JSONField(default=dict, db_default={})
     progress = models.JSONField(default=list)
     error = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(default=timezone.now)

@@ -57,6 +57,8 @@ class SubjectKind:
     `lock(request)` takes the row locks that `on_approved` will need, before anything is written: every verb takes rows
     first and the end of the audit's chain last, so two of them can never wait for each other.
     `evidence(request)` collects the facts as they are now; `page(request)` is the path of the subject's own page;
+    `again(request)` the one on which its requester changes what came back and asks once more;
+    `glance(request)` is what everybody should see beside it, whichever part they read;
     `forecast(request)` estimates what it would be used and cost, on the assumptions in its sources.
     `effect` says in one sentence what an approval brings about; `looks_at` what reviewers look at.
     `capability` names what can be left to tenants (`approvals.delegation`), `measure(facts, environment_kind)` what a
@@ -69,8 +71,10 @@ class SubjectKind:
     on_approved: Callable[[Request, Decision, Any], None] = no_effect
     lock: Callable[[Request], None] = nothing
     evidence: Callable[[Request], Sequence[Evidence]] = no_evidence
+    glance: Callable[[Request], Sequence[Evidence]] = no_evidence
     forecast: Callable[[Request], Sequence[Evidence]] = no_evidence
     page: Callable[[Request], str] = lambda request: ""
+    again: Callable[[Request], str] = lambda request: ""
     looks_at: tuple[str, ...] = ()
     capability: str = ""
     measure: Callable[[Mapping[str, Any], str], Mapping[str, Any] | None] = lambda facts, environment_kind: {}

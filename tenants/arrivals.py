@@ -137,6 +137,7 @@ class InvitationBatch(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = "list of invitations", "lists of invitations"
         ordering = ["-created_at"]
 
     def __str__(self) -> str:

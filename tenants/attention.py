@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, IntegerField, Model, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from tenants.models import EXPIRING_WITHIN, OLD_AFTER, UNUSED_AFTER, ApiKey, Membership, Tenant
+from tenants.models import EXPIRING_WITHIN, OLD_AFTER, UNUSED_AFTER, ApiKey, Membership, Project, Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +21,29 @@ class Concern:
     href: str
 
 
-def concerns(tenant: Tenant, *, owners: int | None = None) -> list[Concern]:
-    """What needs attention in `tenant`, the most urgent first. `owners`: the active ones, where they are counted."""
-    now = timezone.now()
-    usable = Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=now))
-    keys = ApiKey.objects.filter(tenant=tenant).aggregate(
-        expiring=Count("pk", filter=usable & Q(expires_at__lte=now + EXPIRING_WITHIN)),
-        unused=Count("pk", filter=usable & Q(last_used_at=None, created_at__lte=now - UNUSED_AFTER)),
-        old=Count("pk", filter=usable & Q(created_at__lte=now - OLD_AFTER)),
+def counted(tenant: Tenant) -> QuerySet[Tenant]:
+    """`tenant` with the figures that `concerns` reads, for one query together with what else is asked of it."""
+    now, usable = timezone.now(), ApiKey.objects.usable()
+    found: Any = Tenant.objects.filter(pk=tenant.pk).annotate(
+        expiring=count_of(usable.filter(expires_at__lte=now + EXPIRING_WITHIN)),
+        unused=count_of(usable.filter(last_used_at=None, created_at__lte=now - UNUSED_AFTER)),
+        old=count_of(usable.filter(created_at__lte=now - OLD_AFTER)),
+        has_projects=Exists(Project.objects.filter(tenant=OuterRef("pk"))),
     )
+    rows: QuerySet[Tenant] = found
+    return rows
+
+
+def count_of[M: Model](rows: QuerySet[M]) -> Coalesce:
+    """How many of `rows` a tenant has, for an annotation of tenants."""
+    of_tenant = rows.filter(tenant=OuterRef("pk")).order_by().values("tenant")
+    return Coalesce(Subquery(of_tenant.annotate(count=Count("pk")).values("count")), 0, output_field=IntegerField())
+
+
+def concerns(tenant: Tenant, *, owners: int | None = None) -> list[Concern]:
+    """What needs attention in `tenant`, one of `counted`, the most urgent first. `owners`: the active ones, where they
+    are counted."""
+    keys: dict[str, int] = vars(tenant)  # the annotations
     address = f"/tenants/{tenant.slug}/keys/"
     found = []
     if keys["expiring"]:
@@ -43,7 +59,8 @@ def concerns(tenant: Tenant, *, owners: int | None = None) -> list[Concern]:
         found.append(
             Concern(
                 "stale",
-                f"{_keys(keys['old'], 'is', 'are')} older than {OLD_AFTER.days} days. Replace it by a new one.",
+                f"{_keys(keys['old'], 'is', 'are')} older than {OLD_AFTER.days} days. "
+                f"Replace {'it by a new one' if keys['old'] == 1 else 'them by new ones'}.",
                 f"{address}?state=old",
             )
         )

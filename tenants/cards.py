@@ -1,4 +1,4 @@
-"""What this room brings to the home page: the invitations, and the tenants to take over, that wait for a person."""
+"""What this room brings to the home page: invitations, tenants to take over, and what waits in a person's tenants."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ def register() -> None:
     """Called once the app is ready."""
     register_card(Card("tenants.invitations", 10, "tenants/invitations_card.html", _invitations))
     register_card(Card("tenants.ownership", 11, "tenants/ownership_card.html", _transfers))
+    register_card(Card("tenants.waiting", 11, "tenants/waiting_card.html", _waiting))
 
 
 def _invitations(request: HttpRequest) -> dict[str, Any] | None:
@@ -29,3 +30,11 @@ def _transfers(request: HttpRequest) -> dict[str, Any] | None:
 
     waiting = waiting_for(request.user) if isinstance(request.user, User) else []
     return {"transfers": waiting} if waiting else None
+
+
+def _waiting(request: HttpRequest) -> dict[str, Any] | None:
+    from tenants.awaiting import waiting_for  # tables need the apps
+    from tenants.models import User
+
+    waiting = waiting_for(request.user) if isinstance(request.user, User) else []
+    return {"waiting": waiting} if waiting else None

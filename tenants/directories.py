@@ -86,6 +86,7 @@ class DirectoryPerson(models.Model):
     removed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name_plural = "directory people"
         ordering = ["pk"]
         indexes = [
             models.Index(fields=["directory", "external_id"], name="directory_person_external"),

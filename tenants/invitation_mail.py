@@ -16,6 +16,13 @@ from tenants.arrivals import Invitation
 
 log = logging.getLogger(__name__)
 
+NOT_SENT = ("console.EmailBackend", "dummy.EmailBackend")
+
+
+def mail_leaves() -> bool:
+    """Whether a mail server is configured (`EMAIL_URL`); without one mails are written to the log."""
+    return not settings.MAILERS["default"]["BACKEND"].endswith(NOT_SENT)
+
 
 def link(secret: str) -> str:
     """The address that opens the invitation."""

@@ -329,6 +329,7 @@ class ApiKey(models.Model):
     objects = ApiKeys.as_manager()
 
     class Meta:
+        verbose_name = "API key"
         ordering = ["-created_at"]
         indexes = [models.Index(fields=["tenant", "environment", "-created_at"])]
         constraints = [

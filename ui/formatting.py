@@ -194,11 +194,11 @@ def as_moment(value: datetime | date | str | None) -> datetime | None:
 
 
 def relative_time(moment: datetime, now: datetime) -> str:
-    """`just now`, `3 minutes ago`, `in 2 days`; from 30 days on the date itself."""
+    """`just now`, `in a moment`, `3 minutes ago`, `in 2 days`; from 30 days on the date itself."""
     seconds = (moment - now).total_seconds()
     distance = abs(seconds)
     if distance < 45:
-        return "just now"
+        return "in a moment" if seconds > 5 else "just now"  # clocks differ a little
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if distance >= size * 0.95:
             count = max(1, round(distance / size))

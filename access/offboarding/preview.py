@@ -25,7 +25,7 @@ def concerned(tenant: Tenant) -> Concerned:
     """What of `tenant` would go and stay."""
     going, staying = [], []
     for model, count in _counted(tenant):
-        name = str(model._meta.verbose_name_plural).replace("api ", "API ")
+        name = str(model._meta.verbose_name_plural)
         if model._meta.label in STAYING:
             staying.append((name, count, STAYING[model._meta.label]))
         else:

@@ -17,6 +17,7 @@ from refusals.errors import Conflict, Invalid, Missing
 from tenants.models import User
 
 MOST_DRAFTS = 20
+MOST_TYPED = 20_000  # characters of a page that is not understood
 
 
 class NotEditable(Conflict):
@@ -61,8 +62,8 @@ def find(viewer: User, pk: Any) -> Onboarding:
 
 
 def form_for(step: Step, onboarding: Onboarding, sent: Any = None, **more: Any) -> Page:
-    """The form of a page: with what was sent, else as it was answered before."""
-    before = step.form.sent(onboarding.answers.get(step.slug, {}))
+    """The form of a page: with what was sent, else as it was answered or begun before."""
+    before = onboarding.begun.get(step.slug) or step.form.sent(onboarding.answers.get(step.slug, {}))
     return step.form(sent, answers=onboarding.answers, initial=before, **more)
 
 
@@ -76,8 +77,24 @@ def answer(*, onboarding: Onboarding, step: Step, form: Page) -> Onboarding:
         answers = dict(kept.answers) | {step.slug: storable(form.answer)}
         if step.slug == "models":
             answers = _with_volume_of(answers)
+        kept.begun = {slug: typed for slug, typed in kept.begun.items() if slug != step.slug}
         kept.answers, kept.state, kept.changed_at = answers, Onboarding.State.DRAFT, timezone.now()
-        kept.save(update_fields=["answers", "state", "changed_at"])
+        kept.save(update_fields=["answers", "begun", "state", "changed_at"])
+    return kept
+
+
+def keep_begun(*, onboarding: Onboarding, step: Step, form: Page) -> Onboarding:
+    """Keep what was typed on a page that is not understood yet; an earlier answer of it stays as it is.
+
+    Raises `NotEditable`.
+    """
+    typed = {name: form[name].data for name in form.fields if form[name].data}
+    with transaction.atomic():
+        kept = lock_editable(onboarding)
+        if step.is_answered(kept.answers) or len(str(typed)) > MOST_TYPED:
+            return kept
+        kept.begun, kept.changed_at = dict(kept.begun) | {step.slug: storable(typed)}, timezone.now()
+        kept.save(update_fields=["begun", "changed_at"])
     return kept
 
 

@@ -9,6 +9,7 @@ from django import forms
 
 from approvals.submit import MAX_REASON
 from catalog.models import Route
+from tenants.invite import AddressNotUnderstood, clean_address
 from tenants.models import Environment, User, slug_form
 from tenants.roles import TENANT_ROLES
 from tenants.structure import SlugTaken, refuse_taken
@@ -146,11 +147,8 @@ class PeopleForm(Page):
             if name.casefold() in seen:
                 self.add_error(f"person_{number}", f"“{name}” is there twice.")
             seen.add(name.casefold())
-            if "@" not in name and not User.objects.filter(username=name, is_active=True).exists():
-                self.add_error(
-                    f"person_{number}",
-                    f"Nobody has the user name “{name}”. Use an e-mail address for who has no account yet.",
-                )
+            if why := _not_reachable(name):
+                self.add_error(f"person_{number}", why)
         return self.cleaned_data
 
     @property
@@ -165,6 +163,19 @@ class PeopleForm(Page):
         for number, row in enumerate(answer.get("people", ()), start=1):
             controls |= {f"person_{number}": row.get("person", ""), f"role_{number}": row.get("role", "developer")}
         return controls
+
+
+def _not_reachable(name: str) -> str:
+    """Why `name` leads to nobody: it is neither a user name nor an address to which an invitation can be sent."""
+    if User.objects.filter(username=name, is_active=True).exists():
+        return ""
+    if "@" not in name:
+        return f"Nobody has the user name “{name}”. Use an e-mail address for who has no account yet."
+    try:
+        clean_address(name)
+    except AddressNotUnderstood as refusal:
+        return refusal.sentence
+    return ""
 
 
 class ModelsForm(Page):

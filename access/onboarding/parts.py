@@ -68,7 +68,7 @@ def _people(onboarding: Onboarding, tenant: Tenant) -> str:
     """
     named = [(row["person"], row["role"]) for row in onboarding.answers.get("people", {}).get("people", ())]
     owners = people_by_address(name.lower() for name, _ in named if "@" in name)
-    added, invited = [], []
+    added, invited, left_out = [], [], []
     for name, role in named:
         known = owners.get(name.lower()) or User.objects.filter(username=name, is_active=True).first()
         if known == onboarding.requester:
@@ -81,10 +81,12 @@ def _people(onboarding: Onboarding, tenant: Tenant) -> str:
                 added.append(str(known))
                 path = tenant.get_absolute_url()
                 notify([known], kind="membership", title=f"You are in {tenant} now", path=path, tenant=tenant)
-        except (MemberAlready, InvitedAlready, AddressNotUnderstood):
-            continue  # somebody was faster, or the account has gone since
-    told = [f"{verb} {', '.join(who)}" for verb, who in (("added", added), ("invited", invited)) if who]
-    return "; ".join(told) or "nobody else was named"
+        except (MemberAlready, InvitedAlready):
+            continue  # somebody was faster
+        except AddressNotUnderstood:  # the account has gone since
+            left_out.append(name)
+    became = (("added", added), ("invited", invited), ("without an account by now, so left out:", left_out))
+    return "; ".join(f"{verb} {', '.join(who)}" for verb, who in became if who) or "nobody else was named"
 
 
 def _access(onboarding: Onboarding, tenant: Tenant) -> str:

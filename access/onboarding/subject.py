@@ -81,9 +81,7 @@ def _of_the_answers(facts: dict[str, Any]) -> list[Evidence]:
     people = answers["people"]["people"]
     kept = answers["isolation"]
     return [
-        Evidence(
-            "Risk tier", f"{WORDS[facts['risk_tier']]}. {' '.join(facts['risk_reasons'])}", "Rules on the answers"
-        ),
+        _risk(facts),
         Evidence("Line of business", team["line_of_business"], SAYS),
         Evidence("Sponsor", team["sponsor"], SAYS),
         Evidence("Data", plain_names(case["data_classes"], DATA_CLASSES), SAYS),
@@ -100,6 +98,16 @@ def _of_the_answers(facts: dict[str, Any]) -> list[Evidence]:
         Evidence("Isolation", _isolation(kept), SAYS),
         Evidence("Terms", f"accepted, version {answers['terms']['version']}", SAYS),
     ]
+
+
+def _risk(facts: dict[str, Any]) -> Evidence:
+    return Evidence(
+        "Risk tier", f"{WORDS[facts['risk_tier']]}. {' '.join(facts['risk_reasons'])}", "Rules on the answers"
+    )
+
+
+def _glance(request: Request) -> list[Evidence]:
+    return [_risk(request.facts)] if request.facts.get("answers") else []
 
 
 def _isolation(kept: dict[str, Any]) -> str:
@@ -123,8 +131,13 @@ def _page(request: Request) -> str:
     onboarding = Onboarding.objects.filter(request=request).first()
     if onboarding is not None and onboarding.state in ("provisioning", "failed"):
         return onboarding.get_absolute_url()
-    tenant = Tenant.objects.filter(slug=request.facts.get("slug")).first()
-    return tenant.get_absolute_url() if tenant else ""
+    return request.tenant.get_absolute_url() if request.tenant else ""  # not another's that has the name by now
+
+
+def _again(request: Request) -> str:
+    """The answers, unless they were sent anew since."""
+    kept = Onboarding.objects.filter(request=request).select_related("request").first()
+    return kept.get_absolute_url() if kept is not None and kept.is_editable else ""
 
 
 ONBOARDING = SubjectKind(
@@ -134,8 +147,10 @@ ONBOARDING = SubjectKind(
     on_approved=_approved,
     lock=_lock,
     evidence=_evidence,
+    glance=_glance,
     forecast=_forecast,
     page=_page,
+    again=_again,
     looks_at=(
         "Is it a team or line of business, and does somebody answer for it?",
         "Does the risk tier fit what the use case does, with which data, to whom?",

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from access.models import Onboarding
 from access.onboarding import drafting, provisioning, taking_back
 from access.onboarding.estimating import estimate
-from access.onboarding.forms import TERMS
-from access.onboarding.pages import BY_SLUG, STEPS, after, unanswered
+from access.onboarding.forms import TERMS, Page
+from access.onboarding.pages import BY_SLUG, STEPS, Step, after, unanswered
 from access.onboarding.reading import find_for, read_out
 from access.onboarding.risk import risk_of
 from access.onboarding.sending import KIND, send
@@ -43,7 +43,7 @@ def overview(request: HttpRequest, pk: UUID) -> HttpResponse:
     found = find_for(viewer_of(request), pk)
     if not found.is_editable and found.state != Onboarding.State.SENT:
         return _progress(request, found)
-    listed = [(step, step.is_answered(found.answers)) for step in STEPS]
+    listed = [(step, step.is_answered(found.answers), step.slug in found.begun) for step in STEPS]
     context = {
         "onboarding": found,
         "listed": listed,
@@ -57,22 +57,18 @@ def overview(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def page(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
-    """`/tenants/new/<id>/<page>/`: one page; what was sent is kept when it is understood."""
+    """`/tenants/new/<id>/<page>/`: one page; what was sent is kept."""
     found, asked = drafting.find(viewer_of(request), pk), BY_SLUG.get(step)
     if asked is None:
         raise Missing("There is no such page.")
     if not found.is_editable:
         return redirect(found)
-    more = {"text": request.GET.get("q", "").replace("\x00", "")[:80]} if step == "models" else {}
+    is_searching = step == "models" and "find" in request.POST  # what is ticked goes along
+    more = {"text": request.POST.get("q", "").replace("\x00", "")[:80]} if step == "models" else {}
     form = drafting.form_for(asked, found, request.POST if request.method == "POST" else None, **more)
-    if request.method == "POST" and form.is_valid():
-        found = drafting.answer(onboarding=found, step=asked, form=form)
-        if "stay" in request.POST:
-            return redirect("access:onboarding-page", found.pk, asked.slug)
-        following = after(asked)
-        if "back" in request.POST or following is None or not unanswered(found.answers):
-            return redirect(found)
-        return redirect("access:onboarding-page", found.pk, following.slug)
+    is_sent = request.method == "POST" and not is_searching
+    if is_sent and (on := _kept(request, found, asked, form)):
+        return on
     context = {
         "onboarding": found,
         "step": asked,
@@ -85,6 +81,23 @@ def page(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
     return render(
         request, "access/onboarding/page.html", context | _aside(found.answers), status=422 if form.errors else 200
     )
+
+
+def _kept(request: HttpRequest, found: Onboarding, asked: Step, form: Page) -> HttpResponse | None:
+    """Keep what was sent, and where to go then; None where the page has to be shown again with what is wrong."""
+    if not form.is_valid():
+        kept = drafting.keep_begun(onboarding=found, step=asked, form=form)
+        if "back" not in request.POST or asked.slug not in kept.begun:
+            return None
+        messages.info(request, f"“{asked.title}” is kept as you left it. It has to be completed before you send.")
+        return redirect(kept)
+    kept = drafting.answer(onboarding=found, step=asked, form=form)
+    if "stay" in request.POST:
+        return redirect("access:onboarding-page", kept.pk, asked.slug)
+    following = after(asked)
+    if "back" in request.POST or following is None or not unanswered(kept.answers):
+        return redirect(kept)
+    return redirect("access:onboarding-page", kept.pk, following.slug)
 
 
 @require_http_methods(["GET", "POST"])

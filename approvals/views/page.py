@@ -122,6 +122,7 @@ def _shown(
     tab = tab if tab in TABS else TABS[0]
     kind = kind_of(found.subject_kind)
     environment_kind = found.environment.kind if found.environment else ""
+    came_back = found.state not in (State.IN_REVIEW, State.APPROVED)
     context: dict[str, Any] = {
         "asked": found,
         "kind": kind,
@@ -130,8 +131,10 @@ def _shown(
         "said": conversation(found),
         "evidence": _evidence(found) if tab == "evidence" else [],
         "entries": history(found) if tab == "history" else [],
+        "glance": kind.glance(found),
         "forecast": kind.forecast(found) if found.state == State.IN_REVIEW else [],
         "subject_page": kind.page(found),
+        "again": kind.again(found) if came_back and found.requester_id == viewer.pk else "",
         "queue": _queue(found, viewer),
         "typical": typical(found.subject_kind, [environment_kind]).get(environment_kind)
         if found.state == State.IN_REVIEW

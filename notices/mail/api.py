@@ -11,10 +11,10 @@ from rest_framework.response import Response
 
 from notices.mail.choosing import Line, choose, defaults_of, hour_of, lines_of, set_defaults
 from notices.mail.sending import address_for
-from notices.mail.writing import mail_leaves
 from refusals.errors import Invalid
 from tenants.api.bodies import Body, body_of
 from tenants.api.reading import text_of, viewer_of
+from tenants.invitation_mail import mail_leaves
 from tenants.models import Tenant
 from tenants.notice_kinds import HOW, KINDS
 from tenants.scoping import find_tenant, require

@@ -17,8 +17,8 @@ from notices.mail import leaving
 from notices.mail.choosing import choose, defaults_of, hour_of, lines_of, set_defaults
 from notices.mail.forms import KindsForm
 from notices.mail.sending import address_for
-from notices.mail.writing import mail_leaves
 from refusals import Refusal
+from tenants.invitation_mail import mail_leaves
 from tenants.scoping import find_tenant
 from tenants.views.entering import enter, text_of, viewer_of
 

@@ -24,7 +24,7 @@ from django.utils import timezone
 from notices.mail import letters
 from notices.mail.choosing import how_of
 from notices.mail.tables import Letter
-from notices.mail.writing import mail_leaves
+from tenants.invitation_mail import mail_leaves
 from tenants.models import User
 from tenants.notice_kinds import DAILY, KINDS, NEVER
 from tenants.own_addresses import addresses_of

@@ -5,26 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.utils import timezone
 
 from notices.mail.choosing import FIRST_HOUR, how_of
 from notices.mail.tables import DigestHour, Letter
+from tenants.invitation_mail import mail_leaves
 from tenants.models import Notification
 from tenants.notice_kinds import AT_ONCE, DAILY, KINDS, NEVER
-
-NOT_SENT = ("console.EmailBackend", "dummy.EmailBackend")
-
-
-def mail_leaves() -> bool:
-    """Whether a mail server is configured (`EMAIL_URL`). Where none is, no letter is written: nothing piles up."""
-    return not settings.MAILERS["default"]["BACKEND"].endswith(NOT_SENT)
 
 
 def write_letters(told: list[Notification]) -> None:
     """A letter for each of `told` whose person gets mails of this kind; all are of one kind and tenant."""
     people = [each.user for each in told if each.user.is_active and not each.user.is_service]
-    if not people or not mail_leaves():
+    if not people or not mail_leaves():  # then nothing piles up
         return
     how = how_of(people, KINDS[told[0].kind], told[0].tenant)
     daily = [key for key, chosen in how.items() if chosen == DAILY]

@@ -18,6 +18,7 @@ from tenants.arrivals import Invitation
 from tenants.custom_roles import with_roles
 from tenants.delegation import MANAGE_MEMBERS, assignable, require_assignable
 from tenants.forms_of_arrival import InviteForm
+from tenants.invitation_mail import mail_leaves
 from tenants.invite import Sent, invite, resend, withdraw
 from tenants.views.entering import Inside, enter, text_of
 from ui.exporting import csv_response, in_batches
@@ -119,7 +120,9 @@ def take_back(request: HttpRequest, slug: str, invitation_id: str) -> HttpRespon
 
 def _shown(request: HttpRequest, inside: Inside, sent: Sent) -> HttpResponse:
     """The page with the link. Whether the mail left is known by now, as it is sent when the transaction commits."""
-    return inside.show(request, "invited", tab="members", invitation=sent.invitation, link=sent.link)
+    return inside.show(
+        request, "invited", tab="members", invitation=sent.invitation, link=sent.link, mail_leaves=mail_leaves()
+    )
 
 
 def _invitation(inside: Inside, invitation_id: str) -> Invitation:

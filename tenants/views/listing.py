@@ -54,8 +54,10 @@ def tenant_list(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     names = roles_named((tenant.pk, vars(tenant)["role"]) for tenant in page.object_list)  # an annotation
     for tenant in page.object_list:
         vars(tenant)["role_name"] = names.get((tenant.pk, vars(tenant)["role"]), "")
+    is_bare = not page.object_list and not (text or archived or mine)
     context = {
         "page": page,
+        "has_archived": is_bare and finding.tenants(viewer, archived=True).exists(),
         "sort": sort,
         "text": text,
         "mine": mine,

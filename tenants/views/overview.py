@@ -10,8 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from tenants import sections
-from tenants.attention import concerns
+from tenants.attention import concerns, counted
+from tenants.awaiting import asked_of, questions
 from tenants.custom_roles import with_roles
+from tenants.delegation import MANAGE_MEMBERS
 from tenants.models import Environment, Project
 from tenants.views.entering import Inside, enter, optional_address
 
@@ -45,17 +47,23 @@ def overview(request: HttpRequest, slug: str) -> HttpResponse:
     members = list(tenant.memberships.select_related("user").order_by("created_at")[: PEOPLE_SHOWN + 1])
     shown = [(m.user, m.of_role.name) for m in with_roles(members[:PEOPLE_SHOWN]) if m.of_role]
     owners = sum(m.role == "owner" and m.user.is_active for m in members) if len(members) <= PEOPLE_SHOWN else None
-    rows = grid(inside)
+    rows, is_archived = grid(inside), tenant.archived_at is not None
+    figures, may_answer = counted(tenant), inside.may(MANAGE_MEMBERS)
+    found = figures.annotate(**asked_of(inside.viewer)).get() if may_answer else figures.get()
+    attention = [*(questions(found) if may_answer else []), *concerns(found, owners=owners)]
     return inside.show(
         request,
         "overview",
         rows=rows,
         kinds=Environment.Kind.labels,
-        concerns=concerns(tenant, owners=owners),
+        concerns=[] if is_archived else attention,
         people=shown,
         more_people=len(members) > PEOPLE_SHOWN,
-        may_issue=inside.may_anywhere("tenants.manage_keys"),
-        next_steps=next_steps(inside, rows, len(members)),
+        may_issue=inside.may_anywhere("tenants.manage_keys") and not is_archived,
+        next_steps=[] if is_archived else next_steps(inside, rows, len(members)),
+        is_archived=is_archived,
+        leaving=optional_address("access:offboard", slug) if tenant.leaving_since else None,
+        has_projects=vars(found)["has_projects"],
         currency=settings.CURRENCY,
     )
 

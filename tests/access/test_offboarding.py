@@ -23,12 +23,14 @@ from access.asking import request_access
 from access.models import Grant, Offboarding
 from access.offboarding import erasing, job
 from access.offboarding.beginning import DemonstrationLeavesOtherwise, LeavingAlready, NotLeaving, begin, call_off
+from access.offboarding.preview import concerned
 from approvals.models import Decision, Request
 from approvals.sealing import verify
 from approvals.voting import vote
 from audit.models import Entry
 from playground.models import Session
 from tenants import archiving
+from tenants.arrivals import InvitationBatch
 from tenants.invite import invite
 from tenants.keys import issue
 from tenants.models import ApiKey, Membership, Notification, Project, Tenant, User
@@ -252,6 +254,16 @@ def test_an_archived_one_may_leave_too_and_one_of_the_demonstration_leaves_with_
     shown = create_tenant(slug="shown", name="Shown", owner=cast.olivia, by=cast.pat, is_demonstration=True)
     with pytest.raises(DemonstrationLeavesOtherwise):
         begin(tenant=shown, reason="Dissolved", by=cast.olivia)
+    page = signed_in(cast.olivia).get("/tenants/shown/offboarding/").content.decode()
+    assert "atrium demo --remove" in page and "<textarea" not in page, "said before anything is filled in"
+
+
+@pytest.mark.django_db
+def test_what_goes_is_listed_by_names_that_people_read(cast: Cast) -> None:
+    issue(environment=cast.environment(), name="job", by=cast.dev)
+    InvitationBatch.objects.create(tenant=cast.acme, created_by=cast.olivia)
+    names = {name for name, _ in concerned(cast.acme).going}
+    assert {"API keys", "lists of invitations"} <= names
 
 
 KILLED = """

@@ -18,6 +18,7 @@ from tenants.structure import SlugTaken, create_tenant
 from tests.access.teams import ANSWERS, answers, draft, send_team
 from tests.approvals.test_pages import signed_in
 from tests.cast import Cast, route
+from tests.usage.ledger_lines import called
 from usage.models import Budget, Limit
 
 PAGES: dict[str, dict[str, Any]] = {
@@ -69,6 +70,7 @@ def test_it_works(cast: Cast, ned: Client) -> None:
     assert "Low risk" in read and "dev" in read and "Forecast notes" in read
     sent = ned.post(f"{place}check/")["Location"]
     request = Request.objects.get()
+    assert "Low risk. No rule raises it" in shown(signed_in(cast.rita), sent), "beside the vote, on any tab"
     assert sent == request.get_absolute_url() and request.title == "Treasury asks to become a tenant"
     assert approve(request, cast).state == "ready"
     tenant = Tenant.objects.get(slug="treasury")
@@ -85,6 +87,7 @@ def test_it_works(cast: Cast, ned: Client) -> None:
     assert all(g.decision and g.decision.request == request for g in given)
     assert "Treasury is ready" in shown(ned, place)
     welcome = shown(ned, "/tenants/treasury/welcome/")
+    assert "Access to models" in welcome and "echo-model in development" in welcome, "what was set up, by its names"
     assert "Five things to do next" in welcome and "environment=treasury/notes/development" in welcome
 
 
@@ -94,6 +97,29 @@ def test_what_was_typed_is_kept_page_by_page_and_gone_on_with_later(ned: Client)
     assert ned.post(f"{place}use-case/", PAGES["use-case"] | {"back": "1"})["Location"] == place
     assert 'value="Treasury"' in shown(signed_in(Onboarding.objects.get().requester), f"{place}team/")
     assert "5 still to answer" in shown(ned, place) and "Treasury" in shown(ned, "/tenants/new/")
+
+
+def test_a_page_that_is_left_half_filled_is_kept_as_it_was_typed(ned: Client) -> None:
+    place = ned.post("/tenants/new/")["Location"]
+    half = {"project_name": "Notes", "data_classes": ["internal", "personal"], "users": "many", "back": "1"}
+    assert ned.post(f"{place}use-case/", half)["Location"] == place
+    assert "Begun" in shown(ned, place) and "7 still to answer" in shown(ned, place)
+    page = shown(ned, f"{place}use-case/")
+    assert 'value="Notes"' in page and 'value="many"' in page and page.count(" checked") == 2
+    assert ned.post(f"{place}use-case/", PAGES["use-case"]).status_code == 302
+    assert "Begun" not in shown(ned, place) and Onboarding.objects.get().begun == {}
+    told = ned.post(f"{place}use-case/", half)
+    assert told.status_code == 422, "an answer stays as it is, so leaving would lose what is typed"
+
+
+def test_who_looks_for_a_model_keeps_what_is_ticked(ned: Client) -> None:
+    route("tiny-model")
+    place = ned.post("/tenants/new/")["Location"]
+    ticked = PAGES["models"] | {"routes": ["echo-model"], "tools": "The archive"}
+    page = ned.post(f"{place}models/", ticked | {"find": "1", "q": "tiny"}).content.decode()
+    assert "tiny-model" in page and "The archive" in page and page.count('value="echo-model"') == 1
+    assert "checked" in page.partition('value="echo-model"')[2].partition(">")[0]
+    assert Onboarding.objects.get().answers == {}
 
 
 @pytest.mark.parametrize(
@@ -111,6 +137,7 @@ def test_what_was_typed_is_kept_page_by_page_and_gone_on_with_later(ned: Client)
         ("use-case", {"data_classes": ["secret"]}, "not one of the available choices"),
         ("people", {"person_2": "DEV"}, "is there twice"),
         ("people", {"person_2": "nobody"}, "Nobody has the user name “nobody”"),
+        ("people", {"person_2": "new@"}, "is not an e-mail address"),
         ("people", {"role_1": "emperor"}, "not one of the available choices"),
         ("models", {"routes": ["gone"]}, "cannot be asked for"),
         ("models", {"environments": []}, "at least one environment"),
@@ -144,8 +171,15 @@ def test_the_tier_follows_from_the_use_case_with_its_reasons(cast: Cast, ned: Cl
 def test_the_estimate_follows_from_real_prices(cast: Cast, ned: Client) -> None:
     onboarding = draft(cast.ned)
     page = shown(ned, f"{onboarding.get_absolute_url()}volume/")
-    assert "$48.00" in page  # 1,000 a day × 30 × (1,000 at 1.00 + 300 at 2.00 a million)
+    assert "$48.00" in page and "Together" not in page  # 1,000 a day × 30 × (1,000 at 1.00 + 300 at 2.00 a million)
     assert send(onboarding=onboarding, by=cast.ned).facts["expected_cost_a_month"] == ["$48.00"]
+
+
+def test_the_estimate_of_several_models_has_a_sum(cast: Cast, ned: Client) -> None:
+    route("other-model", provider="other")
+    two = {"calls_per_day": {"echo-model": 1000, "other-model": 1000}}
+    place = draft(cast.ned, models={"routes": ["echo-model", "other-model"]}, volume=two).get_absolute_url()
+    assert "Together" in shown(ned, f"{place}check/")
 
 
 def test_another_model_asks_for_its_volume_again(cast: Cast, ned: Client) -> None:
@@ -183,11 +217,31 @@ class TestSending:
         vote(review=request.reviews.get(), verdict="refuse", comment="Name a sponsor.", by=cast.rita)
         place = onboarding.get_absolute_url()
         assert "It came back" in shown(ned, place) and f"R-{request.number}" in shown(ned, place)
+        of_request = request.get_absolute_url()
+        assert f'href="{place}" class="btn at-btn-primary' in shown(ned, of_request)
+        assert "It came back. Your answers are kept." in shown(ned, "/home/work/")
+        assert place not in shown(signed_in(cast.rita), of_request), "nobody but the requester sees the answers there"
         ned.post(f"{place}team/", PAGES["team"] | {"sponsor": "Bea"})
         ned.post(f"{place}check/")
         again = Request.objects.exclude(pk=request.pk).get()
         assert again.facts["answers"]["team"]["sponsor"] == "Bea"
+        assert place not in shown(ned, of_request), "they went on with another request"
         assert approve(again, cast).state == "ready"
+        assert 'href="/tenants/treasury/"' not in shown(ned, of_request).partition("<main")[2], "that is the other's"
+
+    def test_home_leads_on_from_a_draft_to_the_first_call(self, cast: Cast, ned: Client) -> None:
+        assert "Your new team" not in shown(ned, "/home/work/")
+        place = ned.post("/tenants/new/")["Location"]
+        ned.post(f"{place}team/", PAGES["team"])
+        assert "A draft: 6 of 7 pages to go." in shown(ned, "/home/work/") and place in shown(ned, "/home/work/")
+        onboarding = draft(cast.ned, team={"slug": "other", "name": "Other"})
+        assert "A draft, ready to be sent." in shown(ned, "/home/work/")
+        request = send(onboarding=onboarding, by=cast.ned)
+        assert onboarding.get_absolute_url() not in shown(ned, "/home/work/"), "it is with the board"
+        assert approve(request, cast).state == "ready"
+        assert "/tenants/other/welcome/" in shown(ned, "/home/work/")
+        called(Environment.objects.filter(tenant__slug="other")[0])
+        assert "/tenants/other/welcome/" not in shown(ned, "/home/work/")
 
     def test_one_open_request_a_name_and_a_strangers_is_not_shown(self, cast: Cast) -> None:
         send_team(slug="treasury", by=cast.ned)

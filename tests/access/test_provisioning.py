@@ -88,6 +88,12 @@ class TestOnce:
         invitation = Invitation.objects.get()
         assert (invitation.email, invitation.role, invitation.created_by) == ("new@example.test", "viewer", cast.ned)
 
+    def test_who_has_no_account_any_more_is_named_as_left_out(self, cast: Cast, approved: Onboarding) -> None:
+        User.objects.filter(pk=cast.dev.pk).update(is_active=False)
+        provisioning.run(approved.pk)
+        approved.refresh_from_db()
+        assert "left out: dev" in next(line["words"] for line in approved.progress if line["step"] == "people")
+
     def test_its_progress_is_on_its_page_and_on_the_requests(self, cast: Cast, approved: Onboarding) -> None:
         ned = signed_in(cast.ned)
         page = ned.get(approved.get_absolute_url(), HTTP_HX_REQUEST="true").content.decode()

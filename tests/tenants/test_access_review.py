@@ -54,6 +54,7 @@ def test_it_works(cast: Cast, olivia: Client) -> None:
     assert "Begin one now" in olivia.get(PAGE).content.decode()
     assert olivia.post(f"{PAGE}begin/").status_code == 302
     page = olivia.get(PAGE).content.decode()
+    assert "Their keys end with the membership" in page, "decision 20"
     assert "Confirm all shown" in page and page.count('name="membership"') == 6, "each alone, and all at once"
     olivia.post(f"{PAGE}confirm/", {"membership": key(cast, "dev")})
     page = olivia.get(PAGE).content.decode()

@@ -64,7 +64,10 @@ def test_it_works(cast: Cast, olivia: Client) -> None:
     assert "1 key that works now" in page and "3 members can go on reading" in page and "Type <strong>acme" in page
     assert olivia.post("/tenants/acme/archive/", {"confirm_name": "acme"}).status_code == 302
     assert "Archived" in olivia.get("/tenants/acme/settings/").content.decode()
-    assert olivia.get("/tenants/acme/").status_code == 200, "it is read as before"
+    page = olivia.get("/tenants/acme/").content.decode()
+    assert "Acme is archived" in page and "Restore Acme" in page, "it is read as before"
+    assert "/keys/issue/" not in page and "Needs attention" not in page, "what would be refused is not offered"
+    assert "No tenant of yours is at work" in olivia.get("/tenants/").content.decode()
     assert (
         "Acme" not in str(olivia.get("/api/tenants/").json())
         and olivia.get("/api/tenants/?archived=1").json()["results"]
@@ -142,3 +145,10 @@ def test_the_api_does_the_same(cast: Cast, olivia: Client) -> None:
     assert olivia.post("/api/tenants/acme/restore/", {}, "application/json").json()["archived_at"] is None
     assert signed_in(cast.dev).post(f"{project}/archive/", {}, "application/json").status_code == 403
     assert signed_in(cast.greta).post(f"{project}/archive/", {}, "application/json").status_code == 404
+
+
+def test_a_tenant_whose_projects_are_archived_is_not_called_empty(cast: Cast, olivia: Client) -> None:
+    assert "No project at work" not in olivia.get("/tenants/acme/").content.decode()
+    archiving.archive_project(project=cast.environment().project, by=cast.olivia)
+    page = olivia.get("/tenants/acme/").content.decode()
+    assert "No project at work" in page and "No projects yet" not in page

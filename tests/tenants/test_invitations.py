@@ -241,6 +241,15 @@ def test_a_mail_that_cannot_be_sent_is_said_and_undoes_nothing(
     assert "Mail not sent" in signed_in(cast.olivia).get("/tenants/acme/members/").content.decode()
 
 
+def test_without_a_mail_server_no_mail_is_promised(cast: Cast, settings: Settings) -> None:
+    olivia, given = signed_in(cast.olivia), {"email": "x@example.test", "role": "viewer", "once": "1"}
+    path = "/tenants/acme/invitations/new/"
+    assert "is on its way" in olivia.post(path, given, follow=True).content.decode()
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+    page = olivia.post(path, given | {"email": "y@example.test", "once": "2"}, follow=True).content.decode()
+    assert "No mail server is configured here" in page and "is on its way" not in page
+
+
 def test_the_api_does_the_same(cast: Cast) -> None:
     owner, ned = signed_in(cast.olivia), signed_in(cast.ned)
     given = {"tenant": "acme", "email": "ned@example.test", "role": "viewer"}

@@ -185,7 +185,7 @@ def test_the_api_does_the_same(used: Cast, olivia: Client) -> None:
     assert olivia.get(place).json()["targets"] == ["globex"]
     told = olivia.get(f"{place}?to=globex").json()
     assert told["lose"] == ["dev", "vera"] and told["gain"] == ["greta"] and len(told["keys"]) == 1
-    assert told["along"] == {"api keys": 2, "grants": 1, "requests": 2, "sessions": 1, "feedback": 1}
+    assert told["along"] == {"API keys": 2, "grants": 1, "requests": 2, "sessions": 1, "feedback": 1}
     made = olivia.post(place, {"to": "globex"}, "application/json").json()
     assert (made["tenant"], made["slug"]) == ("globex", "support") and made["id"] != str(used.project.pk)
     left = olivia.get(f"/api/projects/{used.project.pk}/").json()

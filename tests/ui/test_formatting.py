@@ -130,6 +130,8 @@ def test_a_share_is_written_in_percent(fraction, shown):
     ("seconds", "shown"),
     [
         (-5, "just now"),
+        (3, "just now"),
+        (10, "in a moment"),
         (-50, "a minute ago"),
         (-180, "3 minutes ago"),
         (-3600, "1 hour ago"),

@@ -1,0 +1,57 @@
+"""What waits in tenants for who answers for them: who asks to join or for a role, and members to be confirmed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+
+from tenants.access_reviews import AccessConfirmation, AccessReview
+from tenants.arrivals import JoinRequest
+from tenants.attention import Concern, count_of
+from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT
+from tenants.elevations import Elevation
+from tenants.models import Membership, User
+from tenants.reach import reach_of
+from tenants.scoping import tenants_for
+
+
+def waiting_for(person: User) -> list[Concern]:
+    """What `person` can answer in the tenants that they are a member of, by tenant, in one query at most."""
+    if not reach_of(person):
+        return []
+    rows: Any = tenants_for(person, MANAGE_MEMBERS).filter(memberships__user=person, archived_at=None)
+    found = rows.annotate(**asked_of(person)).order_by("name", "pk")
+    return [each for row in found for each in questions(row)]
+
+
+def asked_of(person: User) -> dict[str, Any]:
+    """The annotations of a tenant that `questions` reads."""
+    return {
+        "joining": count_of(JoinRequest.objects.in_state("waiting")),
+        "asking": count_of(Elevation.objects.waiting().exclude(user=person)),
+        "review_due_at": Subquery(_reviews(person).filter(tenant=OuterRef("pk")).values("due_at")[:1]),
+    }
+
+
+def questions(tenant: Any) -> list[Concern]:
+    """What waits in `tenant`, annotated with `asked_of`."""
+    path, found = tenant.get_absolute_url(), []
+    if tenant.joining:
+        who = "Somebody asks" if tenant.joining == 1 else f"{tenant.joining} people ask"
+        found.append(Concern("waiting", f"{who} to join {tenant}.", f"{path}members/"))
+    if tenant.asking:
+        who = "A member asks" if tenant.asking == 1 else f"{tenant.asking} members ask"
+        found.append(Concern("waiting", f"{who} for a role in {tenant} for a time.", f"{path}elevations/"))
+    if tenant.review_due_at:
+        until = f"{tenant.review_due_at:%d %B}".lstrip("0")
+        found.append(Concern("waiting", f"Confirm until {until} who still needs {tenant}.", f"{path}access-review/"))
+    return found
+
+
+def _reviews(person: User) -> QuerySet[AccessReview]:
+    """Those under way in which somebody is not confirmed yet, where `person` may confirm."""
+    is_confirmed = Exists(AccessConfirmation.objects.filter(review=OuterRef(OuterRef("pk")), user=OuterRef("user")))
+    members = Membership.objects.filter(tenant=OuterRef("tenant"), created_at__lte=OuterRef("began_at"))
+    under_way = AccessReview.objects.filter(tenant__in=tenants_for(person, MANAGE_TENANT), concluded_at=None)
+    return under_way.filter(Exists(members.filter(~is_confirmed)))

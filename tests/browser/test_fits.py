@@ -1,0 +1,38 @@
+"""What a page holds is seen at the width it is looked at: every tab at a desk, every figure of a card on a phone."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from tenants.invite import invite
+from usage.limits.places import of_environment, of_project
+from usage.limits.setting import set_limits
+
+PHONE = 390
+OUTSIDE = """([inner, outer]) => [...document.querySelectorAll(inner)].filter((one) => {
+  const box = one.closest(outer).getBoundingClientRect(), own = one.getBoundingClientRect();
+  return own.right > box.right + 1 || own.left < box.left - 1;
+}).map((one) => one.textContent.trim())"""
+
+
+def test_every_tab_of_a_tenant_is_seen_at_a_desk(cast, visit):
+    page = visit("/tenants/acme/", cast.olivia)
+    assert page.locator(".at-tab").count() >= 12
+    assert page.evaluate(OUTSIDE, [".at-tab", "main"]) == []
+
+
+def test_a_limit_its_own_and_whose_it_is_stay_within_their_card(cast, visit):
+    environment = cast.environment()
+    set_limits(place=of_project(cast.project), amounts={"requests": 600}, by=cast.olivia)
+    set_limits(place=of_environment(environment), amounts={"requests": 1_000_000}, by=cast.olivia)
+    page = visit("/tenants/acme/limits/", cast.olivia, width=PHONE)
+    assert page.locator("td s").count() == 1, "the limit that does not apply"
+    assert page.evaluate(OUTSIDE, ["td *", "td"]) == []
+
+
+def test_the_refusal_of_a_strangers_invitation_fits_a_phone(cast, visit):
+    link = invite(tenant=cast.acme, email="ned@example.test", role="viewer", by=cast.olivia).link
+    page = visit(link.removeprefix(settings.PUBLIC_URL), cast.greta, width=PHONE, expect={403})
+    assert page.get_by_role("link", name="My e-mail addresses").is_visible()
+    wide, seen = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert wide <= seen
