@@ -42,7 +42,8 @@ def following(request: HttpRequest, part: str) -> HttpResponse:
     if part not in FOLLOWING:
         raise Missing("Home has no such part.")
     template = "portal/home_part.html" if request.htmx else "portal/home_following.html"  # type: ignore[attr-defined]
-    return render(request, template, {"cards": _shown(request, part), "name": FOLLOWING[part]})
+    context = {"cards": _shown(request, part), "name": FOLLOWING[part], "said_when_empty": part == "work"}
+    return render(request, template, context)
 
 
 def _shown(request: HttpRequest, part: str) -> list[tuple[SafeString, bool]]:

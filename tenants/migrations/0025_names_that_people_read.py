@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenants', '0023_project_roles'),
+        ('tenants', '0024_slugs_end_where_they_end'),
     ]
 
     operations = [
