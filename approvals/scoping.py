@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from approvals.models import Decision, Request, Review
 from refusals.errors import Missing
 from tenants.models import User
-from tenants.scoping import VIEW, places_for
+from tenants.scoping import tenants_for
 
 SEE_ALL = "approvals.view_request"
 
@@ -26,7 +26,9 @@ def requests_for(viewer: User) -> QuerySet[Request]:
     if viewer.has_perm(SEE_ALL):
         return rows
     seated = Review.objects.filter(request=OuterRef("pk"), board__seats__user=viewer)
-    return rows.filter(Q(requester=viewer) | Q(tenant__in=places_for(viewer, VIEW).tenants) | Q(Exists(seated)))
+    return rows.filter(
+        Q(requester=viewer) | Q(tenant__in=tenants_for(viewer).order_by().values("pk")) | Q(Exists(seated))
+    )
 
 
 def tenants_before(person: Any) -> QuerySet[Any, Any]:
