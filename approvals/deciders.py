@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from guardian.shortcuts import get_objects_for_user
 
 from approvals.models import Review, Seat
-from tenants.models import Tenant, User
+from tenants.kept_holdings import holdings_of
+from tenants.models import User
 from tenants.scoping import members_who_may
 
 DECIDES = "tenants.manage_tenant"  # what who decides for a tenant holds in it
@@ -37,26 +38,15 @@ def is_before(review: Review, viewer: User) -> bool:
     """The same for lists: reads the seats of the board (prefetch them) and asks once which tenants `viewer` leads."""
     if review.board is not None:
         return any(seat.user_id == viewer.pk for seat in review.board.seats.all())
-    return review.request.tenant_id in _led_by(viewer)
+    return review.request.tenant_id in led_by(viewer)
 
 
 def before(viewer: User) -> Q:
     """The reviews that `viewer` votes in, as a condition on them."""
     boards = Seat.objects.filter(user=viewer).values("board")
-    return Q(board__in=boards) | Q(permission=DECIDES, request__tenant__in=led_by(viewer).values("pk"))
+    return Q(board__in=boards) | Q(permission=DECIDES, request__tenant__in=led_by(viewer))
 
 
-def led_by(viewer: User) -> QuerySet[Tenant]:
-    """The tenants for which `viewer` decides, by membership."""
-    found: QuerySet[Tenant] = get_objects_for_user(
-        viewer, DECIDES.partition(".")[2], Tenant, with_superuser=False, accept_global_perms=False
-    )  # by its codename, as projects know a permission of this name too
-    return found.order_by()
-
-
-def _led_by(viewer: User) -> frozenset[object]:
-    """Kept with the person for as long as this object of theirs lives: a list asks for each of its rows."""
-    held: frozenset[object] | None = viewer.__dict__.get("_leads")
-    if held is None:
-        held = viewer.__dict__["_leads"] = frozenset(led_by(viewer).values_list("pk", flat=True))
-    return held
+def led_by(viewer: User) -> frozenset[UUID]:
+    """The keys of the tenants for which `viewer` decides, by membership."""
+    return holdings_of(viewer).tenants_with(DECIDES.partition(".")[2])

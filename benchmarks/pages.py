@@ -39,6 +39,10 @@ PAGES = (
     ("audit", "/platform/audit/", "platform"),
     ("people", "/platform/people/", "platform"),
     ("home", "/", "owner"),
+    ("home, work", "/home/work/", "owner"),
+    ("home, figures", "/home/figures/", "owner"),
+    ("home of platform", "/", "platform"),
+    ("its figures", "/home/figures/", "platform"),
 )
 BOUND_MS, BOUND_QUERIES = 60, 12
 
