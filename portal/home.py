@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
+from django.utils.cache import patch_vary_headers
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
@@ -43,7 +44,9 @@ def following(request: HttpRequest, part: str) -> HttpResponse:
         raise Missing("Home has no such part.")
     template = "portal/home_part.html" if request.htmx else "portal/home_following.html"  # type: ignore[attr-defined]
     context = {"cards": _shown(request, part), "name": FOLLOWING[part], "said_when_empty": part == "work"}
-    return render(request, template, context)
+    answer = render(request, template, context)
+    patch_vary_headers(answer, ["HX-Request"])
+    return answer
 
 
 def _shown(request: HttpRequest, part: str) -> list[tuple[SafeString, bool]]:

@@ -13,16 +13,17 @@ from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT
 from tenants.elevations import Elevation
 from tenants.models import Membership, User
 from tenants.reach import reach_of
-from tenants.scoping import tenants_for
+from tenants.scoping import held, tenants_for
 
 
 def waiting_for(person: User) -> list[Concern]:
-    """What `person` can answer in the tenants that they are a member of, by tenant, in one query at most."""
+    """What waits in the tenants that `person` is a member of and answers for, by tenant, in one query at most."""
     if not reach_of(person):
         return []
-    rows: Any = tenants_for(person, MANAGE_MEMBERS).filter(memberships__user=person, archived_at=None)
+    answered_for = tenants_for(person, MANAGE_MEMBERS) | tenants_for(person, MANAGE_TENANT)
+    rows: Any = answered_for.filter(memberships__user=person, archived_at=None)
     found = rows.annotate(**asked_of(person)).order_by("name", "pk")
-    return [each for row in found for each in questions(row)]
+    return [each for row in found for each in questions(row, held(person, row))]
 
 
 def asked_of(person: User) -> dict[str, Any]:
@@ -34,13 +35,13 @@ def asked_of(person: User) -> dict[str, Any]:
     }
 
 
-def questions(tenant: Any) -> list[Concern]:
-    """What waits in `tenant`, annotated with `asked_of`."""
+def questions(tenant: Any, held: frozenset[str]) -> list[Concern]:
+    """What waits in `tenant`, annotated with `asked_of`, for who holds `held` there."""
     path, found = tenant.get_absolute_url(), []
-    if tenant.joining:
+    if tenant.joining and MANAGE_MEMBERS in held:
         who = "Somebody asks" if tenant.joining == 1 else f"{tenant.joining} people ask"
         found.append(Concern("waiting", f"{who} to join {tenant}.", f"{path}members/"))
-    if tenant.asking:
+    if tenant.asking and MANAGE_MEMBERS in held:
         who = "A member asks" if tenant.asking == 1 else f"{tenant.asking} members ask"
         found.append(Concern("waiting", f"{who} for a role in {tenant} for a time.", f"{path}elevations/"))
     if tenant.review_due_at:

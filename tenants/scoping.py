@@ -32,11 +32,6 @@ def tenants_for(viewer: User, permission: str = VIEW) -> QuerySet[Tenant]:
     return visible(viewer, Tenant.objects.all(), permission)
 
 
-def projects_for(viewer: User, permission: str) -> QuerySet[Project]:
-    """The projects in which `viewer` holds `permission` by a role there, whatever they hold in the tenant."""
-    return Project.objects.filter(pk__in=places_for(viewer, permission).projects)
-
-
 @dataclass(frozen=True)
 class Places:
     """The keys of tenants, and of single projects."""

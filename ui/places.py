@@ -33,7 +33,7 @@ class Card:
 
     `context` answers the template's variables for a request, or None to leave the card out (nothing to say). `order`
     follows PAGES: 10 waiting for me, 20 recent work, 30 new for me, 40 spend, 50 board, 60 platform. What waits for
-    somebody comes with the page, the other `part`s are asked for beside it.
+    an answer comes with the page, the other `part`s are asked for beside it.
     """
 
     key: str

@@ -48,4 +48,5 @@ def _counted(tenant: Tenant) -> list[tuple[type[Model], int]]:
         .annotate(count=Count("pk"))
         for label, model in models.items()
     ]
-    return [(models[label], count) for label, count in each[0].union(*each[1:], all=True).order_by()]
+    counts = each[0].union(*each[1:], all=True).order_by()
+    return [(models[label], count) for label, count in counts if count]

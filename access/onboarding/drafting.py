@@ -67,6 +67,12 @@ def form_for(step: Step, onboarding: Onboarding, sent: Any = None, **more: Any) 
     return step.form(sent, answers=onboarding.answers, initial=before, **more)
 
 
+def form_as_typed(step: Step, onboarding: Onboarding, sent: Any, **more: Any) -> Page:
+    """The same as it was left, without saying what is wrong: it was not sent yet."""
+    left = typed_on(form_for(step, onboarding, sent))
+    return step.form(None, answers=onboarding.answers, initial=left, **more)
+
+
 def answer(*, onboarding: Onboarding, step: Step, form: Page) -> Onboarding:
     """Keep what a valid `form` of `step` says; other pages stay as they are, whoever changes them meanwhile.
 
@@ -88,14 +94,25 @@ def keep_begun(*, onboarding: Onboarding, step: Step, form: Page) -> Onboarding:
 
     Raises `NotEditable`.
     """
-    typed = {name: form[name].data for name in form.fields if form[name].data}
+    typed = typed_on(form)
     with transaction.atomic():
         kept = lock_editable(onboarding)
-        if step.is_answered(kept.answers) or len(str(typed)) > MOST_TYPED:
+        if not typed or step.is_answered(kept.answers) or len(str(typed)) > MOST_TYPED:
             return kept
         kept.begun, kept.changed_at = dict(kept.begun) | {step.slug: storable(typed)}, timezone.now()
         kept.save(update_fields=["begun", "changed_at"])
     return kept
+
+
+def typed_on(form: Page) -> dict[str, Any]:
+    """What was sent of each field that was not left empty, without what PostgreSQL cannot keep."""
+    return {name: _plain(form[name].data) for name in form.fields if form[name].data}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
 def answer_plainly(*, onboarding: Onboarding, answers: Mapping[str, Any]) -> Onboarding:

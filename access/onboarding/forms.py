@@ -198,7 +198,7 @@ class ModelsForm(Page):
     def __init__(self, *args: Any, text: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         chosen = self.data.getlist("routes") if hasattr(self.data, "getlist") else self.data.get("routes", ())
-        kept = {*chosen, *self.answers.get("models", {}).get("routes", ())}
+        kept = {*chosen, *self.initial.get("routes", ()), *self.answers.get("models", {}).get("routes", ())}
         rows = list(Route.objects.filter(is_enabled=True).select_related("model").order_by("slug"))
         words = text.casefold().split()
         fits = [r for r in rows if all(word in f"{r.slug} {r.model.name}".casefold() for word in words)]

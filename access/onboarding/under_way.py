@@ -30,7 +30,7 @@ class Waiting:
 
 
 def waiting_for(person: User) -> list[Waiting]:
-    """The newest first. A tenant that is ready is shown for two weeks, until its first call."""
+    """What changed last first. A tenant that is ready is shown for two weeks, until its first call."""
     rows = Onboarding.objects.filter(requester=person).select_related("request", "tenant")
     is_used = Exists(Call.objects.filter(tenant=OuterRef("tenant")))
     is_old = Q(changed_at__lt=timezone.now() - NEW_FOR)
@@ -42,7 +42,7 @@ def _waiting(row: Onboarding) -> Waiting | None:
     path = row.get_absolute_url()
     match row.state:
         case State.PROVISIONING:
-            return Waiting(row, "The board approved it. It is being set up.", "Follow it", path)
+            return Waiting(row, "It was approved and is being set up.", "Follow it", path)
         case State.FAILED:
             return Waiting(row, f"Setting it up stopped. {row.error}", "See what to do", path)
         case State.READY if row.tenant is not None and row.tenant.archived_at is None:

@@ -64,10 +64,13 @@ def page(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
     if not found.is_editable:
         return redirect(found)
     is_searching = step == "models" and "find" in request.POST  # what is ticked goes along
-    more = {"text": request.POST.get("q", "").replace("\x00", "")[:80]} if step == "models" else {}
-    form = drafting.form_for(asked, found, request.POST if request.method == "POST" else None, **more)
-    is_sent = request.method == "POST" and not is_searching
-    if is_sent and (on := _kept(request, found, asked, form)):
+    wanted = "" if request.POST.get("find") == "all" else request.POST.get("q", "").replace("\x00", "")[:80]
+    more = {"text": wanted} if step == "models" else {}
+    if is_searching:
+        form = drafting.form_as_typed(asked, found, request.POST, **more)
+    else:
+        form = drafting.form_for(asked, found, request.POST if request.method == "POST" else None, **more)
+    if request.method == "POST" and not is_searching and (on := _kept(request, found, asked, form)):
         return on
     context = {
         "onboarding": found,
@@ -86,6 +89,8 @@ def page(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
 def _kept(request: HttpRequest, found: Onboarding, asked: Step, form: Page) -> HttpResponse | None:
     """Keep what was sent, and where to go then; None where the page has to be shown again with what is wrong."""
     if not form.is_valid():
+        if "back" in request.POST and not drafting.typed_on(form):
+            return redirect(found)
         kept = drafting.keep_begun(onboarding=found, step=asked, form=form)
         if "back" not in request.POST or asked.slug not in kept.begun:
             return None

@@ -67,11 +67,11 @@ def condition(model: type[Model]) -> str:
     if model is Tenant or owner.name == "tenant":
         found = f"""coalesce("{owner.column}" = ANY ({_IN_REACH}), false)"""
         if owner.null and getattr(model, "rows_of_no_tenant_are_shared", True):
-            found = f"""("{owner.column}" IS NULL OR {found})"""
+            found = f"""({found} OR "{owner.column}" IS NULL AND {_IN_REACH} IS NOT NULL)"""
     else:
         above = owner.related_model._meta
         found = f"""EXISTS (SELECT FROM "{above.db_table}" above WHERE above."{above.pk.column}" = "{owner.column}")"""
-    return f"CASE WHEN {_EVERY} THEN true WHEN {_IN_REACH} IS NULL THEN false ELSE {found} END"
+    return f"CASE WHEN {_EVERY} THEN true ELSE {found} END"
 
 
 def owner_of(model: type[Model]) -> Any:

@@ -38,9 +38,10 @@ _WAYS = {
         )
         SELECT c.oid::regclass::text, ''
           FROM told t JOIN pg_class c ON c.oid = t.relation JOIN pg_roles o ON o.oid = c.relowner
-         WHERE has_table_privilege(c.oid, 'SELECT')
+         WHERE (has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(c.oid, 'DELETE'))
            AND (c.relkind = 'm' OR c.relkind = 'v' AND {_ABOVE}
-                AND NOT coalesce('security_invoker=true' = ANY(c.reloptions), false))
+                AND NOT EXISTS (SELECT FROM pg_options_to_table(c.reloptions)
+                                 WHERE option_name = 'security_invoker' AND option_value::boolean))
     """,
     "is a function that runs past the policies: take it away from the portal": f"""
         SELECT f.oid::regprocedure::text, '' FROM pg_proc f JOIN pg_roles o ON o.oid = f.proowner
@@ -48,6 +49,13 @@ _WAYS = {
            AND has_function_privilege(f.oid, 'EXECUTE')
            AND (f.prosecdef AND {_ABOVE}
                 OR EXISTS (SELECT FROM unnest(f.proconfig) s WHERE s ILIKE %(set)s OR s ILIKE 'row_security=%%'))
+    """,
+    "sets the scope for everybody beforehand: reset it": """
+        SELECT coalesce('role ' || o.rolname, 'database ' || d.datname), ''
+          FROM pg_db_role_setting s LEFT JOIN pg_roles o ON o.oid = s.setrole
+          LEFT JOIN pg_database d ON d.oid = s.setdatabase
+         WHERE (s.setdatabase = 0 OR d.datname = current_database())
+           AND EXISTS (SELECT FROM unnest(s.setconfig) x WHERE x ILIKE %(set)s OR x ILIKE 'row_security=%%')
     """,
     "has a tenant_id and no model that says whose its rows are": """
         SELECT c.relname::text, '' FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid

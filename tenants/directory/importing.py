@@ -28,7 +28,7 @@ class Import:
 
     def __init__(self, directory: Directory, told: Iterable[dict[str, Any]], *, by: Actor) -> None:
         """`told` is what will be said of them: what is there already is looked up by it, in three queries."""
-        self.directory, self.by = directory, by
+        self.directory, self.by, self.is_open = directory, by, False
         self.waiting: list[DirectoryPerson] = []
         self.new_names: set[str] = set()
         told = list(told)
@@ -45,7 +45,9 @@ class Import:
 
     def add(self, *, told: dict[str, Any], external_id: str) -> DirectoryPerson:
         """One of them, kept with the others at the next `keep`. Raises as `create_person` does."""
-        refuse_closed(self.directory)
+        if not self.is_open:
+            refuse_closed(self.directory)
+            self.is_open = True
         user_name, address = clean_name(told.get("userName")), accounts.address_of(told)
         key = folded(user_name)
         if key in self.new_names:

@@ -13,7 +13,7 @@ from tenants import sections
 from tenants.attention import concerns, counted
 from tenants.awaiting import asked_of, questions
 from tenants.custom_roles import with_roles
-from tenants.delegation import MANAGE_MEMBERS
+from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT
 from tenants.models import Environment, Project
 from tenants.views.entering import Inside, enter, optional_address
 
@@ -48,9 +48,9 @@ def overview(request: HttpRequest, slug: str) -> HttpResponse:
     shown = [(m.user, m.of_role.name) for m in with_roles(members[:PEOPLE_SHOWN]) if m.of_role]
     owners = sum(m.role == "owner" and m.user.is_active for m in members) if len(members) <= PEOPLE_SHOWN else None
     rows, is_archived = grid(inside), tenant.archived_at is not None
-    figures, may_answer = counted(tenant), inside.may(MANAGE_MEMBERS)
+    figures, may_answer = counted(tenant), inside.may(MANAGE_MEMBERS) or inside.may(MANAGE_TENANT)
     found = figures.annotate(**asked_of(inside.viewer)).get() if may_answer else figures.get()
-    attention = [*(questions(found) if may_answer else []), *concerns(found, owners=owners)]
+    attention = [*(questions(found, inside.held) if may_answer else []), *concerns(found, owners=owners)]
     return inside.show(
         request,
         "overview",

@@ -263,6 +263,7 @@ def test_what_goes_is_listed_by_names_that_people_read(cast: Cast) -> None:
     issue(environment=cast.environment(), name="job", by=cast.dev)
     InvitationBatch.objects.create(tenant=cast.acme, created_by=cast.olivia)
     names = {name for name, _ in concerned(cast.acme).going}
+    assert all(count for _, count in concerned(cast.acme).going) and "playground sessions" not in names
     assert {"API keys", "lists of invitations"} <= names
 
 

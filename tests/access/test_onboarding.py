@@ -10,6 +10,7 @@ from django.test import Client
 
 from access.models import Grant, Onboarding
 from access.onboarding import provisioning
+from access.onboarding.forms import SHOWN_UNSEARCHED
 from access.onboarding.sending import send
 from approvals.models import Policy, Request
 from approvals.voting import vote
@@ -120,6 +121,23 @@ def test_who_looks_for_a_model_keeps_what_is_ticked(ned: Client) -> None:
     assert "tiny-model" in page and "The archive" in page and page.count('value="echo-model"') == 1
     assert "checked" in page.partition('value="echo-model"')[2].partition(">")[0]
     assert Onboarding.objects.get().answers == {}
+    ticked.pop("environments")
+    found = ned.post(f"{place}models/", ticked | {"find": "1", "q": "tiny"})
+    assert found.status_code == 200 and "Choose at least one" not in found.content.decode()
+    everything = ned.post(f"{place}models/", ticked | {"find": "all", "q": "zzz"}).content.decode()
+    assert "tiny-model" in everything and "The archive" in everything
+
+
+def test_what_is_ticked_beyond_the_first_page_is_kept_half_filled(ned: Client) -> None:
+    for number in range(SHOWN_UNSEARCHED + 5):
+        route(f"m{number:03}")
+    place, last = ned.post("/tenants/new/")["Location"], f"m{SHOWN_UNSEARCHED + 4:03}"
+    half = {"routes": [last], "tools": "The\x00 archive", "q": last, "back": "1"}
+    assert ned.post(f"{place}models/", half)["Location"] == place
+    page = shown(ned, f"{place}models/")
+    assert "checked" in page.partition(f'value="{last}"')[2].partition(">")[0] and "The archive" in page
+    assert ned.post(f"{place}use-case/", {"back": "1"})["Location"] == place
+    assert "use-case" not in Onboarding.objects.get().begun, "an untouched page is not begun"
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,13 @@ class TestVerifying:
                 "AS 'SELECT count(*) FROM tenants_tenant'",
                 "sneaky()",
             ),
+            ("CREATE VIEW seen AS SELECT * FROM tenants_tenant; GRANT SELECT (slug) ON seen TO atrium_portal", "seen"),
+            ("ALTER ROLE atrium_portal SET atrium.tenants = '*'", "role atrium_portal"),
+            (
+                "CREATE VIEW asked WITH (security_invoker=on) AS SELECT * FROM tenants_tenant; CREATE VIEW seen AS "
+                "SELECT * FROM tenants_tenant; GRANT SELECT ON asked, seen TO atrium_portal",
+                "seen",
+            ),
         ],
     )
     def test_a_way_round_the_policies_by_somebody_above_them_is_found(self, way: str, named: str) -> None:

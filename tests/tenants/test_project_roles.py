@@ -358,7 +358,7 @@ def test_a_member_who_is_switched_off_holds_nothing(cast: Cast) -> None:
     User.objects.filter(pk=cast.vera.pk).update(is_active=False)
     vera = User.objects.get(pk=cast.vera.pk)
     assert not scoping.may(vera, MANAGE_KEYS, cast.environment()) and not scoping.held(vera, cast.project)
-    assert not scoping.held_within(vera, cast.acme).anywhere and not scoping.projects_for(vera, MANAGE_KEYS)
+    assert not scoping.held_within(vera, cast.acme).anywhere and not scoping.places_for(vera, MANAGE_KEYS).projects
     assert not scoping.members_who_may(MANAGE_KEYS, cast.environment()).filter(pk=vera.pk)
 
 
