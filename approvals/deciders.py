@@ -35,7 +35,7 @@ def votes_in(review: Review, person: User) -> bool:
 
 
 def is_before(review: Review, viewer: User) -> bool:
-    """The same for lists: reads the seats of the board (prefetch them); `viewer` is who asks: what they lead is kept."""
+    """The same for lists: reads the seats of the board (prefetch them); `viewer` is who asks."""
     if review.board is not None:
         return any(seat.user_id == viewer.pk for seat in review.board.seats.all())
     return review.request.tenant_id in led_by(viewer)
