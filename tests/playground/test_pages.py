@@ -326,7 +326,7 @@ def test_a_session_is_begun_anew_from_another_with_its_settings(cast: Cast) -> N
 def test_home_and_palette_lead_to_recent_sessions(cast: Cast) -> None:
     session = session_of(cast, cast.dev, "gpt-x", name="Quarterly letters")
     session_of(cast, cast.olivia, "gpt-x", name="Of somebody else")
-    home = page(cast.dev, "/")
+    home = page(cast.dev, "/home/work/")
     assert "Quarterly letters" in home and "Of somebody else" not in home
     hits = page(cast.dev, "/palette/?q=quarterly")
     assert session.get_absolute_url() in hits
