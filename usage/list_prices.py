@@ -36,7 +36,8 @@ WITH served AS (
     WHERE deployment.gone_at IS NULL AND deployment.is_enabled
 ), found AS (
     SELECT DISTINCT ON (model_id) * FROM offer
-    ORDER BY model_id, is_served DESC, input_per_million + output_per_million NULLS LAST, valid_from
+    ORDER BY model_id, is_served DESC, input_per_million + output_per_million NULLS LAST, valid_from,
+             input_per_million, id  -- of two that come to the same always the same one
 )
 UPDATE catalog_model AS model
 SET input_price = found.input_per_million, output_price = found.output_per_million,
