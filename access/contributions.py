@@ -19,6 +19,7 @@ from approvals.states import OPEN_STATES
 from catalog import panels
 from catalog.models import Model
 from tenants import sections
+from tenants.cards import told
 from tenants.key_reach import register_reach
 from tenants.models import Environment, Tenant, User
 from tenants.scoping import visible
@@ -39,8 +40,7 @@ def register() -> None:
 
 
 def _new_team(request: HttpRequest) -> dict[str, Any] | None:
-    waiting = waiting_for(request.user) if isinstance(request.user, User) else []
-    return {"waiting": waiting} if waiting else None
+    return told(request, "waiting", waiting_for)
 
 
 def _lapsing(request: HttpRequest) -> dict[str, Any] | None:

@@ -49,4 +49,4 @@ def before(viewer: User) -> Q:
 
 def led_by(viewer: User) -> frozenset[UUID]:
     """The keys of the tenants for which `viewer` decides, by membership."""
-    return holdings_of(viewer).tenants_with(DECIDES.partition(".")[2])
+    return holdings_of(viewer).tenants_with(DECIDES)

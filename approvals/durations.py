@@ -36,7 +36,7 @@ class Week:
     median_hours: float | None
 
 
-def typical(subject_kind: str, environment_kinds: Iterable[str] = ("",)) -> dict[str, Typical]:
+def typical(subject_kind: str, environment_kinds: Iterable[str]) -> dict[str, Typical]:
     """How long requests of this kind took, by the kind of their environment ("": any); without those that have no
     history."""
     newest = Window(RowNumber(), partition_by="environment__kind", order_by="-closed_at")

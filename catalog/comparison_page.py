@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET
 
 from catalog import comparing, search, steps
 from catalog.models import Model, Route
-from catalog.shelf import NOT_LISTED
+from catalog.shelf import listed
 
 
 @require_GET
@@ -23,7 +23,7 @@ def compare(request: HttpRequest) -> HttpResponse:
     known.update({slug: key for slug, key in by_route.values_list("slug", "model_id") if key not in known.values()})
     slugs = [slug for slug in asked if slug in known]
     keys = [known[slug] for slug in slugs[: comparing.MOST]]
-    found = Model.objects.defer(*NOT_LISTED).in_bulk(keys)
+    found = listed(keys)
     rows = search.rows_of(request.user, [found[key] for key in keys if key in found])  # type: ignore[arg-type]
     routes = Route.objects.filter(model__in=[row.model for row in rows], is_enabled=True).order_by("slug")
     served = {route.model_id: route.slug for route in sorted(routes, key=lambda route: -len(route.slug))}

@@ -42,7 +42,7 @@ _FIELDS = (
 )  # fmt: skip
 
 
-NOT_LISTED = ("embedding", "search_vector", "search_text", "description")
+_NOT_LISTED = ("embedding", "search_vector", "search_text", "description")
 _MODELS_HELD = 500  # some 2 MB
 
 _KNOWN_FOR = 10  # models of a maker in the catalog, from which on people will have heard of it
@@ -123,7 +123,7 @@ class Shelf:
         """The models at these positions, as a list shows them, in their order; what was read stays for the next."""
         keys = [self.items[position].pk for position in positions]
         if absent := [key for key in keys if key not in self._read]:
-            present = Model.objects.defer(*NOT_LISTED).in_bulk(absent)
+            present = listed(absent)
             read = self._read | present
             self._read = read if len(read) <= _MODELS_HELD else present
         else:
@@ -164,6 +164,11 @@ class Shelf:
             -items[p].born,
             items[p].name.lower(),
         )
+
+
+def listed(keys: Iterable[UUID]) -> dict[UUID, Model]:
+    """The models with these keys, with what lists show of them."""
+    return Model.objects.defer(*_NOT_LISTED).in_bulk(list(keys))
 
 
 _building = threading.Lock()

@@ -42,7 +42,7 @@ def following(request: HttpRequest, part: str) -> HttpResponse:
     """One of the parts that follow: a piece for the page, a page of its own for who comes without scripts."""
     if part not in FOLLOWING:
         raise Missing("Home has no such part.")
-    template = "portal/home_part.html" if request.htmx else "portal/home_following.html"  # type: ignore[attr-defined]
+    template = "portal/home.html#part" if request.htmx else "portal/home_following.html"  # type: ignore[attr-defined]
     context = {"cards": _shown(request, part), "name": FOLLOWING[part], "said_when_empty": part == "work"}
     answer = render(request, template, context)
     patch_vary_headers(answer, ["HX-Request"])

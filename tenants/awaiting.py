@@ -6,13 +6,14 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
-from tenants.access_reviews import AccessConfirmation, AccessReview
+from tenants.access_reviews import AccessReview
 from tenants.arrivals import JoinRequest
 from tenants.attention import Concern, count_of
 from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT
 from tenants.elevations import Elevation
-from tenants.models import Membership, User
+from tenants.models import User
 from tenants.reach import reach_of
+from tenants.reviewing import unconfirmed_in
 from tenants.scoping import held, tenants_for
 
 
@@ -52,7 +53,6 @@ def questions(tenant: Any, held: frozenset[str]) -> list[Concern]:
 
 def _reviews(person: User) -> QuerySet[AccessReview]:
     """Those under way in which somebody is not confirmed yet, where `person` may confirm."""
-    is_confirmed = Exists(AccessConfirmation.objects.filter(review=OuterRef(OuterRef("pk")), user=OuterRef("user")))
-    members = Membership.objects.filter(tenant=OuterRef("tenant"), created_at__lte=OuterRef("began_at"))
     under_way = AccessReview.objects.filter(tenant__in=tenants_for(person, MANAGE_TENANT), concluded_at=None)
-    return under_way.filter(Exists(members.filter(~is_confirmed)))
+    left = unconfirmed_in(OuterRef("pk"), tenant=OuterRef("tenant"), began_at=OuterRef("began_at"))
+    return under_way.filter(Exists(left))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
 
 from ui.places import Card, register_card
+
+if TYPE_CHECKING:
+    from tenants.models import User
 
 
 def register() -> None:
@@ -16,25 +20,27 @@ def register() -> None:
     register_card(Card("tenants.waiting", 11, "tenants/waiting_card.html", _waiting))
 
 
-def _invitations(request: HttpRequest) -> dict[str, Any] | None:
-    from tenants.invite import waiting_for  # tables need the apps
-    from tenants.models import User
+def told(request: HttpRequest, name: str, waiting_for: Callable[[User], list[Any]]) -> dict[str, Any] | None:
+    """The context of a card: what is `waiting_for` the person, as `name`; None where nothing is."""
+    from tenants.models import User  # tables need the apps
 
     waiting = waiting_for(request.user) if isinstance(request.user, User) else []
-    return {"invitations": waiting} if waiting else None
+    return {name: waiting} if waiting else None
+
+
+def _invitations(request: HttpRequest) -> dict[str, Any] | None:
+    from tenants.invite import waiting_for
+
+    return told(request, "invitations", waiting_for)
 
 
 def _transfers(request: HttpRequest) -> dict[str, Any] | None:
-    from tenants.models import User
-    from tenants.ownership import waiting_for  # tables need the apps
+    from tenants.ownership import waiting_for
 
-    waiting = waiting_for(request.user) if isinstance(request.user, User) else []
-    return {"transfers": waiting} if waiting else None
+    return told(request, "transfers", waiting_for)
 
 
 def _waiting(request: HttpRequest) -> dict[str, Any] | None:
-    from tenants.awaiting import waiting_for  # tables need the apps
-    from tenants.models import User
+    from tenants.awaiting import waiting_for
 
-    waiting = waiting_for(request.user) if isinstance(request.user, User) else []
-    return {"waiting": waiting} if waiting else None
+    return told(request, "waiting", waiting_for)

@@ -18,15 +18,17 @@ _NAME = "holdings"
 
 @dataclass(frozen=True)
 class Holdings:
-    """By permission (`view_tenant`) the keys, as text, of the tenants and of the projects in which it is held."""
+    """By permission (`tenants.view_tenant`) the keys, as text, of the tenants and the projects in which it is held."""
 
     tenants: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     projects: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def tenants_with(self, permission: str) -> frozenset[UUID]:
+        """The keys of the tenants in all of which it is held."""
         return frozenset(map(UUID, self.tenants.get(permission, ())))
 
     def projects_with(self, permission: str) -> frozenset[UUID]:
+        """The keys of the projects in which it is held by a role there."""
         return frozenset(map(UUID, self.projects.get(permission, ())))
 
     def in_tenant(self, tenant: UUID) -> frozenset[str]:
@@ -65,7 +67,7 @@ def forget() -> None:
 
 # As SQL, because every request asks it: putting it together by the ORM takes longer than the answer.
 _HELD = """
-    SELECT kind.model, permission.codename, array_agg(held.object_pk)
+    SELECT kind.model, 'tenants.' || permission.codename, array_agg(held.object_pk)
       FROM (SELECT permission_id, object_pk FROM guardian_userobjectpermission WHERE user_id = %(person)s
              UNION ALL
             SELECT permission_id, object_pk FROM guardian_groupobjectpermission

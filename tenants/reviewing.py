@@ -1,7 +1,7 @@
 """The access review: each quarter whoever answers for a tenant says of every member that they still need to be there.
 
 A review begins by itself, or when somebody asks for it, and looks at the members of that moment. Who is not confirmed
-when it is due is no member any more; the last owner stays. Keys belong to environments and go on working.
+when it is due is no member any more; the last owner stays. Keys end with their holder (decision 20).
 """
 
 from __future__ import annotations
@@ -155,8 +155,14 @@ def remind(*, review: AccessReview) -> None:
 
 def unconfirmed(review: AccessReview) -> QuerySet[Membership]:
     """The memberships that were there when it began and that nobody confirmed."""
-    rows = Membership.objects.filter(tenant=review.tenant_id, created_at__lte=review.began_at)
-    return rows.exclude(user__in=review.confirmations.values("user"))
+    return unconfirmed_in(review.pk, tenant=review.tenant_id, began_at=review.began_at)
+
+
+def unconfirmed_in(review: Any, *, tenant: Any, began_at: Any) -> QuerySet[Membership]:
+    """The same of a review by its key, with its tenant and when it began; or by references to them from within."""
+    inner = OuterRef(review) if isinstance(review, OuterRef) else review
+    confirmed = AccessConfirmation.objects.filter(review=inner, user=OuterRef("user"))
+    return Membership.objects.filter(~Exists(confirmed), tenant=tenant, created_at__lte=began_at)
 
 
 def open_of(tenant: Tenant) -> AccessReview | None:

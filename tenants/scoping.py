@@ -44,12 +44,12 @@ def places_for(viewer: User, permission: str) -> Places:
     """Where `viewer` holds `permission` by membership, and where by a role in a project; not what is closed to them."""
     if not viewer.is_authenticated or not viewer.is_active:
         return Places()
-    holdings, codename, closed = holdings_of(viewer), _codename(permission), _closed_keys(viewer)
-    projects = holdings.projects_with(codename) if permission in PROJECT_PERMISSIONS else frozenset()
+    holdings, closed = holdings_of(viewer), _closed_keys(viewer)
+    projects = holdings.projects_with(permission) if permission in PROJECT_PERMISSIONS else frozenset()
     if closed and projects:
         open_ones = Project.objects.filter(pk__in=projects).exclude(tenant__in=closed)
         projects = frozenset(open_ones.order_by().values_list("pk", flat=True))
-    return Places(holdings.tenants_with(codename) - closed, projects)
+    return Places(holdings.tenants_with(permission) - closed, projects)
 
 
 def visible[M: Model](viewer: User, rows: QuerySet[M], permission: str = VIEW) -> QuerySet[M]:
@@ -184,15 +184,12 @@ def held_within(viewer: User, tenant: Tenant) -> Held:
     if not viewer.is_authenticated or not viewer.is_active or _closed(viewer, tenant):
         return Held()
     holdings = holdings_of(viewer)
-    in_tenant = {f"tenants.{codename}" for codename in holdings.in_tenant(tenant.pk)} | viewer.get_all_permissions()
-    in_projects = {
-        key: frozenset(f"tenants.{codename}" for codename in codenames)
-        for key, codenames in holdings.by_project().items()
-    }
+    in_tenant = holdings.in_tenant(tenant.pk) | viewer.get_all_permissions()
+    in_projects = holdings.by_project()
     if in_projects:
         here = set(Project.objects.filter(tenant=tenant, pk__in=in_projects).values_list("pk", flat=True))
         in_projects = {key: held for key, held in in_projects.items() if key in here}
-    return Held(frozenset(in_tenant), in_projects)
+    return Held(in_tenant, in_projects)
 
 
 def require(viewer: User, permission: str, place: Place) -> None:

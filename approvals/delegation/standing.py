@@ -76,7 +76,7 @@ class Standing:
 
 def standing(slug: str, tenant: Tenant | None) -> Standing:
     """Who decides on the capability called `slug` in `tenant` (None: where there is no tenant yet)."""
-    return _in_each([capability_of(slug)], [tenant])[0][0]
+    return standing_in_each(slug, [tenant])[0]
 
 
 def standing_in_each(slug: str, tenants: Sequence[Tenant | None]) -> list[Standing]:

@@ -24,9 +24,8 @@ from tenants.scope import everything
 SETTING = "atrium.tenants"
 EVERY = "*"
 POLICY = "within_the_scope"
-_AND_STANDS = (
-    ", and stands as "  # in a policy's comment, between what it was made from and what the database made of it
-)
+# In a policy's comment, between what it was made from and what the database made of it.
+_AND_STANDS = ", and stands as "
 
 _SENT = f"current_setting('{SETTING}', true)"
 # Each a SELECT, which a statement asks once and not for each row: reading the identifiers takes longer than comparing.

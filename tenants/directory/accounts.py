@@ -15,10 +15,11 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
 from audit.record import Actor
-from refusals.errors import Conflict, Invalid
+from refusals.errors import Conflict
 from tenants.activation import activate, deactivate
 from tenants.directory.attributes import first_address, folded, names
 from tenants.directory.standing import LONGEST_NAME, seen_by
+from tenants.invite import AddressNotUnderstood
 from tenants.models import Directory, DirectoryPerson, User
 
 LONGEST = 120
@@ -31,10 +32,6 @@ class AddressTaken(Conflict):
 
     code = "address_taken"
     title = "This address is taken"
-
-
-class AddressNotUnderstood(Invalid):
-    code = "address_not_understood"
 
 
 def address_of(told: dict[str, Any], *, known: str = "") -> str:

@@ -11,9 +11,7 @@ from django.urls import NoReverseMatch, reverse
 
 from tenants import scoping
 from tenants.models import Tenant, User
-from tenants.scoping import Place
-
-VIEW = "tenants.view_tenant"
+from tenants.scoping import VIEW, Place
 
 
 @dataclass(frozen=True)
