@@ -45,6 +45,7 @@ def grant(stage: Stage, *slugs: str) -> None:
 
 def prompt(page: Page, text: str) -> None:
     page.get_by_label("Prompt for all columns").fill(text)
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible()  # the turn before has ended
     page.keyboard.press("Control+Enter")
 
 
