@@ -17,9 +17,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from catalog.authority import PERMISSION, require_manager
-from catalog.models import Deployment
 from gateway.runtime import facts
-from portal import jobs, status
+from portal import status
 from portal.api.published import AsPublished
 from portal.settings import env
 from ui.places import Card, register_card
@@ -42,6 +41,7 @@ PAGES = (
     ("Settings", "What this installation was told, and by what.", "platform-settings", "settings"),
 )
 CODES = {status.State.GOOD: "ok", status.State.WARNING: "degraded", status.State.BAD: "down"}
+BELIEVED_S = 60.0  # tables and walls that stood a minute ago: the page is asked for every few seconds
 WORDS = {
     status.State.GOOD: "Everything is well",
     status.State.WARNING: "Everything works; something wants a look",
@@ -53,7 +53,7 @@ WORDS = {
 def platform(request: HttpRequest) -> HttpResponse:
     """`/platform/`: the same findings as `atrium doctor`, asked anew every few seconds."""
     require_manager(request.user)
-    seen = status.look()
+    seen = status.look(believed_s=BELIEVED_S)
     context: dict[str, Any] = {
         "seen": seen,
         "words": WORDS[seen.state],
@@ -66,8 +66,8 @@ def platform(request: HttpRequest) -> HttpResponse:
     if is_part and "health" in request.GET:
         return render(request, f"{template}#health", context)
     context |= {
-        "jobs": jobs.jobs() if seen.has_database else [],
-        "deployments": _deployments() if seen.has_database else [],
+        "jobs": seen.jobs,
+        "deployments": seen.deployments,
         "pages": [(name, sentence, reverse(url), icon) for name, sentence, url, icon in PAGES],
     }
     return render(request, f"{template}#status" if is_part else template, context)
@@ -87,18 +87,6 @@ def _remark(name: str) -> str:
     return ""
 
 
-def _deployments() -> list[Deployment]:
-    """What serves enabled routes, by provider."""
-    serving = (
-        Deployment.objects.filter(targets__route__is_enabled=True)
-        .select_related("provider")
-        .prefetch_related("targets__route__model")
-        .distinct()
-        .order_by("provider__name", "upstream_name")
-    )
-    return list(serving)
-
-
 def register() -> None:
     """Put health on the platform team's home page; it is asked for beside the page, which does not wait for it."""
     register_card(Card("portal.health", 5, "portal/health_card.html", _health, part="figures"))
@@ -114,9 +102,8 @@ class StatusView(AsPublished, APIView):
     @extend_schema(operation_id="platform_status", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         require_manager(request.user)
-        seen = status.look()
-        held = [asdict(job) for job in jobs.jobs()] if seen.has_database else []
-        return Response({**seen.as_json(), "gateway": facts(), "jobs": held})
+        seen = status.look(believed_s=BELIEVED_S)
+        return Response({**seen.as_json(), "gateway": facts()})
 
 
 class SettingsView(AsPublished, APIView):

@@ -9,21 +9,24 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shutil
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Prefetch, Q, Sum
 from django.utils import timezone
 
-from catalog.models import Deployment
+from catalog.models import Deployment, RouteTarget
 from gateway.refused import REFUSED, count
 from portal import audit_watch, jobs, pulse
+from portal.jobs import Job
 from portal.processes import PartRow, State, moment, parts, supervisor_runs
 from portal.schedule import EVERY_S
 from portal.supervisor import journal
@@ -36,6 +39,9 @@ TROUBLE = (Call.Outcome.FAILED, Call.Outcome.INTERRUPTED)
 __all__ = ["Finding", "PartRow", "State", "Status", "findings", "look", "parts"]
 
 MANY_FAILED, FAILED_SHARE = 5, 0.1  # failed calls of an hour: at least so many, and more than this share
+
+
+_last_good: dict[str, tuple[float, Finding]] = {}  # by what looked: when (monotonic), and what it found
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class Status:
     at: dt.datetime
     parts: list[PartRow]
     findings: list[Finding]
+    jobs: list[Job]
+    deployments: list[Deployment]  # behind enabled routes, by provider, each with its routes and their models
 
     @property
     def state(self) -> State:
@@ -63,32 +71,57 @@ class Status:
         return next((state for state in (State.BAD, State.WARNING) if state in states), State.GOOD)
 
     @property
-    def has_database(self) -> bool:
-        """Whether the database answered."""
-        return any(finding.name == "database" and finding.state != State.BAD for finding in self.findings)
-
-    @property
     def memory_bytes(self) -> int:
         return sum(part.memory_bytes or 0 for part in self.parts)
 
     def as_json(self) -> dict[str, Any]:
-        """The same for a program; times as ISO 8601 text."""
-        return {**asdict(self), "state": self.state, "memory_bytes": self.memory_bytes}
+        """The same for a program, without the deployments; times as ISO 8601 text."""
+        told = {name: [asdict(each) for each in getattr(self, name)] for name in ("parts", "findings", "jobs")}
+        return {"at": self.at, **told, "state": self.state, "memory_bytes": self.memory_bytes}
 
 
-def look() -> Status:
-    """Look at everything, once."""
-    return Status(timezone.now(), parts(), list(findings()))
+def look(*, believed_s: float = 0) -> Status:
+    """Look at everything, once. What only an upgrade changes is believed for so long where it was good; a page that
+    asks every few seconds says so."""
+    rows = _Rows()
+    found = list(findings(rows, believed_s))
+    return Status(timezone.now(), parts(), found, rows.jobs, rows.deployments)
 
 
-def findings() -> Iterator[Finding]:
-    """Everything else, in the order in which one thing rests on another."""
+@dataclass
+class _Rows:
+    """What a finding sums up and the page shows one by one: asked for once, empty without a database."""
+
+    jobs: list[Job] = field(default_factory=list)
+    deployments: list[Deployment] = field(default_factory=list)
+
+    def of_jobs(self) -> list[Job]:
+        self.jobs = jobs.jobs()
+        return self.jobs
+
+    def of_deployments(self) -> list[Deployment]:
+        targets = Prefetch("targets", RouteTarget.objects.select_related("route__model"))
+        serving = Deployment.objects.filter(targets__route__is_enabled=True).distinct()
+        sorted_ones = serving.order_by("provider__name", "upstream_name")
+        self.deployments = list(sorted_ones.select_related("provider").prefetch_related(targets))
+        return self.deployments
+
+
+def findings(rows: _Rows | None = None, believed_s: float = 0) -> Iterator[Finding]:
+    """Everything but the parts, in the order in which one thing rests on another."""
+    rows = rows or _Rows()
     yield _supervisor()
     yield _disk()
     database = _database()
     yield database
     if database.state != State.BAD:
-        for look_at in (_migrations, _walls, _queue, _pulse, _job_runs, _deployments, _calls, _unpriced, _audit):
+        for look_at in (_migrations, _walls):
+            yield _believed(look_at, believed_s)
+        yield _guarded(partial(_queue, believed_s))
+        yield _guarded(_pulse)
+        yield _guarded(partial(_job_runs, rows))
+        yield _guarded(partial(_deployments, rows))
+        for look_at in (_calls, _unpriced, _audit):
             yield _guarded(look_at)
     yield _refused_calls()
     yield _local_model()
@@ -157,22 +190,30 @@ def _walls() -> Finding:
     return Finding("walls", State.BAD, words, "Look at all: atrium isolation verify.")
 
 
-def _queue() -> Finding:
+def _queue(believed_s: float) -> Finding:
     if not settings.CELERY_BROKER_URL.startswith("pgmq"):
         return Finding("queue", State.GOOD, "the broker in CELERY_BROKER_URL")
+    standing = _believed(_queue_stands, believed_s)
+    if standing.state != State.GOOD:
+        return standing
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('pgmq.meta') IS NOT NULL")
-        if not cursor.fetchone()[0]:
-            return Finding("queue", State.BAD, "is not installed", "Run atrium up once.")
-        cursor.execute("SELECT to_regclass('pgmq.q_celery') IS NOT NULL")
-        if not cursor.fetchone()[0]:
-            return Finding("queue", State.WARNING, "no worker has begun yet", "Start one: atrium worker.")
         cursor.execute("SELECT count(*), extract(epoch FROM now() - min(enqueued_at)) FROM pgmq.q_celery")
         waiting, oldest_s = cursor.fetchone()
     if waiting and oldest_s > PULSE_IS_LATE_S:
         mend = "Look at the worker's log; start another worker if it is busy."
         return Finding("queue", State.WARNING, f"{waiting} jobs wait, the oldest for {oldest_s:.0f} s", mend)
     return Finding("queue", State.GOOD, f"{waiting} jobs wait")
+
+
+def _queue_stands() -> Finding:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('pgmq.meta') IS NOT NULL, to_regclass('pgmq.q_celery') IS NOT NULL")
+        is_installed, has_begun = cursor.fetchone()
+    if not is_installed:
+        return Finding("queue", State.BAD, "is not installed", "Run atrium up once.")
+    if not has_begun:
+        return Finding("queue", State.WARNING, "no worker has begun yet", "Start one: atrium worker.")
+    return Finding("queue", State.GOOD, "is installed")
 
 
 def _pulse() -> Finding:
@@ -187,22 +228,21 @@ def _pulse() -> Finding:
     return Finding("jobs", State.GOOD, f"beat, queue and worker are at work; the last job arrived {age:.0f} s ago")
 
 
-def _job_runs() -> Finding:
-    failed = [job for job in jobs.jobs() if job.failed]
+def _job_runs(rows: _Rows) -> Finding:
+    failed = [job for job in rows.of_jobs() if job.failed]
     if not failed:
         return Finding("last runs", State.GOOD, "no job's last run failed")
     words = "; ".join(f"{job.name} failed: {job.last.error}" for job in failed if job.last)
     return Finding("last runs", State.WARNING, words, "The whole failure is in the worker's log.")
 
 
-def _deployments() -> Finding:
-    serving = Deployment.objects.filter(targets__route__is_enabled=True).distinct()
-    failing = serving.filter(health=Deployment.Health.FAILING).select_related("provider")
-    count = serving.count()
-    if not count:
+def _deployments(rows: _Rows) -> Finding:
+    serving = rows.of_deployments()
+    failing = [each for each in serving if each.health == Deployment.Health.FAILING]
+    if not serving:
         return Finding("deployments", State.WARNING, "no route is served", "Connect a provider and publish a model.")
     if not failing:
-        return Finding("deployments", State.GOOD, f"{count} behind routes, none fails")
+        return Finding("deployments", State.GOOD, f"{len(serving)} behind routes, none fails")
     words = "; ".join(f"{each} fails: {each.check_result or 'no answer'}" for each in failing[:5])
     return Finding("deployments", State.WARNING, words, "Look at the provider's page under Providers.")
 
@@ -279,11 +319,22 @@ def _mode() -> Finding:
     return Finding("mode", State.GOOD, words, "Before others can reach it: ATRIUM_MODE=production (docs/running.md).")
 
 
+def _believed(look_at: Callable[[], Finding], believed_s: float) -> Finding:
+    """What was last found where that was good and is younger than `believed_s`, else what is found now."""
+    at, last = _last_good.get(look_at.__name__, (0.0, None))
+    if last and time.monotonic() - at < believed_s:
+        return last
+    found = _guarded(look_at)
+    if found.state == State.GOOD:
+        _last_good[look_at.__name__] = (time.monotonic(), found)
+    return found
+
+
 def _guarded(look_at: Callable[[], Finding]) -> Finding:
     try:
         return look_at()
     except DatabaseError as error:
-        name = look_at.__name__.strip("_")
+        name = getattr(look_at, "func", look_at).__name__.strip("_")
         return Finding(name, State.BAD, f"cannot be asked: {str(error).strip().splitlines()[-1]}", "Run atrium up.")
 
 

@@ -17,7 +17,8 @@ from pytest_django import Settings
 
 from audit.models import Verification
 from audit.tasks import verify_all
-from portal import audit_watch, pulse, status
+from portal import audit_watch, isolation, pulse, status
+from portal.isolation import Hole
 from portal.supervisor import journal
 from tenants.models import Notification
 from tests.cast import Cast
@@ -114,6 +115,21 @@ def test_a_local_model_that_does_not_answer_is_bad(folder: Path, settings: Setti
 def test_the_whole_is_as_good_as_its_worst_part(folder: Path) -> None:
     record(folder)
     assert status.look().state == status.State.BAD  # no web server of this test's port answers
+
+
+def test_only_what_was_good_is_believed_for_a_while(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def walls(believed_s: float) -> status.State:
+        return next(one.state for one in status.look(believed_s=believed_s).findings if one.name == "walls")
+
+    monkeypatch.setattr(status, "_last_good", {})
+    holes = [Hole("tenants_project", "has no policy")]
+    monkeypatch.setattr(isolation, "standing", lambda: holes)
+    assert walls(60) == status.State.BAD
+    monkeypatch.setattr(isolation, "standing", list)
+    assert walls(60) == status.State.GOOD
+    monkeypatch.setattr(isolation, "standing", lambda: holes)
+    assert walls(60) == status.State.GOOD
+    assert walls(0) == status.State.BAD
 
 
 def test_a_broken_audit_is_bad_until_a_later_verification_finds_nothing(folder: Path) -> None:
