@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import DataError, transaction
+from pydantic import ValidationError
 from scim2_models import (
+    BaseModel,
     BulkOperation,
+    Context,
     Error,
     InvalidValueException,
     PatchOp,
@@ -23,10 +26,11 @@ from scim2_server.handler import ScimHandler
 from scim2_server.requests import ScimRequest
 from scim2_server.responses import ScimResponse
 from scim2_server.routing import Operation
-from scim2_server.service import ScimService
+from scim2_server.service import ScimService, scim_exception_of
 
 from refusals import Refusal
 from tenants.scim import refused, resources
+from tenants.scim.habits import without_what_says_nothing
 from tenants.scim.schema import MOST_ATTRIBUTES, MOST_OPERATIONS
 from tenants.scim.storage import DirectoryStorage
 
@@ -45,6 +49,9 @@ class Service(ScimService):
         asked, position = super().read_search(resource_types, payload)
         return _not_too_many(asked), position
 
+    def read_body[T: BaseModel](self, model: type[T], body: bytes, content_type: str | None, scim_ctx: Context) -> T:
+        return super().read_body(model, without_what_says_nothing(body), content_type, scim_ctx)
+
     def read_patch(self, resource_type: ResourceType, body: bytes, content_type: str | None) -> PatchOp[Any]:
         asked = super().read_patch(resource_type, body, content_type)
         if len(asked.operations or ()) > MOST_OPERATIONS:
@@ -57,6 +64,8 @@ class Service(ScimService):
             return refused.error_of(exception)
         if isinstance(exception, DataError):  # a null character, or a number far too large
             return InvalidValueException(detail="Something you sent cannot be kept. Nothing was changed.").to_error()
+        if isinstance(exception.__cause__, ValidationError):  # said for people, and not as the library's own report
+            return scim_exception_of(exception.__cause__).to_error()
         if not isinstance(exception, SCIMException):
             log.error("A SCIM request could not be carried out.", exc_info=exception)
         return ScimService.error_of(exception)
