@@ -32,7 +32,9 @@ class Directory(models.Model):
     tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, null=True, related_name="directories")
     created_at = models.DateTimeField(default=timezone.now)
 
-    has_effects = True  # what was found when it was held (`tenants.directory.reconciling`)
+    # What was found when it was held (`tenants.directory.reconciling.hold`); the tenant's row is locked and fresh then.
+    has_effects = has_rules = True
+    is_held = False
 
     class Meta:
         verbose_name_plural = "directories"

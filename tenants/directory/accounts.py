@@ -138,6 +138,21 @@ def in_the_way(directory: Directory, *, user_name: str, address: str) -> InTheWa
     return InTheWay(is_known, bool(has_address), _free_name(plain) if is_named else plain)
 
 
+_LIKE = f"""
+    SELECT EXISTS (SELECT 1 FROM {DirectoryPerson._meta.db_table}
+                    WHERE directory_id = %(directory)s AND (name_key = %(name_key)s OR email = %(address)s))
+"""
+
+
+def has_like(directory: Directory, *, user_name: str, address: str) -> bool:
+    """Whether a tenant's directory has, or had, somebody with this name or address: only then is there more to ask."""
+    asked = {"directory": directory.pk, "name_key": folded(user_name), "address": address or None}
+    with connection.cursor() as cursor:
+        cursor.execute(_LIKE, asked)
+        found: bool = cursor.fetchone()[0]
+    return found
+
+
 def taken_addresses(directory: Directory, addresses: Collection[str]) -> set[str]:
     """Those of `addresses` (in lower case) that somebody has whom the directory sees."""
     wanted = list(addresses)

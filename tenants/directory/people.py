@@ -42,9 +42,11 @@ def create_person(*, directory: Directory, told: dict[str, Any], external_id: st
     is_active = told.get("active") is not False
     is_account = directory.tenant_id is None
     there = accounts.in_the_way(directory, user_name=user_name, address=address) if is_account else None
-    gone = _refuse_taken(directory, user_name, external_id, address) if there is None or there.name else None
+    is_known = there.name if there else accounts.has_like(directory, user_name=user_name, address=address)
+    gone = _refuse_taken(directory, user_name, external_id, address) if is_known else None
     if there is None:
-        accounts.refuse_address_of_another(directory, address, None)
+        if is_known:
+            accounts.refuse_address_of_another(directory, address, None)
     elif there.address:
         raise accounts.address_taken()
     if gone is not None:
@@ -58,7 +60,8 @@ def create_person(*, directory: Directory, told: dict[str, Any], external_id: st
     if there is not None:
         person.user = accounts.make(username=there.username, address=address, told=told, is_active=is_active)
     person.save(force_insert=True)
-    reconcile(directory, [person], by=by)
+    if directory.has_rules:  # who is new holds nothing that could end
+        reconcile(directory, [person], by=by)
     if person.user is not None:
         record("person.created", by=by, subject=person.user, user=person.user.username, user_name=user_name)
     else:

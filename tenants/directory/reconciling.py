@@ -103,30 +103,38 @@ def hold(directory: Directory) -> None:
     First thing in a transaction: the end of the audit's chain is locked by the first entry written, and whoever waits
     for a row after that may be waited for.
     """
-    directory.has_effects = _has_effects(directory)
+    directory.is_held = False
+    directory.has_rules, has_members = _locked(directory)
+    directory.has_effects = directory.has_rules or has_members or directory.tenant_id is not None
     if not directory.has_effects:
         return
-    tenants = Q(pk=directory.tenant_id) | Q(pk__in=directory.rules.values("tenant"))
-    tenants |= Q(pk__in=Membership.objects.filter(directory=directory).values("tenant"))
-    list(Tenant.objects.select_for_update(no_key=True).filter(tenants).order_by("pk").values_list("pk"))
+    tenants = Q(pk=directory.tenant_id)
+    if directory.has_rules:
+        tenants |= Q(pk__in=directory.rules.values("tenant"))
+    if has_members:
+        tenants |= Q(pk__in=Membership.objects.filter(directory=directory).values("tenant"))
+    rows = Tenant.objects.select_for_update(no_key=True).filter(tenants).order_by("pk")
+    if directory.tenant_id is None:
+        list(rows.values_list("pk"))
+    else:
+        directory.tenant, directory.is_held = {each.pk: each for each in rows}[directory.tenant_id], True
 
 
 # Two statements in one message: the second sees the rules that were made while the first waited.
 _HOLD = f"""
     SELECT 1 FROM {Directory._meta.db_table} WHERE id = %(id)s FOR NO KEY UPDATE;
-    SELECT EXISTS (SELECT 1 FROM {DirectoryRule._meta.db_table} WHERE directory_id = %(id)s)
-        OR EXISTS (SELECT 1 FROM {Membership._meta.db_table} WHERE directory_id = %(id)s)
+    SELECT EXISTS (SELECT 1 FROM {DirectoryRule._meta.db_table} WHERE directory_id = %(id)s),
+           EXISTS (SELECT 1 FROM {Membership._meta.db_table} WHERE directory_id = %(id)s)
 """  # names of our own tables
 
 
-def _has_effects(directory: Directory) -> bool:
-    """Whether there is anything that rules give or gave; a tenant's own directory ends memberships without any. Locks
-    the directory's row."""
+def _locked(directory: Directory) -> tuple[bool, bool]:
+    """Lock the directory's row: whether there are rules, and members by them."""
     with connection.cursor() as cursor:
         cursor.execute(_HOLD, {"id": directory.pk})
         cursor.nextset()
-        found: bool = cursor.fetchone()[0]
-    return found or directory.tenant_id is not None
+        has_rules, has_members = cursor.fetchone()
+    return has_rules, has_members
 
 
 def reconcile(directory: Directory, people: Sequence[DirectoryPerson], *, by: Any) -> list[Move]:

@@ -45,7 +45,8 @@ def begin(tenant: Tenant | None) -> Directory:
 def refuse_closed(directory: Directory) -> None:
     """Raise `TenantArchived` where nothing new is told: what ends something still is."""
     if directory.tenant_id is not None:
-        refuse_archived(Tenant.objects.get(pk=directory.tenant_id))
+        held = directory.tenant if directory.is_held else None
+        refuse_archived(held or Tenant.objects.get(pk=directory.tenant_id))
 
 
 def seen_by(directory: Directory) -> QuerySet[DirectoryPerson]:
