@@ -16,6 +16,7 @@ from tenants.scope import Scope, within
 from tests.cast import Cast
 from tests.dealing import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 from tests.emptying import empty_as_tests_do
+from tests.measured import pytest_terminal_summary as pytest_terminal_summary
 from tests.recast import recast
 
 ARRANGING = Scope(None, "a test arranges and looks")
