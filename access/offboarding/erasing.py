@@ -83,24 +83,30 @@ def _undecided(offboarding: Offboarding) -> int:
 
 def _calls(offboarding: Offboarding) -> int:
     """The trigger of the ledger lets nothing else be changed, and this only of a tenant that is being erased."""
-    tenant, done = offboarding.tenant_id, 0
+    tenant = offboarding.tenant_id
     with connection.cursor() as cursor:
         cursor.execute("UPDATE tenants_tenant SET erasing_since = now() WHERE id = %s", [tenant])
         cursor.execute(
             "SELECT DISTINCT coalesce(user_id::text, ''), user_label, key_prefix FROM usage_call WHERE tenant_id = %s",
             [tenant],
         )
-        for user, label, prefix in cursor.fetchall():
-            cursor.execute(
-                """
-                UPDATE usage_call
-                   SET user_id = NULL, user_label = %s, key_prefix = %s, key_name = '', error_message = '',
-                       request_id = ''
-                 WHERE tenant_id = %s AND coalesce(user_id::text, '') = %s AND user_label = %s AND key_prefix = %s
-                """,
-                [_pseudonym(label and f"{user} {label}"), _pseudonym(prefix), tenant, user, label, prefix],
-            )
-            done += cursor.rowcount
+        named = [
+            (user, label, prefix, _pseudonym(label and f"{user} {label}"), _pseudonym(prefix))
+            for user, label, prefix in cursor.fetchall()
+        ]
+        cursor.execute(
+            """
+            UPDATE usage_call
+               SET user_id = NULL, user_label = named.person, key_prefix = named.key, key_name = '', error_message = '',
+                   request_id = ''
+              FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+                AS named (user_id, user_label, key_prefix, person, key)
+             WHERE usage_call.tenant_id = %s AND coalesce(usage_call.user_id::text, '') = named.user_id
+               AND usage_call.user_label = named.user_label AND usage_call.key_prefix = named.key_prefix
+            """,
+            [*([each[at] for each in named] for at in range(5)), tenant],
+        )
+        done = int(cursor.rowcount)
         cursor.execute("UPDATE tenants_tenant SET erasing_since = NULL WHERE id = %s", [tenant])
     return done
 
