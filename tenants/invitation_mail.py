@@ -11,8 +11,10 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
 from django.template.loader import render_to_string
+from django.utils import timezone
 
 from tenants.arrivals import Invitation
+from tenants.scope import only
 
 log = logging.getLogger(__name__)
 
@@ -38,17 +40,25 @@ def message(invitation: Invitation, secret: str) -> EmailMessage:
 
 
 def send_on_commit(invitation: Invitation, secret: str) -> None:
-    """Send the mail once the transaction has committed, and note on the row when it could not be."""
+    """Send the mail once the transaction has committed, and note on the row what became of it.
+
+    A process that dies before it noted that an invitation left leaves it to `invite_many.resume`.
+    """
     transaction.on_commit(lambda: send(invitation, secret), robust=True)
 
 
-def send(invitation: Invitation, secret: str) -> bool:
-    """Whether the mail could be handed over; why not is noted on the row and in the log."""
-    try:
-        message(invitation, secret).send()
-    except Exception as error:  # whatever a mail server does
-        log.warning("the mail of invitation %s could not be sent", invitation.pk, exc_info=error)
-        invitation.undelivered = type(error).__name__[:200]  # not its text: a mail server's words are the operator's
-        invitation.save(update_fields=["undelivered"])
-        return False
-    return True
+def send(invitation: Invitation, secret: str) -> None:
+    """Send the mail unless a newer one has left; that it was sent, or why not, is noted on the row, and in the log."""
+    with only(invitation.tenant, because="the mail of an invitation into it leaves"):
+        row = Invitation.objects.open().filter(pk=invitation.pk, secret_hash=invitation.secret_hash)
+        if not row.update(last_sent_at=timezone.now()):
+            return
+        try:
+            message(invitation, secret).send()
+        except Exception as error:  # whatever a mail server does
+            log.warning("the mail of invitation %s could not be sent", invitation.pk, exc_info=error)
+            invitation.undelivered = type(error).__name__[
+                :200
+            ]  # not its text: a mail server's words are the operator's
+        invitation.sent_count += 1
+        invitation.save(update_fields=["sent_count", "undelivered"])

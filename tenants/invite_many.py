@@ -1,8 +1,9 @@
 """Invite everybody of a list: plan it, confirm it, send it in the background, cancel it.
 
 Nothing is done before it is confirmed. What is confirmed is checked once more, since others may have been faster; what
-is wrong by then is left out and counted. Mails leave in slices (`send_slice`), each with a link made for it just then:
-a worker that dies loses none, and two at work do not send one twice.
+is wrong by then is left out and counted. Mails leave in slices (`send_slice`), each with a link made for it just then
+and noted as soon as it left: a worker that dies loses none and repeats the one it had in hand at most, and two at work
+do not send one twice.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from uuid import UUID
 
 from django.core.mail import mailers
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from audit.record import record
@@ -140,22 +141,24 @@ def send_slice(key: UUID) -> bool:
     A mail server that is away ends the slice, and its mails are tried again later; one that does not take a mail is
     noted on that invitation.
     """
-    claimed = _claim(key)
-    sent, undelivered = _send(claimed)
+    tried = _send(_claim(_unsent(key).filter(batch__state=State.RUNNING)))
     rest = _unsent(key).exists()
     with transaction.atomic():
         batch = InvitationBatch.objects.filter(pk=key)
-        batch.update(done=F("done") + sent + undelivered, undelivered=F("undelivered") + undelivered)
+        dealt = Invitation.objects.filter(batch=key, sent_count__gt=0)
+        batch.update(done=dealt.count(), undelivered=dealt.exclude(undelivered="").count())
         if not rest:
             batch.filter(state=State.RUNNING).update(state=State.DONE, finished_at=timezone.now())
-    return rest and bool(sent + undelivered)
+    return rest and bool(tried)
 
 
 def resume() -> None:
-    """Go on with lists whose task was lost, and forget plans that nobody confirmed."""
+    """Go on with lists whose task was lost, send what a process that died was about to send, and forget plans that
+    nobody confirmed."""
     InvitationBatch.objects.filter(state=State.PLANNED, created_at__lt=timezone.now() - PLANS_KEPT).delete()
     for key in InvitationBatch.objects.filter(state=State.RUNNING).values_list("pk", flat=True):
         _go_on(key)
+    _send(_claim(_unsent(None).filter(expires_at__gt=timezone.now(), tenant__archived_at=None)))
 
 
 def _go_on(key: UUID) -> None:
@@ -164,16 +167,16 @@ def _go_on(key: UUID) -> None:
     transaction.on_commit(lambda: send_invitations.delay(str(key)), robust=True)
 
 
-def _unsent(key: UUID) -> Invitations:
+def _unsent(key: UUID | None) -> Invitations:
+    """Those of a list that have no mail yet; or, without a list, those that were invited one by one."""
     return Invitation.objects.open().filter(batch=key, sent_count=0)
 
 
 @transaction.atomic
-def _claim(key: UUID) -> list[tuple[Invitation, str]]:
+def _claim(unsent: Invitations) -> list[tuple[Invitation, str]]:
     """Some invitations that nobody is sending, each with the secret of its new link."""
     now = timezone.now()
-    free = _unsent(key).filter(Q(last_sent_at=None) | Q(last_sent_at__lt=now - LEASE))
-    free = free.filter(batch__state=State.RUNNING).order_by("created_at", "pk")
+    free = unsent.filter(Q(last_sent_at=None) | Q(last_sent_at__lt=now - LEASE)).order_by("created_at", "pk")
     rows = list(free.select_for_update(of=("self",), skip_locked=True, no_key=True)[:SLICE])
     made = [secrets.make(KIND) for _ in rows]
     for invitation, secret in zip(rows, made, strict=True):
@@ -184,35 +187,33 @@ def _claim(key: UUID) -> list[tuple[Invitation, str]]:
     return [(whole[row.pk], secret.text) for row, secret in zip(rows, made, strict=True)]
 
 
-def _send(claimed: list[tuple[Invitation, str]]) -> tuple[int, int]:
-    """Send while there is time: how many left, and how many the server did not take. The others are given back."""
-    until, sent, refused = time.monotonic() + SLICE_S, [], {}
+def _send(claimed: list[tuple[Invitation, str]]) -> int:
+    """Send while there is time: how many were dealt with, each noted at once. The others are given back."""
+    until, dealt = time.monotonic() + SLICE_S, set[UUID]()
     try:
         with mailers.default as outbox:
             for invitation, secret in claimed:
                 if time.monotonic() > until:
                     break
+                why = ""
                 try:
                     outbox.send_messages([invitation_mail.message(invitation, secret)])
-                    sent.append(invitation.pk)
                 except AWAY:
                     raise
                 except Exception as error:  # this one mail, whatever is wrong with it, must not hold up the others
                     log.warning("the mail of invitation %s was not taken", invitation.pk, exc_info=error)
-                    refused[invitation.pk] = type(error).__name__
+                    why = type(error).__name__
+                Invitation.objects.filter(pk=invitation.pk).update(sent_count=1, undelivered=why)
+                dealt.add(invitation.pk)
     except AWAY as error:
-        log.warning("the mail server is away; %d invitations wait", len(claimed) - len(sent), exc_info=error)
-    _note(claimed, sent, refused)
-    return len(sent), len(refused)
+        log.warning("the mail server is away; %d invitations wait", len(claimed) - len(dealt), exc_info=error)
+    _give_back({invitation.pk for invitation, _ in claimed} - dealt)
+    return len(dealt)
 
 
 @transaction.atomic
-def _note(claimed: list[tuple[Invitation, str]], sent: list[UUID], refused: dict[UUID, str]) -> None:
-    """What became of the mails. Those that did not leave are given back, or end with a list that was cancelled."""
-    Invitation.objects.filter(pk__in=[*sent, *refused]).update(sent_count=1)
-    for why in set(refused.values()):
-        Invitation.objects.filter(pk__in=[pk for pk, told in refused.items() if told == why]).update(undelivered=why)
-    given_back = {invitation.pk for invitation, _ in claimed} - {*sent, *refused}
-    rest = Invitation.objects.open().filter(pk__in=given_back, sent_count=0)
+def _give_back(keys: set[UUID]) -> None:
+    """Let the next slice send these, or end them with a list that was cancelled."""
+    rest = Invitation.objects.open().filter(pk__in=keys, sent_count=0)
     rest.filter(batch__state=State.CANCELLED).update(withdrawn_at=timezone.now())
     rest.update(last_sent_at=None)

@@ -68,7 +68,7 @@ def test_a_server_that_is_away_loses_none(batch: InvitationBatch, settings: Sett
 
 
 def test_what_was_not_sent_when_a_list_was_cancelled_is_withdrawn(cast: Cast, batch: InvitationBatch) -> None:
-    claimed = invite_many._claim(batch.pk)
+    claimed = invite_many._claim(invite_many._unsent(batch.pk))
     invite_many.cancel(batch=batch, by=cast.olivia)
-    invite_many._note(claimed, [], {})
+    invite_many._give_back({invitation.pk for invitation, _ in claimed})
     assert {invitation.state for invitation in Invitation.objects.all()} == {"withdrawn"}
