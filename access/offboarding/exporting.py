@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -32,30 +31,45 @@ def pack(offboarding: Offboarding) -> dict[str, int]:
     """
     tenant, counts = offboarding.tenant, dict[str, int]()
     offboarding.pieces.all().delete()
-    with tempfile.TemporaryFile() as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, rows in _files(tenant):
-                with archive.open(f"{name}.jsonl", "w") as member:
-                    counts[name] = 0
-                    for row in rows:
-                        member.write(json.dumps(row, default=str, ensure_ascii=False).encode() + b"\n")
-                        counts[name] += 1
-            about = {
-                "tenant": tenant.slug,
-                "name": tenant.name,
-                "packed_at": timezone.now().isoformat(),
-                "rows": counts,
-            }
-            archive.writestr("MANIFEST.json", json.dumps(about, indent=2, ensure_ascii=False))
-        digest, size, number = hashlib.sha256(), 0, 0
-        file.seek(0)
-        while piece := file.read(PIECE_BYTES):
-            digest.update(piece)
-            size += len(piece)
-            ExportPiece.objects.create(offboarding=offboarding, number=number, content=piece)
-            number += 1
-    offboarding.export_sha256, offboarding.export_bytes = digest.hexdigest(), size
+    out = _Pieces(offboarding)
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, rows in _files(tenant):
+            with archive.open(f"{name}.jsonl", "w") as member:
+                counts[name] = 0
+                for row in rows:
+                    member.write(json.dumps(row, default=str, ensure_ascii=False).encode() + b"\n")
+                    counts[name] += 1
+        about = {"tenant": tenant.slug, "name": tenant.name, "packed_at": timezone.now().isoformat(), "rows": counts}
+        archive.writestr("MANIFEST.json", json.dumps(about, indent=2, ensure_ascii=False))
+    out.keep(len(out.begun))
+    offboarding.export_sha256, offboarding.export_bytes = out.digest.hexdigest(), out.size
     return counts
+
+
+class _Pieces:
+    """A file to be written from its beginning to its end, kept piece by piece. There is none on a disk: what a worker
+    that was killed had written goes with its transaction."""
+
+    def __init__(self, offboarding: Offboarding) -> None:
+        self.offboarding, self.begun = offboarding, bytearray()
+        self.digest, self.size, self.number = hashlib.sha256(), 0, 0
+
+    def write(self, content: bytes, /) -> int:
+        self.begun += content
+        while len(self.begun) >= PIECE_BYTES:
+            self.keep(PIECE_BYTES)
+        return len(content)
+
+    def keep(self, size: int) -> None:
+        """Keep the first `size` bytes of what was begun as a piece."""
+        piece = bytes(self.begun[:size])
+        del self.begun[:size]
+        ExportPiece.objects.create(offboarding=self.offboarding, number=self.number, content=piece)
+        self.digest.update(piece)
+        self.size, self.number = self.size + size, self.number + 1
+
+    def flush(self) -> None:
+        """What is begun waits until it is a whole piece."""
 
 
 def pieces(offboarding: Offboarding) -> Iterator[bytes]:
