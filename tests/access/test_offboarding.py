@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
-import os
-import subprocess
-import sys
 import zipfile
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,22 +20,27 @@ from pytest_django import Settings
 
 from access.asking import request_access
 from access.models import Grant, Offboarding
-from access.offboarding import erasing, job
+from access.offboarding import erasing, exporting, job
 from access.offboarding.beginning import DemonstrationLeavesOtherwise, LeavingAlready, NotLeaving, begin, call_off
 from access.offboarding.preview import concerned
 from approvals.models import Decision, Request
 from approvals.sealing import verify
 from approvals.voting import vote
 from audit.models import Entry
+from audit.record import SYSTEM
+from audit.verify import verify as verify_audit
+from catalog.models import Route
 from playground.models import Session
 from tenants import archiving
 from tenants.arrivals import InvitationBatch
 from tenants.invite import invite
 from tenants.keys import issue
+from tenants.memberships import add_member
 from tenants.models import ApiKey, Membership, Notification, Project, Tenant, User
 from tenants.service_accounts import create
-from tenants.structure import create_tenant
+from tenants.structure import create_project, create_tenant
 from tests.cast import Cast, route
+from tests.killing import killed_everywhere
 from tests.usage.ledger_lines import called
 from usage.limits.budgets import set_budget
 from usage.limits.places import of_tenant
@@ -51,9 +55,9 @@ def signed_in(person: Any) -> Client:
     return client
 
 
-def fill(cast: Cast) -> Cast:
+def fill(cast: Cast, made: Route | None = None) -> Cast:
     """Acme with something of most kinds, and Globex with a little."""
-    made, place = route(), cast.environment()
+    made, place = made or route(), cast.environment()
     request = request_access(environment=place, route=made, purpose="Secret purpose", by=cast.dev)
     vote(review=request.reviews.get(), verdict="approve", comment="Fine", by=cast.rita)
     request_access(environment=cast.environment("test"), route=made, purpose="Never decided", by=cast.dev)
@@ -145,8 +149,12 @@ def test_nothing_works_from_the_beginning_on(used: Cast) -> None:
 
 
 @pytest.mark.django_db
-def test_the_archive_holds_everything_that_is_its_own_and_no_secret(used: Cast) -> None:
+def test_the_archive_holds_everything_that_is_its_own_and_no_secret(
+    used: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "PIECE_BYTES", 700)
     made = packed(used)
+    assert {len(piece.content) for piece in made.pieces.all()[: made.export_bytes // 700]} == {700}
     olivia = signed_in(used.olivia)
     answer = olivia.get("/tenants/acme/offboarding/archive.zip")
     content = b"".join(answer.streaming_content)  # type: ignore[attr-defined]
@@ -267,57 +275,57 @@ def test_what_goes_is_listed_by_names_that_people_read(cast: Cast) -> None:
     assert {"API keys", "lists of invitations"} <= names
 
 
-KILLED = """
-import os, signal, sys
-import django
-django.setup()
-from access.offboarding import job
-wanted, moment, pk = sys.argv[1:]
-real = job.parts
-def dying():
-    for part in real():
-        if part.slug == wanted:
-            def do(offboarding, part=part):
-                if moment == "after":
-                    part.do(offboarding)
-                os.kill(os.getpid(), signal.SIGKILL)
-            yield type(part)(part.slug, part.title, do)
-        else:
-            yield part
-job.parts = lambda: list(dying())
-if wanted == "pack":
-    pack = job.pack
-    job.pack = lambda found: (moment == "after" and pack(found), os.kill(os.getpid(), signal.SIGKILL))
-if wanted == "certificate":
-    job._erased = lambda found: os.kill(os.getpid(), signal.SIGKILL)
-job.run(pk)
-"""
+def leaving(cast: Cast, number: int) -> Offboarding:
+    """One of several tenants that leave and may be erased at once, alike but for the name."""
+    slug = ("north", "south", "east", "west", "uphill", "seaside", "lowland", "island")[number]
+    tenant = create_tenant(slug=slug, name=slug.title(), owner=cast.olivia, by=SYSTEM)
+    add_member(tenant=tenant, user=cast.dev, role="developer", by=cast.olivia)
+    project = create_project(tenant=tenant, slug="chat", name="Chat", by=cast.olivia)
+    fill(replace(cast, acme=tenant, project=project), Route.objects.first())
+    return begin(tenant=tenant, reason="Dissolved", by=cast.olivia)
+
+
+def ended(made: Offboarding) -> dict[str, Any]:
+    """What a leaving makes and leaves, counted."""
+    made.refresh_from_db()
+    told = Notification.objects.filter(user=made.requested_by, title__contains=made.name)
+    return {
+        "state": made.state,
+        "parts": [line["part"] for line in made.progress] == [part.slug for part in erasing.parts()],
+        "rows": [line["rows"] for line in made.progress],
+        "certified": [line["rows"] for line in made.certificate["erased"]] == [line["rows"] for line in made.progress],
+        "audit": sorted(Entry.objects.filter(tenant=made.slug, verb__in=WRITTEN).values_list("verb", flat=True)),
+        "told": sorted(told.values_list("title", flat=True)),
+        "pieces": made.pieces.count(),
+        "calls": Call.objects.filter(tenant=made.tenant).count(),
+        "in totals": Rollup.objects.filter(tenant=made.tenant).aggregate(sum=Sum("calls"))["sum"],
+        "keys": ApiKey.objects.filter(tenant=made.tenant).count(),
+    }
+
+
+NOTED = ("waiting after 0 parts", "erasing after 0 parts", f"erased after {len(erasing.parts())} parts")
+WRITTEN = ["tenant.erased", "tenant.erasing", "tenant.packed"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_killed_at_any_step_is_followed_by_one_that_ends_it_once(cast: Cast) -> None:
-    """Killed in packing, in some of the parts before and after their work, and before the certificate."""
-    fill(cast)
-    made = begin(tenant=cast.acme, reason="Dissolved", by=cast.olivia)
-    address = os.environ["DATABASE_URL"].replace("/postgres?", f"/{connection.settings_dict['NAME']}?")
-    environment = os.environ | {"DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "tests.settings"}
-    killed = 0
-    for wanted in ("pack", "access.grant", "tenants.membership", "calls", "totals", "names", "archive", "certificate"):
-        if wanted == "access.grant":
-            assert job.run(made.pk) is not None
-            Offboarding.objects.filter(pk=made.pk).update(erase_after=timezone.now() - dt.timedelta(days=1))
-            job.due()
-        for moment in ("before", "after"):
-            ended = subprocess.run(
-                [sys.executable, "-c", KILLED, wanted, moment, str(made.pk)],
-                env=environment, check=False, capture_output=True, text=True, timeout=60,
-            )  # fmt: skip
-            assert ended.returncode == -9, ended.stderr
-            killed += 1
-    done = job.run(made.pk)
-    assert killed == 16 and done is not None and done.state == State.ERASED
-    lines = [line["part"] for line in done.progress]
-    assert len(lines) == len(set(lines)) == len(erasing.parts())
-    assert Call.objects.filter(tenant=cast.acme).count() == 3
-    assert Rollup.objects.filter(tenant=cast.acme).aggregate(sum=Sum("calls"))["sum"] == 3
-    assert Entry.objects.filter(verb="tenant.erased").count() == 1
+def test_a_worker_killed_at_any_step_is_followed_by_one_that_ends_it_once(
+    cast: Cast, settings: Settings, tmp_path: Path
+) -> None:
+    """At every statement, commit and file, from packing to the certificate, over one tenant after the other."""
+    settings.ERASE_AFTER_DAYS = 0
+    route()
+    done = killed_everywhere("tests.access.at_work:LEAVING", tmp_path, lambda number: leaving(cast, number).pk)
+    sites = [site for killed in done for site in killed.sites]
+    places = [f"erasing after {number} parts" for number in range(len(erasing.parts()) + 1)]
+    for place in ("exporting after 0 parts", *places):
+        assert {f"{place}: {moment} a commit, 1" for moment in ("before", "after")} <= {*sites}
+    assert {f"{state}: writing to #-#-#.jsonl, 1" for state in NOTED} <= {*sites}
+    undisturbed = Offboarding.objects.get(pk=done[-1].key)
+    for killed in done:
+        made = Offboarding.objects.get(pk=killed.key)
+        assert ended(made) == {
+            "rows": [line["rows"] for line in undisturbed.progress],
+            "state": State.ERASED, "parts": True, "certified": True, "audit": WRITTEN, "pieces": 0, "calls": 3,
+            "in totals": 3, "keys": 0, "told": [f"{made.name} is erased"],
+        }, killed  # fmt: skip
+    assert verify_audit().is_intact
