@@ -6,7 +6,8 @@ class TenantsConfig(AppConfig):
 
     def ready(self) -> None:
         from tenants.cards import register
-        from tenants.directory.standing import listen
+        from tenants.directory import restoring, standing
 
         register()
-        listen()
+        standing.listen()
+        restoring.listen()

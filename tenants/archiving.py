@@ -2,11 +2,12 @@
 
 The gateway refuses calls of what is archived within a second (its snapshot reads `archived_at`), pages stay readable,
 and the verbs that would change something in it refuse (`refuse_archived`). Restoring brings back exactly what was: the
-keys that were not revoked meanwhile, the members, the grants.
+keys that were not revoked meanwhile, the members, the grants; and makes up for what could not be done meanwhile.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -23,6 +24,9 @@ from tenants.notifications import notify
 from tenants.roles import TENANT_ROLES
 from tenants.scoping import members_who_may
 from tenants.timing import end_all
+
+Restoring = Callable[[Tenant], Callable[[Any], None]]
+_restoring: list[Restoring] = []
 
 
 class TenantArchived(Conflict):
@@ -91,16 +95,26 @@ def archive_tenant(*, tenant: Tenant, by: Any) -> Tenant:
 @transaction.atomic
 def restore_tenant(*, tenant: Tenant, by: Any) -> Tenant:
     """Bring an archived tenant back; a second time changes nothing. Raises `TenantLeaves`."""
+    following = [begin(tenant) for begin in _restoring]
     locked = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
     if locked.leaving_since is not None:
         raise TenantLeaves(f"{locked} leaves. Call that off first.", way_out=f"/tenants/{locked.slug}/offboarding/")
     if locked.archived_at is not None:
         locked.archived_at = None
         locked.save(update_fields=["archived_at"])
+        for follow in following:
+            follow(by)
         record("tenant.restored", by=by, subject=locked, tenant=locked.slug)
         _tell(locked, by, f"{locked} was restored", "Its keys work again.")
         announce("tenant", locked.pk)
     return locked
+
+
+def when_restored(begin: Restoring) -> None:
+    """Call `begin` with a tenant that may be restored, first thing in the transaction, to lock what comes before it;
+    and what `begin` returns, with who restores, once the tenant is open again."""
+    if begin not in _restoring:
+        _restoring.append(begin)
 
 
 @transaction.atomic

@@ -9,7 +9,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any, cast
 
 from django.db.models import BinaryField, Model
 from django.utils import timezone
@@ -32,7 +32,7 @@ def pack(offboarding: Offboarding) -> dict[str, int]:
     tenant, counts = offboarding.tenant, dict[str, int]()
     offboarding.pieces.all().delete()
     out = _Pieces(offboarding)
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(cast("IO[bytes]", out), "w", zipfile.ZIP_DEFLATED) as archive:
         for name, rows in _files(tenant):
             with archive.open(f"{name}.jsonl", "w") as member:
                 counts[name] = 0

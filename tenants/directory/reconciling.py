@@ -137,8 +137,10 @@ def _locked(directory: Directory) -> tuple[bool, bool]:
     return has_rules, has_members
 
 
-def reconcile(directory: Directory, people: Sequence[DirectoryPerson], *, by: Any) -> list[Move]:
-    """Carry out what the rules ask for `people`; what was done.
+def reconcile(
+    directory: Directory, people: Sequence[DirectoryPerson], *, by: Any, tenant: Tenant | None = None
+) -> list[Move]:
+    """Carry out what the rules ask for `people`, in every tenant or in `tenant` alone; what was done.
 
     The caller's transaction holds the directory (`hold`) and writes its own entry in the audit afterwards.
     """
@@ -148,12 +150,14 @@ def reconcile(directory: Directory, people: Sequence[DirectoryPerson], *, by: An
     rows = DirectoryPerson.objects.select_for_update(of=("self",), no_key=True).select_related("user")
     locked = list(rows.filter(pk__in=[person.pk for person in people]).order_by("pk"))
     moves, done = plan(directory, locked, rules), []
+    if tenant is not None:
+        moves = [move for move in moves if move.tenant.pk == tenant.pk]
     if asked := [move.invitation.pk for move in moves if move.invitation is not None]:
         list(Invitation.objects.select_for_update(no_key=True).filter(pk__in=asked).order_by("pk"))
     for move in moves:
         try:
             _carry_out(directory, move, by)
-        except Refusal as refusal:  # the last owner stays, an archived tenant stays as it is
+        except Refusal as refusal:  # the last owner stays, an archived tenant as it is until restored
             record(
                 "directory.left_undone", by=by, subject=move.person, tenant=move.tenant.slug,
                 role=move.after, before=move.before, reason=refusal.code,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from access.offboarding.beginning import begin, call_off
 from audit.models import Entry
-from tenants.archiving import archive_tenant
+from tenants.archiving import archive_tenant, restore_tenant
 from tenants.arrivals import Invitation
 from tenants.directory.rules import end_rule, make_rule
 from tenants.memberships import add_member
@@ -176,6 +177,18 @@ def test_of_an_archived_tenant_nothing_new_is_told_and_who_goes_still_goes(servi
     assert service.send("DELETE", f"Users/{made}").status_code == 204
 
 
+def test_who_was_invited_by_a_rule_before_a_tenant_went_is_invited_again_when_it_comes_back(
+    service: Service, cast: Cast
+) -> None:
+    _rule(cast, "Staff", "developer")
+    service.group("Staff", service.user("zoe", emails=[{"value": "zoe@example.test"}]))
+    gone = begin(tenant=cast.acme, reason="Dissolved", by=cast.olivia)
+    assert Invitation.objects.get().state == "withdrawn"
+    call_off(offboarding=gone, by=cast.olivia)
+    restore_tenant(tenant=cast.acme, by=cast.olivia)
+    assert [each.email for each in Invitation.objects.in_state("invited")] == ["zoe@example.test"]
+
+
 def test_the_last_owner_stays_and_the_audit_says_so(service: Service, cast: Cast) -> None:
     olivia = _id(service, "olivia")
     assert service.patch(f"Users/{olivia}", {"op": "replace", "path": "active", "value": False}).status_code == 204
@@ -213,6 +226,33 @@ def test_rules_of_the_platform_s_directory_give_memberships_to_accounts_at_once(
     assert held.role == "analyst"
     platform.patch(f"Groups/{group}", {"op": "replace", "path": "displayName", "value": "Renamed"})
     assert not Membership.objects.filter(user__username="zoe").exists()
+
+
+def test_what_rules_asked_for_while_a_tenant_was_archived_is_made_up_for_when_it_is_restored(cast: Cast) -> None:
+    """Of this tenant alone, and of what the platform's directory says by now."""
+    platform = Service(None, cast.pat)
+    for tenant, role in ((cast.acme, "analyst"), (cast.globex, "viewer")):
+        make_rule(tenant=tenant, of_platform=True, group_name="Staff", role=role, by=cast.pat)
+    make_rule(tenant=cast.acme, of_platform=True, group_name="Leads", role="admin", by=cast.pat)
+    early = platform.user("early")
+    staff, leads = platform.group("Staff", early), platform.group("Leads")
+    for tenant, owner in ((cast.acme, cast.olivia), (cast.globex, cast.greta)):
+        archive_tenant(tenant=tenant, by=owner)
+    late, fickle = platform.user("late"), platform.user("fickle")
+    platform.join(staff, late)
+    platform.join(staff, fickle)
+    platform.leave(staff, fickle)
+    platform.join(leads, early)
+    assert "late" not in _roles(cast) and _roles(cast)["early"] == "analyst"
+    undone = Entry.objects.filter(verb="directory.left_undone").count()
+    client = Client()
+    client.force_login(cast.olivia)
+    assert client.post("/tenants/acme/restore/").status_code == 302
+    assert _roles(cast) == {
+        "olivia": "owner", "dev": "developer", "vera": "viewer", "early": "admin", "late": "analyst"
+    }  # fmt: skip
+    assert not Membership.objects.filter(tenant=cast.globex, user__username="late").exists()
+    assert Entry.objects.filter(verb="directory.left_undone").count() == undone, "the other tenant was not asked"
 
 
 def test_a_tenant_s_owner_sees_the_rules_that_the_platform_made_for_it_and_who_came_by_them(cast: Cast) -> None:
