@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
@@ -75,7 +76,11 @@ class Invitation(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-pk"]
-        indexes = [models.Index(fields=["tenant", "-created_at"]), models.Index(fields=["email"])]
+        indexes = [
+            models.Index(fields=["tenant", "-created_at"]),
+            models.Index(fields=["email"]),
+            models.Index(fields=["batch"], condition=Q(sent_count=0), name="invitation_without_mail"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "email"],
@@ -116,10 +121,12 @@ class Invitation(models.Model):
 
 
 class InvitationBatch(models.Model):
-    """Many invitations of one list: what was pasted until it is confirmed, then how far the sending is."""
+    """Many invitations of one list: what was pasted until they are made of it, and how far each step is."""
 
     class State(models.TextChoices):
+        READING = "reading", "Being read"
         PLANNED = "planned", "Planned"
+        INVITING = "inviting", "Being written down"
         RUNNING = "running", "Running"
         DONE = "done", "Done"
         CANCELLED = "cancelled", "Cancelled"
@@ -127,14 +134,17 @@ class InvitationBatch(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, related_name="+")
     state = models.CharField(max_length=10, choices=State, default=State.PLANNED)
-    rows: models.JSONField[Any, Any] = models.JSONField(default=list, help_text="the list, until it is confirmed")
+    rows: models.JSONField[Any, Any] = models.JSONField(default=list, help_text="the list, until all are invited")
     total = models.PositiveIntegerField(default=0)
+    dealt = models.PositiveIntegerField(default=0, help_text="of how many lines invitations were made, where they can")
     done = models.PositiveIntegerField(default=0)
     undelivered = models.PositiveIntegerField(default=0)
     left_out = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     finished_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=300, blank=True, help_text="why it could not be gone on with")
 
     class Meta:
         verbose_name, verbose_name_plural = "list of invitations", "lists of invitations"
@@ -143,9 +153,17 @@ class InvitationBatch(models.Model):
     def __str__(self) -> str:
         return f"list of {self.created_at:%Y-%m-%d %H:%M}"
 
+    def get_absolute_url(self) -> str:
+        return reverse("tenants:invitation-list", args=[self.tenant.slug, self.pk])
+
     @property
     def is_over(self) -> bool:
         return self.state in (self.State.DONE, self.State.CANCELLED)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a worker is to go on with it."""
+        return self.state in (self.State.READING, self.State.INVITING, self.State.RUNNING)
 
 
 class JoinRequests(models.QuerySet["JoinRequest"]):

@@ -1,7 +1,8 @@
 """Read a list of people to invite, and say of every line what would happen and what is wrong with it.
 
-A list is CSV: an address and a role a line, separated by commas, semicolons or tabs, with or without a head. Checking
-asks the database four questions, however long the list is.
+A list is CSV: an address and a role a line, separated by commas, semicolons or tabs, with or without a head. It is read
+while somebody waits, which a list that is none is refused by at once, and checked by a worker. Checking asks the
+database a few questions, however long the list is.
 """
 
 from __future__ import annotations
@@ -11,15 +12,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
 
 from refusals.errors import Invalid
 from tenants.alike import skeleton
 from tenants.arrivals import Invitation
+from tenants.custom_roles import roles_of
 from tenants.delegation import assignable
 from tenants.invite import AddressNotUnderstood, clean_address
 from tenants.models import Membership, Tenant, User
 from tenants.own_addresses import people_by_address
-from tenants.roles import TENANT_ROLES, Role
 from tenants.security import domains
 
 MOST_ROWS = 50_000
@@ -76,24 +81,31 @@ class Row:
         self.outcome, self.note = outcome, note
 
 
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """An invitation that there is already."""
+
+    role: str
+    has_expired: bool
+
+
 @dataclass
 class _Known:
     """What the tenant has already, asked at once."""
 
     domains: tuple[str, ...] = ()
     members: dict[str, str] = field(default_factory=dict)  # role by address
-    invited: dict[str, Invitation] = field(default_factory=dict)
+    invited: dict[str, _Earlier] = field(default_factory=dict)
     alike: dict[str, str] = field(default_factory=dict)  # address by what it looks like
 
 
-def read(lines: Iterable[str], *, roles: Mapping[str, Role] = TENANT_ROLES, default_role: str = "") -> list[Row]:
-    """The rows of a list, each with what can be said of it alone. Lines are read one by one. `roles` are those that
-    there are, by slug.
+def read(lines: Iterable[str], *, default_role: str = "") -> list[Row]:
+    """The rows of a list as they stand there, to be checked. Lines are read one by one.
 
     Raises `ListNotUnderstood` for more than `MOST_ROWS`, an encoding that is not UTF-8, or no row at all.
     """
     try:
-        rows = list(islice(_rows(lines, roles, default_role), MOST_ROWS + 1))
+        rows = list(islice(_rows(lines, default_role), MOST_ROWS + 1))
     except UnicodeDecodeError as error:
         raise ListNotUnderstood("The file is not UTF-8. Save it as “CSV UTF-8” and send it again.") from error
     if len(rows) > MOST_ROWS:
@@ -103,10 +115,16 @@ def read(lines: Iterable[str], *, roles: Mapping[str, Role] = TENANT_ROLES, defa
     return rows
 
 
-def check(rows: list[Row], tenant: Tenant, by: User) -> list[Row]:
-    """`rows` with what `tenant` says of them, for `by` who would invite."""
+def check(rows: list[Row], tenant: Tenant, by: User, *, but: UUID | None = None) -> list[Row]:
+    """`rows` with what is wrong with each by itself, and what `tenant` says of them, for `by` who would invite. What
+    was invited by the list `but` is not looked at."""
+    slugs = {role.name.lower(): role.slug for role in roles_of(tenant).values()}
+    slugs |= {slug: slug for slug in slugs.values()}
     allowed = {role.slug for role in assignable(by, tenant)}
-    known = _known(tenant, {row.email for row in rows if row.is_good})
+    for row in rows:
+        if row.is_good:
+            _clean(row, slugs)
+    known = _known(tenant, {row.email for row in rows if row.is_good}, but)
     first: dict[str, int] = {}
     for row in rows:
         if row.is_good:
@@ -127,7 +145,7 @@ def _judge(row: Row, known: _Known, first: dict[str, int], allowed: set[str]) ->
     if email in known.members:
         return row._is("member_already", f"As {known.members[email]}. Change the role on the members' page.")
     earlier = known.invited.get(email)
-    if earlier is not None and earlier.state == "invited":
+    if earlier is not None and not earlier.has_expired:
         return row._is("invited_already", f"As {earlier.role}. Send it again or withdraw it.")
     other = known.alike.setdefault(skeleton(email), email)
     if other != email:
@@ -137,7 +155,7 @@ def _judge(row: Row, known: _Known, first: dict[str, int], allowed: set[str]) ->
     return None
 
 
-def _known(tenant: Tenant, addresses: set[str]) -> _Known:
+def _known(tenant: Tenant, addresses: set[str], but: UUID | None) -> _Known:
     known = _Known(domains=tuple(tenant.allowed_email_domains))
     roles: dict[Any, str] = {}
     for user_id, role, email in Membership.objects.filter(tenant=tenant).values_list("user", "role", "user__email"):
@@ -148,14 +166,16 @@ def _known(tenant: Tenant, addresses: set[str]) -> _Known:
     for email, person in people_by_address(addresses).items():
         if person.pk in roles:
             known.members[email] = roles[person.pk]
-    for invitation in Invitation.objects.open().filter(tenant=tenant):
-        known.invited[invitation.email] = invitation
-        known.alike.setdefault(skeleton(invitation.email), invitation.email)
+    now, invited = timezone.now(), Invitation.objects.open().filter(tenant=tenant)
+    if but is not None:
+        invited = invited.filter(Q(batch=None) | ~Q(batch=but))
+    for email, role, expires_at in invited.values_list("email", "role", "expires_at"):
+        known.invited[email] = _Earlier(role, expires_at <= now)
+        known.alike.setdefault(skeleton(email), email)
     return known
 
 
-def _rows(lines: Iterable[str], roles: Mapping[str, Role], default_role: str) -> Iterator[Row]:
-    slugs = {role.name.lower(): role.slug for role in roles.values()} | {slug: slug for slug in roles}
+def _rows(lines: Iterable[str], default_role: str) -> Iterator[Row]:
     lines = (line.replace("\x00", "") for line in lines)
     head = next(lines, "").removeprefix("\ufeff")
     separator = max(SEPARATORS, key=head.count)
@@ -174,20 +194,20 @@ def _rows(lines: Iterable[str], roles: Mapping[str, Role], default_role: str) ->
             email_at = next(at for at, cell in enumerate(heads) if cell in EMAIL_HEADS)
             role_at = next((at for at, cell in enumerate(heads) if cell in ROLE_HEADS), len(heads))
         elif any(cells):
-            yield _row(reader.line_num, cells, email_at, role_at, default_role, slugs)
+            email = cells[email_at] if email_at < len(cells) else ""
+            role = (cells[role_at] if role_at < len(cells) else "") or default_role
+            yield Row(reader.line_num, email[:LONGEST_CELL], role[:LONGEST_CELL])
         is_first = False
 
 
-def _row(line: int, cells: list[str], email_at: int, role_at: int, default_role: str, slugs: Mapping[str, str]) -> Row:
-    email = cells[email_at] if email_at < len(cells) else ""
-    role = (cells[role_at] if role_at < len(cells) else "") or default_role
-    row = Row(line, email[:LONGEST_CELL], slugs.get(role.lower(), role)[:LONGEST_CELL])
+def _clean(row: Row, slugs: Mapping[str, str]) -> None:
+    """Address and role as they are kept, or what is wrong with them."""
+    row.role = slugs.get(row.role.lower(), row.role)
     try:
-        row.email = clean_address(email)
+        row.email = clean_address(row.email)
     except AddressNotUnderstood:
-        row._is("bad_address", "Write it as name@example.com.")
-        return row
+        return row._is("bad_address", "Write it as name@example.com.")
     if row.role not in slugs.values():
         named = f"There is no role “{row.role}”." if row.role else "No role is given."
         row._is("unknown_role", f"{named} Choose one of {', '.join(dict.fromkeys(slugs.values()))}.")
-    return row
+    return None

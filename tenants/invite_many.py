@@ -1,53 +1,45 @@
-"""Invite everybody of a list: plan it, confirm it, send it in the background, cancel it.
+"""Invite everybody of a list: read it, confirm it, make the invitations, send them, cancel it.
 
-Nothing is done before it is confirmed. What is confirmed is checked once more, since others may have been faster; what
-is wrong by then is left out and counted. Mails leave in slices (`send_slice`), each with a link made for it just then
-and noted as soon as it left: a worker that dies loses none and repeats the one it had in hand at most, and two at work
-do not send one twice.
+Nobody is invited before it is confirmed. What may take long a worker does, piece by piece (`go_on`): it checks the
+lines, makes the invitations, and sends the mails (`tenants.invitation_sending`). Each piece is one transaction that
+also writes down how far it is, so a worker that is killed leaves whole pieces, and who comes next goes on behind them.
+What is confirmed is checked once more, since others may have been faster; what is wrong by then is left out and
+counted.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import logging
-import smtplib
-import socket
-import time
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.core.mail import mailers
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from audit.record import record
+from refusals import Refusal
 from refusals.errors import Conflict
-from tenants import invitation_list, invitation_mail, scoping, secrets
+from tenants import invitation_list, invitation_sending, scoping
 from tenants.archiving import refuse_archived
 from tenants.arrivals import VALID_FOR, Invitation, InvitationBatch, Invitations
-from tenants.custom_roles import roles_of
 from tenants.delegation import MANAGE_MEMBERS
 from tenants.invitation_list import AGAIN, Row
-from tenants.invite import KIND, tell
+from tenants.invite import tell
 from tenants.models import Tenant, User
+from tenants.notifications import notify
 from tenants.own_addresses import people_by_address
 
-log = logging.getLogger(__name__)
-
 State = InvitationBatch.State
-SLICE = 100
-SLICE_S = 30  # then the next task goes on: a message of the queue is visible again after a minute
-LEASE = dt.timedelta(seconds=50)  # longer than a slice with its last mail; after it a dead worker's mails are taken up
-AWAY = (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError, ConnectionError, TimeoutError, socket.gaierror)
+AT_ONCE = 2_000  # lines of which invitations are made in one transaction, which holds the tenant
 PLANS_KEPT = dt.timedelta(days=1)
+NOT_CONFIRMED = (State.READING, State.PLANNED)
 
 
 class NotPlanned(Conflict):
-    """The list was confirmed or cancelled already."""
+    """The list was confirmed or cancelled already, or is still being read."""
 
     code = "not_planned"
-    title = "This list was dealt with already"
+    title = "This list waits for no word"
 
 
 class NothingToSend(Conflict):
@@ -56,164 +48,179 @@ class NothingToSend(Conflict):
 
 
 @transaction.atomic
-def plan(*, tenant: Tenant, lines: Iterable[str], by: User, default_role: str = "") -> InvitationBatch:
-    """Read and check a list; nobody is invited yet. Earlier plans of `by` here that wait for a word are forgotten.
+def plan(
+    *, tenant: Tenant, lines: Iterable[str], by: User, default_role: str = "", is_confirmed: bool = False
+) -> InvitationBatch:
+    """Read a list and let a worker check it; nobody is invited yet, unless `is_confirmed`: then who can be is, as soon
+    as it is checked. Earlier lists of `by` here that wait for a word are forgotten.
 
     Raises `ListNotUnderstood`, `TenantArchived`.
     """
     refuse_archived(tenant)
-    rows = checked(tenant=tenant, lines=lines, by=by, default_role=default_role)
-    InvitationBatch.objects.filter(tenant=tenant, created_by=by, state=State.PLANNED).delete()
-    good = sum(row.is_good for row in rows)
-    return InvitationBatch.objects.create(
-        tenant=tenant, rows=[row.kept() for row in rows], total=good, left_out=len(rows) - good, created_by=by
-    )
-
-
-def checked(*, tenant: Tenant, lines: Iterable[str], by: User, default_role: str = "") -> list[Row]:
-    """The rows of a list with what would happen to each. Raises `ListNotUnderstood`."""
-    rows = invitation_list.read(lines, roles=roles_of(tenant), default_role=default_role)
-    return invitation_list.check(rows, tenant, by)
+    rows = invitation_list.read(lines, default_role=default_role)
+    InvitationBatch.objects.filter(tenant=tenant, created_by=by, state__in=NOT_CONFIRMED, confirmed_by=None).delete()
+    made = InvitationBatch.objects.create(
+        tenant=tenant, state=State.READING, rows=[row.kept() for row in rows], total=len(rows), created_by=by,
+        confirmed_by=by if is_confirmed else None,
+    )  # fmt: skip
+    _ask(made.pk)
+    return made
 
 
 @transaction.atomic
 def confirm(*, batch: InvitationBatch, by: User) -> InvitationBatch:
-    """Invite everybody of a plan who can be invited now; mails leave in the background.
+    """Let a worker invite everybody of a plan who can be invited.
 
     Raises `NotPlanned`, `NothingToSend`, `TenantArchived`, `Forbidden`.
     """
-    tenant = Tenant.objects.select_for_update(no_key=True).get(pk=batch.tenant_id)
-    locked = InvitationBatch.objects.select_for_update(no_key=True).get(pk=batch.pk)
+    locked = _with_its_tenant(batch.pk)
+    if locked.state == State.READING:
+        raise NotPlanned("This list is still being read. Confirm it when you have seen what would happen.")
     if locked.state != State.PLANNED:
         raise NotPlanned("This list was confirmed or cancelled already. Nothing was done a second time.")
-    refuse_archived(tenant)
-    scoping.require(by, MANAGE_MEMBERS, tenant)
-    planned = [row for row in rows_of(locked) if row.is_good]
-    good = [row for row in invitation_list.check(planned, tenant, by) if row.is_good]
-    if not good:
-        raise NothingToSend("Nobody of this list can be invited any more: they are members or invited already.")
-    now = timezone.now()
-    anew = [row.email for row in good if row.outcome == AGAIN]
-    Invitation.objects.open().filter(tenant=tenant, email__in=anew).update(withdrawn_at=now, withdrawn_by=by)
-    Invitation.objects.bulk_create(
-        (
-            Invitation(
-                tenant=tenant, email=row.email, role=row.role, batch=locked, created_by=by, created_at=now,
-                expires_at=now + VALID_FOR,
-            )
-            for row in good
-        ),
-        batch_size=5000,
-    )  # fmt: skip
-    locked.left_out += locked.total - len(good)
-    locked.state, locked.total, locked.rows = State.RUNNING, len(good), []
-    locked.save(update_fields=["left_out", "state", "total", "rows"])
-    record("invitations.sent", by=by, subject=locked, tenant=tenant.slug, invited=len(good), left_out=locked.left_out)
-    tell(list(people_by_address(row.email for row in good).values()), tenant, by)
-    _go_on(locked.pk)
+    refuse_archived(locked.tenant)
+    scoping.require(by, MANAGE_MEMBERS, locked.tenant)
+    if not locked.total:
+        raise NothingToSend("Nobody of this list can be invited.")
+    locked.state, locked.confirmed_by = State.INVITING, by
+    locked.save(update_fields=["state", "confirmed_by"])
+    _ask(locked.pk)
     return locked
 
 
 @transaction.atomic
 def cancel(*, batch: InvitationBatch, by: User) -> InvitationBatch:
-    """Forget a plan, or stop sending: who has no mail yet is not invited. A second time changes nothing."""
-    locked = InvitationBatch.objects.select_for_update(no_key=True).select_related("tenant").get(pk=batch.pk)
+    """Forget a plan, or stop: who has no mail yet is not invited. A second time changes nothing."""
+    locked = _locked(batch.pk)
     if locked.is_over:
         return locked
-    unsent = _unsent(locked.pk).filter(last_sent_at=None)
-    stopped = unsent.update(withdrawn_at=timezone.now(), withdrawn_by=by)
-    was_running = locked.state == State.RUNNING
+    was = locked.state
     locked.state, locked.rows, locked.finished_at = State.CANCELLED, [], timezone.now()
     locked.save(update_fields=["state", "rows", "finished_at"])
-    if was_running:
+    if was not in NOT_CONFIRMED:
+        stopped = locked.total if was == State.INVITING else _without_mail(locked.pk).count()
         record("invitations.cancelled", by=by, subject=locked, tenant=locked.tenant.slug, not_invited=stopped)
+        _ask(locked.pk)
     return locked
 
 
 def rows_of(batch: InvitationBatch) -> list[Row]:
     """The rows of a plan as they were checked."""
-    return [Row(*kept) for kept in batch.rows]
+    return [Row(*kept) for kept in batch.rows] if batch.state == State.PLANNED else []
 
 
-def send_slice(key: UUID) -> bool:
-    """Send some of the mails of a list; whether more remain for a further slice.
-
-    A mail server that is away ends the slice, and its mails are tried again later; one that does not take a mail is
-    noted on that invitation.
-    """
-    tried = _send(_claim(_unsent(key).filter(batch__state=State.RUNNING)))
-    rest = _unsent(key).exists()
-    with transaction.atomic():
-        batch = InvitationBatch.objects.filter(pk=key)
-        dealt = Invitation.objects.filter(batch=key, sent_count__gt=0)
-        batch.update(done=dealt.count(), undelivered=dealt.exclude(undelivered="").count())
-        if not rest:
-            batch.filter(state=State.RUNNING).update(state=State.DONE, finished_at=timezone.now())
-    return rest and bool(tried)
+def go_on(key: UUID) -> bool:
+    """Do the next piece of a list's work, whatever it is; whether there is more to be done."""
+    match InvitationBatch.objects.filter(pk=key).values_list("state", flat=True).first():
+        case State.READING:
+            return _check(key)
+        case State.INVITING:
+            return _invite_some(key)
+        case State.RUNNING:
+            return invitation_sending.send_slice(key)
+        case State.CANCELLED:
+            _without_mail(key).update(withdrawn_at=timezone.now())
+    return False
 
 
 def resume() -> None:
     """Go on with lists whose task was lost, send what a process that died was about to send, and forget plans that
     nobody confirmed."""
-    InvitationBatch.objects.filter(state=State.PLANNED, created_at__lt=timezone.now() - PLANS_KEPT).delete()
-    for key in InvitationBatch.objects.filter(state=State.RUNNING).values_list("pk", flat=True):
-        _go_on(key)
-    _send(_claim(_unsent(None).filter(expires_at__gt=timezone.now(), tenant__archived_at=None)))
+    old = timezone.now() - PLANS_KEPT
+    InvitationBatch.objects.filter(state__in=NOT_CONFIRMED, confirmed_by=None, created_at__lt=old).delete()
+    at_work = InvitationBatch.objects.filter(state__in=(State.READING, State.INVITING, State.RUNNING))
+    stopped = Invitation.objects.open().filter(batch__state=State.CANCELLED, sent_count=0, last_sent_at=None)
+    for key in {*at_work.values_list("pk", flat=True), *stopped.values_list("batch", flat=True)}:
+        _ask(key)
+    invitation_sending.send_left()
 
 
-def _go_on(key: UUID) -> None:
+@transaction.atomic
+def _check(key: UUID) -> bool:
+    """Say of every line what would happen."""
+    batch = _locked(key)
+    if batch.state != State.READING:
+        return False
+    rows = invitation_list.check([Row(*kept) for kept in batch.rows], batch.tenant, batch.created_by)
+    batch.total = sum(row.is_good for row in rows)
+    batch.rows, batch.left_out = [row.kept() for row in rows], len(rows) - batch.total
+    batch.state = State.INVITING if batch.confirmed_by else State.PLANNED
+    batch.save(update_fields=["rows", "total", "left_out", "state"])
+    return batch.state == State.INVITING
+
+
+@transaction.atomic
+def _invite_some(key: UUID) -> bool:
+    """Make invitations of the next lines, of those that are still right."""
+    batch = _with_its_tenant(key)
+    if batch.state != State.INVITING:
+        return False
+    tenant, by = batch.tenant, batch.confirmed_by or batch.created_by
+    try:
+        refuse_archived(tenant)
+        scoping.require(by, MANAGE_MEMBERS, tenant)
+    except Refusal as refusal:
+        return _stop(batch, by, refusal.sentence)
+    planned = [kept for kept in batch.rows if Row(*kept).is_good]
+    some = [Row(*kept) for kept in planned[batch.dealt : batch.dealt + AT_ONCE]]
+    good = [row for row in invitation_list.check(some, tenant, by, but=key) if row.is_good]
+    _make(batch, good, by)
+    tell(list(people_by_address(row.email for row in good).values()), tenant, by)
+    batch.dealt += len(some)
+    if batch.dealt >= len(planned):
+        batch.total = Invitation.objects.filter(batch=key).count()
+        batch.left_out += len(planned) - batch.total
+        batch.state, batch.rows = State.RUNNING, []
+        record("invitations.sent", by=by, subject=batch, tenant=tenant.slug, invited=batch.total,
+               left_out=batch.left_out)  # fmt: skip
+        batch.save(update_fields=["dealt", "total", "left_out", "state", "rows"])
+    else:
+        batch.save(update_fields=["dealt"])
+    return True
+
+
+def _make(batch: InvitationBatch, good: list[Row], by: User) -> None:
+    now = timezone.now()
+    anew = [row.email for row in good if row.outcome == AGAIN]
+    Invitation.objects.open().filter(tenant=batch.tenant, email__in=anew).update(withdrawn_at=now, withdrawn_by=by)
+    Invitation.objects.bulk_create(
+        Invitation(
+            tenant=batch.tenant, email=row.email, role=row.role, batch=batch, created_by=by, created_at=now,
+            expires_at=now + VALID_FOR,
+        )
+        for row in good
+    )  # fmt: skip
+
+
+def _stop(batch: InvitationBatch, by: User, why: str) -> bool:
+    """End a list that cannot be gone on with, and say why."""
+    batch.state, batch.rows, batch.finished_at, batch.error = State.CANCELLED, [], timezone.now(), why[:300]
+    batch.save(update_fields=["state", "rows", "finished_at", "error"])
+    record("invitations.cancelled", by=by, subject=batch, tenant=batch.tenant.slug,
+           not_invited=batch.total, reason=batch.error)  # fmt: skip
+    notify([by], kind="membership", title=f"Inviting many to {batch.tenant} stopped", body=batch.error,
+           path=batch.get_absolute_url(), tenant=batch.tenant)  # fmt: skip
+    return True  # to take back what was made
+
+
+def _without_mail(key: UUID) -> Invitations:
+    """Those of a list whose mail nobody has in hand."""
+    return invitation_sending.unsent(key).filter(last_sent_at=None)
+
+
+def _locked(key: UUID) -> InvitationBatch:
+    rows = InvitationBatch.objects.select_for_update(of=("self",), no_key=True)
+    return rows.select_related("tenant", "created_by", "confirmed_by").get(pk=key)
+
+
+def _with_its_tenant(key: UUID) -> InvitationBatch:
+    """Both locked, the tenant first, as everything that invites does."""
+    of_it = InvitationBatch.objects.filter(pk=key).values("tenant")
+    Tenant.objects.select_for_update(no_key=True).get(pk__in=of_it)
+    return _locked(key)
+
+
+def _ask(key: UUID) -> None:
     from tenants.tasks import send_invitations  # tasks need this module
 
     transaction.on_commit(lambda: send_invitations.delay(str(key)), robust=True)
-
-
-def _unsent(key: UUID | None) -> Invitations:
-    """Those of a list that have no mail yet; or, without a list, those that were invited one by one."""
-    return Invitation.objects.open().filter(batch=key, sent_count=0)
-
-
-@transaction.atomic
-def _claim(unsent: Invitations) -> list[tuple[Invitation, str]]:
-    """Some invitations that nobody is sending, each with the secret of its new link."""
-    now = timezone.now()
-    free = unsent.filter(Q(last_sent_at=None) | Q(last_sent_at__lt=now - LEASE)).order_by("created_at", "pk")
-    rows = list(free.select_for_update(of=("self",), skip_locked=True, no_key=True)[:SLICE])
-    made = [secrets.make(KIND) for _ in rows]
-    for invitation, secret in zip(rows, made, strict=True):
-        invitation.secret_hash, invitation.last_sent_at = secret.secret_hash, now
-        invitation.expires_at = now + VALID_FOR
-    Invitation.objects.bulk_update(rows, ["secret_hash", "last_sent_at", "expires_at"])
-    whole = Invitation.objects.select_related("tenant", "created_by").in_bulk([row.pk for row in rows])
-    return [(whole[row.pk], secret.text) for row, secret in zip(rows, made, strict=True)]
-
-
-def _send(claimed: list[tuple[Invitation, str]]) -> int:
-    """Send while there is time: how many were dealt with, each noted at once. The others are given back."""
-    until, dealt = time.monotonic() + SLICE_S, set[UUID]()
-    try:
-        with mailers.default as outbox:
-            for invitation, secret in claimed:
-                if time.monotonic() > until:
-                    break
-                why = ""
-                try:
-                    outbox.send_messages([invitation_mail.message(invitation, secret)])
-                except AWAY:
-                    raise
-                except Exception as error:  # this one mail, whatever is wrong with it, must not hold up the others
-                    log.warning("the mail of invitation %s was not taken", invitation.pk, exc_info=error)
-                    why = type(error).__name__
-                Invitation.objects.filter(pk=invitation.pk).update(sent_count=1, undelivered=why)
-                dealt.add(invitation.pk)
-    except AWAY as error:
-        log.warning("the mail server is away; %d invitations wait", len(claimed) - len(dealt), exc_info=error)
-    _give_back({invitation.pk for invitation, _ in claimed} - dealt)
-    return len(dealt)
-
-
-@transaction.atomic
-def _give_back(keys: set[UUID]) -> None:
-    """Let the next slice send these, or end them with a list that was cancelled."""
-    rest = Invitation.objects.open().filter(pk__in=keys, sent_count=0)
-    rest.filter(batch__state=State.CANCELLED).update(withdrawn_at=timezone.now())
-    rest.update(last_sent_at=None)

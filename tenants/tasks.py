@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from uuid import UUID
 
 from celery import shared_task
@@ -9,13 +10,18 @@ from celery import shared_task
 from tenants import changes, expiring, invite_many, reviewing, timing
 from tenants.scope import everything
 
+WORK_S = 15  # with a slice of mails (`invitation_sending.SLICE_S`) less than after what a message is visible again
+
 
 @shared_task(name="tenants.send_invitations")
-@everything("mails of a list leave whoever's tenant it is for")
+@everything("a list is gone on with whoever's tenant it is for")
 def send_invitations(key: str) -> None:
-    """Send some of the invitations of a list, and ask for the next ones to be sent."""
-    if invite_many.send_slice(UUID(key)):
-        send_invitations.delay(key)
+    """Go on with a list of invitations for a while, and ask for the rest to be done."""
+    until = monotonic() + WORK_S
+    while invite_many.go_on(UUID(key)):
+        if monotonic() > until:
+            send_invitations.delay(key)
+            return
 
 
 @shared_task(name="tenants.resume_invitations")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from io import StringIO
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 
 from refusals.errors import Missing
 from tenants import arriving, invite_many, join, scoping
@@ -37,17 +39,18 @@ class RowSerializer(serializers.Serializer[Any]):
 class ListSerializer(serializers.ModelSerializer[InvitationBatch]):
     tenant: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     will_be_invited = serializers.IntegerField(source="total", read_only=True)
-    rows = serializers.SerializerMethodField(help_text="The lines, until the list is confirmed.")
+    rows = serializers.SerializerMethodField(help_text="The lines with what would happen, until it is confirmed.")
 
     class Meta:
         model = InvitationBatch
         fields = [
-            "id", "tenant", "state", "will_be_invited", "left_out", "done", "undelivered", "rows", "created_at",
-            "finished_at",
+            "id", "tenant", "state", "will_be_invited", "left_out", "dealt", "done", "undelivered", "error", "rows",
+            "created_at", "finished_at",
         ]  # fmt: skip
 
+    @extend_schema_field(RowSerializer(many=True))
     def get_rows(self, batch: InvitationBatch) -> list[dict[str, Any]]:
-        return [dict(RowSerializer(row).data) for row in invite_many.rows_of(batch)]
+        return [asdict(row) for row in invite_many.rows_of(batch)]  # without a serializer each: there may be 50,000
 
 
 class NewListSerializer(Body):
@@ -56,36 +59,40 @@ class NewListSerializer(Body):
     role = serializers.CharField(max_length=20, required=False, default="", allow_blank=True,
                                  help_text="For lines that name none.")  # fmt: skip
     dry_run = serializers.BooleanField(
-        required=False, default=True, help_text="`false` confirms at once what is right and leaves the rest out."
+        required=False, default=True, help_text="`false` invites at once who can be and leaves the rest out."
     )
 
 
 class InvitationListViewSet(viewsets.ViewSet):
-    """Many invitations at once. A list is read and checked first; nobody is invited before it is confirmed."""
+    """Many invitations at once. A list is checked first; nobody is invited before it is confirmed.
+
+    A worker does what takes long. An answer 202 names the list's address in `Location`; its `state` is `reading`, then
+    `planned` until it is confirmed, `inviting` and `running` (mails leave), and `done`, or `cancelled`.
+    """
 
     lookup_value_converter = "uuid"
 
-    @extend_schema(request=NewListSerializer, responses={201: ListSerializer})
+    @extend_schema(request=NewListSerializer, responses={202: ListSerializer})
     def create(self, request: Request) -> Response:
-        """Read a list and say of each line what would happen."""
+        """Let a list be checked, line by line."""
         given, viewer = body_of(request, NewListSerializer), viewer_of(request)
         tenant = scoping.find_tenant(viewer, given["tenant"], MANAGE_MEMBERS)
         lines = StringIO(given["csv"], newline="")
-        made = invite_many.plan(tenant=tenant, lines=lines, default_role=given["role"], by=viewer)
-        if not given["dry_run"]:
-            made = invite_many.confirm(batch=made, by=viewer)
-        return Response(ListSerializer(made).data, status=status.HTTP_201_CREATED)
+        made = invite_many.plan(
+            tenant=tenant, lines=lines, default_role=given["role"], by=viewer, is_confirmed=not given["dry_run"]
+        )
+        return self._taken(made)
 
     @extend_schema(responses=ListSerializer)
     def retrieve(self, request: Request, pk: Any) -> Response:
         """One list, and how far its sending is."""
         return Response(ListSerializer(self._find(pk)).data)
 
-    @extend_schema(request=None, responses=ListSerializer)
+    @extend_schema(request=None, responses={202: ListSerializer})
     @action(detail=True, methods=["post"])
     def confirm(self, request: Request, pk: Any) -> Response:
-        """Invite everybody of the list who can be."""
-        return Response(ListSerializer(invite_many.confirm(batch=self._find(pk), by=viewer_of(request))).data)
+        """Let everybody of the list be invited who can be."""
+        return self._taken(invite_many.confirm(batch=self._find(pk), by=viewer_of(request)))
 
     @extend_schema(request=None, responses=ListSerializer)
     @action(detail=True, methods=["post"])
@@ -93,9 +100,14 @@ class InvitationListViewSet(viewsets.ViewSet):
         """Forget the list, or stop sending."""
         return Response(ListSerializer(invite_many.cancel(batch=self._find(pk), by=viewer_of(request))).data)
 
+    def _taken(self, batch: InvitationBatch) -> Response:
+        """202, with the address at which to see how far it is."""
+        at = reverse("invitation-list-detail", args=[batch.pk], request=self.request)
+        return Response(ListSerializer(batch).data, status=status.HTTP_202_ACCEPTED, headers={"Location": at})
+
     def _find(self, pk: Any) -> InvitationBatch:
         viewer = viewer_of(self.request)
-        rows = scoping.visible(viewer, InvitationBatch.objects.select_related("tenant"))
+        rows = scoping.visible(viewer, InvitationBatch.objects.select_related("tenant").defer("rows"))
         found = rows.filter(pk=uuid_of(str(pk), "list")).first()
         if found is None:
             raise Missing("There is no such list, or it belongs to another tenant.")

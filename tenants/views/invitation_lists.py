@@ -1,4 +1,7 @@
-"""`/tenants/<slug>/invitations/lists/`: many people invited at once: read, looked through, confirmed, watched."""
+"""`/tenants/<slug>/invitations/lists/`: many people invited at once: read, looked through, confirmed, watched.
+
+A worker does what takes long; the page asks each second how far it is.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_GET
 def one(request: HttpRequest, slug: str, batch_id: UUID) -> HttpResponse:
-    """What would happen to each line, then how far the sending is."""
+    """How far the reading is, what would happen to each line, then how far inviting and sending are."""
     inside = enter(request, slug, MANAGE_MEMBERS)
     batch = find(inside, batch_id)
     rows, wanted = invite_many.rows_of(batch), text_of(request, "show", 20)
@@ -67,7 +70,7 @@ def one(request: HttpRequest, slug: str, batch_id: UUID) -> HttpResponse:
 
 @require_POST
 def confirm(request: HttpRequest, slug: str, batch_id: UUID) -> HttpResponse:
-    """Invite everybody of the list who can be."""
+    """Let everybody of the list be invited who can be."""
     inside = enter(request, slug, MANAGE_MEMBERS)
     invite_many.confirm(batch=find(inside, batch_id), by=inside.viewer)
     return redirect("tenants:invitation-list", slug, batch_id)
@@ -78,13 +81,14 @@ def cancel(request: HttpRequest, slug: str, batch_id: UUID) -> HttpResponse:
     """Forget the list, or stop sending."""
     inside = enter(request, slug, MANAGE_MEMBERS)
     ended = invite_many.cancel(batch=find(inside, batch_id), by=inside.viewer)
-    messages.success(request, "Stopped. Who had no mail yet is not invited.")
+    messages.success(request, "Stopped. Who has no mail yet is not invited.")
     return redirect("tenants:invitation-list", slug, ended.pk)
 
 
 def find(inside: Inside, batch_id: UUID) -> InvitationBatch:
     """The list of the tenant. Raises `Missing`."""
-    found = InvitationBatch.objects.filter(tenant=inside.tenant, pk=batch_id).select_related("created_by").first()
+    rows = InvitationBatch.objects.filter(tenant=inside.tenant, pk=batch_id).defer("rows")
+    found = rows.select_related("created_by").first()
     if found is None:
         raise Missing(f"There is no such list of {inside.tenant}; one that nobody confirmed is forgotten after a day.")
     return found

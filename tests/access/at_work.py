@@ -6,12 +6,12 @@ import datetime as dt
 
 from access.models import Offboarding, Onboarding
 from access.tasks import offboard, provision, resume_offboarding, resume_provisioning
-from tenants import invite_many
+from tenants import invitation_sending
 from tenants.scope import everything
 from tenants.tasks import resume_invitations
 from tests.killing import Worker
 
-invite_many.LEASE = dt.timedelta(0)  # a dead worker's mails are taken up at once: as if a minute had passed
+invitation_sending.LEASE = dt.timedelta(0)  # a dead worker's mails are taken up at once: as if a minute had passed
 
 
 def _set_up(key: str) -> None:

@@ -72,6 +72,7 @@ class Stage:
         for username, role in ROLES.items():
             add_member(tenant=cast.acme, user=person(username), role=role, by=cast.olivia)
         many = invite_many.plan(tenant=cast.acme, lines=["more@example.test,viewer"], by=cast.olivia)
+        invite_many.go_on(many.pk)
         joining = JoinRequest.objects.create(tenant=cast.acme, asked_for="acme", user=cast.ned, sentence="Me too")
         invited = invite(tenant=cast.acme, email="ned@example.test", role="viewer", by=cast.olivia)
         Invitation.objects.update(last_sent_at=None)  # or it would be too early to send it again

@@ -1,0 +1,120 @@
+"""The mails of invitations that wait for one: those of a list, slice by slice, and those of a process that died.
+
+Each has a link made for it just then and is noted as soon as it left: a worker that dies loses none and repeats the one
+it had in hand at most, and two at work do not send one twice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import smtplib
+import socket
+import time
+from uuid import UUID
+
+from django.core.mail import mailers
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from tenants import invitation_mail, secrets
+from tenants.arrivals import VALID_FOR, Invitation, InvitationBatch, Invitations
+from tenants.invite import KIND
+from tenants.notifications import notify
+
+log = logging.getLogger(__name__)
+
+State = InvitationBatch.State
+SLICE = 100
+SLICE_S = 30  # then the next task goes on: a message of the queue is visible again after a minute
+LEASE = dt.timedelta(seconds=50)  # longer than a slice with its last mail; after it a dead worker's mails are taken up
+AWAY = (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError, ConnectionError, TimeoutError, socket.gaierror)
+
+
+def send_slice(key: UUID) -> bool:
+    """Send some of the mails of a list; whether more remain for a further slice.
+
+    A mail server that is away ends the slice, and its mails are tried again later; one that does not take a mail is
+    noted on that invitation.
+    """
+    tried = _send(_claim(unsent(key).filter(batch__state=State.RUNNING)))
+    rest = unsent(key).exists()
+    with transaction.atomic():
+        batch = InvitationBatch.objects.filter(pk=key)
+        dealt = Invitation.objects.filter(batch=key, sent_count__gt=0)
+        batch.update(done=dealt.count(), undelivered=dealt.exclude(undelivered="").count())
+        if not rest and batch.filter(state=State.RUNNING).update(state=State.DONE, finished_at=timezone.now()):
+            _tell(batch.select_related("tenant", "confirmed_by", "created_by").defer("rows").get())
+    return rest and bool(tried)
+
+
+def send_left() -> None:
+    """Send what was invited one by one and whose process died before the mail left."""
+    _send(_claim(unsent(None).filter(expires_at__gt=timezone.now(), tenant__archived_at=None)))
+
+
+def unsent(key: UUID | None) -> Invitations:
+    """Those of a list that have no mail yet; or, without a list, those that were invited one by one."""
+    return Invitation.objects.open().filter(batch=key, sent_count=0)
+
+
+@transaction.atomic
+def _claim(unsent: Invitations) -> list[tuple[Invitation, str]]:
+    """Some invitations that nobody is sending, each with the secret of its new link."""
+    now = timezone.now()
+    free = unsent.filter(Q(last_sent_at=None) | Q(last_sent_at__lt=now - LEASE)).order_by("created_at", "pk")
+    rows = list(free.select_for_update(of=("self",), skip_locked=True, no_key=True)[:SLICE])
+    made = [secrets.make(KIND) for _ in rows]
+    for invitation, secret in zip(rows, made, strict=True):
+        invitation.secret_hash, invitation.last_sent_at = secret.secret_hash, now
+        invitation.expires_at = now + VALID_FOR
+    Invitation.objects.bulk_update(rows, ["secret_hash", "last_sent_at", "expires_at"])
+    whole = Invitation.objects.select_related("tenant", "created_by").in_bulk([row.pk for row in rows])
+    return [(whole[row.pk], secret.text) for row, secret in zip(rows, made, strict=True)]
+
+
+def _send(claimed: list[tuple[Invitation, str]]) -> int:
+    """Send while there is time: how many were dealt with, each noted at once. The others are given back."""
+    until, dealt = time.monotonic() + SLICE_S, set[UUID]()
+    try:
+        with mailers.default as outbox:
+            for invitation, secret in claimed:
+                if time.monotonic() > until:
+                    break
+                why = ""
+                try:
+                    outbox.send_messages([invitation_mail.message(invitation, secret)])
+                except AWAY:
+                    raise
+                except Exception as error:  # this one mail, whatever is wrong with it, must not hold up the others
+                    log.warning("the mail of invitation %s was not taken", invitation.pk, exc_info=error)
+                    why = type(error).__name__
+                Invitation.objects.filter(pk=invitation.pk).update(sent_count=1, undelivered=why)
+                dealt.add(invitation.pk)
+    except AWAY as error:
+        log.warning("the mail server is away; %d invitations wait", len(claimed) - len(dealt), exc_info=error)
+    _give_back({invitation.pk for invitation, _ in claimed} - dealt)
+    return len(dealt)
+
+
+@transaction.atomic
+def _give_back(keys: set[UUID]) -> None:
+    """Let the next slice send these, or end them with a list that was cancelled."""
+    rest = Invitation.objects.open().filter(pk__in=keys, sent_count=0)
+    rest.filter(batch__state=State.CANCELLED).update(withdrawn_at=timezone.now())
+    rest.update(last_sent_at=None)
+
+
+def _tell(batch: InvitationBatch) -> None:
+    """Say to who confirmed it that a list is done."""
+    count = batch.total - batch.undelivered
+    people = "1 person is" if count == 1 else f"{count:,} people are"
+    notify(
+        [batch.confirmed_by or batch.created_by],
+        kind="membership",
+        title=f"{people} invited to {batch.tenant}",
+        body=f"{batch.left_out:,} lines were left out, {batch.undelivered:,} mails were not taken.",
+        path=batch.get_absolute_url(),
+        tenant=batch.tenant,
+    )
