@@ -13,6 +13,7 @@ This file is that process too: `python -m tests.killing MODULE:WORKER` reads a k
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -38,10 +39,13 @@ MOST_WORKERS = 1000
 
 @dataclass(frozen=True)
 class Worker:
-    """What a worker does with a work's key, as its messages would have it; and how far the work is, in words."""
+    """What a worker does with a work's key, as its messages would have it; and how far the work is, in words. What it
+    writes to the table `noted_in` it commits at once: before this write nothing else is to be seen than before that.
+    """
 
     work: Callable[[str], Any]
     how_far: Callable[[str], str]
+    noted_in: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ class _Sites:
     how_far: Callable[[], str]
     killed: set[str]
     told: IO[str]
+    noted_in: str
     place: str = ""
     passed: dict[str, int] = field(default_factory=dict)
     is_armed: bool = False
@@ -141,12 +146,14 @@ class _Sites:
 
     def statement(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if isinstance(sql, str) and (words := sql.split(maxsplit=3)) and words[0].upper() in WRITES:
-            self.come_by(f"{words[0].upper()} of {words[1] if words[0] == 'UPDATE' else words[2]}")
+            table = words[1] if words[0] == "UPDATE" else words[2]
+            if not self.noted_in or table.strip('"') != self.noted_in:
+                self.come_by(f"{words[0].upper()} of {table}")
         return execute(sql, params, many, context)
 
 
 def _worker(worker: Worker, key: str, killed: set[str], told: IO[str]) -> None:
-    sites = _Sites(lambda: worker.how_far(key), killed, told)
+    sites = _Sites(lambda: worker.how_far(key), killed, told, worker.noted_in)
     wrapper: Any = connections["default"]
     commit, what_follows = wrapper._commit, wrapper.run_and_clear_commit_hooks
 
@@ -205,6 +212,7 @@ def _serve(name: str) -> None:
     reverse("home")  # loads the pages, which takes longer than most of what is killed
     module, attribute = name.split(":")
     worker, killed = getattr(import_module(module), attribute), set[str]()
+    gc.freeze()  # what is loaded stays, and is shared by all workers
     for line in sys.stdin:
         here: list[str] = []
         while site := _forked(worker, line.strip(), killed):

@@ -38,5 +38,5 @@ def _left_so_far(key: str) -> str:
     return f"{found.state} after {len(found.progress)} parts"
 
 
-SETTING_UP = Worker(_set_up, _set_up_so_far)
-LEAVING = Worker(_leave, _left_so_far)
+SETTING_UP = Worker(_set_up, _set_up_so_far, noted_in=Onboarding._meta.db_table)
+LEAVING = Worker(_leave, _left_so_far, noted_in=Offboarding._meta.db_table)
