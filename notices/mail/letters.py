@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from email import policy as policies
+from email.message import EmailMessage
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -13,10 +16,22 @@ from notices.mail import leaving
 from tenants.models import Notification, User
 from tenants.notice_kinds import DAILY, KINDS
 
+LONGEST_LINE = 998  # characters of a line, RFC 5322 section 2.1.1
 
-def message(
-    notifications: list[Notification], *, to: User, address: str, how: str, claim: UUID
-) -> EmailMultiAlternatives:
+
+class LetterMessage(EmailMultiAlternatives):
+    """A mail whose long headers stay as they are.
+
+    The address in `List-Unsubscribe` has no blank to break at, so a shorter line would be kept by encoding it
+    (RFC 2047), which mail programs undo in texts and not in addresses (RFC 2369): the one click would be gone.
+    """
+
+    def message(self, *, policy: Any = policies.default) -> EmailMessage:
+        made: EmailMessage = super().message(policy=policy.clone(max_line_length=LONGEST_LINE))
+        return made
+
+
+def message(notifications: list[Notification], *, to: User, address: str, how: str, claim: UUID) -> LetterMessage:
     """One mail about `notifications` (with their tenants). `claim` names it: sent again, it carries the same id."""
     first, is_summary = notifications[0], how == DAILY
     stop = leaving.link(to, leaving.SUMMARY if is_summary else first.kind)
@@ -31,7 +46,7 @@ def message(
     count = len(notifications)
     subject = f"Your day in Atrium: {count} notification{'' if count == 1 else 's'}" if is_summary else first.title
     host = urlsplit(settings.PUBLIC_URL).hostname or "atrium.invalid"
-    made = EmailMultiAlternatives(
+    made = LetterMessage(
         " ".join(subject.split()),  # a line break would end the header
         render_to_string("notices/letter.txt", context),
         to=[address],

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import re
 
 import pytest
 from django.core import mail
 from django.test import Client
+from pytest_django import Settings
 
 from audit.models import Entry
 from notices.mail.choosing import choose, lines_of
@@ -37,6 +40,17 @@ def test_one_click_turns_off_that_kind_and_no_other(cast: Cast) -> None:
     assert comes(cast.dev)["keys"] == "never" and comes(cast.dev)["turn"] == "at-once"
     assert Entry.objects.get(verb="person.mail_left").facts == {"kinds": ["keys"]}
     assert comes(cast.vera)["keys"] == "at-once"
+
+
+def test_the_link_is_sent_as_mail_programs_read_it(cast: Cast, settings: Settings) -> None:
+    """No word of RFC 2047 in it, however long the portal's own address is, and no line longer than mail allows."""
+    settings.PUBLIC_URL = "https://atrium.generative-ai-foundation.platform.corporate.example.com"
+    path = link(cast.dev)
+    sent = mail.outbox[-1].message(policy=email.policy.SMTP).as_bytes()
+    [header] = [line for line in sent.split(b"\r\n") if line.startswith(b"List-Unsubscribe:")]
+    assert header.decode() == f"List-Unsubscribe: <{settings.PUBLIC_URL}{path}>"
+    assert max(map(len, sent.split(b"\r\n"))) <= 998
+    assert email.message_from_bytes(sent)["List-Unsubscribe"] == f"<{settings.PUBLIC_URL}{path}>"
 
 
 def test_looking_turns_nothing_off(cast: Cast) -> None:
