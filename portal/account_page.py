@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from portal.context import THEMES
 from tenants import sessions
 from tenants.models import User
+from tenants.names import all_seen
 from tenants.own_settings import change_settings, time_zones
 
 
@@ -34,6 +35,11 @@ class AccountForm(forms.ModelForm):
         fields = ("display_name", "time_zone", "theme")
         labels = {"display_name": "Name"}
         help_texts = {"display_name": "How you are called on requests, votes and in the audit."}
+
+    def clean_display_name(self) -> str:
+        name: str = self.cleaned_data["display_name"]
+        all_seen(name)
+        return name
 
 
 def account(request: HttpRequest) -> HttpResponse:

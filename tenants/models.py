@@ -7,7 +7,6 @@ import datetime as dt
 import pgtrigger
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower, Upper
@@ -31,6 +30,7 @@ from tenants.directories import DirectoryPerson as DirectoryPerson
 from tenants.directories import DirectoryRule as DirectoryRule
 from tenants.directories import DirectoryToken as DirectoryToken
 from tenants.elevations import Elevation as Elevation
+from tenants.names import SlugForm
 from tenants.own_roles import CustomRole as CustomRole
 from tenants.own_things import Notification as Notification
 from tenants.own_things import PersonalToken as PersonalToken
@@ -39,7 +39,7 @@ from tenants.project_roles import ProjectRole as ProjectRole
 from tenants.roles import Role
 from tenants.transfers import OwnershipTransfer as OwnershipTransfer
 
-slug_form = RegexValidator(
+slug_form = SlugForm(
     r"^[a-z][a-z0-9]*(-[a-z0-9]+)*\Z", "Use lower-case letters, digits and single hyphens, beginning with a letter."
 )
 

@@ -22,6 +22,7 @@ from tenants.custom_roles import known_role
 from tenants.delegation import gives_at, require_assignable, require_assignable_in_project
 from tenants.memberships import MANAGE_TENANT, add_member
 from tenants.models import Membership, PersonalToken, ProjectRole, ServiceAccount, Tenant, User, slug_form
+from tenants.names import all_seen
 from tenants.scope import everything
 from tenants.structure import reserve
 
@@ -67,6 +68,10 @@ def create(
     if _exists(username):
         raise ServiceAccountNameTaken(f"{tenant} already has a service account “{name}”.", field="name")
     shown = purpose.strip()[:120] or name
+    try:
+        all_seen(shown)
+    except ValidationError as error:
+        raise ServiceAccountNotAcceptable(" ".join(error.messages), field="purpose") from error
     account = User(username=username, display_name=shown, is_service=True, is_demonstration=tenant.is_demonstration)
     if at is not None and tenant.is_demonstration:
         account.date_joined = at

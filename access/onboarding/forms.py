@@ -11,6 +11,7 @@ from approvals.submit import MAX_REASON
 from catalog.models import Route
 from tenants.invite import AddressNotUnderstood, clean_address
 from tenants.models import Environment, User, slug_form
+from tenants.names import all_seen
 from tenants.roles import TENANT_ROLES
 from tenants.structure import SlugTaken, refuse_taken
 
@@ -45,7 +46,7 @@ def _short_name(label: str, text: str) -> forms.CharField:
 class TeamForm(Page):
     """Who wants to become a tenant."""
 
-    name = forms.CharField(label="Name of the team", max_length=120)
+    name = forms.CharField(label="Name of the team", max_length=120, validators=[all_seen])
     slug = _short_name("Short name", "For addresses and the command line: lower-case letters, digits and hyphens.")
     line_of_business = forms.CharField(label="Line of business", max_length=80, help_text="As in “Retail banking”.")
     cost_centre = forms.CharField(label="Cost centre", max_length=40, help_text="Who pays for what the team uses.")
@@ -99,7 +100,9 @@ def _one_of(label: str, choices: dict[str, str], text: str = "") -> forms.Choice
 class UseCaseForm(Page):
     """The first project: what it is for. From this page follows the risk tier."""
 
-    project_name = forms.CharField(label="Name of the use case", max_length=120, help_text="It becomes a project.")
+    project_name = forms.CharField(
+        label="Name of the use case", max_length=120, help_text="It becomes a project.", validators=[all_seen]
+    )
     project_slug = _short_name("Its short name", "As in “contract-search”.")
     purpose = forms.CharField(
         label="What is it for?", max_length=MAX_REASON, widget=forms.Textarea(attrs={"rows": 5}),

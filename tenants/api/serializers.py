@@ -15,6 +15,7 @@ from tenants.key_rotation import OVERLAPS
 from tenants.leaks import LONGEST_TEXT
 from tenants.models import ApiKey, Environment, Membership, Notification, PersonalToken, Project, Tenant, User
 from tenants.moving import Preview
+from tenants.names import all_seen
 from tenants.own_settings import time_zones
 
 
@@ -300,7 +301,7 @@ class MeSerializer(PersonSerializer):
 
 
 class OwnSettingsSerializer(Body):
-    display_name = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    display_name = serializers.CharField(max_length=120, required=False, allow_blank=True, validators=[all_seen])
     time_zone = serializers.CharField(max_length=64, required=False, help_text="As `Europe/Berlin`.")
     theme = serializers.ChoiceField(choices=["system", "light", "dark"], required=False)
 

@@ -67,6 +67,24 @@ def test_letters_of_other_alphabets_are_refused_whatever_they_look_like(pat: Cli
     assert not Tenant.objects.exclude(slug__in=["acme", "globex"]).exists()
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("slug", "named"),
+    [
+        ("trеasury", "“е” (Cyrillic small letter ie) cannot be in a short name."),
+        ("acmе", "“е” (Cyrillic small letter ie) cannot be in a short name."),
+        ("trea\u200bsury", "U+200B (Zero width space) cannot be in a short name."),
+    ],
+)
+def test_the_letter_that_is_another_is_named(cast: Cast, pat: Client, slug: str, named: str) -> None:
+    assert named in create(pat, slug=slug).json()["detail"]
+    project = {"tenant": "acme", "slug": slug, "name": "Other"}
+    assert named in signed_in(cast.olivia).post("/api/projects/", project, "application/json").json()["detail"]
+    team = {"name": "T", "slug": slug, "line_of_business": "x", "cost_centre": "x", "sponsor": "x"}
+    told = signed_in(cast.ned).post("/api/onboardings/", {"answers": {"team": team}}, "application/json")
+    assert named in told.json()["detail"]
+
+
 def test_a_page_says_so_beside_the_field(cast: Cast, pat: Client) -> None:
     page = pat.post("/tenants/create/", {"slug": "acrne", "name": "Acme", "owner": "ned"}).content.decode()
     assert "can be mistaken for a short name that is taken" in page
