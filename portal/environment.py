@@ -8,8 +8,11 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 from dataclasses import dataclass
+from email.utils import formataddr, parseaddr
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -19,6 +22,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 YES, NO = ("true", "on", "ok", "y", "yes", "1"), ("false", "off", "n", "no", "0", "")
 SECRET = ("SECRET", "KEY", "PASSWORD", "TOKEN", "URL")  # in the name of a variable: its value is not shown
 OPEN = ("ATRIUM_PUBLIC_URL", "ATRIUM_LOCAL_MODEL_URL")
+_ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
 KINDS = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
@@ -96,6 +100,17 @@ def database_url(given: str) -> str:
             "DATABASE_URL must begin with postgresql://; Atrium needs PostgreSQL 15 or newer with pgvector."
         )
     return given
+
+
+def sender(given: str, public_url: str) -> str:
+    """`given`, seen to be an address with or without a name; the portal's own host where it is empty. Raises
+    `ImproperlyConfigured`."""
+    if not given:
+        return f"Atrium <atrium@{urlsplit(public_url).hostname or 'localhost'}>"
+    name, address = parseaddr(given)
+    if not _ADDRESS.fullmatch(address) or not given.isprintable():
+        raise ImproperlyConfigured(f"EMAIL_FROM is {given!r}; write it as Atrium <atrium@example.com>.")
+    return formataddr((name, address))
 
 
 def log_level(given: str) -> str:

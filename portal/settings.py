@@ -226,6 +226,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = MODE == "production"
 _mail = env.email_url("EMAIL_URL", default="consolemail://")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = environment.sender(env.str("EMAIL_FROM", ""), PUBLIC_URL)
 MAILERS = {
     "default": {
         "BACKEND": _mail["EMAIL_BACKEND"],

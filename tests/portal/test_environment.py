@@ -7,10 +7,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from pytest_django import Settings
 
 from portal.embedded.trouble import CannotStart
+from portal.environment import sender
 from portal.supervisor.preparing import refuse_unfit_database
 from tests.installation import atrium
 
@@ -21,6 +23,7 @@ UNFIT = {
     "LOG_LEVEL": ("loud", "LOG_LEVEL is 'loud'; it must be one of DEBUG, INFO"),
     "DATABASE_URL": ("mysql://me:s3cret@host/x", "DATABASE_URL must begin with postgresql://"),
     "EMAIL_URL": ("pigeon://me:s3cret@host", "EMAIL_URL cannot be read. Write it as smtp://"),
+    "EMAIL_FROM": ("Atrium", "EMAIL_FROM is 'Atrium'; write it as Atrium <atrium@example.com>."),
     "CACHE_URL": ("nothing", "CACHE_URL cannot be read. Write it as redis://"),
     "ATRIUM_CREDENTIAL_KEYS": ("s3cret", "ATRIUM_CREDENTIAL_KEYS holds something that is no key."),
     "ATRIUM_OIDC_STAFF_CLIENT_ID": ("atrium", "Single sign-on “staff” lacks ATRIUM_OIDC_STAFF_SERVER_URL"),
@@ -92,3 +95,21 @@ def test_production_refuses_a_role_that_owns_the_tables(db: None, settings: Sett
             refuse_unfit_database(owner, is_production=True)
         settings.DATABASE_ROLE = "atrium_portal"
         refuse_unfit_database(owner, is_production=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "comes_from"),
+    [
+        ("", "Atrium <atrium@atrium.example.com>"),
+        ("Platform team <ai@example.com>", "Platform team <ai@example.com>"),
+        ("ai@example.com", "ai@example.com"),
+    ],
+)
+def test_mails_come_from_an_address_of_ours(given: str, comes_from: str) -> None:
+    assert sender(given, "https://atrium.example.com:8443") == comes_from
+
+
+@pytest.mark.parametrize("given", ["Atrium", "a@b@c", "Atrium <>", "x@example.com\r\nBcc: y@example.com"])
+def test_what_is_no_sender_is_refused(given: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_FROM"):
+        sender(given, "https://atrium.example.com")
