@@ -25,7 +25,7 @@ from catalog.provider_list import SORTS, find
 from refusals.errors import Missing
 from tenants.api.bodies import body_of
 from tenants.api.paging import CursorNotOurs
-from tenants.api.reading import flag_of, text_of
+from tenants.api.reading import flag_of, one_of, text_of
 from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.models import User
 
@@ -71,6 +71,7 @@ class ModelViewSet(viewsets.GenericViewSet[Model]):
 
     @extend_schema(parameters=_FILTERS, responses=s.ModelPageSerializer)
     def list(self, request: Request) -> Response:
+        one_of(request, "sort", list(filters.SORTS))
         asked = filters.read(request.query_params)
         limit = _limit(request)
         page = _offset(request) // limit + 1

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -42,7 +43,9 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
             "invalid",
             errors=response.data,
         )
-    code = "not_found" if isinstance(error, Http404) else getattr(error, "default_code", "refused")
+    if isinstance(error, Http404):  # whatever it says is the framework's, and names our classes
+        return _problem(404, Missing.title, "There is nothing here, or it is not yours to see.", Missing.code)
+    code = getattr(error, "default_code", "refused")
     if isinstance(error, PermissionDenied):
         code = "permission_required"
     title = HTTPStatus(response.status_code).phrase
@@ -82,6 +85,7 @@ def _document(status: int, title: str, detail: str, code: str) -> dict[str, Any]
     }
 
 
+@csrf_exempt  # nothing is done here, and a program is not to be told of cookies
 @login_not_required
 def not_found(request: Any, exception: Exception | None = None) -> JsonResponse:
     """The problem document for an address under `/api/` that does not exist."""

@@ -76,3 +76,25 @@ def test_a_key_that_cannot_be_one_leads_nowhere_on_every_address(pat: Client) ->
                 if answer.status_code != 404 and not wanting:
                     wrong.append((method, address.name, key[:40], answer.status_code))
     assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_an_order_that_no_list_has_is_refused_on_every_list(pat: Client) -> None:
+    wrong = [a.name for a in lists(pat) if pat.get(path_of(a), {"sort": "nonsense"}).status_code != 422]
+    assert not wrong, wrong
+
+
+def test_an_address_that_is_none_is_told_as_such_whatever_is_sent_there(cast: Cast) -> None:
+    """Not that a cookie lacks: a program has none."""
+    client = Client(enforce_csrf_checks=True)
+    for path in ("/api/nonsense/", "/api/keys/not-a-key/revoke/"):
+        told = client.post(path, {}, "application/json", headers={"Authorization": "Bearer atrium_pat_x"})
+        assert told.status_code == 404 and told.json()["code"] == "not_found", path
+
+
+def test_what_is_not_there_is_told_in_plain_words(cast: Cast, client: Client) -> None:
+    client.force_login(cast.olivia)
+    for kind in ("keys", "projects", "webhooks", "ownership-transfers", "access-reviews", "elevations"):
+        told = client.get(f"/api/{kind}/01a22b2d-cfe6-7282-9171-69eb80982ad0/")
+        assert told.status_code == 404, kind
+        assert "matches the given query" not in told.json()["detail"], kind
+        assert told.json()["title"] == "Not found", kind
