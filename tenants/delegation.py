@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from refusals.errors import Forbidden
 from tenants.custom_roles import roles_of
@@ -68,9 +68,19 @@ def assignable(
     held = held_by(viewer, tenant) if held is None else held
     if MANAGE_MEMBERS not in held:
         return []
+    own = passed_on(viewer, tenant, held)
+    return [role for role in (known or roles_of(tenant)).values() if may_give(own, role.permissions)]
+
+
+def passed_on(viewer: User, tenant: Tenant, held: frozenset[str]) -> frozenset[str]:
+    """What `viewer`, who holds `held` in `tenant`, may pass on there (`gives`); asked for only where it may be less."""
     is_plain = NAMES_OWNERS in held or not getattr(viewer, "_is_timed", True)  # (read with who signed in)
-    own = held if is_plain else gives(viewer, tenant)
-    return [role for role in (known or roles_of(tenant)).values() if NAMES_OWNERS in own or role.permissions <= own]
+    return held if is_plain else gives(viewer, tenant)
+
+
+def may_give(own: frozenset[str], permissions: Collection[str]) -> bool:
+    """Whether who may pass on `own` may give a role of `permissions`."""
+    return NAMES_OWNERS in own or own.issuperset(permissions)
 
 
 def require_removable(viewer: User, membership: Membership, held: frozenset[str] | None = None) -> None:

@@ -50,7 +50,7 @@ def overview(request: HttpRequest, slug: str) -> HttpResponse:
     rows, is_archived = grid(inside), tenant.archived_at is not None
     figures, may_answer = counted(tenant), inside.may(MANAGE_MEMBERS) or inside.may(MANAGE_TENANT)
     found = figures.annotate(**asked_of(inside.viewer)).get() if may_answer else figures.get()
-    attention = [*(questions(found, inside.held) if may_answer else []), *concerns(found, owners=owners)]
+    attention = [*(questions(found, inside.viewer, inside.held) if may_answer else []), *concerns(found, owners=owners)]
     return inside.show(
         request,
         "overview",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tenants import elevating, join, reviewing
+from tenants import elevating, join, reviewing, role_making
 from tenants.archiving import archive_project, archive_tenant
 from tenants.memberships import add_member
 from tenants.models import Membership, Tenant, User
@@ -74,6 +74,27 @@ def test_ones_own_question_is_for_others(cast: Cast) -> None:
     add_member(tenant=cast.acme, user=cast.dev, role="admin", by=cast.olivia)
     elevating.ask(tenant=cast.acme, role="owner", hours=8, reason="On call.", by=cast.dev)
     assert TITLE not in shown(cast.dev) and TITLE in shown(cast.olivia)
+
+
+def test_a_wish_waits_for_those_who_can_grant_it(cast: Cast) -> None:
+    add_member(tenant=cast.acme, user=cast.ned, role="admin", by=cast.olivia)
+    elevating.ask(tenant=cast.acme, role="owner", hours=8, reason="On call.", by=cast.dev)
+    assert TITLE in shown(cast.olivia) and "asks for a role" in shown(cast.olivia, "/tenants/acme/")
+    assert TITLE not in shown(cast.ned) and "asks for a role" not in shown(cast.ned, "/tenants/acme/")
+    elevating.ask(tenant=cast.acme, role="admin", hours=8, reason="On call.", by=cast.vera)
+    assert "2 members ask for a role" in shown(cast.olivia) and "A member asks for a role" in shown(cast.ned)
+
+
+def test_a_wish_for_a_role_of_the_tenants_own_waits_for_who_holds_all_of_it(cast: Cast) -> None:
+    add_member(tenant=cast.acme, user=cast.ned, role="admin", by=cast.olivia)
+    for slug, may in (("keeper", ["manage_tenant"]), ("clerk", ["manage_keys"])):
+        role_making.make(
+            tenant=cast.acme, slug=slug, name=slug, sentence="Helps.", permissions=[f"tenants.{may[0]}"], by=cast.olivia
+        )
+    elevating.ask(tenant=cast.acme, role="keeper", hours=8, reason="Holidays.", by=cast.dev)
+    assert TITLE in shown(cast.olivia) and TITLE not in shown(cast.ned)
+    elevating.ask(tenant=cast.acme, role="clerk", hours=8, reason="Holidays.", by=cast.vera)
+    assert "A member asks for a role" in shown(cast.ned)
 
 
 def test_a_review_waits_for_its_owners_until_all_are_confirmed(cast: Cast) -> None:
