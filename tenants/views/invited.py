@@ -30,7 +30,10 @@ def mine(request: HttpRequest) -> HttpResponse:
 @require_GET
 @never_cache
 def opened(request: HttpRequest, token: str) -> HttpResponse:
-    """What a link leads to: an invitation to answer, or why it cannot be. Looking uses nothing up."""
+    """What a link leads to: an invitation to answer, or why it cannot be. Looking uses nothing up.
+
+    Whose it is, and where it leads, is told to who has signed in as the invited: a link may come into other hands.
+    """
     try:
         invitation = verbs.by_secret(token)
     except Refusal as refusal:
@@ -38,9 +41,9 @@ def opened(request: HttpRequest, token: str) -> HttpResponse:
     if invitation.state != "invited":
         return _refused(request, verbs.over(invitation))
     try:
-        refuse_archived(invitation.tenant)
         if isinstance(request.user, User):
             verbs.refuse_stranger(invitation, request.user)
+            refuse_archived(invitation.tenant)
     except Refusal as refusal:
         return _refused(request, refusal, here=request.path)
     request.session[IN_SESSION] = invitation.secret_hash
