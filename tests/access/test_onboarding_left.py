@@ -50,6 +50,16 @@ def test_a_team_is_set_up_as_it_is_sent(cast: Cast, ned: Client, by: str) -> Non
         assert ned.get(page).status_code == 200, page
 
 
+def test_the_page_of_setting_up_says_truly_who_approved(cast: Cast, ned: Client) -> None:
+    ned.post(f"/tenants/new/{draft(cast.ned).pk}/check/")
+    done, request = set_up(), Request.objects.get(subject_kind="onboarding")
+    page = ned.get(done.get_absolute_url()).content.decode()
+    assert f"Nobody had to approve it (R-{request.number}): new teams are left to who asks." in page
+    policy = Policy.objects.create(subject_kind="onboarding", sentence="Risk.", stages=[{"board": "risk", "quorum": 1}])
+    Request.objects.filter(pk=request.pk).update(policy=policy, decided_under={})
+    assert f"It was approved in R-{request.number}." in ned.get(done.get_absolute_url()).content.decode()
+
+
 def test_nobody_sends_the_draft_of_somebody_else(cast: Cast, ned: Client) -> None:
     theirs, mine = draft(cast.greta), draft(cast.ned)
     ned.post(f"/tenants/new/{mine.pk}/check/")
