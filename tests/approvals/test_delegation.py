@@ -188,6 +188,7 @@ def test_nobody_decides_on_the_change_they_asked_for(governed: Cast) -> None:
             ThresholdNotUnderstood,
         ),
         ({"capability": "prices", "mode": "tenant"}, UnknownMode),
+        ({"capability": "guardrails", "mode": "tenant"}, UnknownMode),
         ({"capability": "models", "mode": "platform"}, SameAlready),
         ({"capability": "models", "mode": "tenant", "sentence": "  "}, Invalid),
         ({"capability": "models", "mode": "tenant", "sentence": "x" * 301}, Invalid),
@@ -233,10 +234,26 @@ def test_the_preview_leaves_out_tenants_with_an_exception(governed: Cast) -> Non
 
 def test_every_capability_says_what_each_of_its_modes_comes_to(governed: Cast) -> None:
     shown = standings(None)
-    assert [each.capability.slug for each in shown] == ["onboarding", "models", "keys", "limits", "prices"]
+    assert [each.capability.slug for each in shown] == [
+        "onboarding",
+        "models",
+        "keys",
+        "limits",
+        "prices",
+        "guardrails",
+    ]
     for each in shown:
         assert each.capability.default in each.capability.means
         assert all(sentence.endswith(".") for sentence in each.capability.means.values())
+
+
+def test_what_cannot_be_left_to_tenants_is_shown_with_the_reason(governed: Cast, client: Any) -> None:
+    client.force_login(governed.pat)
+    page = client.get("/platform/delegation/").content.decode()
+    assert "There are none yet: prompts and answers pass as they are." in page
+    assert "/platform/delegation/guardrails/" not in page and "There is nothing to set yet" in page
+    client.force_login(governed.vera)
+    assert "Guardrails" in client.get("/tenants/acme/roles/").content.decode()
 
 
 def test_on_screen_it_is_tried_first_and_then_asked_for(governed: Cast, client: Any) -> None:
