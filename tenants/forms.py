@@ -192,22 +192,28 @@ NETWORKS_HELP = (
 )
 
 
+class RoutesField(forms.MultipleChoiceField):
+    """Which of the routes that an environment may call a key may call."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            required=False,
+            label="Only these routes",
+            widget=forms.CheckboxSelectMultiple,
+            help_text="Tick none, and the key may call every route that its environment was granted, later ones too.",
+            error_messages={"invalid_choice": "“%(value)s” is no route that this environment may call."},
+        )
+
+
 class KeyScopeForm(VerbForm):
     """What an issued key is narrowed to."""
 
-    allowed_routes = forms.MultipleChoiceField(
-        required=False,
-        label="Only these routes",
-        widget=forms.CheckboxSelectMultiple,
-        help_text="Tick none, and the key may call every route that its environment was granted, later ones too.",
-    )
+    allowed_routes = RoutesField()
     allowed_networks = ListField(label="Only from these networks", help_text=NETWORKS_HELP)
 
     def __init__(self, *args: Any, routes: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        chosen = self.fields["allowed_routes"]
-        assert isinstance(chosen, forms.MultipleChoiceField)  # noqa: S101  # for the type checker
-        chosen.choices = [(route, route) for route in routes]
+        self.fields["allowed_routes"].choices = [(route, route) for route in routes]  # type: ignore[attr-defined]
 
 
 class KeyForm(OnceForm):
@@ -234,11 +240,14 @@ class KeyForm(OnceForm):
         widget=forms.DateInput(attrs={"type": "date"}),
         help_text="Only for “On a date”; the key works until the end of that day, UTC.",
     )
-    allowed_routes = ListField(
-        label="Only these routes",
-        help_text="Names of routes that the environment was granted. Empty: every one, later ones too.",
-    )
+    allowed_routes = RoutesField()
     allowed_networks = ListField(label="Only from these networks", help_text=NETWORKS_HELP)
+
+    def __init__(self, *args: Any, routes: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["allowed_routes"].choices = [(route, route) for route in routes]  # type: ignore[attr-defined]
+        asks_again = {"hx-get": "", "hx-trigger": "change", "hx-target": "#routes", "hx-swap": "outerHTML"}
+        self.fields["environment"].widget.attrs |= asks_again
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -90,12 +90,16 @@ def found(inside: Inside, *, q: str = "", state: str = "", environment: str = ""
 @require_http_methods(["GET", "POST"])
 @never_cache
 def issue(request: HttpRequest, slug: str) -> HttpResponse:
-    """The form; sent, it answers with the secret, this once, and sent again it does not make a second key."""
+    """The form; sent, it answers with the secret, this once, and sent again it does not make a second key. Another
+    environment chosen, htmx asks for the routes that a key of it may be narrowed to."""
     inside = enter(request, slug)
     inside.require_anywhere(MANAGE_KEYS)
     environments = Environment.objects.filter(tenant=inside.tenant, project__archived_at=None).select_related("project")
     environments = scoping.visible(inside.viewer, environments, MANAGE_KEYS)
-    form = KeyForm(request.POST or None, initial=_initial(request, inside, environments))
+    here = _here(request, inside, environments)
+    routes = sections.routes_of(here) if here else []
+    initial = {"once": once.new_token(), "environment": here.pk if here else None, "expiry": "90"}
+    form = KeyForm(request.POST or None, initial=initial, routes=sorted({*routes}))
     form.fields["environment"].queryset = environments  # type: ignore[attr-defined]  # ModelChoiceField
     holders = list(key_holder.holders_for(inside.tenant, inside.viewer))
     form.fields["holder"].choices = holder_choices(holders)  # type: ignore[attr-defined]  # ChoiceField
@@ -110,9 +114,12 @@ def issue(request: HttpRequest, slug: str) -> HttpResponse:
             return redirect("tenants:keys", slug)
         except Refusal as refusal:
             form.refused(refusal)
+    if request.headers.get("HX-Request"):
+        return render(request, "tenants/issue_key.html#routes", {"form": form, "here": here})
     return inside.show(
-        request, "issue_key", status=422 if form.errors else 200, tab="keys", form=form, any=environments.exists()
-    )
+        request, "issue_key", status=422 if form.errors else 200, tab="keys", form=form, here=here,
+        any=environments.exists(),
+    )  # fmt: skip
 
 
 def _issued(request: HttpRequest, inside: Inside, form: KeyForm) -> HttpResponse:
@@ -220,13 +227,18 @@ def _holder(request: HttpRequest, inside: Inside, holders: list[User]) -> str:
     return asked if any(user.username == asked for user in holders) else inside.viewer.username
 
 
-def _initial(request: HttpRequest, inside: Inside, environments: QuerySet[Environment]) -> dict[str, Any]:
-    here = chosen(request)
-    path = text_of(request, "environment") or (here["path"] if here else "")
-    tenant, _, rest = path.partition("/")
+def _here(request: HttpRequest, inside: Inside, environments: QuerySet[Environment]) -> Environment | None:
+    """The environment that is chosen in the form (by its key), or that the address or the switcher names (a path)."""
+    asked = posted(request, "environment") if request.method == "POST" else text_of(request, "environment")
+    if asked and "/" not in asked:
+        try:
+            return environments.filter(pk=UUID(asked)).first()
+        except ValueError:
+            return None
+    where = chosen(request)
+    tenant, _, rest = (asked or (where["path"] if where else "")).partition("/")
     project, _, kind = rest.partition("/")
-    picked = environments.filter(project__slug=project, kind=kind).first() if tenant == inside.tenant.slug else None
-    return {"once": once.new_token(), "environment": picked.pk if picked else None, "expiry": "90"}
+    return environments.filter(project__slug=project, kind=kind).first() if tenant == inside.tenant.slug else None
 
 
 def _choices(inside: Inside, environments: QuerySet[Environment]) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from audit.models import Entry
 from tenants import once
 from tenants.key_scope import KeyIsOver, RouteNotGranted, narrow
 from tenants.keys import issue, revoke
-from tenants.models import ApiKey
+from tenants.models import ApiKey, Environment
 from tenants.networks import MOST_NETWORKS, NetworkNotUnderstood, TooMany
 from tests.approvals.test_pages import signed_in
 from tests.cast import Cast, route
@@ -114,15 +114,42 @@ def test_a_key_is_issued_narrowed_on_the_page(cast: Cast, key: ApiKey) -> None:
     form: dict[str, Any] = {"environment": cast.environment().pk, "name": "Narrow", "expiry": "90"}
     form |= {"allowed_routes": "echo-model", "allowed_networks": "10.0.0.0/8, 192.0.2.7\n2001:db8::/32"}
     client, page = signed_in(cast.dev), "/tenants/acme/keys/issue/"
-    for wrong in ({"allowed_routes": "echo-model, nothing"}, {"allowed_networks": "10.0.0.0/8 10.0.0.1/8"}):
-        told = client.post(page, form | wrong | {"once": once.new_token()})
-        assert told.status_code == 422
-        text = told.content.decode()
-        assert "aria-invalid" in text and next(iter(wrong.values())) in text, "what was typed is still there"
+    for wrong, told in (
+        ({"allowed_routes": ["echo-model", "nothing"]}, "“nothing” is no route that this environment may call."),
+        ({"allowed_networks": "10.0.0.0/8 10.0.0.1/8"}, "10.0.0.0/8 10.0.0.1/8"),
+    ):
+        answer = client.post(page, form | wrong | {"once": once.new_token()})
+        assert answer.status_code == 422
+        text = answer.content.decode()
+        assert "aria-invalid" in text and told in text and "checked" in text, "what was chosen is still there"
     assert client.post(page, form | {"once": once.new_token()}).status_code == 200
     made = ApiKey.objects.get(name="Narrow")
     assert made.allowed_routes == ["echo-model"]
     assert made.allowed_networks == ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]
+
+
+def test_the_routes_to_choose_from_are_those_of_the_environment(cast: Cast, key: ApiKey) -> None:
+    client, page = signed_in(cast.dev), "/tenants/acme/keys/issue/"
+    test = cast.environment("test")
+    assert 'value="echo-model"' in client.get(f"{page}?environment=acme/support/development").content.decode()
+    assert 'value="echo-model"' not in client.get(f"{page}?environment=acme/support/test").content.decode()
+    by_htmx: dict[str, str] = {"HX-Request": "true"}
+    part = client.get(page, {"environment": cast.environment().pk}, headers=by_htmx).content.decode()
+    assert part.strip().startswith('<div id="routes">') and 'value="echo-model"' in part
+    part = client.get(page, {"environment": test.pk}, headers=by_htmx).content.decode()
+    assert "Support · Test was granted no route yet" in part
+    foreign = Environment.objects.filter(tenant=cast.globex).first()
+    for nothing in ("nonsense", foreign.pk if foreign else "", "globex/x/test"):
+        part = client.get(page, {"environment": nothing}, headers=by_htmx).content.decode()
+        assert part.strip() == '<div id="routes"></div>'
+    form = {
+        "environment": test.pk,
+        "name": "x",
+        "expiry": "90",
+        "once": once.new_token(),
+        "allowed_routes": "echo-model",
+    }
+    assert client.post(page, form).status_code == 422, "what another environment may call"
 
 
 def test_its_page_tells_the_scope_and_changes_it(cast: Cast, key: ApiKey) -> None:
