@@ -152,6 +152,9 @@ def test_one_session_is_ended_on_the_page_or_by_the_api_and_the_others_last(cast
     assert [each["is_current"] for each in told].count(True) == 1 and len(told) == 3
     first, second = (UserSession.objects.get(session_key=other.session.session_key).pk for other in others)
     assert f"/accounts/sessions/{first}/end/" in page
+    assert page.index(f"/accounts/sessions/{second}/end/") < page.index(f"/accounts/sessions/{first}/end/"), (
+        "the newest first"
+    )
     assert dev.post(f"/accounts/sessions/{first}/end/").status_code == 302
     assert [other.get("/tenants/").status_code for other in others] == [302, 200]
     assert dev.post(f"/api/my-sessions/{second}/end/", content_type="application/json").json() == {"ended": 1}

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 
-from ui import diffing, drawing, formatting, forms
+from ui import browsers, diffing, drawing, formatting, forms
 from ui.states import State
 from ui.states import state as state_of
 
@@ -32,6 +32,7 @@ register.filter("points", formatting.points)
 register.filter("byte_size", formatting.byte_size)
 register.filter("sparkline_points", drawing.sparkline_points)
 register.filter("diff_lines", diffing.diff_lines)
+register.filter("browser_words", browsers.browser_words)
 register.filter("control", forms.control)
 register.filter("control_kind", forms.control_kind)
 
