@@ -34,7 +34,9 @@ class KindSerializer(serializers.Serializer[Line]):
 
 @extend_schema_serializer(many=False)
 class ChoicesSerializer(serializers.Serializer[Any]):
-    address = serializers.CharField(help_text="Where mails go; empty: no confirmed address, nothing is sent.")
+    address = serializers.CharField(
+        help_text="Where mails go; empty: none is confirmed, or an account of the demonstration; nothing is sent."
+    )
     mail_leaves = serializers.BooleanField(help_text="Whether this installation has a mail server.")
     hour = serializers.IntegerField(help_text="Of your own day: when the daily summary comes.")
     kinds = KindSerializer(many=True)

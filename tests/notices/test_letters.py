@@ -119,6 +119,15 @@ def test_members_see_the_defaults_and_do_not_set_them(cast: Cast) -> None:
     assert signed_in(cast.greta).get("/api/mail-defaults/?tenant=acme").status_code == 404
 
 
+def test_an_account_of_the_demonstration_is_told_that_no_mail_leaves_to_it(cast: Cast) -> None:
+    page = signed_in(cast.dev).get("/account/notifications/").content.decode()
+    assert "They go to <strong>dev@example.test</strong>" in page
+    User.objects.filter(pk=cast.dev.pk).update(is_demonstration=True)
+    page = signed_in(cast.dev).get("/account/notifications/").content.decode()
+    assert "No mail leaves to accounts of the demonstration" in page and "They go to" not in page
+    assert choose(cast.dev).json()["address"] == ""
+
+
 def test_a_kind_that_is_not_known_is_refused(cast: Cast) -> None:
     assert choose(cast.dev, choices={"kyes": "never"}).status_code == 422
     assert choose(cast.dev, choices={"keys": "sometimes"}).status_code in (400, 422)
