@@ -81,6 +81,7 @@ def webhook(request: HttpRequest, slug: str, endpoint_id: str) -> HttpResponse |
         deliveries=[(each, words_of(each.event.kind)) for each in page],
         events=[words_of(event) for event in found.events],
         states=[(code, STATE_WORDS[code]) for code in STATES],
+        kept=Delivery.objects.filter(endpoint=found).count() if state or kind else page.paginator.count,
     )  # fmt: skip
 
 

@@ -50,6 +50,16 @@ def test_the_secret_is_shown_once_and_kept_encrypted(cast: Cast, receiver: Recei
     assert all(made["secret"] not in str(entry.facts) for entry in Entry.objects.all())
 
 
+def test_the_page_says_how_much_goes_with_a_webhook_whatever_is_filtered(cast: Cast, receiver: Receiver) -> None:
+    made = add(cast, receiver.url)
+    issue(cast, "one")
+    deliver_all()
+    issue(cast, "two")
+    page = f"/tenants/acme/webhooks/{made['id']}/"
+    for address in (page, f"{page}?state=delivered", f"{page}?event=key.revoked"):
+        assert "the log of 2 deliveries is gone" in signed_in(cast.olivia).get(address).content.decode(), address
+
+
 def test_only_the_events_that_were_chosen_are_sent(cast: Cast, receiver: Receiver) -> None:
     add(cast, receiver.url, "key.revoked")
     key = issue(cast).key
