@@ -77,8 +77,8 @@ def due() -> int:
         with transaction.atomic():
             kept = _locked(found)
             if kept.state == State.WAITING:
-                kept.state = State.ERASING
-                kept.save(update_fields=["state"])
+                kept.state, kept.heard_at = State.ERASING, None
+                kept.save(update_fields=["state", "heard_at"])
                 record("tenant.erasing", by=SYSTEM, subject=kept.tenant, tenant=kept.slug)
     silent = Q(heard_at=None) | Q(heard_at__lt=now - SILENT_AFTER)
     left = list(Offboarding.objects.filter(silent, state__in=(State.EXPORTING, State.ERASING)))

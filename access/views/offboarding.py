@@ -79,7 +79,7 @@ def archive(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     found = open_one(inside.tenant)
     if not found.export_sha256:
         raise Missing("The archive is being packed. It can be taken in a moment.")
-    exported(request, "everything", tenant=slug)
+    exported(request, "everything", tenant=slug, form="Archive")
     answer = StreamsUnderAsgi(pieces(found), content_type="application/zip")
     answer["Content-Disposition"] = f'attachment; filename="{slug}.zip"'
     answer["Content-Length"] = str(found.export_bytes)

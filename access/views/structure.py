@@ -70,7 +70,7 @@ def apply(request: HttpRequest, slug: str) -> HttpResponse:
 def download(request: HttpRequest, slug: str) -> HttpResponse:
     """The file itself."""
     inside = enter(request, slug, MANAGE_MEMBERS)
-    exported(request, "structure", tenant=slug)
+    exported(request, "structure", tenant=slug, form="YAML")
     answer = HttpResponse(export(inside.tenant), content_type="application/yaml; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{slug}.yaml"'
     return answer

@@ -166,7 +166,7 @@ def test_the_archive_holds_everything_that_is_its_own_and_no_secret(
     assert {key["name"] for key in keys} == {"job", "nightly"} and all("secret_hash" not in key for key in keys)
     everything = b"".join(archive.read(name) for name in archive.namelist())
     assert b"Secret purpose" in everything and b"globex" not in everything.replace(b'"reach"', b"").lower()
-    assert Entry.objects.filter(verb="export.taken", tenant="acme").exists()
+    assert Entry.objects.get(verb="export.taken", tenant="acme").subject_label == "Archive of everything"
 
 
 @pytest.mark.django_db
@@ -181,6 +181,18 @@ def test_it_can_be_called_off_until_erasing_begins(used: Cast) -> None:
     gone = erased(used)
     with pytest.raises(NotLeaving):
         call_off(offboarding=gone, by=used.pat)
+
+
+@pytest.mark.django_db
+def test_when_its_time_has_come_it_is_erased_at_once_and_not_offered_to_be_kept(used: Cast) -> None:
+    made, olivia = packed(used), signed_in(used.olivia)
+    kept = "until then it can be kept"
+    assert kept in olivia.get("/tenants/acme/offboarding/").content.decode()
+    assert job.due() == 0
+    Offboarding.objects.filter(pk=made.pk).update(erase_after=timezone.now())
+    assert job.due() == 1, "though it was packed a moment ago"
+    page = olivia.get("/tenants/acme/offboarding/").content.decode()
+    assert kept not in page and "Being erased" in page and "call-off" not in page
 
 
 @pytest.mark.django_db

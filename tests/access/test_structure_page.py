@@ -56,7 +56,7 @@ def test_it_works(cast: Cast, olivia: Client) -> None:
 def test_the_file_is_taken_along_and_uploaded_again(olivia: Client) -> None:
     taken = olivia.get(f"{AT}tenant.yaml")
     assert taken["Content-Disposition"] == 'attachment; filename="acme.yaml"'
-    assert Entry.objects.filter(verb="export.taken", subject_id="structure").count() == 1
+    assert Entry.objects.get(verb="export.taken", subject_id="structure").subject_label == "YAML of structure"
     page = olivia.post(AT, {"file": SimpleUploadedFile("acme.yaml", taken.content), "prune": "on"})
     assert page.status_code == 200 and "Nothing to change" in page.content.decode()
 
