@@ -208,6 +208,11 @@ def test_only_who_manages_both_may(cast: Cast, page: str) -> None:
     assert signed_in(cast.pat).post(place, body, "application/json").status_code == 200
 
 
+def test_who_manages_one_tenant_alone_is_led_back(cast: Cast, page: str) -> None:
+    shown = signed_in(cast.olivia).get(page).content.decode()
+    assert "You manage no other tenant." in shown and f"Back to {cast.project}" in shown
+
+
 def test_what_stands_against_it(both: Cast, olivia: Client, page: str) -> None:
     place = f"/api/projects/{both.project.pk}/move/"
 
