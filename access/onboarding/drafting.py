@@ -186,7 +186,11 @@ def _checked(step: Step, onboarding: Onboarding, given: Any) -> Page:
     form = step.form(sent, answers=onboarding.answers)
     unknown = [name for name in sent if name not in form.fields and name != "version"]
     if unknown:
-        raise NotUnderstood(f"“{str(unknown[0])[:80]}” is not asked here, or is one too many.", field=step.slug)
+        asked = ", ".join(name for name in form.fields if name.isidentifier() and not name[-1].isdigit())
+        raise NotUnderstood(
+            f"“{str(unknown[0])[:80]}” is not asked here, or is one too many.{f' Asked are {asked}.' if asked else ''}",
+            field=step.slug,
+        )
     if not form.is_valid():
         name, errors = next(iter(form.errors.items()))
         raise NotUnderstood(str(errors[0]), field=step.slug if name == "__all__" else f"{step.slug}.{name}")

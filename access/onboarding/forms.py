@@ -161,9 +161,12 @@ class PeopleForm(Page):
 
     @classmethod
     def sent(cls, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """One pair of controls for each person. More than fit are kept out by the form's own limit."""
-        controls: dict[str, Any] = {}
+        """One pair of controls for each person. More than fit are kept out by the form's own limit. Raises
+        `ValueError` where something else is told of a person: a word misspelt would leave them out unseen."""
+        controls: dict[str, Any] = {name: value for name, value in answer.items() if name != "people"}
         for number, row in enumerate(answer.get("people", ()), start=1):
+            if not {"person", "role"}.issuperset(row):
+                raise ValueError(row)
             controls |= {f"person_{number}": row.get("person", ""), f"role_{number}": row.get("role", "developer")}
         return controls
 

@@ -58,6 +58,7 @@ def send(*, onboarding: Onboarding, by: User) -> Request:
         reason=kept.answers["use-case"]["purpose"],
         facts=facts_of(kept.answers) | {"onboarding": str(kept.pk)},
         by=by,
+        way_back=_way_to(kept, "team"),
     )
     if request.state == State.IN_REVIEW:
         kept.request, kept.state, kept.changed_at = request, Onboarding.State.SENT, timezone.now()
@@ -85,7 +86,7 @@ def facts_of(answers: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _submitted(*, by: User, **asked: Any) -> Request:
+def _submitted(*, by: User, way_back: str, **asked: Any) -> Request:
     """Hand the question in. Somebody else's open request for the same name is not shown: only one's own is followed."""
     try:
         return submit(subject_kind=KIND, by=by, **asked)
@@ -94,8 +95,8 @@ def _submitted(*, by: User, **asked: Any) -> Request:
             raise
         raise SlugTaken(
             "Somebody has asked for this short name, or for one that looks like it, already. Choose another.",
-            field="slug",
-        ) from None
+            field="slug", way_out=way_back,
+        ) from None  # fmt: skip
 
 
 def _way_to(onboarding: Onboarding, page: str) -> str:

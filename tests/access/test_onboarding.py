@@ -186,6 +186,14 @@ def test_the_tier_follows_from_the_use_case_with_its_reasons(cast: Cast, ned: Cl
     assert "High risk" in evidence and "Anywhere" in evidence
 
 
+def test_a_page_tells_what_it_asks_where_something_else_is_answered(cast: Cast, ned: Client) -> None:
+    for page, asked in (("isolation", "Asked are level, reason."), ("people", "is not asked here")):
+        told = ned.post("/api/onboardings/", {"answers": {page: {"wished": "shared"}}}, "application/json")
+        assert told.status_code == 422 and asked in told.json()["detail"], page
+    misspelt = {"people": {"people": [{"persn": "dev", "role": "viewer"}]}}
+    assert ned.post("/api/onboardings/", {"answers": misspelt}, "application/json").status_code == 422
+
+
 def test_the_estimate_follows_from_real_prices(cast: Cast, ned: Client) -> None:
     onboarding = draft(cast.ned)
     page = shown(ned, f"{onboarding.get_absolute_url()}volume/")

@@ -99,8 +99,9 @@ def test_the_wizard_refuses_it_too(cast: Cast) -> None:
 
 def test_of_two_teams_that_ask_for_names_that_look_alike_the_second_is_refused(cast: Cast) -> None:
     send_team(slug="treasury-1", by=cast.ned)
-    with pytest.raises(SlugTaken, match="asked for this short name, or for one that looks like it"):
+    with pytest.raises(SlugTaken, match="asked for this short name, or for one that looks like it") as refused:
         send_team(slug="treasury-l", by=cast.dev)
+    assert refused.value.way_out.endswith("/team/"), "to the page where another is chosen"
 
 
 def test_the_board_is_told_of_tenants_whose_name_looks_the_same(cast: Cast) -> None:
