@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, serializers, status, viewsets
+from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +18,7 @@ from tenants import scoping
 from tenants.api.bodies import Body, body_of
 from tenants.api.paging import CursorPaging
 from tenants.api.reading import viewer_of
+from tenants.scope import everything
 
 MANAGE = "tenants.manage_tenant"
 
@@ -44,7 +45,7 @@ class LeaveSerializer(Body):
     reason = serializers.CharField(max_length=500)
 
 
-class OffboardingViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Offboarding]):
+class OffboardingViewSet(viewsets.GenericViewSet[Offboarding]):
     """Tenants that leave or left, of those that you may see."""
 
     queryset = Offboarding.objects.none()
@@ -55,6 +56,16 @@ class OffboardingViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Offboard
 
     def get_queryset(self) -> QuerySet[Offboarding]:
         return scoping.visible(viewer_of(self.request), Offboarding.objects.select_related("requested_by", "tenant"))
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Those of tenants that you may see, and those that you asked for and that are erased."""
+        viewer = viewer_of(request)
+        with everything("who let a tenant leave reads what became of it"):
+            seen = scoping.visible(viewer, Offboarding.objects.all()).values("pk")
+            asked_for = Q(requested_by=viewer, state=Offboarding.State.ERASED)
+            rows = Offboarding.objects.filter(Q(pk__in=seen) | asked_for).select_related("requested_by", "tenant")
+            page = self.paginate_queryset(rows)
+            return self.get_paginated_response(OffboardingSerializer(page, many=True).data)
 
     def retrieve(self, request: Request, pk: Any) -> Response:
         """One, also when all that was yours in it is erased and you asked for it."""

@@ -4,8 +4,10 @@ process dies in between."""
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from typing import Any
 
+from django.apps import apps
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -101,6 +103,15 @@ def retry(*, offboarding: Offboarding, by: Any) -> Offboarding:
     return kept
 
 
+def _kept() -> list[str]:
+    """What stays, by the reason why."""
+    named: dict[str, list[str]] = defaultdict(list)
+    for label, why in STAYING.items():
+        if label != "access.ExportPiece":
+            named[why].append(str(apps.get_model(label)._meta.verbose_name_plural))
+    return sorted(f"{', '.join(names)}: {why}" for why, names in named.items())
+
+
 def _erased(kept: Offboarding) -> Offboarding:
     kept.state, kept.ended_at = State.ERASED, timezone.now()
     kept.certificate = {
@@ -112,7 +123,7 @@ def _erased(kept: Offboarding) -> Offboarding:
         "archive_sha256": kept.export_sha256,
         "erased_at": kept.ended_at.isoformat(),
         "erased": [{"what": line["title"], "rows": line["rows"], "at": line["at"]} for line in kept.progress],
-        "kept": [*sorted(set(STAYING.values()) - {STAYING["access.ExportPiece"]}), AUDIT],
+        "kept": [*_kept(), AUDIT],
     }
     kept.save()
     record("tenant.erased", by=SYSTEM, subject=kept, tenant=kept.slug, certificate=kept.certificate)

@@ -88,5 +88,12 @@ def archive(request: HttpRequest, slug: str) -> StreamingHttpResponse:
 
 @require_GET
 def certificate(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """`/offboardings/<id>/`: what became of a tenant that left."""
-    return render(request, "access/offboarding/certificate.html", {"found": certificate_for(viewer_of(request), pk)})
+    """`/offboardings/<id>/`: what became of a tenant that left; what there was none of is named in one line."""
+    found = certificate_for(viewer_of(request), pk)
+    lines = [(line["what"].removeprefix("Erase "), line["rows"]) for line in found.certificate.get("erased", [])]
+    context = {
+        "found": found,
+        "gone": [(what, rows) for what, rows in lines if rows],
+        "none": [what for what, rows in lines if not rows],
+    }
+    return render(request, "access/offboarding/certificate.html", context)

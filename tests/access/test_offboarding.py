@@ -224,8 +224,16 @@ def test_who_asked_reads_the_certificate_and_strangers_do_not(used: Cast) -> Non
     assert page.status_code == 200 and "Certificate of erasure" in page.content.decode()
     assert signed_in(used.olivia).get(f"/api/offboardings/{done.pk}/").json()["certificate"] == done.certificate
     assert signed_in(used.ada).get(f"/offboardings/{done.pk}/").status_code == 200
+    text = page.content.decode()
+    assert "Looked for too, and there was nothing:" in text and "Erase " not in text, "names of things, with how many"
+    assert "calls, rollups: what was spent is kept for billing and audit" in text.lower()
+    listed = {
+        who: signed_in(getattr(used, who)).get("/api/offboardings/").json()["results"] for who in ("olivia", "ada")
+    }
+    assert [[each["id"] for each in rows] for rows in listed.values()] == [[str(done.pk)]] * 2
     for stranger in (used.greta, used.ned, used.dev):
         assert signed_in(stranger).get(f"/offboardings/{done.pk}/").status_code == 404
+        assert signed_in(stranger).get("/api/offboardings/").json()["results"] == []
     assert signed_in(used.olivia).get("/tenants/acme/").status_code == 404
 
 
