@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.conf import settings
 
 from tenants.invite import invite
+from tenants.keys import issue
+from tenants.models import User
+from tenants.structure import change_project
 from usage.limits.places import of_environment, of_project
 from usage.limits.setting import set_limits
 
@@ -36,3 +39,19 @@ def test_the_refusal_of_a_strangers_invitation_fits_a_phone(cast, visit):
     assert page.get_by_role("link", name="My e-mail addresses").is_visible()
     wide, seen = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert wide <= seen
+
+
+def test_a_long_word_in_a_name_pushes_nothing_out_of_sight(cast, visit):
+    User.objects.filter(pk=cast.vera.pk).update(display_name="W" * 120)
+    change_project(project=cast.project, name="M" * 120, purpose="", by=cast.olivia)
+    issue(environment=cast.environment(), name="K" * 80, by=cast.olivia)
+    for width in (1280, PHONE):
+        for path in ("", "members/", "keys/", "projects/", "access-review/"):
+            page = visit(f"/tenants/acme/{path}", cast.olivia, width=width)
+            wide, seen = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+            assert wide <= seen, (path, width)
+            assert page.evaluate(OUTSIDE, ["main td, main th[scope=row]", ".at-table-scroll"]) == [], (path, width)
+        assert (
+            visit("/tenants/acme/members/", cast.olivia, width=width).locator("td select").first.bounding_box()["width"]
+            > 70
+        )
