@@ -20,20 +20,35 @@ SIGNS = tuple(name.encode() for name in (*sorted(NOT_OFFERED), OF_ENTRA, '"membe
 
 
 def without_what_says_nothing(body: bytes) -> bytes:
-    """`body`, or the same without it. What is no JSON is returned as it came, for the one who reads it to refuse."""
+    """`body`, or the same without it. What is no JSON, or nested without end, is returned as it came, for the one who
+    reads it to refuse."""
     if not any(sign in body for sign in SIGNS):
         return body
     try:
         told = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        if isinstance(told, dict):
+            _tidy_whole(told)
+            for each in _operations(told):  # of many in one request: a resource, or a PATCH
+                if isinstance(each.get("data"), dict):
+                    _tidy_whole(each["data"])
+        return orjson.dumps(told)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return body
-    if isinstance(told, dict):
-        _tidy(told)
-    return orjson.dumps(told)
+
+
+def _tidy_whole(told: dict[str, Any]) -> None:
+    _tidy(told)
+    for each in _operations(told):
+        _tidy_operation(each)
+
+
+def _operations(told: dict[str, Any]) -> list[dict[str, Any]]:
+    found = told.get("Operations")
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _tidy(told: dict[str, Any]) -> None:
-    """A resource, a PATCH, or many operations in one request."""
+    """A resource."""
     for name in NOT_OFFERED:
         if told.get(name, "") in (None, []):
             del told[name]
@@ -41,27 +56,27 @@ def _tidy(told: dict[str, Any]) -> None:
         told["schemas"] = [each for each in told["schemas"] if not _is_of_entra(each)]
     if "members" in told:
         told["members"] = _members(told["members"])
-    operations = told.get("Operations")
-    for each in operations if isinstance(operations, list) else ():
-        if isinstance(each, dict):
-            _tidy_operation(each)
 
 
 def _tidy_operation(told: dict[str, Any]) -> None:
-    for part in ("value", "data"):  # of a PATCH, of an operation among many
-        if isinstance(told.get(part), dict):
-            _tidy(told[part])
-    path = told.get("path")
+    """One operation of a PATCH."""
+    value, path = told.get("value"), told.get("path")
+    if isinstance(value, dict):
+        _tidy(value)
     place = path.strip().lower() if isinstance(path, str) else ""
     if place == "members" and "value" in told:
-        told["value"] = _members(told["value"])
+        told["value"] = _members(value)
     elif place == MANAGER:
-        told["value"] = _manager(told.get("value"))
+        told["value"] = _manager(value)
 
 
 def _members(told: Any) -> Any:
     if isinstance(told, list):
-        return [_members(each) for each in told]
+        return [_member(each) for each in told]
+    return _member(told)
+
+
+def _member(told: Any) -> Any:
     if not isinstance(told, dict):
         return told
     return {name: value for name, value in told.items() if value is not None and name != "display"}

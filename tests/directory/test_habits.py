@@ -133,3 +133,16 @@ def test_what_says_something_is_still_refused_in_words_for_people(
 @pytest.mark.parametrize("body", [b"", b"{", b'["roles"]', b'{"roles": [' + b"[" * 5000, b'"members"', b"\xff roles"])
 def test_what_is_no_resource_is_left_to_who_reads_it(body: bytes) -> None:
     assert without_what_says_nothing(body).replace(b" ", b"") == body.replace(b" ", b"")
+
+
+@pytest.mark.parametrize("depth", [200, 300, 900, 5000])
+@pytest.mark.parametrize(
+    "body",
+    ['{"roles": [], "userName": %s}', '{"members": %s}', '{"Operations": [{"data": {"members": %s}}]}',
+     '{"Operations": [{"op": "add", "path": "members", "value": %s}]}'],
+)  # fmt: skip
+def test_what_is_nested_without_end_is_refused(service: Service, body: str, depth: int) -> None:
+    sent = body % ("[" * depth + "]" * depth)
+    person = service.user("zoe@corp.test")
+    for method, path in (("POST", "Users"), ("POST", "Groups"), ("PATCH", f"Users/{person}"), ("POST", "Bulk")):
+        assert service.send(method, path, sent).status_code in (400, 413), (method, path)
