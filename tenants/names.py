@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils.deconstruct import deconstructible
+
+UNSEEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}  # categories of Unicode: controls, directions, nobody's, halves, lines
+BLANK = {*"\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"}  # letters and marks that show nothing
+FLAG, TAGS = "\U0001f3f4", {chr(code) for code in range(0xE0020, 0xE0080)}  # England's, Scotland's, Wales's
 
 
 @deconstructible(path="django.core.validators.RegexValidator")  # in migrations it is what it always was
@@ -34,14 +39,26 @@ def called(char: str) -> str:
 def all_seen(value: str) -> None:
     """Raise `ValidationError` where the one line `value` holds what nobody sees, or what turns the direction of what
     is written after it: with it a name reads like another's."""
-    pairs = zip(" " + value, value, strict=False)
-    hidden = next((char for before, char in pairs if not char.isprintable() and not _belongs(char, before)), "")
-    if hidden:
+    found = next(_hidden(value), "")
+    if found:
         raise ValidationError(
-            f"{called(hidden)} cannot be seen, and so not be in a name. Type the name again.", "not_seen"
+            f"{called(found)} cannot be seen, and so not be in a name. Type the name again.", "not_seen"
         )
 
 
+def without_hidden(value: str) -> str:
+    """`value` as far as it is seen: a service that tells of people is not refused for how it writes a name."""
+    hidden = {*_hidden(value)}
+    return "".join(char for char in value if char not in hidden).strip()
+
+
+def _hidden(value: str) -> Iterator[str]:
+    """The characters of `value` that hide or turn. One that is newer than our tables is taken to be seen."""
+    for before, char in zip(" " + value, value, strict=False):
+        if (unicodedata.category(char) in UNSEEN or char in BLANK) and not _belongs(char, before):
+            yield char
+
+
 def _belongs(char: str, before: str) -> bool:
-    """Blanks that do not break, as in French, and the joiners inside of Persian or Hindi words and of pictures."""
-    return unicodedata.category(char) == "Zs" or (char in "\u200c\u200d" and not before.isascii())
+    """The joiners inside of Persian or Hindi words and of pictures, and the letters inside of a flag."""
+    return (char in "\u200c\u200d" and not before.isascii()) or (char in TAGS and before in TAGS | {FLAG})

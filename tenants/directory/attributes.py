@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from unicodedata import normalize
 
+from tenants.names import without_hidden
+
 
 def folded(value: Any) -> Any:
     """`value` in the form in which filters compare: texts in NFC and lower case, without what is empty."""
@@ -26,9 +28,9 @@ def first_address(told: dict[str, Any]) -> str:
 
 
 def names(told: dict[str, Any]) -> dict[str, str]:
-    """The names of an account that the directory gives, without those it does not mention."""
+    """The names of an account that the directory gives, without those it does not mention and what hides in them."""
     name = told.get("name") or {}
     given, family = name.get("givenName") or "", name.get("familyName") or ""
     shown = told.get("displayName") or name.get("formatted") or f"{given} {family}".strip()
     found = {"display_name": shown[:120], "first_name": given[:150], "last_name": family[:150]}
-    return {field: value for field, value in found.items() if value}
+    return {field: seen for field, value in found.items() if (seen := without_hidden(value))}

@@ -11,10 +11,21 @@ from django.test import Client
 from tenants.keys import issue
 from tenants.models import Tenant, User
 from tests.cast import Cast
+from tests.directory.service import Service
 from tests.tenants.test_invitations import signed_in
 
 pytestmark = pytest.mark.django_db
-HIDDEN = ["Ac\u202eme", "Ac\u200bme", "Ac\u2066me", "Ac\u2028me", "Ac\x07me", "Acme\ue000", "Ac\u200dme"]
+HIDDEN = [
+    "Ac\u202eme",
+    "Ac\u200bme",
+    "Ac\u2066me",
+    "Ac\u2028me",
+    "Ac\x07me",
+    "Acme\ue000",
+    "Ac\u200dme",
+    "Ac\u3164me",
+    "\u2800",
+]
 
 
 @pytest.fixture
@@ -36,6 +47,7 @@ def test_it_works(cast: Cast, olivia: Client) -> None:
 WRITTEN = [
     "Société Générale\u00a0№\u202f1", "Ｆｕｌｌ", "שלום", "财务", "Crème — brûlée", "\u0645\u06cc\u200c\u062e",
     "\U0001f469\u200d\U0001f373",
+    "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "\U0001fae9",
 ]  # fmt: skip
 
 
@@ -45,7 +57,7 @@ def test_what_people_write_is_taken(olivia: Client, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HIDDEN)
-def test_it_holds_for_everything_that_is_named(cast: Cast, olivia: Client, name: str) -> None:
+def test_it_holds_for_what_is_named_by_a_program(cast: Cast, olivia: Client, name: str) -> None:
     key = issue(environment=cast.environment("test"), name="Key", by=cast.olivia).key
     support = cast.acme.projects.get(slug="support")
     answers = [
@@ -70,3 +82,10 @@ def test_the_wizard_refuses_it_before_anybody_reads_it(cast: Cast) -> None:
 def test_the_page_of_ones_own_settings_says_so_beside_the_field(cast: Cast, olivia: Client) -> None:
     page = olivia.post("/accounts/settings/", {"display_name": HIDDEN[1], "time_zone": "UTC", "theme": "system"})
     assert page.status_code == 422 and "Zero width space" in page.content.decode()
+
+
+def test_a_directory_is_not_refused_for_a_name_and_what_hides_in_it_is_left_out(cast: Cast) -> None:
+    service = Service(None, cast.pat)
+    service.user("zoe", displayName="Ann\u202eetar", name={"givenName": "\u3164", "familyName": "Ze\u200bst"})
+    zoe = User.objects.get(username="zoe")
+    assert (zoe.display_name, zoe.first_name, zoe.last_name) == ("Annetar", "", "Zest")
