@@ -115,14 +115,15 @@ def findings(rows: _Rows | None = None, believed_s: float = 0) -> Iterator[Findi
     database = _database()
     yield database
     if database.state != State.BAD:
-        for look_at in (_migrations, _walls):
-            yield _believed(look_at, believed_s)
-        yield _guarded(partial(_queue, believed_s))
-        yield _guarded(_pulse)
-        yield _guarded(partial(_job_runs, rows))
-        yield _guarded(partial(_deployments, rows))
-        for look_at in (_calls, _unpriced, _audit):
-            yield _guarded(look_at)
+        yield _believed(_migrations, believed_s, "tables")
+        yield _believed(_walls, believed_s, "walls")
+        yield _guarded(partial(_queue, believed_s), "queue")
+        yield _guarded(_pulse, "jobs")
+        yield _guarded(partial(_job_runs, rows), "last runs")
+        yield _guarded(partial(_deployments, rows), "deployments")
+        yield _guarded(_calls, "calls")
+        yield _guarded(_unpriced, "prices")
+        yield _guarded(_audit, "audit")
     yield _refused_calls()
     yield _local_model()
     yield _web()
@@ -193,7 +194,7 @@ def _walls() -> Finding:
 def _queue(believed_s: float) -> Finding:
     if not settings.CELERY_BROKER_URL.startswith("pgmq"):
         return Finding("queue", State.GOOD, "the broker in CELERY_BROKER_URL")
-    standing = _believed(_queue_stands, believed_s)
+    standing = _believed(_queue_stands, believed_s, "queue")
     if standing.state != State.GOOD:
         return standing
     with connection.cursor() as cursor:
@@ -319,22 +320,21 @@ def _mode() -> Finding:
     return Finding("mode", State.GOOD, words, "Before others can reach it: ATRIUM_MODE=production (docs/running.md).")
 
 
-def _believed(look_at: Callable[[], Finding], believed_s: float) -> Finding:
+def _believed(look_at: Callable[[], Finding], believed_s: float, name: str) -> Finding:
     """What was last found where that was good and is younger than `believed_s`, else what is found now."""
     at, last = _last_good.get(look_at.__name__, (0.0, None))
     if last and time.monotonic() - at < believed_s:
         return last
-    found = _guarded(look_at)
+    found = _guarded(look_at, name)
     if found.state == State.GOOD:
         _last_good[look_at.__name__] = (time.monotonic(), found)
     return found
 
 
-def _guarded(look_at: Callable[[], Finding]) -> Finding:
+def _guarded(look_at: Callable[[], Finding], name: str) -> Finding:
     try:
         return look_at()
     except DatabaseError as error:
-        name = getattr(look_at, "func", look_at).__name__.strip("_")
         return Finding(name, State.BAD, f"cannot be asked: {str(error).strip().splitlines()[-1]}", "Run atrium up.")
 
 
