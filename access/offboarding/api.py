@@ -18,7 +18,7 @@ from tenants import scoping
 from tenants.api.bodies import Body, body_of
 from tenants.api.paging import CursorPaging
 from tenants.api.reading import viewer_of
-from tenants.scope import everything
+from tenants.scope import everything, widen
 
 MANAGE = "tenants.manage_tenant"
 
@@ -61,11 +61,12 @@ class OffboardingViewSet(viewsets.GenericViewSet[Offboarding]):
         """Those of tenants that you may see, and those that you asked for and that are erased."""
         viewer = viewer_of(request)
         with everything("who let a tenant leave reads what became of it"):
-            seen = scoping.visible(viewer, Offboarding.objects.all()).values("pk")
-            asked_for = Q(requested_by=viewer, state=Offboarding.State.ERASED)
-            rows = Offboarding.objects.filter(Q(pk__in=seen) | asked_for).select_related("requested_by", "tenant")
-            page = self.paginate_queryset(rows)
-            return self.get_paginated_response(OffboardingSerializer(page, many=True).data)
+            rows = Offboarding.objects.filter(requested_by=viewer, state=Offboarding.State.ERASED)
+            erased = dict(rows.values_list("pk", "tenant"))
+        widen(erased.values(), "they let it leave, and it is erased")
+        seen = scoping.visible(viewer, Offboarding.objects.all()).values("pk")
+        shown = Offboarding.objects.filter(Q(pk__in=seen) | Q(pk__in=erased)).select_related("requested_by", "tenant")
+        return self.get_paginated_response(OffboardingSerializer(self.paginate_queryset(shown), many=True).data)
 
     def retrieve(self, request: Request, pk: Any) -> Response:
         """One, also when all that was yours in it is erased and you asked for it."""

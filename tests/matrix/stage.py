@@ -95,8 +95,8 @@ class Stage:
         add_member(tenant=cast.acme, user=tim, role="viewer", by=cast.olivia)
         held = elevating.give(tenant=cast.acme, user=tim, role="analyst", hours=1, reason="On call", by=cast.olivia)
         left = Offboarding.objects.create(
-            tenant=cast.acme, slug="acme", name="Acme", reason="Once", requested_by=cast.olivia, state="cancelled",
-            erase_after=timezone.now(),
+            tenant=cast.acme, slug="acme", name="Acme", reason="Support has moved", requested_by=cast.olivia,
+            state="cancelled", erase_after=timezone.now(),
         )  # fmt: skip
         webhook, _ = endpoints.add(
             tenant=cast.acme, url="https://hooks.example.com/", events=["key.issued"], by=cast.olivia

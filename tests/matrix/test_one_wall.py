@@ -21,7 +21,10 @@ from tests.matrix.test_who_may import PEOPLE, asked, client_of, send, told
 pytestmark = pytest.mark.django_db
 SEE = "tenants.view_tenant"
 WALLS = ("without_the_first", "without_the_second")
-LISTS = ("tenants", "projects", "environments", "memberships", "keys", "grants", "usage/calls", "requests", "decisions")
+LISTS = (
+    "tenants", "projects", "environments", "memberships", "keys", "grants", "usage/calls", "requests", "decisions",
+    "offboardings",
+)  # fmt: skip
 
 
 @pytest.fixture
