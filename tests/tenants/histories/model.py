@@ -1,7 +1,7 @@
 """What the rules say of a history, told apart from the code that carries it out: who is in, as what, which keys open.
 
-Nothing here asks the product anything but the table of built-in roles. `tests.tenants.test_histories` lets people act,
-tells the model what was done, and compares.
+Nothing here asks the product anything but the table of built-in roles. The files beside this one let people act, tell
+the model what was done, and compare.
 """
 
 from __future__ import annotations
@@ -69,6 +69,16 @@ class Timed:
     @property
     def is_open(self) -> bool:
         return self.state != "over"
+
+
+@dataclass
+class Seen:
+    """What people saw and may act upon, also where it is over by now."""
+
+    memberships: dict[str, tuple[str, str]] = field(default_factory=dict)  # tenant and person
+    invitations: dict[str, str] = field(default_factory=dict)  # who was invited
+    offers: dict[str, tuple[str, str]] = field(default_factory=dict)  # tenant and receiver
+    roles: dict[str, tuple[str, str]] = field(default_factory=dict)  # project and person
 
 
 @dataclass
