@@ -31,7 +31,7 @@ def _empty() -> None:
     for attempt in range(TRIES):
         try:
             with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(_deleting())
+                cursor.execute(deleting())
         except OperationalError as error:
             if attempt == TRIES - 1 or not isinstance(error.__cause__, DeadlockDetected):
                 raise
@@ -40,7 +40,7 @@ def _empty() -> None:
 
 
 @cache
-def _deleting() -> str:
+def deleting() -> str:
     """Who writes is waited for; triggers, which protect some of the rows, are not asked."""
     tables = sorted({*connection.introspection.django_table_names(include_views=False)} - KEPT_TABLES)
     names = [connection.ops.quote_name(table) for table in tables]

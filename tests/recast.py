@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from tests.cast import Cast
+from tests.emptying import deleting
 
 FRESH_S = 30  # how long ago a test may meet people that joined "just now"
 _COLUMNS = """
@@ -47,6 +48,13 @@ def recast() -> Cast:
                 found: Cast = pickle.loads(_kept.made)  # noqa: S301  # our own
                 return found
     return _made()
+
+
+def bringing_back() -> str:
+    """The statement that brings every table back to the rows it has now, for tests that commit."""
+    emptied = deleting()
+    tables = [table for table, count in _counted().items() if count and f'DELETE FROM "{table}"' in emptied]
+    return f"{emptied}; {_filling(tables)}"
 
 
 def _made() -> Cast:

@@ -8,15 +8,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
+from hypothesis import assume
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine
+from hypothesis.stateful import RuleBasedStateMachine, initialize
 
 from tenants.roles import PROJECT_ROLES, TENANT_ROLES
 from tests.tenants.histories.stage import NAMES, TENANTS, Stage
 
 PEOPLE = st.sampled_from(NAMES)
 # Mostly it is somebody who answers for the tenant: else hardly anything would happen.
-ACTORS = st.sampled_from([*NAMES, *["an owner"] * 2 * len(NAMES)])
+ACTORS = st.sampled_from([*NAMES, *["a member"] * 5, *["an owner"] * 20])
+# Mostly somebody who is in the tenant.
+MEMBERS = st.sampled_from([*NAMES, *["a member"] * 2 * len(NAMES)])
 IN_TENANTS = st.sampled_from([*TENANTS, "acme", "globex"])  # the third one is archived
 ROLES = st.sampled_from(["owner", "owner", *TENANT_ROLES, "keeper"])
 PERMISSIONS = st.sets(st.sampled_from(sorted(TENANT_ROLES["owner"].permissions)))
@@ -31,10 +34,16 @@ class Deeds(RuleBasedStateMachine):
         super().__init__()
         self.stage = stage
         self.world, self.seen = copy.deepcopy((stage.world, stage.seen))
-        self.steps = 0
+        self.steps = self.turn = 0
         self.refused: list[str] = []
         self.undone = transaction.atomic()
         self.undone.__enter__()
+
+    @initialize(number=st.integers(0, 2**16))
+    def begin(self, number: int) -> None:
+        """The simplest history is the first one of every run: it is left out."""
+        assume(number)
+        self.turn = number
 
     def teardown(self) -> None:
         transaction.set_rollback(True)
@@ -60,9 +69,11 @@ class Deeds(RuleBasedStateMachine):
         return self.send(who, "POST", path, **body)
 
     def somebody(self, who: str, tenant: str) -> str:
-        """Who answers for `tenant`, one after the other, for "an owner"."""
+        """For "an owner" who answers for `tenant`, for "a member" who is in it, one after the other."""
         owners = sorted(self.world.owners(tenant) & self.world.active) or sorted(self.world.owners(tenant))
-        return owners[self.steps % len(owners)] if who == "an owner" else who
+        members = sorted({name for where, name in self.world.members if where == tenant} & set(NAMES))
+        found = {"an owner": owners, "a member": members}.get(who, [who])
+        return found[self.steps % len(found)]
 
     def ago[T](self, things: Iterable[T], pick: int) -> T:
         """The last of `things`, or one that was seen longer ago."""

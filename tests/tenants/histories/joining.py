@@ -8,7 +8,7 @@ from hypothesis.stateful import precondition, rule
 from refusals.errors import Refusal
 from tenants.memberships import RoleChanged, add_member
 from tenants.roles import TENANT_ROLES
-from tests.tenants.histories.deeds import ACTORS, IN_TENANTS, PEOPLE, PICK, ROLES, Deeds
+from tests.tenants.histories.deeds import ACTORS, IN_TENANTS, MEMBERS, PEOPLE, PICK, ROLES, Deeds
 from tests.tenants.histories.model import Asked
 
 
@@ -111,9 +111,9 @@ class Joining(Deeds):
 
     # Handing over
 
-    @rule(who=ACTORS, tenant=IN_TENANTS, whom=PEOPLE)
+    @rule(who=ACTORS, tenant=IN_TENANTS, whom=MEMBERS)
     def offer(self, who: str, tenant: str, whom: str) -> None:
-        who = self.somebody(who, tenant)
+        who, whom = self.somebody(who, tenant), self.somebody(whom, tenant)
         made = self.post(who, "ownership-transfers/", tenant=tenant, person=whom)
         if made:
             assert self.world.role(tenant, who) == "owner" and self.world.role(tenant, whom) not in ("", "owner")

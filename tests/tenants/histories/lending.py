@@ -11,7 +11,7 @@ from hypothesis.stateful import precondition, rule
 from tenants import timing
 from tenants.elevations import Elevation
 from tenants.models import CustomRole
-from tests.tenants.histories.deeds import ACTORS, IN_TENANTS, PEOPLE, PERMISSIONS, PICK, ROLES, Deeds
+from tests.tenants.histories.deeds import ACTORS, IN_TENANTS, MEMBERS, PERMISSIONS, PICK, ROLES, Deeds
 from tests.tenants.histories.model import Timed
 
 
@@ -52,9 +52,9 @@ class Lending(Deeds):
 
     # For a time
 
-    @rule(who=ACTORS, tenant=IN_TENANTS, whom=st.one_of(st.none(), PEOPLE), role=ROLES)
+    @rule(who=st.one_of(ACTORS, MEMBERS), tenant=IN_TENANTS, whom=st.one_of(st.none(), MEMBERS), role=ROLES)
     def ask_or_give_for_a_time(self, who: str, tenant: str, whom: str | None, role: str) -> None:
-        who = self.somebody(who, tenant)
+        who, whom = self.somebody(who, tenant), whom and self.somebody(whom, tenant)
         made = self.post(who, "elevations/", tenant=tenant, role=role, hours=1, reason="x", person=whom or "")
         if made:
             person = whom or who
@@ -64,9 +64,10 @@ class Lending(Deeds):
             state = "running" if whom else "waiting"
             self.world.timed[made["id"]] = Timed(tenant, person, role, state=state)
 
-    @rule(who=ACTORS, tenant=IN_TENANTS, whom=PEOPLE, days=st.sampled_from([0, 0, 2]))
+    @rule(who=MEMBERS, tenant=IN_TENANTS, whom=MEMBERS, days=st.sampled_from([0, 0, 2]))
     def name_a_stand_in(self, who: str, tenant: str, whom: str, days: int) -> None:
         who, begins = self.somebody(who, tenant), timezone.now() + dt.timedelta(days=days)
+        whom = self.somebody(whom, tenant)
         period = {"starts_at": begins.isoformat(), "ends_at": (begins + dt.timedelta(days=1)).isoformat()}
         made = self.post(who, "elevations/stand-in/", tenant=tenant, person=whom, **period)
         if made:
@@ -77,29 +78,39 @@ class Lending(Deeds):
             state = "planned" if days else "running"
             self.world.timed[made["id"]] = Timed(tenant, whom, absent=who, state=state)
 
-    @precondition(lambda self: self.world.timed)
-    @rule(who=st.one_of(ACTORS, st.just("themselves")), pick=PICK,
-          verb=st.sampled_from(["grant", "grant", "decline", "withdraw", "end"]))  # fmt: skip
-    def answer_or_end(self, who: str, pick: int, verb: str) -> None:
-        key = self.ago(self.world.timed, pick)
+    @precondition(lambda self: any(each.state == "waiting" for each in self.world.timed.values()))
+    @rule(who=ACTORS, pick=PICK, verb=st.sampled_from(["grant", "grant", "decline", "withdraw"]))
+    def answer(self, who: str, pick: int, verb: str) -> None:
+        """Also what was answered already."""
+        asked = [key for key, each in self.world.timed.items() if not each.absent]
+        waiting = [key for key in asked if self.world.timed[key].state == "waiting"]
+        key = self.ago(waiting if pick % 3 else asked, pick)
         each = self.world.timed[key]
-        who = each.person if who == "themselves" else self.somebody(who, each.tenant)
+        who = each.person if verb == "withdraw" else self.somebody(who, each.tenant)
         before = each.state
         if not self.post(who, f"elevations/{key}/{verb}/", **({"reason": "x"} if verb == "decline" else {})):
             return
-        if verb == "end":
-            assert before != "waiting"
-            own = who in (each.person, each.absent)
-            role = each.role or self.world.role(each.tenant, each.absent)
-            assert own or before == "over" or self.world.may_give(each.tenant, who, role)
-            each.state = "over"
-        elif verb == "withdraw":
-            assert who == each.person and before in ("waiting", "over")
+        if verb == "withdraw":
+            assert before in ("waiting", "over")
             each.state = "over"
         else:
             assert before == "waiting" and who != each.person
             assert self.world.may_give(each.tenant, who, each.role)
             each.state = "running" if verb == "grant" else "over"
+
+    @precondition(lambda self: self.world.timed)
+    @rule(who=st.one_of(ACTORS, st.sampled_from(["who holds it", "who is away"])), pick=PICK)
+    def end(self, who: str, pick: int) -> None:
+        key = self.ago(self.world.timed, pick)
+        each = self.world.timed[key]
+        who = {"who holds it": each.person, "who is away": each.absent or each.person}.get(who, who)
+        who, before = self.somebody(who, each.tenant), each.state
+        if self.post(who, f"elevations/{key}/end/"):
+            assert before != "waiting"
+            own = who in (each.person, each.absent)
+            role = each.role or self.world.role(each.tenant, each.absent)
+            assert own or before == "over" or self.world.may_give(each.tenant, who, role)
+            each.state = "over"
 
     @precondition(lambda self: any(each.state in ("planned", "running") for each in self.world.timed.values()))
     @rule(pick=PICK, job=st.booleans())

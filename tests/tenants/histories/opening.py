@@ -74,6 +74,7 @@ def _for_a_time(history: Histories) -> None:
     history.ask_or_give_for_a_time("dev", "acme", None, "admin")
     history.ask_or_give_for_a_time("greta", "globex", "dev", "owner")
     history.name_a_stand_in("greta", "acme", "dev", 0)
+    history.name_a_stand_in("vera", "acme", "rob", 0)
     history.name_a_stand_in("adam", "acme", "rita", 2)
     history.name_a_stand_in("greta", "globex", "olivia", 0)
 
@@ -85,7 +86,6 @@ def _what_waits(history: Histories) -> None:
     history.ask_to_join("ned", "globex")
     history.ask_to_join("fin", "acme")
     history.offer("olivia", "acme", "adam")
-    history.offer("greta", "globex", "olivia")
     history.begin_a_review("olivia", "acme")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from tests.tenants.histories.deeds import ACTORS, IN_PROJECTS, IN_TENANTS, PEOPLE, PICK, Deeds
+from tests.tenants.histories.deeds import ACTORS, IN_PROJECTS, IN_TENANTS, MEMBERS, PICK, Deeds
 from tests.tenants.histories.model import Key
 
 
@@ -14,13 +14,13 @@ class Working(Deeds):
 
     # Roles in projects
 
-    @rule(who=ACTORS, pick=PICK, whom=PEOPLE, service=st.booleans(), role=IN_PROJECTS)
+    @rule(who=ACTORS, pick=PICK, whom=MEMBERS, service=st.booleans(), role=IN_PROJECTS)
     def give_a_role_in_a_project(self, who: str, pick: int, whom: str, service: bool, role: str) -> None:
         project = self.ago(self.world.projects, pick)
         use = self.world.projects[project]
         if service and self.world.services:
             whom = self.ago(self.world.services, pick)
-        self.give(self.somebody(who, use.tenant), project, whom, role)
+        self.give(self.somebody(who, use.tenant), project, self.somebody(whom, use.tenant), role)
 
     def give(self, who: str, project: str, whom: str, role: str) -> None:
         use = self.world.projects[project]
