@@ -11,6 +11,7 @@ many new histories, each of 60 deeds. Which faults the short one finds, `tests.t
 from __future__ import annotations
 
 import os
+import time
 from random import randrange
 
 import pytest
@@ -19,7 +20,9 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.cast import Cast
 from tests.tenants.histories import opening
+from tests.tenants.histories.faults import FAULTS
 from tests.tenants.histories.machine import Histories
+from tests.tenants.histories.planting import Fault, planted
 from tests.tenants.histories.stage import Stage
 
 LONG = int(os.environ.get("HISTORIES", "0"))
@@ -47,9 +50,26 @@ def run(stage: Stage, number: int, profile: settings = SHORT) -> None:
     run_state_machine_as_test(seed(number)(lambda: Histories(stage)), settings=profile)
 
 
+def looked_for(stage: Stage, fault: Fault, number: int) -> str:
+    """In which run and after how long the short histories, begun from `number`, come upon `fault`; "" for not."""
+    began = time.monotonic()
+    with planted(fault):
+        for each in range(RUNS):
+            try:
+                run(stage, number * RUNS + each)
+            except (AssertionError, KeyError):
+                return f"run {each + 1}, {time.monotonic() - began:.0f} s"
+    return ""
+
+
 def test_after_any_history_nobody_holds_what_no_rule_gives(stage: Stage) -> None:
     if not LONG:
         for number in range(RUNS):
             run(stage, number)
     for _ in range(0, LONG, SHORT.max_examples):
         run(stage, randrange(2**32), settings(SHORT, stateful_step_count=60))
+
+
+def test_what_is_planted_is_found(stage: Stage) -> None:
+    """Of some faults it is sure here that the histories would find them; of all of them `tests.tenants.planted` is."""
+    assert [fault for fault in FAULTS[:3] if not looked_for(stage, fault, 0)] == []
