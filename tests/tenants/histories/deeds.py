@@ -17,7 +17,7 @@ from tests.tenants.histories.stage import NAMES, TENANTS, Stage
 
 PEOPLE = st.sampled_from(NAMES)
 # Mostly it is somebody who answers for the tenant: else hardly anything would happen.
-ACTORS = st.sampled_from([*NAMES, *["a member"] * 5, *["an owner"] * 20])
+ACTORS = st.sampled_from([*NAMES, *["a member"] * 8, *["an owner"] * 17])
 # Mostly somebody who is in the tenant.
 MEMBERS = st.sampled_from([*NAMES, *["a member"] * 2 * len(NAMES)])
 IN_TENANTS = st.sampled_from([*TENANTS, "acme", "globex"])  # the third one is archived

@@ -27,6 +27,7 @@ def _people(history: Histories) -> None:
         ("olivia", "acme", "adam", "admin"),
         ("olivia", "acme", "rita", "keeper"),
         ("olivia", "acme", "greta", "owner"),
+        ("olivia", "acme", "fin", "billing"),
         ("greta", "globex", "adam", "owner"),
         ("greta", "globex", "olivia", "admin"),
         ("greta", "globex", "dev", "viewer"),
@@ -70,8 +71,9 @@ def _projects(history: Histories) -> None:
 
 def _for_a_time(history: Histories) -> None:
     history.ask_or_give_for_a_time("olivia", "acme", "vera", "admin")
-    history.ask_or_give_for_a_time("olivia", "acme", "rob", "keeper")
+    history.ask_or_give_for_a_time("olivia", "acme", "fin", "keeper")
     history.ask_or_give_for_a_time("dev", "acme", None, "admin")
+    history.ask_or_give_for_a_time("rob", "acme", None, "owner")
     history.ask_or_give_for_a_time("greta", "globex", "dev", "owner")
     history.name_a_stand_in("greta", "acme", "dev", 0)
     history.name_a_stand_in("vera", "acme", "rob", 0)
@@ -81,10 +83,10 @@ def _for_a_time(history: Histories) -> None:
 
 def _what_waits(history: Histories) -> None:
     history.invite("adam", "acme", "ned", "developer")
-    history.invite("olivia", "acme", "fin", "keeper")
+    history.invite("olivia", "acme", "pat", "keeper")
     history.invite("greta", "globex", "vera", "owner")
     history.ask_to_join("ned", "globex")
-    history.ask_to_join("fin", "acme")
+    history.ask_to_join("pat", "acme")
     history.offer("olivia", "acme", "adam")
     history.begin_a_review("olivia", "acme")
 
