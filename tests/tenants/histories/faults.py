@@ -87,10 +87,6 @@ FAULTS = [
         'end_roles_in(locked, because=f"{locked} moves to {target}.", by=by)', "pass",
     ),
     Fault(
-        "a role in a project can be given to who is no member", "tenants.assigning.give_role",
-        "if not Membership.objects.filter(tenant=tenant, user=user).exists():", "if False:",
-    ),
-    Fault(
         "a role in a project that is ended leaves its permissions", "tenants.assigning.take_role",
         '_end([found], tenant, by, "")', "found.delete()",
     ),

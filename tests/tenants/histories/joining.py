@@ -27,7 +27,11 @@ class Joining(Deeds):
             self.seen.invitations[made["id"]] = whom
 
     @precondition(lambda self: self.seen.invitations)
-    @rule(pick=PICK, whose=st.one_of(st.none(), PEOPLE), answer=st.sampled_from(["accept", "accept", "decline"]))
+    @rule(
+        pick=PICK,
+        whose=st.one_of(st.none(), st.none(), PEOPLE),
+        answer=st.sampled_from(["accept", "accept", "decline"]),
+    )
     def answer_an_invitation(self, pick: int, whose: str | None, answer: str) -> None:
         key = self.ago(self.seen.invitations, pick)
         who = whose or self.seen.invitations[key]
