@@ -6,6 +6,7 @@ the model what was done, and compare.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -222,13 +223,13 @@ class World:
         self.put(transfer.tenant, transfer.to, "owner")
         self.put(transfer.tenant, transfer.of, "admin")
 
-    def follow_rules(self, person: str) -> None:
-        """What the rules of the platform's directory make of the groups in which `person` is now."""
+    def follow_rules(self, person: str, *, only: str = "") -> None:
+        """What the rules of the platform's directory make of the groups in which `person` is now (in one tenant)."""
         wanted: dict[str, str] = {}
         for tenant, group, role in self.rules.values():
             if (group, person) in self.groups:
                 wanted[tenant] = max(wanted.get(tenant, role), role, key=partial(self._strength, tenant))
-        for tenant in {tenant for tenant, _ in self.members} | set(wanted):
+        for tenant in {only} if only else {tenant for tenant, _ in self.members} | set(wanted):
             before, after = self.members.get((tenant, person)), wanted.get(tenant, "")
             if before and (not before.by_rule or before.role == after):
                 continue
@@ -238,6 +239,15 @@ class World:
                 self.put(tenant, person, after, by_rule=True)
             elif before and not after:
                 self.take(tenant, person)
+
+    def open_again(self, tenant: str, people: Iterable[str]) -> None:
+        """A tenant is restored: of `people`, in this order, those whom rules concern there get what these ask for."""
+        self.archived.discard(tenant)
+        groups = {group for where, group, _ in self.rules.values() if where == tenant}
+        for person in people if groups else ():
+            member = self.members.get((tenant, person))
+            if (member and member.by_rule) or any((group, person) in self.groups for group in groups):
+                self.follow_rules(person, only=tenant)
 
     def _strength(self, tenant: str, role: str) -> tuple[bool, bool, int, int]:
         gives = self.gives(tenant, role)

@@ -41,6 +41,7 @@ def _people(history: Histories) -> None:
     history.make_a_rule("acme", "staff", "developer")
     history.make_a_rule("globex", "staff", "analyst")
     history.make_a_rule("globex", "leads", "owner")
+    history.make_a_rule("initech", "leads", "developer")
 
 
 def _projects(history: Histories) -> None:

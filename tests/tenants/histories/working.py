@@ -128,9 +128,11 @@ class Working(Deeds):
         who = self.somebody(who, tenant)
         if self.post(who, f"tenants/{tenant}/{verb}/"):
             assert self.world.may(tenant, who, "manage_tenant")
-            (self.world.archived.add if verb == "archive" else self.world.archived.discard)(tenant)
             if verb == "archive":
+                self.world.archived.add(tenant)
                 self.world.end_timed(tenant=tenant)
+            elif tenant in self.world.archived:
+                self.world.open_again(tenant, sorted(self.stage.known, key=self.stage.known.__getitem__))
 
     @rule(who=ACTORS, pick=PICK, verb=st.sampled_from(["archive", "restore"]))
     def archive_a_project(self, who: str, pick: int, verb: str) -> None:
