@@ -18,7 +18,7 @@ from audit.record import Actor, record
 from tenants.directory import accounts
 from tenants.directory.attributes import first_address, folded
 from tenants.directory.people import UserNameTaken, clean_name, create_person
-from tenants.directory.reconciling import reconcile
+from tenants.directory.reconciling import reconcile_new
 from tenants.directory.standing import refuse_closed
 from tenants.models import Directory, DirectoryPerson, User
 
@@ -78,7 +78,7 @@ class Import:
             return
         User.objects.bulk_create([person.user for person in people if person.user is not None])
         DirectoryPerson.objects.bulk_create(people)
-        reconcile(self.directory, people, by=self.by)
+        reconcile_new(self.directory, people, by=self.by)
         record(
             "directory.imported", by=self.by, subject=self.directory, tenant=self.directory.slug,
             count=len(people), people=[person.user_name for person in people],

@@ -16,7 +16,7 @@ from audit.record import Actor, record
 from refusals.errors import Conflict, Invalid
 from tenants.directory import accounts
 from tenants.directory.attributes import folded
-from tenants.directory.reconciling import reconcile
+from tenants.directory.reconciling import reconcile, reconcile_new
 from tenants.directory.standing import LONGEST_NAME, refuse_closed
 from tenants.models import Directory, DirectoryGroupMember, DirectoryPerson
 
@@ -60,8 +60,7 @@ def create_person(*, directory: Directory, told: dict[str, Any], external_id: st
     if there is not None:
         person.user = accounts.make(username=there.username, address=address, told=told, is_active=is_active)
     person.save(force_insert=True)
-    if directory.has_rules:  # who is new holds nothing that could end
-        reconcile(directory, [person], by=by)
+    reconcile_new(directory, [person], by=by)
     if person.user is not None:
         record("person.created", by=by, subject=person.user, user=person.user.username, user_name=user_name)
     else:

@@ -189,3 +189,8 @@ def test_which_keys_open_all_of_production_from_anywhere_is_a_filter_with_the_me
     assert [key["name"] for key in client.get("/api/keys/?state=powerful").json()["results"]] == ["wide"]
     narrow(key=wide, by=cast.olivia, allowed_networks=["10.0.0.0/8"])
     assert client.get("/api/keys/?state=powerful").json()["results"] == []
+
+
+def test_without_scripts_one_begins_with_the_environment_to_choose_routes(cast: Cast) -> None:
+    page = signed_in(cast.olivia).get("/tenants/acme/keys/issue/?environment=acme/gone/test").content.decode()
+    assert '<a href="?environment=acme/support/production">' in page

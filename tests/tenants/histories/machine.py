@@ -118,6 +118,10 @@ class Histories(Joining, Lending, Working, Ruling):
                 assert scoping.may(viewer, "tenants.manage_keys", project) == (
                     world.may_there(str(project.pk), name, "manage_keys")
                 )
+            seen = scoping.visible(viewer, Project.objects.all(), "tenants.manage_keys").values_list("pk", flat=True)
+            assert {str(key) for key in seen} == {
+                key for key in world.projects if world.may_there(key, name, "manage_keys")
+            }
 
 
 def _read(statement: str) -> list[Any]:
