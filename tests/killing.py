@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from threading import Timer
 from typing import IO, Any
 
 import django
@@ -35,6 +36,7 @@ from django.urls import reverse
 
 WRITES = ("INSERT", "UPDATE", "DELETE", "WITH")
 MOST_WORKERS = 1000
+ANSWER_WITHIN_S = 300  # over one work; then somebody waits for what never comes
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,7 @@ def killed_everywhere(worker: str, folder: Path, begin: Callable[[int], Any]) ->
     """Let workers of `worker` (`module:name`) be killed over one work after the other, which `begin` makes by its
     number, until one is ended by the first that is set to it.
 
-    Their temporary files and mails lie in `folder`,
-    anchors of the audit where the test's do.
+    Their temporary files and mails lie in `folder`, anchors of the audit where the test's do.
     """
     with _workers(worker, folder) as ask:
         done = [Killed(key := begin(0), ask(key))]
@@ -77,8 +78,11 @@ def _workers(worker: str, folder: Path) -> Iterator[Callable[[Any], list[str]]]:
     """The process that forks workers: asked with a key, it answers with the sites where they were killed."""
     for name in ("temporary", "mails"):
         (folder / name).mkdir()
+    given_to_us = os.environ["DATABASE_URL"]
+    of_the_test = given_to_us.replace("/postgres?", f"/{connection.settings_dict['NAME']}?")
+    assert of_the_test != given_to_us, "workers would be killed over another database than the test's"
     given = {
-        "DATABASE_URL": os.environ["DATABASE_URL"].replace("/postgres?", f"/{connection.settings_dict['NAME']}?"),
+        "DATABASE_URL": of_the_test,
         "DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONDONTWRITEBYTECODE": "1", "CELERY_BROKER_URL": "memory://",
         "TMPDIR": str(folder / "temporary"), "KILLED_FOLDER": str(folder),
         "KILLED_ANCHORS": str(settings.AUDIT_ANCHORS),
@@ -88,20 +92,29 @@ def _workers(worker: str, folder: Path) -> Iterator[Callable[[Any], list[str]]]:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.killing", worker],
             env=os.environ | given, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file,
+            start_new_session=True,
         )  # fmt: skip
     assert process.stdin is not None and process.stdout is not None
     asked, answers = process.stdin, process.stdout
 
+    def end() -> None:
+        os.killpg(process.pid, signal.SIGKILL)  # with the worker that it forked
+
     def ask(key: Any) -> list[str]:
         print(key, file=asked, flush=True)
-        line = answers.readline()
-        assert line, said.read_text()
+        too_long = Timer(ANSWER_WITHIN_S, end)
+        too_long.start()
+        try:
+            line = answers.readline()
+        finally:
+            too_long.cancel()
+        assert line, f"no answer, or none within {ANSWER_WITHIN_S} s: {said.read_text()}"
         return list(json.loads(line))
 
     try:
         yield ask
     finally:
-        process.kill()
+        end()
         process.wait()
 
 
