@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from audit.record import record
 from refusals import Refusal
-from refusals.errors import Conflict
+from refusals.errors import Conflict, Missing
 from tenants import invitation_list, invitation_sending, scoping
 from tenants.archiving import refuse_archived
 from tenants.arrivals import VALID_FOR, Invitation, InvitationBatch, Invitations
@@ -71,9 +71,9 @@ def plan(
 def confirm(*, batch: InvitationBatch, by: User) -> InvitationBatch:
     """Let a worker invite everybody of a plan who can be invited.
 
-    Raises `NotPlanned`, `NothingToSend`, `TenantArchived`, `Forbidden`.
+    Raises `NotPlanned`, `NothingToSend`, `TenantArchived`, `Forbidden`, `Missing`.
     """
-    locked = _with_its_tenant(batch.pk)
+    locked = _there(_with_its_tenant(batch.pk))
     if locked.state == State.READING:
         raise NotPlanned("This list is still being read. Confirm it when you have seen what would happen.")
     if locked.state != State.PLANNED:
@@ -90,8 +90,8 @@ def confirm(*, batch: InvitationBatch, by: User) -> InvitationBatch:
 
 @transaction.atomic
 def cancel(*, batch: InvitationBatch, by: User) -> InvitationBatch:
-    """Forget a plan, or stop: who has no mail yet is not invited. A second time changes nothing."""
-    locked = _locked(batch.pk)
+    """Forget a plan, or stop: who has no mail yet is not invited. A second time changes nothing. Raises `Missing`."""
+    locked = _there(_locked(batch.pk))
     if locked.is_over:
         return locked
     was = locked.state
@@ -139,7 +139,7 @@ def resume() -> None:
 def _check(key: UUID) -> bool:
     """Say of every line what would happen."""
     batch = _locked(key)
-    if batch.state != State.READING:
+    if batch is None or batch.state != State.READING:
         return False
     rows = invitation_list.check([Row(*kept) for kept in batch.rows], batch.tenant, batch.created_by)
     batch.total = sum(row.is_good for row in rows)
@@ -153,7 +153,7 @@ def _check(key: UUID) -> bool:
 def _invite_some(key: UUID) -> bool:
     """Make invitations of the next lines, of those that are still right."""
     batch = _with_its_tenant(key)
-    if batch.state != State.INVITING:
+    if batch is None or batch.state != State.INVITING:
         return False
     tenant, by = batch.tenant, batch.confirmed_by or batch.created_by
     try:
@@ -208,16 +208,23 @@ def _without_mail(key: UUID) -> Invitations:
     return invitation_sending.unsent(key).filter(last_sent_at=None)
 
 
-def _locked(key: UUID) -> InvitationBatch:
+def _locked(key: UUID) -> InvitationBatch | None:
+    """None if it was deleted since somebody looked."""
     rows = InvitationBatch.objects.select_for_update(of=("self",), no_key=True)
-    return rows.select_related("tenant", "created_by", "confirmed_by").get(pk=key)
+    return rows.select_related("tenant", "created_by", "confirmed_by").filter(pk=key).first()
 
 
-def _with_its_tenant(key: UUID) -> InvitationBatch:
+def _with_its_tenant(key: UUID) -> InvitationBatch | None:
     """Both locked, the tenant first, as everything that invites does."""
     of_it = InvitationBatch.objects.filter(pk=key).values("tenant")
-    Tenant.objects.select_for_update(no_key=True).get(pk__in=of_it)
+    Tenant.objects.select_for_update(no_key=True).filter(pk__in=of_it).first()
     return _locked(key)
+
+
+def _there(batch: InvitationBatch | None) -> InvitationBatch:
+    if batch is None:
+        raise Missing("There is no such list any more: one that nobody confirms is forgotten.")
+    return batch
 
 
 def _ask(key: UUID) -> None:

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.models import Entry
+from refusals.errors import Missing
 from tenants import invitation_sending, invite_many
 from tenants.archiving import archive_tenant
 from tenants.arrivals import Invitation, InvitationBatch
@@ -219,6 +220,36 @@ def test_a_worker_that_died_with_mails_in_hand_loses_none(cast: Cast, olivia: Cl
     Invitation.objects.filter(batch=batch).update(last_sent_at=timezone.now() - dt.timedelta(minutes=2))
     work_off(batch)
     assert len(mail.outbox) == 3 and batch.state == "done"
+
+
+@pytest.mark.parametrize("is_confirmed", [False, True])
+def test_a_list_that_is_forgotten_while_a_worker_takes_it_up_is_let_go(
+    cast: Cast, olivia: Client, is_confirmed: bool
+) -> None:
+    batch = invite_many.plan(tenant=cast.acme, lines=["ann@example.test,viewer"], by=cast.olivia)
+    if is_confirmed:
+        invite_many.go_on(batch.pk)
+        invite_many.confirm(batch=batch, by=cast.olivia)
+    looked: list[str] = []
+
+    def forget(execute: Any, sql: str, *rest: Any) -> Any:
+        answer = execute(sql, *rest)
+        if not looked:
+            looked.append(sql)
+            InvitationBatch.objects.filter(pk=batch.pk).delete()
+        return answer
+
+    with connection.execute_wrapper(forget):
+        assert not invite_many.go_on(batch.pk)
+    assert looked and not Invitation.objects.filter(email="ann@example.test").exists()
+
+
+def test_a_list_that_is_forgotten_while_somebody_looks_at_it_is_missing(cast: Cast, olivia: Client) -> None:
+    batch = sent(olivia)
+    InvitationBatch.objects.all().delete()
+    for verb in (invite_many.confirm, invite_many.cancel):
+        with pytest.raises(Missing):
+            verb(batch=batch, by=cast.olivia)
 
 
 def test_an_admin_makes_no_owner_by_a_list(cast: Cast) -> None:
