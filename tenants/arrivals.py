@@ -63,6 +63,7 @@ class Invitation(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+")
     expires_at = models.DateTimeField()
+    mail_due = models.BooleanField(default=False, help_text="a mail with its newest link has yet to leave")
     sent_count = models.PositiveIntegerField(default=0)
     last_sent_at = models.DateTimeField(null=True, blank=True)
     undelivered = models.CharField(max_length=200, blank=True, help_text="why the last mail could not be sent")
@@ -79,7 +80,7 @@ class Invitation(models.Model):
         indexes = [
             models.Index(fields=["tenant", "-created_at"]),
             models.Index(fields=["email"]),
-            models.Index(fields=["batch"], condition=Q(sent_count=0), name="invitation_without_mail"),
+            models.Index(fields=["batch"], condition=Q(mail_due=True), name="invitation_mail_due"),
         ]
         constraints = [
             models.UniqueConstraint(

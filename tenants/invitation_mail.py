@@ -10,6 +10,7 @@ import logging
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
+from django.db.models import F
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -42,7 +43,7 @@ def message(invitation: Invitation, secret: str) -> EmailMessage:
 def send_on_commit(invitation: Invitation, secret: str) -> None:
     """Send the mail once the transaction has committed, and note on the row what became of it.
 
-    A process that dies before it noted that an invitation left leaves it to `invite_many.resume`.
+    A process that dies before it noted that a mail left leaves it to `invite_many.resume`, with a new link.
     """
     transaction.on_commit(lambda: send(invitation, secret), robust=True)
 
@@ -50,15 +51,14 @@ def send_on_commit(invitation: Invitation, secret: str) -> None:
 def send(invitation: Invitation, secret: str) -> None:
     """Send the mail unless a newer one has left; that it was sent, or why not, is noted on the row, and in the log."""
     with only(invitation.tenant, because="the mail of an invitation into it leaves"):
-        row = Invitation.objects.open().filter(pk=invitation.pk, secret_hash=invitation.secret_hash)
-        if not row.update(last_sent_at=timezone.now()):
+        with_this_link = Invitation.objects.filter(pk=invitation.pk, secret_hash=invitation.secret_hash)
+        if not with_this_link.open().update(last_sent_at=timezone.now()):
             return
         try:
             message(invitation, secret).send()
         except Exception as error:  # whatever a mail server does
             log.warning("the mail of invitation %s could not be sent", invitation.pk, exc_info=error)
-            invitation.undelivered = type(error).__name__[
-                :200
-            ]  # not its text: a mail server's words are the operator's
+            # Not its text: a mail server's words are the operator's.
+            invitation.undelivered = type(error).__name__[:200]
         invitation.sent_count += 1
-        invitation.save(update_fields=["sent_count", "undelivered"])
+        with_this_link.update(sent_count=F("sent_count") + 1, undelivered=invitation.undelivered, mail_due=False)

@@ -1,4 +1,4 @@
-"""The mails of invitations that wait for one: those of a list, slice by slice, and those of a process that died.
+"""The mails of invitations that are due: those of a list, slice by slice, and those of a process that died.
 
 Each has a link made for it just then and is noted as soon as it left: a worker that dies loses none and repeats the one
 it had in hand at most, and two at work do not send one twice.
@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.core.mail import mailers
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from tenants import invitation_mail, secrets
@@ -38,8 +38,8 @@ def send_slice(key: UUID) -> bool:
     A mail server that is away ends the slice, and its mails are tried again later; one that does not take a mail is
     noted on that invitation.
     """
-    tried = _send(_claim(unsent(key).filter(batch__state=State.RUNNING)))
-    rest = unsent(key).exists()
+    tried = _send(_claim(due().filter(batch=key, batch__state=State.RUNNING)))
+    rest = due().filter(batch=key).exists()
     with transaction.atomic():
         batch = InvitationBatch.objects.filter(pk=key)
         dealt = Invitation.objects.filter(batch=key, sent_count__gt=0)
@@ -50,20 +50,27 @@ def send_slice(key: UUID) -> bool:
 
 
 def send_left() -> None:
-    """Send what was invited one by one and whose process died before the mail left."""
-    _send(_claim(unsent(None).filter(expires_at__gt=timezone.now(), tenant__archived_at=None)))
+    """Send what one by one was invited, or sent again after its list was over, by a process that died before the mail
+    left."""
+    ended = Q(batch__state=State.DONE) | Q(batch__state=State.CANCELLED, sent_count__gt=0)
+    _send(_claim(due().filter(Q(batch=None) | ended, expires_at__gt=timezone.now(), tenant__archived_at=None)))
 
 
-def unsent(key: UUID | None) -> Invitations:
-    """Those of a list that have no mail yet; or, without a list, those that were invited one by one."""
-    return Invitation.objects.open().filter(batch=key, sent_count=0)
+def due() -> Invitations:
+    """Those whose mail has yet to leave, a first one or a further one, whoever has it in hand."""
+    return Invitation.objects.open().filter(mail_due=True)
+
+
+def in_nobodys_hand(rows: Invitations) -> Invitations:
+    """Those of `rows` that no process is sending: one that took some longer ago than `LEASE` has died."""
+    return rows.filter(Q(last_sent_at=None) | Q(last_sent_at__lt=timezone.now() - LEASE))
 
 
 @transaction.atomic
-def _claim(unsent: Invitations) -> list[tuple[Invitation, str]]:
+def _claim(rows_due: Invitations) -> list[tuple[Invitation, str]]:
     """Some invitations that nobody is sending, each with the secret of its new link."""
     now = timezone.now()
-    free = unsent.filter(Q(last_sent_at=None) | Q(last_sent_at__lt=now - LEASE)).order_by("created_at", "pk")
+    free = in_nobodys_hand(rows_due).order_by("created_at", "pk")
     rows = list(free.select_for_update(of=("self",), skip_locked=True, no_key=True)[:SLICE])
     made = [secrets.make(KIND) for _ in rows]
     for invitation, secret in zip(rows, made, strict=True):
@@ -76,7 +83,7 @@ def _claim(unsent: Invitations) -> list[tuple[Invitation, str]]:
 
 def _send(claimed: list[tuple[Invitation, str]]) -> int:
     """Send while there is time: how many were dealt with, each noted at once. The others are given back."""
-    until, dealt = time.monotonic() + SLICE_S, set[UUID]()
+    until, dealt = time.monotonic() + SLICE_S, 0
     try:
         with mailers.default as outbox:
             for invitation, secret in claimed:
@@ -90,19 +97,21 @@ def _send(claimed: list[tuple[Invitation, str]]) -> int:
                 except Exception as error:  # this one mail, whatever is wrong with it, must not hold up the others
                     log.warning("the mail of invitation %s was not taken", invitation.pk, exc_info=error)
                     why = type(error).__name__
-                Invitation.objects.filter(pk=invitation.pk).update(sent_count=1, undelivered=why)
-                dealt.add(invitation.pk)
+                with_this_link = Invitation.objects.filter(pk=invitation.pk, secret_hash=invitation.secret_hash)
+                with_this_link.update(sent_count=F("sent_count") + 1, undelivered=why, mail_due=False)
+                dealt += 1
     except AWAY as error:
-        log.warning("the mail server is away; %d invitations wait", len(claimed) - len(dealt), exc_info=error)
-    _give_back({invitation.pk for invitation, _ in claimed} - dealt)
-    return len(dealt)
+        log.warning("the mail server is away; %d invitations wait", len(claimed) - dealt, exc_info=error)
+    _give_back([invitation for invitation, _ in claimed[dealt:]])
+    return dealt
 
 
 @transaction.atomic
-def _give_back(keys: set[UUID]) -> None:
-    """Let the next slice send these, or end them with a list that was cancelled."""
-    rest = Invitation.objects.open().filter(pk__in=keys, sent_count=0)
-    rest.filter(batch__state=State.CANCELLED).update(withdrawn_at=timezone.now())
+def _give_back(claimed: list[Invitation]) -> None:
+    """Let the next slice send these, or end them with a list that was cancelled. What was sent again meanwhile has
+    another link, and is somebody else's."""
+    rest = due().filter(secret_hash__in=[invitation.secret_hash for invitation in claimed])
+    rest.filter(batch__state=State.CANCELLED, sent_count=0).update(withdrawn_at=timezone.now(), mail_due=False)
     rest.update(last_sent_at=None)
 
 

@@ -121,7 +121,7 @@ def invite(
     now = timezone.now()
     invitation = Invitation.objects.create(
         tenant=tenant, email=address, role=role, secret_hash=made.secret_hash, created_by=behind or _person(by),
-        directory=directory, expires_at=now + VALID_FOR, last_sent_at=now,
+        directory=directory, expires_at=now + VALID_FOR, last_sent_at=now, mail_due=True,
     )  # fmt: skip
     record("invitation.sent", by=by, subject=invitation, tenant=tenant.slug, email=address, role=role)
     if person:
@@ -149,9 +149,9 @@ def resend(*, invitation: Invitation, by: User) -> Sent:
         )
     made = secrets.make(KIND)
     locked.secret_hash, locked.expires_at = made.secret_hash, now + VALID_FOR
-    locked.last_sent_at, locked.undelivered = now, ""
+    locked.last_sent_at, locked.mail_due, locked.undelivered = now, True, ""
     locked.created_by = by  # who stands behind it from now on
-    locked.save(update_fields=["secret_hash", "expires_at", "last_sent_at", "undelivered", "created_by"])
+    locked.save(update_fields=["secret_hash", "expires_at", "last_sent_at", "mail_due", "undelivered", "created_by"])
     record("invitation.resent", by=by, subject=locked, tenant=locked.tenant.slug, email=locked.email)
     invitation_mail.send_on_commit(locked, made.text)
     return Sent(locked, made.text)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -98,7 +99,7 @@ def cancel(*, batch: InvitationBatch, by: User) -> InvitationBatch:
     locked.state, locked.rows, locked.finished_at = State.CANCELLED, [], timezone.now()
     locked.save(update_fields=["state", "rows", "finished_at"])
     if was not in NOT_CONFIRMED:
-        stopped = locked.total if was == State.INVITING else _without_mail(locked.pk).count()
+        stopped = locked.total if was == State.INVITING else _without_mail(batch=locked.pk).count()
         record("invitations.cancelled", by=by, subject=locked, tenant=locked.tenant.slug, not_invited=stopped)
         _ask(locked.pk)
     return locked
@@ -119,7 +120,7 @@ def go_on(key: UUID) -> bool:
         case State.RUNNING:
             return invitation_sending.send_slice(key)
         case State.CANCELLED:
-            _without_mail(key).update(withdrawn_at=timezone.now())
+            _without_mail(batch=key).update(withdrawn_at=timezone.now(), mail_due=False)
     return False
 
 
@@ -129,7 +130,7 @@ def resume() -> None:
     old = timezone.now() - PLANS_KEPT
     InvitationBatch.objects.filter(state__in=NOT_CONFIRMED, confirmed_by=None, created_at__lt=old).delete()
     at_work = InvitationBatch.objects.filter(state__in=(State.READING, State.INVITING, State.RUNNING))
-    stopped = Invitation.objects.open().filter(batch__state=State.CANCELLED, sent_count=0, last_sent_at=None)
+    stopped = _without_mail(batch__state=State.CANCELLED)
     for key in {*at_work.values_list("pk", flat=True), *stopped.values_list("batch", flat=True)}:
         _ask(key)
     invitation_sending.send_left()
@@ -186,7 +187,7 @@ def _make(batch: InvitationBatch, good: list[Row], by: User) -> None:
     Invitation.objects.bulk_create(
         Invitation(
             tenant=batch.tenant, email=row.email, role=row.role, batch=batch, created_by=by, created_at=now,
-            expires_at=now + VALID_FOR,
+            expires_at=now + VALID_FOR, mail_due=True,
         )
         for row in good
     )  # fmt: skip
@@ -203,9 +204,9 @@ def _stop(batch: InvitationBatch, by: User, why: str) -> bool:
     return True  # to take back what was made
 
 
-def _without_mail(key: UUID) -> Invitations:
-    """Those of a list whose mail nobody has in hand."""
-    return invitation_sending.unsent(key).filter(last_sent_at=None)
+def _without_mail(**which: Any) -> Invitations:
+    """Those that never had a mail, and that nobody has in hand."""
+    return invitation_sending.due().filter(sent_count=0, last_sent_at=None, **which)
 
 
 def _locked(key: UUID) -> InvitationBatch | None:

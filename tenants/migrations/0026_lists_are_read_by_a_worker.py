@@ -4,6 +4,15 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from tenants.scope import everything
+
+
+@everything("the mails that are due are noted in every tenant")
+def whose_first_mail_has_not_left(apps, schema_editor):
+    rows = apps.get_model("tenants", "Invitation").objects.using(schema_editor.connection.alias)
+    open_ones = rows.filter(accepted_at=None, declined_at=None, withdrawn_at=None)
+    open_ones.filter(sent_count=0).update(mail_due=True)
+
 
 class Migration(migrations.Migration):
 
@@ -37,8 +46,14 @@ class Migration(migrations.Migration):
             name='state',
             field=models.CharField(choices=[('reading', 'Being read'), ('planned', 'Planned'), ('inviting', 'Being written down'), ('running', 'Running'), ('done', 'Done'), ('cancelled', 'Cancelled')], default='planned', max_length=10),
         ),
+        migrations.AddField(
+            model_name='invitation',
+            name='mail_due',
+            field=models.BooleanField(default=False, help_text='a mail with its newest link has yet to leave'),
+        ),
         migrations.AddIndex(
             model_name='invitation',
-            index=models.Index(condition=models.Q(('sent_count', 0)), fields=['batch'], name='invitation_without_mail'),
+            index=models.Index(condition=models.Q(('mail_due', True)), fields=['batch'], name='invitation_mail_due'),
         ),
+        migrations.RunPython(whose_first_mail_has_not_left, migrations.RunPython.noop, elidable=True),
     ]

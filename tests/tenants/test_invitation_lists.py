@@ -213,7 +213,7 @@ def test_a_worker_that_died_with_mails_in_hand_loses_none(cast: Cast, olivia: Cl
     batch = sent(olivia)
     invite_many.confirm(batch=batch, by=cast.olivia)
     assert invite_many.go_on(batch.pk)
-    claimed = invitation_sending._claim(invitation_sending.unsent(batch.pk))
+    claimed = invitation_sending._claim(invitation_sending.due().filter(batch=batch))
     assert len(claimed) == 3, "somebody took all of them and died"
     invite_many.go_on(batch.pk)
     assert not mail.outbox

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from audit.models import Entry
 from tenants.arrivals import Invitation
-from tenants.invite import Sent, invite
+from tenants.invitation_mail import send
+from tenants.invite import Sent, invite, resend
+from tenants.invite_many import resume
 from tenants.memberships import add_member, remove_member
 from tenants.models import Membership, Notification, User
 from tests.cast import PASSWORD, Cast, person
 
 NEW = "/tenants/acme/invitations/new/"
+
+
+class Overtaken(EmailBackend):
+    """A mail server that thinks so long before it refuses a mail that the invitation is sent again meanwhile."""
+
+    def send_messages(self, messages: Any) -> int:
+        Invitation.objects.update(last_sent_at=None)
+        resend(invitation=Invitation.objects.get(), by=User.objects.get(username="olivia"))
+        raise ValueError("no")
 
 
 def signed_in(user: User) -> Client:
@@ -242,6 +255,36 @@ def test_a_mail_that_cannot_be_sent_is_said_and_undoes_nothing(
         asked(cast)
     assert Invitation.objects.get().undelivered == "ConnectionRefusedError"
     assert "Mail not sent" in signed_in(cast.olivia).get("/tenants/acme/members/").content.decode()
+
+
+def test_a_mail_that_is_lost_with_its_process_is_sent_with_a_new_link(
+    cast: Cast, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        sent = asked(cast)
+    mail.outbox.clear()
+    for deed in (lambda: resend(invitation=sent.invitation, by=cast.olivia), lambda: asked(cast, "zoe@example.test")):
+        Invitation.objects.update(last_sent_at=timezone.now() - dt.timedelta(minutes=2))
+        lost = deed()  # what is to happen after the commit does not
+        resume()
+        assert not mail.outbox, "it may still be about to leave"
+        Invitation.objects.update(last_sent_at=timezone.now() - dt.timedelta(minutes=2))
+        resume()
+        resume()
+        (message,) = mail.outbox
+        link = re.search(r"http://[^/]+(/invitations/\w+/)", str(message.body))
+        assert link and message.to == [lost.invitation.email] and Client().get(link[1]).status_code == 200
+        assert Client().get(path_of(lost)).status_code == 404
+        mail.outbox.clear()
+    assert dict(Invitation.objects.values_list("email", "sent_count")) == {"ned@example.test": 2, "zoe@example.test": 1}
+
+
+def test_what_became_of_a_slow_mail_is_not_written_over_a_newer_one(cast: Cast, settings: Settings) -> None:
+    settings.MAILERS = {"default": {"BACKEND": f"{__name__}.Overtaken"}}
+    sent = asked(cast)
+    send(sent.invitation, sent.secret)
+    row = Invitation.objects.get()
+    assert (row.mail_due, row.sent_count, row.undelivered) == (True, 0, ""), "the newer mail has yet to leave"
 
 
 def test_without_a_mail_server_no_mail_is_promised(cast: Cast, settings: Settings) -> None:

@@ -1,19 +1,25 @@
-"""Workers are killed at every step of a list of invitations: whoever comes next goes on, and all is done once."""
+"""Workers are killed at every step of a list of invitations, and who sends one again: whoever comes next goes on, and
+all is done once."""
 
 from __future__ import annotations
 
+import datetime as dt
+import quopri
 import re
 from collections import Counter
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 
 from audit.models import Entry
 from audit.verify import verify
 from tenants import invite_many
 from tenants.arrivals import Invitation, InvitationBatch
+from tenants.invite import invite
 from tenants.models import Notification
+from tenants.secrets import keyed_hash
 from tests.cast import Cast
 from tests.killing import killed_everywhere
 
@@ -51,3 +57,29 @@ def test_a_worker_killed_at_any_step_is_followed_by_one_that_ends_it_once(cast: 
     told = Notification.objects.filter(user=cast.ned, title="Olivia invites you to Acme")
     assert told.count() == len(done)
     assert verify().is_intact
+
+
+def sent_long_ago(cast: Cast, number: int) -> UUID:
+    sent = invite(tenant=cast.acme, email=f"dan.{number}@example.test", role="viewer", by=cast.olivia)
+    Invitation.objects.filter(pk=sent.invitation.pk).update(last_sent_at=timezone.now() - dt.timedelta(hours=1))
+    return sent.invitation.pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_killed_while_they_send_one_again_leaves_nobody_without_a_link(cast: Cast, tmp_path: Path) -> None:
+    done = killed_everywhere(
+        "tests.tenants.at_work:SENDING_AGAIN", tmp_path, lambda number: sent_long_ago(cast, number)
+    )
+    sites = {site for killed in done for site in killed.sites}
+    for site in ("before a commit, 1", "after a commit, 1"):
+        assert f"1 mails, none due: {site}" in sites
+    assert "1 mails, one due: writing to #-#-#.jsonl, 1" in sites
+    mails = "".join(quopri.decodestring(file.read_bytes()).decode() for file in (tmp_path / "mails").iterdir())
+    links = {keyed_hash(secret) for secret in re.findall(r"/invitations/(\w+)/", mails)}
+    for killed in done:
+        row = Invitation.objects.get(pk=killed.key)
+        assert (row.state, row.sent_count, row.mail_due, row.undelivered) == ("invited", 2, False, ""), killed
+        assert Entry.objects.filter(verb="invitation.resent", subject_id=str(row.pk)).count() == 1, killed
+        assert row.secret_hash in links, f"no mail has the link that works: {killed}"
+        not_noted = [site for site in killed.sites if "one due" in site and 'UPDATE of "tenants_invitation"' in site]
+        assert 1 <= len(re.findall(f"^To: {row.email}$", mails, re.M)) <= 1 + len(not_noted), killed

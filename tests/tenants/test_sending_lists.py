@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
-from pytest_django import Settings
+from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from tenants import invitation_sending, invite_many
 from tenants.arrivals import Invitation, InvitationBatch
+from tenants.invite import resend
+from tenants.tasks import resume_invitations
 from tests.cast import Cast
 
 LINES = [f"p{number}@example.test,viewer\n" for number in range(3)]
@@ -30,6 +36,23 @@ class Away(EmailBackend):
         raise ConnectionRefusedError
 
 
+class Overtaken(EmailBackend):
+    """A mail server that thinks so long before it refuses a mail that the invitation is sent again meanwhile."""
+
+    why: Exception = ValueError("no")
+
+    def send_messages(self, messages: Any) -> int:
+        a_minute_later()
+        invitation = Invitation.objects.get(email=messages[0].to[0])
+        assert invitation.created_by is not None
+        resend(invitation=invitation, by=invitation.created_by)
+        raise self.why
+
+
+class OvertakenAndAway(Overtaken):
+    why = TimeoutError()
+
+
 @pytest.fixture
 def batch(cast: Cast) -> InvitationBatch:
     planned = invite_many.plan(tenant=cast.acme, lines=LINES, by=cast.olivia)
@@ -37,6 +60,25 @@ def batch(cast: Cast) -> InvitationBatch:
     made = invite_many.confirm(batch=planned, by=cast.olivia)
     assert invite_many.go_on(made.pk)
     return made
+
+
+@pytest.fixture
+def resumed(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], None]:
+    """What the beat lets a worker do, with the tasks that it asks for."""
+    monkeypatch.setitem(current_app.conf, "task_always_eager", True)
+
+    def resume() -> None:
+        with django_capture_on_commit_callbacks(execute=True):
+            resume_invitations()
+
+    return resume
+
+
+def a_minute_later() -> None:
+    """Whoever has a mail in hand had it long ago."""
+    Invitation.objects.update(last_sent_at=timezone.now() - dt.timedelta(minutes=2))
 
 
 def through(settings: Settings, backend: type[EmailBackend]) -> None:
@@ -71,7 +113,39 @@ def test_a_server_that_is_away_loses_none(batch: InvitationBatch, settings: Sett
 
 
 def test_what_was_not_sent_when_a_list_was_cancelled_is_withdrawn(cast: Cast, batch: InvitationBatch) -> None:
-    claimed = invitation_sending._claim(invitation_sending.unsent(batch.pk))
+    claimed = invitation_sending._claim(invitation_sending.due().filter(batch=batch))
     invite_many.cancel(batch=batch, by=cast.olivia)
-    invitation_sending._give_back({invitation.pk for invitation, _ in claimed})
+    invitation_sending._give_back([invitation for invitation, _ in claimed])
     assert {invitation.state for invitation in Invitation.objects.all()} == {"withdrawn"}
+
+
+@pytest.mark.parametrize("ending", ["done", "cancelled"])
+def test_who_of_a_list_that_is_over_is_sent_a_further_mail_gets_it(
+    cast: Cast, batch: InvitationBatch, resumed: Callable[[], None], monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setattr(invitation_sending, "SLICE", 3 if ending == "done" else 1)
+    invite_many.go_on(batch.pk)
+    invite_many.cancel(batch=batch, by=cast.olivia)
+    resumed()
+    batch.refresh_from_db()
+    assert batch.state == ending and len(mail.outbox) == (3 if ending == "done" else 1)
+    a_minute_later()
+    (address,) = mail.outbox[0].to
+    resend(invitation=Invitation.objects.get(email=address), by=cast.olivia)  # its process dies
+    mail.outbox.clear()
+    a_minute_later()
+    resumed()
+    resumed()
+    assert [message.to for message in mail.outbox] == [[address]]
+    row = Invitation.objects.get(email=address)
+    assert (row.state, row.sent_count, row.mail_due) == ("invited", 2, False)
+
+
+def test_what_became_of_a_slow_mail_is_not_written_over_a_newer_one(batch: InvitationBatch, settings: Settings) -> None:
+    for backend, in_hand in ((Overtaken, 3), (OvertakenAndAway, 1)):
+        through(settings, backend)
+        a_minute_later()
+        invite_many.go_on(batch.pk)
+        rows = Invitation.objects.values_list("mail_due", "sent_count", "undelivered")
+        assert set(rows) == {(True, 0, "")}, "the newer mails have yet to leave"
+        assert Invitation.objects.exclude(last_sent_at=None).count() == in_hand, "their own process has them in hand"
