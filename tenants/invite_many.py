@@ -205,8 +205,8 @@ def _stop(batch: InvitationBatch, by: User, why: str) -> bool:
 
 
 def _without_mail(**which: Any) -> Invitations:
-    """Those that never had a mail, and that nobody has in hand."""
-    return invitation_sending.due().filter(sent_count=0, last_sent_at=None, **which)
+    """Those that never had a mail, and that nobody is sending one."""
+    return invitation_sending.in_nobodys_hand(invitation_sending.due().filter(sent_count=0, **which))
 
 
 def _locked(key: UUID) -> InvitationBatch | None:

@@ -119,6 +119,18 @@ def test_what_was_not_sent_when_a_list_was_cancelled_is_withdrawn(cast: Cast, ba
     assert {invitation.state for invitation in Invitation.objects.all()} == {"withdrawn"}
 
 
+def test_a_stopped_list_whose_sender_was_killed_leaves_nobody_invited_without_a_link(
+    cast: Cast, batch: InvitationBatch, resumed: Callable[[], None]
+) -> None:
+    invitation_sending._claim(invitation_sending.due().filter(batch=batch))  # and is killed
+    invite_many.cancel(batch=batch, by=cast.olivia)
+    resumed()
+    assert {invitation.state for invitation in Invitation.objects.all()} == {"invited"}, "they may be on their way"
+    a_minute_later()
+    resumed()
+    assert {invitation.state for invitation in Invitation.objects.all()} == {"withdrawn"} and not mail.outbox
+
+
 @pytest.mark.parametrize("ending", ["done", "cancelled"])
 def test_who_of_a_list_that_is_over_is_sent_a_further_mail_gets_it(
     cast: Cast, batch: InvitationBatch, resumed: Callable[[], None], monkeypatch: pytest.MonkeyPatch, ending: str
