@@ -36,7 +36,7 @@ def send_slice(key: UUID) -> bool:
     """Send some of the mails of a list; whether more remain for a further slice.
 
     A mail server that is away ends the slice, and its mails are tried again later; one that does not take a mail is
-    noted on that invitation.
+    noted on that invitation. The mails of an archived tenant wait until it is restored.
     """
     tried = _send(_claim(due().filter(batch=key, batch__state=State.RUNNING)))
     rest = due().filter(batch=key).exists()
@@ -53,7 +53,7 @@ def send_left() -> None:
     """Send what one by one was invited, or sent again after its list was over, by a process that died before the mail
     left."""
     ended = Q(batch__state=State.DONE) | Q(batch__state=State.CANCELLED, sent_count__gt=0)
-    _send(_claim(due().filter(Q(batch=None) | ended, expires_at__gt=timezone.now(), tenant__archived_at=None)))
+    _send(_claim(due().filter(Q(batch=None) | ended, expires_at__gt=timezone.now())))
 
 
 def due() -> Invitations:
@@ -68,9 +68,9 @@ def in_nobodys_hand(rows: Invitations) -> Invitations:
 
 @transaction.atomic
 def _claim(rows_due: Invitations) -> list[tuple[Invitation, str]]:
-    """Some invitations that nobody is sending, each with the secret of its new link."""
+    """Some invitations that nobody is sending, each with the secret of its new link; none into an archived tenant."""
     now = timezone.now()
-    free = in_nobodys_hand(rows_due).order_by("created_at", "pk")
+    free = in_nobodys_hand(rows_due).filter(tenant__archived_at=None).order_by("created_at", "pk")
     rows = list(free.select_for_update(of=("self",), skip_locked=True, no_key=True)[:SLICE])
     made = [secrets.make(KIND) for _ in rows]
     for invitation, secret in zip(rows, made, strict=True):

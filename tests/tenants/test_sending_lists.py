@@ -14,8 +14,9 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from tenants import invitation_sending, invite_many
+from tenants.archiving import archive_tenant, restore_tenant
 from tenants.arrivals import Invitation, InvitationBatch
-from tenants.invite import resend
+from tenants.invite import invite, resend
 from tenants.tasks import resume_invitations
 from tests.cast import Cast
 
@@ -151,6 +152,22 @@ def test_who_of_a_list_that_is_over_is_sent_a_further_mail_gets_it(
     assert [message.to for message in mail.outbox] == [[address]]
     row = Invitation.objects.get(email=address)
     assert (row.state, row.sent_count, row.mail_due) == ("invited", 2, False)
+
+
+def test_the_mails_of_an_archived_tenant_wait_until_it_is_restored(
+    cast: Cast, batch: InvitationBatch, resumed: Callable[[], None]
+) -> None:
+    invite(tenant=cast.acme, email="alone@example.test", role="viewer", by=cast.olivia)  # its process dies
+    a_minute_later()
+    archive_tenant(tenant=cast.acme, by=cast.olivia)
+    assert not invite_many.go_on(batch.pk), "nobody works at what cannot be gone on with"
+    resumed()
+    batch.refresh_from_db()
+    assert (batch.state, batch.done) == ("running", 0) and not mail.outbox
+    restore_tenant(tenant=cast.acme, by=cast.olivia)
+    resumed()
+    batch.refresh_from_db()
+    assert (batch.state, batch.done) == ("done", 3) and len(mail.outbox) == 4
 
 
 def test_what_became_of_a_slow_mail_is_not_written_over_a_newer_one(batch: InvitationBatch, settings: Settings) -> None:
