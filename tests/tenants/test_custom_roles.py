@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from audit.models import Entry
 from refusals.errors import Refusal
-from tenants import invite, invite_many, role_making, scoping
+from tenants import invitation_list, invite, role_making, scoping
 from tenants.delegation import RoleAboveYours, assignable, require_assignable
 from tenants.directory.rules import make_rule
 from tenants.explaining import explain
@@ -226,9 +226,8 @@ def test_the_api_does_the_same(cast: Cast) -> None:
 
 def test_lists_take_it_by_its_short_name_and_by_its_name(cast: Cast) -> None:
     made(cast)
-    rows = invite_many.checked(
-        tenant=cast.acme, lines=["a@x.test,support\n", "b@x.test,Support\n", "c@x.test,sup\n"], by=cast.olivia
-    )
+    lines = ["a@x.test,support\n", "b@x.test,Support\n", "c@x.test,sup\n"]
+    rows = invitation_list.check(invitation_list.read(lines), cast.acme, cast.olivia)
     assert [(row.role, row.outcome) for row in rows] == [
         ("support", "invite"), ("support", "invite"), ("sup", "unknown_role"),
     ]  # fmt: skip

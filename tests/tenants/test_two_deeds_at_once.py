@@ -80,7 +80,9 @@ def overlapping(first: Callable[[], object], *others: Callable[[], object]) -> t
             told = [outcome(first)]
             for other in others:
                 running.append(pool.submit(beside, other))
+                until = time.monotonic() + 60
                 while sum(not each.done() for each in running) > waiting():
+                    assert time.monotonic() < until, "a deed neither ends nor waits"
                     time.sleep(0.002)
             waited = waiting()
         return told + [each.result(timeout=20) for each in running], waited
