@@ -146,8 +146,9 @@ def _the_third_model_answers(page: Page) -> None:
     page.get_by_role("link", name=re.compile("^(New )?Approved")).first.click()
     page.goto(f"/playground/?m=smollm2-customer&environment={AS_A_TEAM}")
     _ask(page, "smollm2-customer")
+    answer = page.get_by_role("article", name="Answer of smollm2-customer")
+    expect(answer).to_contain_text("tok/s", timeout=60_000)
     expect(page.locator("[data-running]")).to_have_count(0, timeout=60_000)
-    expect(page.get_by_role("article", name="Answer of smollm2-customer")).to_contain_text("tok/s")
 
 
 def _the_call_is_in_usage_within_two_seconds(page: Page, request_id: str) -> None:
