@@ -7,13 +7,17 @@ function watch(box) {
   const latest = box.parentElement.querySelector("[data-latest]");
   let follows = true;
   const isAtEnd = () => box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
-  const toEnd = () => {
-    follows = true;
-    box.scrollTop = box.scrollHeight;
-    if (latest) latest.hidden = true;
-  };
   // Only going up is leaving the end: text that grows or wraps anew moves the end away without anybody's doing.
   let last = box.scrollTop;
+  const move = () => {
+    box.scrollTop = box.scrollHeight;
+    last = box.scrollTop; // who goes up before this move is told of has gone up from here
+  };
+  const toEnd = () => {
+    follows = true;
+    move();
+    if (latest) latest.hidden = true;
+  };
   box.addEventListener("scroll", () => {
     if (isAtEnd()) follows = true;
     else if (box.scrollTop < last - 1) follows = false;
@@ -21,7 +25,7 @@ function watch(box) {
     if (latest && follows) latest.hidden = true;
   }, { passive: true });
   const sizes = new ResizeObserver(() => {
-    if (follows) box.scrollTop = box.scrollHeight;
+    if (follows) move();
     else if (latest && !isAtEnd()) latest.hidden = false;
   });
   sizes.observe(box);
@@ -31,7 +35,7 @@ function watch(box) {
     box.focus({ preventScroll: true });
   });
   box.addEventListener("pg-to-end", toEnd);
-  box.scrollTop = box.scrollHeight;
+  move();
 }
 
 const watchAll = () => document.querySelectorAll("[data-follow]").forEach(watch);
