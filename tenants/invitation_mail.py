@@ -14,7 +14,7 @@ from django.db.models import F
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from tenants.arrivals import Invitation
+from tenants.arrivals import Invitation, Invitations
 from tenants.scope import only
 
 log = logging.getLogger(__name__)
@@ -51,8 +51,7 @@ def send_on_commit(invitation: Invitation, secret: str) -> None:
 def send(invitation: Invitation, secret: str) -> None:
     """Send the mail unless a newer one has left; that it was sent, or why not, is noted on the row, and in the log."""
     with only(invitation.tenant, because="the mail of an invitation into it leaves"):
-        with_this_link = Invitation.objects.filter(pk=invitation.pk, secret_hash=invitation.secret_hash)
-        if not with_this_link.open().update(last_sent_at=timezone.now()):
+        if not with_link_of(invitation).open().update(last_sent_at=timezone.now()):
             return
         try:
             message(invitation, secret).send()
@@ -61,4 +60,14 @@ def send(invitation: Invitation, secret: str) -> None:
             # Not its text: a mail server's words are the operator's.
             invitation.undelivered = type(error).__name__[:200]
         invitation.sent_count += 1
-        with_this_link.update(sent_count=F("sent_count") + 1, undelivered=invitation.undelivered, mail_due=False)
+        note(invitation, invitation.undelivered)
+
+
+def with_link_of(invitation: Invitation) -> Invitations:
+    """Its row, unless it has another link by now: what became of this one's mail tells nothing of that."""
+    return Invitation.objects.filter(pk=invitation.pk, secret_hash=invitation.secret_hash)
+
+
+def note(invitation: Invitation, undelivered: str) -> None:
+    """The mail was handed over, or (`undelivered`: why) could not be; either way it is due no more."""
+    with_link_of(invitation).update(sent_count=F("sent_count") + 1, undelivered=undelivered, mail_due=False)

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.core.mail import mailers
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from tenants import invitation_mail, secrets
@@ -97,8 +97,7 @@ def _send(claimed: list[tuple[Invitation, str]]) -> int:
                 except Exception as error:  # this one mail, whatever is wrong with it, must not hold up the others
                     log.warning("the mail of invitation %s was not taken", invitation.pk, exc_info=error)
                     why = type(error).__name__
-                with_this_link = Invitation.objects.filter(pk=invitation.pk, secret_hash=invitation.secret_hash)
-                with_this_link.update(sent_count=F("sent_count") + 1, undelivered=why, mail_due=False)
+                invitation_mail.note(invitation, why)
                 dealt += 1
     except AWAY as error:
         log.warning("the mail server is away; %d invitations wait", len(claimed) - dealt, exc_info=error)

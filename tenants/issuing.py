@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from refusals.errors import Invalid
-from tenants.names import all_seen
+from tenants.names import all_seen, require_form
 
 LONGEST_NAME = 80
 LAST_YEAR = 2200
@@ -29,10 +28,7 @@ class ExpiryTooFar(Invalid):
 def named(name: str, *, otherwise: str) -> str:
     """`name` as it is kept, `otherwise` where it is blank. Raises `NameNotUnderstood`."""
     kept = name.strip() or otherwise
-    try:
-        all_seen(kept)
-    except ValidationError as error:
-        raise NameNotUnderstood(" ".join(error.messages), field="name") from error
+    require_form(all_seen, kept, NameNotUnderstood, field="name")
     if len(kept) > LONGEST_NAME:
         raise NameNotUnderstood(
             f"The name has {len(kept)} characters; {LONGEST_NAME} is the most. Choose a shorter one.", field="name"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils.deconstruct import deconstructible
+
+from refusals import Refusal
 
 UNSEEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}  # categories of Unicode: controls, directions, nobody's, halves, lines
 BLANK = {*"\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"}  # letters and marks that show nothing
@@ -44,6 +46,14 @@ def all_seen(value: str) -> None:
         raise ValidationError(
             f"{called(found)} cannot be seen, and so not be in a name. Type the name again.", "not_seen"
         )
+
+
+def require_form(form: Callable[[str], None], value: str, refusal: type[Refusal], *, field: str) -> None:
+    """Raise `refusal` of `field` in the words of `form`, a check that raises `ValidationError`, where `value` fails."""
+    try:
+        form(value)
+    except ValidationError as error:
+        raise refusal(" ".join(error.messages), field=field) from error
 
 
 def without_hidden(value: str) -> str:

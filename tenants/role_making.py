@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from audit.record import record
@@ -26,6 +25,7 @@ from tenants.elevations import Elevation
 from tenants.holding import settle
 from tenants.memberships import RoleChanged, add_member
 from tenants.models import Directory, DirectoryRule, Membership, Tenant, User, slug_form
+from tenants.names import require_form
 from tenants.notifications import notify
 from tenants.own_roles import CustomRole
 from tenants.roles import PLATFORM_ROLES, TENANT_ROLES
@@ -183,10 +183,7 @@ def _understood(permissions: Collection[str]) -> frozenset[str]:
 
 
 def _refuse_slug(tenant: Tenant, slug: str) -> None:
-    try:
-        slug_form(slug)
-    except ValidationError as error:
-        raise RoleNotAcceptable(" ".join(error.messages), field="slug") from error
+    require_form(slug_form, slug, RoleNotAcceptable, field="slug")
     if len(slug) > 20:
         raise RoleNotAcceptable("A short name of a role has at most 20 characters.", field="slug")
     if slug_skeleton(slug) in {slug_skeleton(each) for each in (*TENANT_ROLES, *PLATFORM_ROLES)}:

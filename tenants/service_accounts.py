@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 
@@ -22,7 +21,7 @@ from tenants.custom_roles import known_role
 from tenants.delegation import gives_at, require_assignable, require_assignable_in_project
 from tenants.memberships import MANAGE_TENANT, add_member
 from tenants.models import Membership, PersonalToken, ProjectRole, ServiceAccount, Tenant, User, slug_form
-from tenants.names import all_seen
+from tenants.names import all_seen, require_form
 from tenants.scope import everything
 from tenants.structure import reserve
 
@@ -55,10 +54,7 @@ def create(
     """
     refuse_archived(Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk))
     name = name.strip()
-    try:
-        slug_form(name)
-    except ValidationError as error:
-        raise ServiceAccountNotAcceptable(" ".join(error.messages), field="name") from error
+    require_form(slug_form, name, ServiceAccountNotAcceptable, field="name")
     if len(name) > LONGEST_NAME:
         raise ServiceAccountNotAcceptable(f"Use at most {LONGEST_NAME} characters.", field="name")
     if MANAGE_TENANT in known_role(tenant, role).permissions:
@@ -68,10 +64,7 @@ def create(
     if _exists(username):
         raise ServiceAccountNameTaken(f"{tenant} already has a service account “{name}”.", field="name")
     shown = purpose.strip()[:120] or name
-    try:
-        all_seen(shown)
-    except ValidationError as error:
-        raise ServiceAccountNotAcceptable(" ".join(error.messages), field="purpose") from error
+    require_form(all_seen, shown, ServiceAccountNotAcceptable, field="purpose")
     account = User(username=username, display_name=shown, is_service=True, is_demonstration=tenant.is_demonstration)
     if at is not None and tenant.is_demonstration:
         account.date_joined = at

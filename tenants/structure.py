@@ -16,7 +16,7 @@ from tenants.archiving import refuse_archived
 from tenants.changes import announce
 from tenants.memberships import add_member
 from tenants.models import Environment, Project, Tenant, User, slug_form
-from tenants.names import all_seen
+from tenants.names import all_seen, require_form
 from tenants.scope import everything
 
 RESERVED_SLUGS = frozenset({"create", "join", "new"})  # addresses of the tenants' own pages
@@ -131,7 +131,7 @@ def change_project(*, project: Project, name: str, purpose: str, by: Any) -> Pro
 def refuse_taken(slug: str) -> None:
     """Raise `SlugTaken` where no new tenant can be called `slug`: it is somebody's, or looks as if it were. Raises
     `NotAcceptable` where nothing can."""
-    _refuse_form(slug)
+    require_form(slug_form, slug, NotAcceptable, field="slug")
     if slug in RESERVED_SLUGS or Tenant.objects.filter(slug=slug).exists():
         raise SlugTaken(f"“{slug}” is already taken. Choose another short name.", field="slug")
     if slug_skeleton(slug) in _RESERVED_LOOKS or looking_like(Tenant.objects.all(), slug).exists():
@@ -141,7 +141,7 @@ def refuse_taken(slug: str) -> None:
 def refuse_taken_project(tenant: Tenant, slug: str) -> None:
     """Raise `SlugTaken` where `tenant` has a project called `slug`, or one whose short name looks so; held for the
     caller alone until the transaction ends. Raises `NotAcceptable` where nothing can be called so."""
-    _refuse_form(slug)
+    require_form(slug_form, slug, NotAcceptable, field="slug")
     reserve(f"project {tenant.pk} {slug_skeleton(slug)}")
     alike = list(looking_like(Project.objects.filter(tenant=tenant), slug).values_list("slug", flat=True))
     if slug in alike:
@@ -164,18 +164,8 @@ def reserve(what: str) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [what])
 
 
-def _refuse_form(slug: str) -> None:
-    try:
-        slug_form(slug)
-    except ValidationError as error:
-        raise NotAcceptable(" ".join(error.messages), field="slug") from error
-
-
 def _check(row: Tenant | Project) -> None:
-    try:
-        all_seen(row.name)
-    except ValidationError as error:
-        raise NotAcceptable(" ".join(error.messages), field="name") from error
+    require_form(all_seen, row.name, NotAcceptable, field="name")
     try:
         row.full_clean(exclude=["tenant"])
     except ValidationError as error:
