@@ -19,7 +19,7 @@ _CARD = "New in the catalog, to use or to ask for"
 def register() -> None:
     """Offer both to the shell."""
     register_hits("Models", hits, order=20)
-    register_card(Card("catalog.new", 30, "catalog/home_card.html", newest, part="work"))
+    register_card(Card("catalog.new", 30, "catalog/home_card.html", newest, part="new"))
 
 
 def hits(request: HttpRequest, text: str) -> Iterable[Hit]:

@@ -1,6 +1,6 @@
-"""The home page: what should I do now? Composed of the cards that rooms contribute, in three parts: what waits for the
-person comes with the page; what they were doing and how things stand are asked for beside it, so that they wait for
-neither."""
+"""The home page: what should I do now? Composed of the cards that rooms contribute, in parts: what waits for the person
+comes with the page; what they were doing, what is new and how things stand are asked for beside it, so that it waits
+for none of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from refusals.errors import Missing
 from tenants.scoping import VIEW
 from ui.places import cards
 
-FOLLOWING: dict[str, str] = {"work": "What you were doing", "figures": "How things stand"}
+FOLLOWING: dict[str, str] = {"work": "What you were doing", "new": "New for you", "figures": "How things stand"}
 
 
 @require_GET
@@ -43,7 +43,7 @@ def following(request: HttpRequest, part: str) -> HttpResponse:
     if part not in FOLLOWING:
         raise Missing("Home has no such part.")
     template = "portal/home.html#part" if request.htmx else "portal/home_following.html"  # type: ignore[attr-defined]
-    context = {"cards": _shown(request, part), "name": FOLLOWING[part], "said_when_empty": part == "work"}
+    context = {"cards": _shown(request, part), "name": FOLLOWING[part]}
     answer = render(request, template, context)
     patch_vary_headers(answer, ["HX-Request"])
     return answer

@@ -21,15 +21,8 @@ class AccountBackend(AuthenticationBackend):
     """django-allauth's sign-in; permissions above tenants, of the person and of their groups, come with them."""
 
     def get_user(self, user_id: Any) -> User | None:
-        """The active person of a session, with the tenants in reach and what they hold above tenants."""
-        with everything("who is asking is looked up"):
-            person = _people().filter(pk=user_id).first()
-            if person is not None:
-                read = vars(person)
-                if not person.is_superuser:
-                    read["_perm_cache"] = {*read["_own_permissions"], *read["_permissions_of_groups"]}
-                if read["_is_timed"]:
-                    settle_person(person.pk)
+        """The active person of a session, as `as_who_asks` reads them."""
+        person = as_who_asks(user_id)
         return person if person is not None and self.user_can_authenticate(person) else None
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
@@ -43,6 +36,19 @@ class AccountBackend(AuthenticationBackend):
             of_groups = _named(Permission.objects.filter(group__user=user_obj))
             user_obj._perm_cache = set(own.union(of_groups).order_by())
         return set(user_obj._perm_cache)
+
+
+@everything("who is asking is looked up")
+def as_who_asks(user_id: Any) -> User | None:
+    """Somebody, with the tenants in reach and what they hold above tenants; what was due has begun or ended."""
+    person = _people().filter(pk=user_id).first()
+    if person is not None:
+        read = vars(person)
+        if not person.is_superuser:
+            read["_perm_cache"] = {*read["_own_permissions"], *read["_permissions_of_groups"]}
+        if read["_is_timed"]:
+            settle_person(person.pk)
+    return person
 
 
 @cache

@@ -5,17 +5,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 from django.contrib.auth.models import Permission
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import FilteredRelation, OuterRef, Q
+from django.db.models.functions import JSONObject
 
 from refusals.errors import Invalid
-from tenants.custom_roles import role_of, roles_of
+from tenants.backends import as_who_asks
 from tenants.elevations import Elevation
 from tenants.holding import lasting
-from tenants.models import Appointment, Environment, Membership, Project, ProjectRole, Tenant, User
+from tenants.models import Appointment, CustomRole, Environment, Membership, Project, ProjectRole, Tenant, User
 from tenants.roles import PLATFORM_ROLES, PROJECT_PERMISSIONS, PROJECT_ROLES, TENANT_ROLES, Role
 from tenants.scoping import held, project_of, tenant_of, words
-from tenants.timing import live_of, settle_person
+from tenants.timing import live_of
 
 type Explained = Tenant | Project | Environment
 
@@ -71,16 +75,48 @@ def explain(person: User, permission: str, place: Explained | None = None) -> Ex
         place = None  # no role in a tenant gives it
     tenant = tenant_of(place) if place else None
     project = project_of(place) if place and permission in PROJECT_PERMISSIONS else None
-    settle_person(person.pk)
-    links = list(_chain(person, permission, tenant))
+    settled = as_who_asks(person.pk) or person
+    found = _standing(person, tenant, project)
+    links = list(_chain(person, permission, tenant, found))
     if project and person.is_active:
-        links.append(_of_project(person, permission, project))
+        links.append(_of_project(person, permission, project, found))
     asked = project or tenant
-    allowed = permission in held(person, asked) if asked else person.is_active and person.has_perm(permission)
+    allowed = permission in held(settled, asked) if asked else settled.is_active and settled.has_perm(permission)
     if allowed and not any(link.gives for link in links):
         links.append(Link("It was given to this person, or to a group of theirs, outside of the table of roles.", True))
-    way = "" if allowed else _way(person, permission, tenant, project)
+    way = "" if allowed else _way(person, permission, tenant, project, found)
     return Explanation(person, permission, words_of(permission), tenant, allowed, tuple(links), way, project)
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """What somebody is above tenants (the slugs of roles) and in the tenant and project that is asked about, and the
+    roles that there are in the tenant."""
+
+    above: list[str]
+    roles: dict[str, Role]
+    membership: Membership | None = None
+    in_project: ProjectRole | None = None
+
+
+def _standing(person: User, tenant: Tenant | None, project: Project | None) -> _Standing:
+    """One query."""
+    above = Appointment.objects.filter(user=OuterRef("pk")).order_by("created_at").values("role")
+    rows: Any = User.objects.filter(pk=person.pk).annotate(above=ArraySubquery(above))
+    if tenant:
+        own = CustomRole.objects.filter(tenant=tenant)
+        told = JSONObject(slug="slug", name="name", sentence="sentence", permissions="permissions")
+        here = FilteredRelation("memberships", condition=Q(memberships__tenant=tenant))
+        rows = rows.annotate(own=ArraySubquery(own.values(told=told)), here=here).select_related("here__created_by")
+    if project:
+        there = FilteredRelation("project_roles", condition=Q(project_roles__project=project))
+        rows = rows.annotate(there=there).select_related("there__created_by")
+    row = rows.get()
+    joined = vars(row)  # a relation that leads to nothing is not even set
+    own_roles = {each["slug"]: CustomRole(**each).role for each in row.own} if tenant else {}
+    return _Standing(
+        row.above, TENANT_ROLES | own_roles, joined.get("here"), joined.get("there"),
+    )  # fmt: skip
 
 
 def known(permission: str) -> str:
@@ -105,42 +141,40 @@ def words_of(permission: str) -> str:
     return name.removeprefix("Can ")
 
 
-def _chain(person: User, permission: str, tenant: Tenant | None) -> list[Link]:
+def _chain(person: User, permission: str, tenant: Tenant | None, found: _Standing) -> list[Link]:
     if not person.is_active:
         return [Link(f"The account {person.username} is switched off, so it may nothing at all.", False)]
     links = []
     if person.is_superuser:
         links.append(Link(f"{person} is a superuser, made at the command line: they may everything.", True))
-    appointments = list(Appointment.objects.filter(user=person).order_by("created_at"))
-    for appointment in appointments:
-        role = PLATFORM_ROLES[appointment.role]
+    for role in map(PLATFORM_ROLES.__getitem__, found.above):
         links.append(_of_role(role, permission, f"{person} has the role {role.name} above tenants"))
-    if not appointments:
+    if not found.above:
         links.append(Link(f"{person} has no role above tenants.", False))
     if tenant:
-        links.append(_of_membership(person, permission, tenant))
-        links += [_of_elevation(each, permission) for each in live_of(tenant, [person.pk])]
+        links.append(_of_membership(person, permission, tenant, found))
+        links += [_of_elevation(each, permission, found) for each in live_of(tenant, [person.pk])]
     return links
 
 
-def _of_membership(person: User, permission: str, tenant: Tenant) -> Link:
-    membership = Membership.objects.select_related("created_by").filter(tenant=tenant, user=person).first()
+def _of_membership(person: User, permission: str, tenant: Tenant, found: _Standing) -> Link:
+    membership = found.membership
     if membership is None:
         return Link(f"{person} is not a member of {tenant}.", False)
     by = f", given by {membership.created_by}" if membership.created_by else ""
     since = f"{membership.created_at:%d %b %Y}".lstrip("0")
-    role = membership.of_role
+    role = found.roles.get(membership.role)
     if role is None:
         return Link(f"{person} is {membership.role} of {tenant}, which is no role any more.", False)
     own = " (a role that it made for itself)" if role.slug not in TENANT_ROLES else ""
     return _of_role(role, permission, f"{person} is {role.name} of {tenant}{own} since {since}{by}")
 
 
-def _of_elevation(elevation: Elevation, permission: str) -> Link:
+def _of_elevation(elevation: Elevation, permission: str, found: _Standing) -> Link:
     until = f"until {elevation.ends_at:%-d %b %Y, %H:%M} UTC"
     tenant, absent = elevation.tenant, elevation.absent
     if absent is None:
-        role = role_of(tenant, elevation.role)
+        role = found.roles.get(elevation.role)
         by = f", given by {elevation.answered_by}" if elevation.answered_by else ""
         how = f"{elevation.user} has the role {elevation.role} of {tenant} for a time, {until}{by}"
         return _of_role(role, permission, how) if role else Link(f"{how}. There is no such role any more.", False)
@@ -149,8 +183,8 @@ def _of_elevation(elevation: Elevation, permission: str) -> Link:
     return Link(f"{elevation.user} stands in for {absent} in {tenant} {until}. The role of {absent} {told}.", gives)
 
 
-def _of_project(person: User, permission: str, project: Project) -> Link:
-    given = ProjectRole.objects.select_related("created_by").filter(project=project, user=person).first()
+def _of_project(person: User, permission: str, project: Project, found: _Standing) -> Link:
+    given = found.in_project
     if given is None:
         return Link(f"{person} has no role of their own in {project}.", False)
     by = f", given by {given.created_by}" if given.created_by else ""
@@ -164,17 +198,17 @@ def _of_role(role: Role, permission: str, how: str) -> Link:
     return Link(f"{how}. {role.name} {'includes it' if gives else 'does not include it'}.", gives)
 
 
-def _way(person: User, permission: str, tenant: Tenant | None, project: Project | None = None) -> str:
+def _way(person: User, permission: str, tenant: Tenant | None, project: Project | None, found: _Standing) -> str:
     """What would give it, and who could do that."""
     if not person.is_active:
         return f"The platform team can switch the account on again: {_named(_platform_team())}."
-    inside = [role.name for role in roles_of(tenant).values() if permission in role.permissions] if tenant else []
+    inside = [role.name for role in found.roles.values() if permission in role.permissions] if tenant else []
     if tenant and inside:
         owners = User.objects.filter(is_active=True, memberships__tenant=tenant, memberships__role="owner")
         return (
             f"In {tenant} it comes with the role{'s' * (len(inside) > 1)} {_or(inside)}. "
             f"An owner of {tenant} can give one: {_named(list(owners.order_by('username')))}."
-            f"{_way_into(person, permission, project) if project else ''}"
+            f"{_way_into(permission, project) if project and found.membership else ''}"
         )
     above = [role.name for role in PLATFORM_ROLES.values() if permission in role.permissions]
     return (
@@ -183,11 +217,9 @@ def _way(person: User, permission: str, tenant: Tenant | None, project: Project 
     )
 
 
-def _way_into(person: User, permission: str, project: Project) -> str:
+def _way_into(permission: str, project: Project) -> str:
     """What would give it in `project` alone, to a member."""
     roles = [role.name for role in PROJECT_ROLES.values() if permission in role.permissions]
-    if not Membership.objects.filter(tenant=project.tenant_id, user=person).exists():
-        return ""
     return f" In {project} alone it comes with {_or(roles)} there, on the page of the project."
 
 

@@ -13,7 +13,7 @@ from refusals import Refusal
 from tenants.finding import person
 from tenants.key_rotation import OVERLAP_WORDS
 from tenants.leaks import LONGEST_TEXT
-from tenants.models import Environment, User
+from tenants.models import Environment, Project, User
 from tenants.roles import Role
 from tenants.scoping import words
 
@@ -124,15 +124,16 @@ class HandOverForm(VerbForm):
 class WhyForm(forms.Form):
     """Why may somebody do something here, or not? Without the right to manage members: about oneself."""
 
-    permission = forms.ChoiceField(label="May")
-
-    def __init__(self, *args: Any, permissions: list[str], projects: Any, about_others: bool, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, permissions: list[str], projects: Iterable[Project], about_others: bool, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        choices = [(permission, words(permission)) for permission in permissions]
-        self.fields["permission"] = forms.ChoiceField(label="Permission", choices=choices)
-        self.fields["project"] = forms.ModelChoiceField(
-            projects, required=False, to_field_name="slug", empty_label="The whole tenant", label="Where"
-        )
+        by_slug = {project.slug: project for project in projects}
+        self.fields["permission"] = forms.ChoiceField(choices=[(each, words(each)) for each in permissions])
+        self.fields["project"] = forms.TypedChoiceField(
+            choices=[("", "The whole tenant"), *((slug, project) for slug, project in by_slug.items())],
+            coerce=by_slug.__getitem__, required=False, empty_value=None, label="Where",
+        )  # fmt: skip
         if about_others:
             who = PersonField(max_length=254, required=False, label="Person", help_text="Empty: you.")
             self.fields = {"person": who, **self.fields}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
@@ -54,6 +55,19 @@ def people_by_address(addresses: Iterable[str]) -> dict[str, User]:
     found = {user.email.lower(): user for user in on_accounts}
     confirmed = EmailAddress.objects.filter(_is_any("email", wanted), verified=True, user__is_active=True)
     return found | {row.email.lower(): row.user for row in confirmed.select_related("user")}
+
+
+def held_among(addresses: Iterable[str], users: Sequence[User]) -> frozenset[str]:
+    """Those of `addresses` (in lower case) that one of `users` has: one query, and none without addresses."""
+    wanted = frozenset(addresses)
+    if not wanted:
+        return wanted
+    given: dict[UUID, dict[str, bool]] = {user.pk: {} for user in users}
+    rows = EmailAddress.objects.filter(_is_any("email", sorted(wanted)))
+    for key, email, verified in rows.values_list("user_id", "email", "verified"):
+        if key in given:
+            given[key][email.lower()] = verified
+    return wanted.intersection(chain.from_iterable(_own(user, given[user.pk]) for user in users))
 
 
 def _is_any(field: str, addresses: list[str]) -> Q:

@@ -98,6 +98,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/<slug:slug>/ownership/<uuid:transfer_id>/decline/", ownership.decline, name="decline-ownership"),
     path("tenants/<slug:slug>/ownership/<uuid:transfer_id>/withdraw/", ownership.withdraw, name="withdraw-ownership"),
     path("tenants/<slug:slug>/roles/", roles.roles, name="roles"),
+    path("tenants/<slug:slug>/roles/why/", roles.why, name="why"),
     path("tenants/<slug:slug>/roles/new/", roles.new, name="new-role"),
     path("tenants/<slug:slug>/roles/<uuid:role_id>/", roles.role, name="role"),
     path("tenants/<slug:slug>/roles/<uuid:role_id>/retire/", roles.retire, name="retire-role"),

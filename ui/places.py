@@ -24,7 +24,7 @@ class Hit:
 HitProvider = Callable[[HttpRequest, str], Iterable[Hit]]
 
 
-Part = Literal["waiting", "work", "figures"]
+Part = Literal["waiting", "work", "new", "figures"]
 
 
 @dataclass(frozen=True, slots=True)

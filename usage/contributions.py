@@ -28,6 +28,7 @@ from usage.movers import movers
 from usage.period import Period
 from usage.scope import sight_of
 
+MOST_ON_CARD = 5
 ACTIONS = (
     ("See usage and cost", "usage:overview", "chart-bar"),
     ("See my calls", "usage:calls", "list"),
@@ -56,13 +57,14 @@ def _movers(request: HttpRequest) -> dict[str, Any] | None:
     if not isinstance(request.user, User) or not (sight := sight_of(request.user)).everything:
         return None
     today = timezone.now().date()
-    told = figures(sight, Filters(), Period("30d", today - dt.timedelta(days=29), today), DIMENSIONS["tenant"])
+    period = Period("30d", today - dt.timedelta(days=29), today)
+    told = figures(sight, Filters(), period, DIMENSIONS["tenant"], named=MOST_ON_CARD)
     if not told.now.calls and not told.before.calls:
         return None
     return {
         "movers": movers(totals.Source(sight, Filters(), told.currency), told),
         "unpriced": told.now.unpriced,
-        "lines": told.lines[:5],
+        "lines": told.lines,
         "currency": told.currency,
     }
 

@@ -52,8 +52,9 @@ def names(dimension: Dimension, values: Iterable[Any]) -> dict[Any, Name]:
     values = list(values)
     match dimension.slug:
         case "tenant":
-            tenants = Tenant.objects.in_bulk([v for v in values if v])
-            return {v: Name(t.name, t.slug) for v in values if (t := tenants.get(_key(v)))}
+            rows = Tenant.objects.filter(pk__in=[v for v in values if v]).order_by().values_list("pk", "name", "slug")
+            tenants = {key: Name(*called) for key, *called in rows}
+            return {v: tenants[_key(v)] for v in values if v and _key(v) in tenants}
         case "project":
             projects = Project.objects.select_related("tenant").in_bulk([v for v in values if v])
             return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -36,7 +36,7 @@ SHOWN = 20  # of the people who have a role
 
 @require_GET
 def roles(request: HttpRequest, slug: str) -> HttpResponse:
-    """Who can do what, and why one can or cannot: the matrix of the built-in roles and the tenant's own."""
+    """Who can do what: the matrix of the built-in roles and the tenant's own, and the way to ask why."""
     inside = enter(request, slug)
     own = list(CustomRole.objects.filter(tenant=inside.tenant))
     known = TENANT_ROLES | {each.slug: each.role for each in own}
@@ -44,18 +44,6 @@ def roles(request: HttpRequest, slug: str) -> HttpResponse:
     appointed = set(inside.viewer.appointments.values_list("role", flat=True))
     above = [role for role in PLATFORM_ROLES.values() if role.slug in appointed]
     rows = [(scoping.words(p), p, [p in role.permissions for role in known.values()], p in inside.held) for p in MATRIX]
-    about = inside.may("tenants.manage_members")
-    is_asked = "permission" in request.GET
-    asked = WhyForm(
-        request.GET if is_asked else None,
-        permissions=list(MATRIX),
-        projects=Project.objects.filter(tenant=inside.tenant).select_related("tenant"),
-        about_others=about,
-    )
-    told = None
-    if asked.is_valid():
-        person = asked.cleaned_data.get("person") or inside.viewer
-        told = explain(person, asked.cleaned_data["permission"], asked.cleaned_data["project"] or inside.tenant)
     words = dict(Project._meta.permissions)
     return inside.show(
         request,
@@ -74,9 +62,28 @@ def roles(request: HttpRequest, slug: str) -> HttpResponse:
         own_in_projects=list(
             ProjectRole.objects.filter(tenant=inside.tenant, user=inside.viewer).select_related("project")
         ),
-        form=asked,
-        told=told,
+        form=_why(inside),
         deciders=sections.deciders(inside.tenant),
+    )
+
+
+@require_GET
+def why(request: HttpRequest, slug: str) -> HttpResponse:
+    """Why somebody may do something in the tenant, or may not: oneself, and for who manages members everybody."""
+    inside = enter(request, slug)
+    form, told = _why(inside, request.GET or None), None
+    if form.is_valid():
+        person = form.cleaned_data.get("person") or inside.viewer
+        told = explain(person, form.cleaned_data["permission"], form.cleaned_data["project"] or inside.tenant)
+    return inside.show(request, "why", tab="roles", form=form, told=told)
+
+
+def _why(inside: Inside, asked: QueryDict | None = None) -> WhyForm:
+    return WhyForm(
+        asked,
+        permissions=list(MATRIX),
+        projects=Project.objects.filter(tenant=inside.tenant).select_related("tenant"),
+        about_others=inside.may("tenants.manage_members"),
     )
 
 

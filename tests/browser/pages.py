@@ -208,7 +208,7 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("account-notifications-tenant", "/account/notifications/?tenant=retail-banking", "tenant-owner"),
     NamedPage("tenant-settings", "/tenants/retail-banking/settings/", "tenant-owner"),
     NamedPage("tenant-roles", "/tenants/retail-banking/roles/", "viewer"),
-    NamedPage("tenant-roles-why", "/tenants/retail-banking/roles/?permission=tenants.manage_keys", "viewer"),
+    NamedPage("tenant-roles-why", "/tenants/retail-banking/roles/why/?permission=tenants.manage_keys", "viewer"),
     NamedPage("tenant-audit", "/tenants/retail-banking/audit/", "tenant-owner"),
     NamedPage("tokens", "/account/tokens/", "developer"),
     NamedPage("tokens-none-fits", "/account/tokens/?q=zzzz&state=expired", "developer"),

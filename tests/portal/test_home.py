@@ -26,8 +26,8 @@ def home(user: User) -> str:
     client = Client()
     client.force_login(user)
     page = client.get("/").content.decode()
-    parts = (f"/home/{part}/" for part in ("work", "figures"))
-    assert all(f'hx-get="{part}"' in page for part in ("/home/work/", "/home/figures/"))
+    parts = (f"/home/{part}/" for part in ("work", "new", "figures"))
+    assert all(f'hx-get="{part}"' in page for part in ("/home/work/", "/home/new/", "/home/figures/"))
     return page + "".join(client.get(part, headers={"hx-request": "true"}).content.decode() for part in parts)
 
 

@@ -75,14 +75,14 @@ def test_an_unknown_permission_is_told_with_the_nearest(cast: Cast) -> None:
 def test_the_page_explains_oneself_and_to_who_manages_members_everybody(cast: Cast) -> None:
     client = Client()
     client.force_login(cast.vera)
-    page = client.get("/tenants/acme/roles/?permission=tenants.manage_keys&person=dev").content.decode()
+    page = client.get("/tenants/acme/roles/why/?permission=tenants.manage_keys&person=dev").content.decode()
     assert "Vera may not “Issue and revoke keys” in Acme." in page and 'name="person"' not in page
     client.force_login(cast.olivia)
-    page = client.get("/tenants/acme/roles/?permission=tenants.manage_keys&person=dev").content.decode()
+    page = client.get("/tenants/acme/roles/why/?permission=tenants.manage_keys&person=dev").content.decode()
     assert "Dev may “Issue and revoke keys” in Acme." in page
     assert (
         "Check the spelling"
-        in client.get("/tenants/acme/roles/?permission=tenants.manage_keys&person=x").content.decode()
+        in client.get("/tenants/acme/roles/why/?permission=tenants.manage_keys&person=x").content.decode()
     )
 
 
@@ -133,8 +133,9 @@ def test_a_role_in_a_project_is_a_link_of_the_chain_there_and_nowhere_else(cast:
             assert bool(told.way) != told.allowed
     client = Client()
     client.force_login(cast.vera)
-    page = client.get("/tenants/acme/roles/?permission=tenants.manage_keys&project=support").content.decode()
-    assert "Vera may “Issue and revoke keys” in Support of Acme." in page and "You are <strong>Developer" in page
+    page = client.get("/tenants/acme/roles/why/?permission=tenants.manage_keys&project=support").content.decode()
+    assert "Vera may “Issue and revoke keys” in Support of Acme." in page
+    assert "You are <strong>Developer" in client.get("/tenants/acme/roles/").content.decode()
     api = "/api/tenants/acme/explanation/?permission=manage_keys&project="
     assert client.get(f"{api}support").json()["allowed"] and not client.get(f"{api}billing").json()["allowed"]
     assert client.get(f"{api}secret").status_code == client.get(f"{api}nothing").status_code == 404
