@@ -1,4 +1,4 @@
-"""The front door: a small ASGI application of its own for `/v1` (OpenAI's form) and `/metrics`.
+"""The front door: a small ASGI application of its own for `/v1`, in every form of `gateway.forms`, and `/metrics`.
 
 It also takes the server's start-up and shut-down messages, because it has a snapshot to load and a journal to empty.
 """
@@ -20,6 +20,8 @@ from gateway import telemetry
 from gateway.admission import ModelNotFound, authenticate, check_still_allowed
 from gateway.caller import Caller
 from gateway.ending import when_told_to_stop
+from gateway.forms import FORMS
+from gateway.forms.form import Form, Writing
 from gateway.pipeline import Call, begin
 from gateway.runtime import here, runtime
 from gateway.snapshot import Route
@@ -76,7 +78,7 @@ async def _live(receive: Receive, send: Send) -> None:
 
 
 async def _guarded(exchange: Exchange) -> None:
-    """Answer; any refusal in OpenAI's form, and nothing else ever."""
+    """Answer; any refusal in the client's form, and nothing else ever."""
     try:
         await _answer(exchange)
     except ClientLeft:
@@ -91,9 +93,9 @@ async def _guarded(exchange: Exchange) -> None:
 
 async def _answer(exchange: Exchange) -> None:
     path = exchange.path.rstrip("/")
-    if path == "/v1/chat/completions":
+    if path in FORMS:
         _require(exchange, "POST")
-        await _chat(exchange)
+        await _call(exchange, FORMS[path])
     elif path == "/v1/models":
         _require(exchange, "GET")
         routes = await _routes(exchange)
@@ -142,13 +144,14 @@ def _described(route: Route) -> dict[str, object]:
     }
 
 
-async def _chat(exchange: Exchange) -> None:
+async def _call(exchange: Exchange, form: Form) -> None:
+    exchange.form = form
     caller = await _caller(exchange)  # before the body is read: strangers do not get to send megabytes
-    body = await exchange.json()
-    if isinstance(body, dict) and "stream" in body and body["stream"] is None:
-        body["stream"] = False
-    call = await begin(here(), caller, body, exchange.request_id)
-    answering = asyncio.ensure_future(_streamed(exchange, call) if call.is_streamed else _whole(exchange, call))
+    asked = form.read(await exchange.json())
+    call = await begin(here(), caller, asked, exchange.request_id)
+    writing = form.writing(form, asked)
+    answer = _streamed if call.is_streamed else _whole
+    answering = asyncio.ensure_future(answer(exchange, call, writing))
     leaving = asyncio.ensure_future(_left(exchange))
     leaving.add_done_callback(lambda _: answering.cancel())
     try:
@@ -168,31 +171,32 @@ async def _left(exchange: Exchange) -> None:
         pass
 
 
-async def _whole(exchange: Exchange, call: Call) -> None:
+async def _whole(exchange: Exchange, call: Call, writing: Writing) -> None:
     try:
         async with aclosing(call.events()) as events:
-            answers = [event.data async for event in events]
+            answers = [event async for event in events]
     except Refusal as refusal:
         await exchange.refuse(refusal, _told(call))
         return
     if answers:
-        await exchange.answer(200, answers[0], _told(call))
+        await exchange.answer(200, writing.whole(answers[0]), _told(call))
 
 
-async def _streamed(exchange: Exchange, call: Call) -> None:
+async def _streamed(exchange: Exchange, call: Call, writing: Writing) -> None:
     """Server-sent events. The head waits for the first of them: until then a failure still has its own status."""
     try:
         async with aclosing(call.events()) as events:
             async for event in events:
                 if not exchange.has_begun:
                     await _begin_stream(exchange, call)
-                await exchange.piece(b"data: " + event.data.replace(b"\n", b"\ndata: ") + b"\n\n")
+                if sent := writing.event(event):
+                    await exchange.piece(sent)
     except Refusal as refusal:
         await exchange.refuse(refusal, _told(call))
         return
     if not exchange.has_begun:
         await _begin_stream(exchange, call)
-    await exchange.piece(b"data: [DONE]\n\n", is_last=True)
+    await exchange.piece(writing.end(), is_last=True)
 
 
 async def _begin_stream(exchange: Exchange, call: Call) -> None:

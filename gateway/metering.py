@@ -23,6 +23,7 @@ from gateway.admission import Admitted
 from gateway.failures import ProviderFailure
 from gateway.holding import Hold
 from gateway.journal import Journal
+from gateway.providers import provider_of
 from gateway.snapshot import Target, UnitPrice
 from usage.calls import LARGEST_COUNT, CallRecord
 from usage.pricing import cost
@@ -217,13 +218,13 @@ class Meter:
             return (tokens_in, tokens_out, min(cached, tokens_in), min(reasoning, tokens_out)), "provider"
         if not self._was_taken:
             return (0, 0, 0, 0), "counted"
-        messages = self.admitted.body.get("messages")
-        template = counting.template_of(self._target.dialect if self._target else "")
+        asked = self.admitted.asked
+        tokens_in = asked.tokens + (asked.added_by(provider_of(self._target).template) if self._target else 0)
         if is_rough:  # several times a call, for the journal: by length, or one token a chunk when that is more
-            tokens_in = counting.tokens_of_length(counting.length_of_messages(messages)) + template.added_to(messages)
+            tokens_in += counting.tokens_of_length(sum(map(len, asked.texts)))
             tokens_out = max(self._chunks, counting.tokens_of_length(self._kept + self._beyond))
         else:
-            tokens_in = counting.tokens_of_messages(messages, template)
+            tokens_in += counting.tokens_of("\n".join(asked.texts))
             tokens_out = counting.tokens_of("".join(self._pieces)) + counting.tokens_of_length(self._beyond)
         return (tokens_in, tokens_out, 0, 0), "counted"
 

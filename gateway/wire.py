@@ -12,8 +12,10 @@ from typing import Any
 import orjson
 from django.conf import settings
 
-from gateway.admission import InvalidRequest
-from gateway.wire_errors import error_headers, error_object
+from gateway.asked import InvalidRequest
+from gateway.forms.chat import CHAT
+from gateway.forms.form import Form
+from gateway.wire_errors import error_headers
 from refusals import Refusal
 from tenants.client_address import Address, client_address
 
@@ -81,6 +83,7 @@ class Exchange:
         asked = self.header(b"x-request-id")
         self.request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
         self.has_begun = False
+        self.form: Form = CHAT  # in which it is answered; OpenAI's until another is known
 
     def header(self, name: bytes) -> str:
         """A header of the request, empty when it was not sent."""
@@ -145,9 +148,9 @@ class Exchange:
         await self.piece(body, is_last=True)
 
     async def refuse(self, refusal: Refusal, headers: Headers = ()) -> None:
-        """Send a refusal in OpenAI's form; in the middle of a stream it is the last event."""
-        body = orjson.dumps(error_object(refusal))
+        """Send a refusal in the client's form; in the middle of a stream it is the last event."""
         if self.has_begun:
-            await self.piece(b"data: " + body + b"\n\n", is_last=True)
+            await self.piece(self.form.last_words(refusal, self.request_id), is_last=True)
         else:
+            body = self.form.refusal(refusal, self.request_id)
             await self.answer(refusal.status, body, [*error_headers(refusal), *headers])

@@ -1,0 +1,70 @@
+"""`POST /v1/chat/completions`: OpenAI's chat completions, which are the neutral form as well."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import orjson
+
+from gateway.asked import Asked, InvalidRequest, checked_object
+from gateway.event import Event
+from gateway.forms.form import Form, Writing, sent_event
+
+MOST_ANSWERS = 128  # to one call, as OpenAI has it
+DONE = b"data: [DONE]\n\n"
+
+
+class ChatWriting(Writing):
+    """The answer as it is; its usage in a stream for who asked for it."""
+
+    def whole(self, event: Event) -> bytes:
+        return event.data if event.form == self.form.name else orjson.dumps(event.chunk)
+
+    def event(self, event: Event) -> bytes:
+        chunk = event.chunk
+        if not chunk.get("choices") and "usage" in chunk and not wants_usage(self.asked.body):
+            return b""
+        return sent_event(self.whole(event))
+
+    def end(self) -> bytes:
+        return DONE
+
+
+class Chat(Form):
+    name = "chat"
+    path = "/v1/chat/completions"
+    writing: ClassVar = ChatWriting
+
+    def read(self, body: Any) -> Asked:
+        """Its own form is the neutral one."""
+        body = checked_object(body)
+        messages = body.get("messages")
+        if not isinstance(messages, list) or not messages:
+            raise InvalidRequest("“messages” must be a list with at least one message.", field="messages")
+        if not all(isinstance(message, dict) for message in messages):
+            raise InvalidRequest("Every one of “messages” must be an object with a role and content.", field="messages")
+        check_answers(body)
+        if not isinstance(body.get("stream_options", {}), dict | None):
+            raise InvalidRequest("“stream_options” must be an object.", field="stream_options")
+        for place, message in enumerate(messages):
+            if not isinstance(message.get("role"), str) or not message["role"]:
+                raise InvalidRequest(
+                    "Every message needs a “role”, such as user, system or assistant.", field=f"messages[{place}].role"
+                )
+        return Asked(self.name, "chat", body, body)
+
+
+def check_answers(body: dict[str, Any], field: str = "n", most: int = MOST_ANSWERS) -> int:
+    """How many answers `field` asks for: what they may cost is reserved. Raises `InvalidRequest`."""
+    count = body.get(field)
+    if count is not None and not (type(count) is int and 0 < count <= most):
+        raise InvalidRequest(f"“{field}” must be a whole number from 1 to {most}.", field=field)
+    return count or 1
+
+
+def wants_usage(body: dict[str, Any]) -> bool:
+    """Whether a stream shall end with what it used."""
+    return bool((body.get("stream_options") or {}).get("include_usage"))
+
+
+CHAT = Chat()

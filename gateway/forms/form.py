@@ -1,0 +1,58 @@
+"""What a form of clients is: how a request in it is read, and how an answer is written."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import orjson
+
+from gateway.asked import Asked
+from gateway.event import Event
+from gateway.wire_errors import error_object
+from refusals import Refusal
+
+
+class Writing(ABC):
+    """Writes one answer in the client's form. `event` is handed every event of a stream once, in order."""
+
+    def __init__(self, form: Form, asked: Asked) -> None:
+        self.form, self.asked = form, asked
+
+    @abstractmethod
+    def whole(self, event: Event) -> bytes:
+        """The body of an answer that is not streamed."""
+
+    @abstractmethod
+    def event(self, event: Event) -> bytes:
+        """What a client is sent of a stream for `event`; empty for nothing."""
+
+    def end(self) -> bytes:
+        """What ends the stream."""
+        return b""
+
+
+class Form(ABC):
+    """A form in which clients ask at `path`; `name` is how providers that take it themselves call it."""
+
+    name: ClassVar[str]
+    path: ClassVar[str]
+    writing: ClassVar[type[Writing]]
+
+    @abstractmethod
+    def read(self, body: Any) -> Asked:
+        """A request's parsed body, checked as far as the gateway needs it. Raises `InvalidRequest`."""
+
+    def refusal(self, refusal: Refusal, request_id: str) -> bytes:
+        """The body of a refusal, as OpenAI's clients read it."""
+        return orjson.dumps(error_object(refusal))
+
+    def last_words(self, refusal: Refusal, request_id: str) -> bytes:
+        """The end of a stream that has begun and cannot go on."""
+        return sent_event(self.refusal(refusal, request_id))
+
+
+def sent_event(data: bytes, kind: bytes = b"") -> bytes:
+    """A server-sent event."""
+    named = b"event: " + kind + b"\n" if kind else b""
+    return named + b"data: " + data.replace(b"\n", b"\ndata: ") + b"\n\n"
