@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.caller import Caller
-from gateway.forms.chat import CHAT
+from gateway.forms.chat import CHAT, is_usage_alone
 from gateway.loading import connect, load
 from gateway.metering import CallSummary
 from gateway.pipeline import Call, begin
@@ -55,7 +55,8 @@ class OpenCall:
         try:
             async with aclosing(self._call.events()) as events:
                 async for event in events:
-                    yield event.chunk
+                    if not is_usage_alone(event.chunk):
+                        yield event.chunk
         except Refusal:
             return  # the summary tells
 

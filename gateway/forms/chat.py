@@ -21,8 +21,7 @@ class ChatWriting(Writing):
         return event.data if event.form == self.form.name else orjson.dumps(event.chunk)
 
     def event(self, event: Event) -> bytes:
-        chunk = event.chunk
-        if not chunk.get("choices") and "usage" in chunk and not wants_usage(self.asked.body):
+        if is_usage_alone(event.chunk) and not wants_usage(self.asked.body):
             return b""
         return sent_event(self.whole(event))
 
@@ -65,6 +64,11 @@ def check_answers(body: dict[str, Any], field: str = "n", most: int = MOST_ANSWE
 def wants_usage(body: dict[str, Any]) -> bool:
     """Whether a stream shall end with what it used."""
     return bool((body.get("stream_options") or {}).get("include_usage"))
+
+
+def is_usage_alone(chunk: dict[str, Any]) -> bool:
+    """Whether a chunk of a stream says what was used and nothing else."""
+    return not chunk.get("choices") and "usage" in chunk
 
 
 CHAT = Chat()

@@ -8,7 +8,7 @@ import orjson
 
 from gateway.asked import Asked, InvalidRequest, checked_object
 from gateway.event import Event
-from gateway.forms.chat import DONE, MOST_ANSWERS, check_answers, wants_usage
+from gateway.forms.chat import DONE, MOST_ANSWERS, check_answers, is_usage_alone, wants_usage
 from gateway.forms.form import Form, Writing, sent_event
 
 # What a chat has as well, under the same name.
@@ -26,8 +26,7 @@ class CompletionsWriting(Writing):
         return event.data if event.form == self.form.name else orjson.dumps(_as_completion(event.chunk))
 
     def event(self, event: Event) -> bytes:
-        chunk = event.chunk
-        if not chunk.get("choices") and "usage" in chunk and not wants_usage(self.asked.body):
+        if is_usage_alone(event.chunk) and not wants_usage(self.asked.body):
             return b""
         return sent_event(self.whole(event))
 
