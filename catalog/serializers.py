@@ -8,6 +8,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from catalog.dialects import COMPATIBLE
 from catalog.figures import LARGEST_PRICE
 from catalog.models import Change, Deployment, Fact, ImportRun, Model, ModelVersion, Provider, Route
 from tenants.api.bodies import Body
@@ -131,7 +132,12 @@ class ProviderSerializer(serializers.ModelSerializer[Provider]):
 
 class ConnectSerializer(Body):
     name = serializers.CharField(max_length=120)
-    base_url = serializers.CharField(max_length=300)
+    dialect = serializers.CharField(
+        max_length=20, required=False, default=COMPATIBLE, help_text="the kind of endpoint: which API it speaks"
+    )
+    base_url = serializers.CharField(
+        max_length=300, required=False, allow_blank=True, default="", help_text="empty: the kind's usual address"
+    )
     credential = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="", write_only=True)
     region = serializers.CharField(max_length=60, required=False, allow_blank=True, default="")
     slug = serializers.CharField(

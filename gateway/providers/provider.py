@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import orjson
 
+from catalog.dialects import Listing, openai_listing
 from gateway.asked import Asked, InvalidRequest
 from gateway.counting import USUAL, Template
 from gateway.event import Event
@@ -69,12 +70,23 @@ class Reading(ABC):
 
 
 class Provider(ABC):
-    """One kind of provider. `name` is what `catalog.models.Provider.dialect` says."""
+    """One kind of provider. `name` is what `catalog.models.Provider.dialect` says, `words` what people call it.
+
+    `address` is the usual one, empty where each has its own, as `example` shows; `credential` says what it wants.
+    """
 
     name: ClassVar[str]
+    words: ClassVar[str]
+    address: ClassVar[str] = ""
+    example: ClassVar[str] = ""
+    credential: ClassVar[str] = "An API key."
     patience_s: float = 0.0  # how long one that is not there, or says 503, is asked again before anybody else is
     template: Template = USUAL  # what it adds to a prompt, where it does not count itself
     streams_as: ClassVar[str] = "text/event-stream"
+
+    def listing(self, base_url: str, credential: str) -> Listing | None:
+        """How an endpoint is asked which models it serves; None where it tells no list."""
+        return openai_listing(base_url, credential)
 
     def cannot(self, asked: Asked) -> str:
         """Why it cannot be asked this at all; empty where it can."""

@@ -17,6 +17,7 @@ from django.test import Client
 from audit.models import Entry
 from audit.record import SYSTEM
 from catalog import egress, probing, providers
+from catalog.dialects import COMPATIBLE, dialect_called
 from catalog.models import Deployment, Model, Provider, Route
 from catalog.providers import credential_of, rotate_credentials
 from tests.cast import Cast, route
@@ -60,7 +61,13 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 def connect(pat: Client, endpoint: Endpoint, **more: str) -> Any:
-    given = {"name": "Research cluster", "base_url": endpoint.url, "credential": CREDENTIAL, **more}
+    given = {
+        "name": "Research cluster",
+        "dialect": "openai",
+        "base_url": endpoint.url,
+        "credential": CREDENTIAL,
+        **more,
+    }
     return pat.post("/platform/providers/connect/", given)
 
 
@@ -98,7 +105,9 @@ def test_publishing_begins_with_the_list_price_and_offers_models_while_one_types
 
 
 def test_an_endpoint_that_is_not_there_is_told_in_words(pat: Client) -> None:
-    told = pat.post("/platform/providers/connect/", {"name": "Nobody", "base_url": "http://127.0.0.1:9/v1"})
+    told = pat.post(
+        "/platform/providers/connect/", {"name": "Nobody", "dialect": "openai", "base_url": "http://127.0.0.1:9/v1"}
+    )
     assert told.status_code == 422
     assert "connection refused" in told.content.decode() and "Errno" not in told.content.decode()
 
@@ -166,7 +175,7 @@ def test_a_name_that_leads_elsewhere_after_it_was_checked_is_sent_nothing(
     monkeypatch.setattr(egress, "_METADATA", frozenset({ipaddress.ip_address("127.0.0.1")}))
     monkeypatch.setattr(probing, "check_address", lambda *_, **__: None)  # as it was when the name still led there
     with pytest.raises(egress.AddressNotAllowed):
-        probing.list_models(endpoint.url, CREDENTIAL)
+        probing.list_models(dialect_called(COMPATIBLE), endpoint.url, CREDENTIAL)
     assert not endpoint.heard
 
 
@@ -192,7 +201,7 @@ def test_a_failed_test_by_the_api_is_noted_although_the_key_is_free_again(pat: C
         return pat.post(address, content_type="application/json", headers=key)
 
     assert send().status_code == 422
-    assert "not with OpenAI" in Provider.objects.get(slug="research-cluster").test_result
+    assert "such as OpenAI-compatible endpoints" in Provider.objects.get(slug="research-cluster").test_result
     endpoint.body = {"data": [{"id": "cluster-7b"}]}
     assert send().status_code == 200
     assert send()["Idempotency-Replayed"] == "true"
@@ -231,7 +240,7 @@ def test_testing_notes_the_health_of_what_is_served_on_the_page_and_by_the_api(p
     for body, health, said in (
         ({"data": [{"id": "other"}]}, "failing", "list this model"),
         ({"data": [{"id": "cluster-7b"}]}, "healthy", ""),
-        (b"<html>", "failing", "not with OpenAI"),
+        (b"<html>", "failing", "such as OpenAI-compatible endpoints"),
     ):
         endpoint.body = body
         for address in (f"{base}/test/", "/api/providers/research-cluster/test/"):
@@ -261,7 +270,7 @@ def test_a_file_of_the_catalog_leaves_a_trace_like_every_file(dev: Client) -> No
 def test_a_provider_whose_key_is_in_the_environment_is_suggested_and_connected_by_the_api(
     pat: Client, dev: Client, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = providers.Suggestion("cluster", "Cluster", "CLUSTER_API_KEY", endpoint.url)
+    known = providers.Suggestion("cluster", "Cluster", "CLUSTER_API_KEY", endpoint.url, COMPATIBLE)
     monkeypatch.setattr(providers, "_KNOWN_KEYS", (known,))
     address = "/api/providers/suggestions/"
     assert pat.get(address).json() == []

@@ -15,6 +15,8 @@ class Compatible(Provider):
     """Takes `paths` as they come, everything else as a chat completion."""
 
     name = "openai"
+    words = "OpenAI-compatible"
+    example = "https://models.example.com/v1"
     paths: ClassVar[Mapping[str, str]] = {
         "chat": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings",
     }  # fmt: skip

@@ -15,6 +15,7 @@ class Local(Compatible):
     """It takes a free port each time it starts and writes it down, so its address is read anew for each attempt."""
 
     name = "local"
+    words = "Local model server"
     template = LOCAL
 
     @property
