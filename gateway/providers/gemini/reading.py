@@ -1,0 +1,133 @@
+"""What Gemini answers, as a chat completion or as embeddings."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import time
+from typing import Any
+from uuid import uuid4
+
+import orjson
+
+from gateway.asked import Asked
+from gateway.event import Event
+from gateway.providers.provider import Reading, ToldNo, Unreadable, from_json
+from gateway.sse import ServerSentEvent
+
+FINISHED = {
+    "STOP": "stop", "MAX_TOKENS": "length", "SAFETY": "content_filter", "RECITATION": "content_filter",
+    "BLOCKLIST": "content_filter", "PROHIBITED_CONTENT": "content_filter", "SPII": "content_filter",
+    "LANGUAGE": "content_filter", "IMAGE_SAFETY": "content_filter",
+}  # fmt: skip
+
+
+class AnswerReading(Reading):
+    """An answer with its candidates. Every event of a stream is one with what is new, and the usage so far."""
+
+    def __init__(self, asked: Asked) -> None:
+        super().__init__(asked)
+        self._id, self._created = f"chatcmpl-{uuid4().hex}", int(time.time())
+        self._calls: dict[int, int] = {}  # how many functions each candidate has called so far
+
+    def event(self, event: ServerSentEvent) -> Event | None:
+        told = from_json(event.data)
+        _refuse(told)
+        return Event(event.data, self._meaning(told, "delta", "chat.completion.chunk"))
+
+    def whole(self, body: bytes) -> Event:
+        told = from_json(body)
+        _refuse(told)
+        if not isinstance(told.get("candidates"), list) and "promptFeedback" not in told:
+            raise Unreadable("sent an answer without candidates", told)
+        return Event(body, self._meaning(told, "message", "chat.completion"))
+
+    def _meaning(self, told: dict[str, Any], part: str, kind: str) -> dict[str, Any]:
+        candidates = told.get("candidates")
+        choices = [self._choice(each, part) for each in candidates or () if isinstance(each, dict)]
+        if not choices and (told.get("promptFeedback") or {}).get("blockReason"):
+            choices = [{"index": 0, part: {"role": "assistant", "content": ""}, "finish_reason": "content_filter"}]
+        meaning = {
+            "id": self._id, "object": kind, "created": self._created,
+            "model": self.asked.model, "choices": choices,
+        }  # fmt: skip
+        is_last = part == "message" or any(choice["finish_reason"] for choice in choices) or not choices
+        if is_last and isinstance(used := told.get("usageMetadata"), dict):
+            meaning["usage"] = _usage(used)
+        return meaning
+
+    def _choice(self, candidate: dict[str, Any], part: str) -> dict[str, Any]:
+        index = candidate.get("index") or 0
+        parts = [each for each in (candidate.get("content") or {}).get("parts") or () if isinstance(each, dict)]
+        texts = [each for each in parts if isinstance(each.get("text"), str)]
+        said: dict[str, Any] = {"role": "assistant"}
+        said["content"] = "".join(each["text"] for each in texts if not each.get("thought"))
+        if thought := "".join(each["text"] for each in texts if each.get("thought")):
+            said["reasoning_content"] = thought
+        if calls := [self._call(each, index, part) for each in parts if isinstance(each.get("functionCall"), dict)]:
+            said["tool_calls"] = calls
+        reason = candidate.get("finishReason")
+        finished = FINISHED.get(reason, "stop") if reason else None
+        if finished == "stop" and self._calls.get(index):
+            finished = "tool_calls"
+        return {"index": index, part: said, "finish_reason": finished}
+
+    def _call(self, part: dict[str, Any], candidate: int, kind: str) -> dict[str, Any]:
+        called = part["functionCall"]
+        place = self._calls.get(candidate, 0)
+        self._calls[candidate] = place + 1
+        told: dict[str, Any] = {
+            "id": called.get("id") or f"call_{uuid4().hex[:24]}",
+            "type": "function",
+            "function": {"name": called.get("name"), "arguments": orjson.dumps(called.get("args") or {}).decode()},
+        }
+        if kind == "delta":
+            told["index"] = place
+        if signature := part.get("thoughtSignature"):  # it wants it back with the result
+            told["extra_content"] = {"google": {"thought_signature": signature}}
+        return told
+
+
+class EmbeddingReading(Reading):
+    """Vectors; it does not tell what they used."""
+
+    def event(self, event: ServerSentEvent) -> Event | None:
+        raise Unreadable("sent a stream where none was asked for")
+
+    def whole(self, body: bytes) -> Event:
+        told = from_json(body)
+        _refuse(told)
+        rows = told.get("embeddings")
+        if not isinstance(rows, list):
+            raise Unreadable("sent an answer without embeddings", told)
+        try:
+            vectors = [self._written([float(number) for number in row["values"]]) for row in rows]
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unreadable("sent embeddings that are no numbers", told) from error
+        data = [{"object": "embedding", "index": place, "embedding": each} for place, each in enumerate(vectors)]
+        return Event(body, {"object": "list", "model": self.asked.model, "data": data})
+
+    def _written(self, vector: list[float]) -> list[float] | str:
+        if self.asked.neutral.get("encoding_format") != "base64":
+            return vector
+        return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+
+def _refuse(told: dict[str, Any]) -> None:
+    if told.get("error") is not None:
+        raise ToldNo(told["error"], told)
+
+
+def _usage(used: dict[str, Any]) -> dict[str, Any]:
+    def count(name: str) -> int:
+        value = used.get(name)
+        return value if type(value) is int else 0
+
+    tokens_in = count("promptTokenCount") + count("toolUsePromptTokenCount")
+    thought = count("thoughtsTokenCount")
+    tokens_out = count("candidatesTokenCount") + thought
+    return {
+        "prompt_tokens": tokens_in, "completion_tokens": tokens_out, "total_tokens": tokens_in + tokens_out,
+        "prompt_tokens_details": {"cached_tokens": count("cachedContentTokenCount")},
+        "completion_tokens_details": {"reasoning_tokens": thought},
+    }  # fmt: skip
