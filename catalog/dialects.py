@@ -62,6 +62,7 @@ def words_of(name: str) -> str:
     return found.words if found else name
 
 
+USUAL_CREDENTIAL = "An API key."
 COMPATIBLE = "openai"
 LOCAL = "local"
 

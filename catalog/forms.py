@@ -7,10 +7,12 @@ from typing import Any
 
 from django import forms
 
-from catalog.dialects import COMPATIBLE, dialect_called, offered
+from catalog.dialects import COMPATIBLE, USUAL_CREDENTIAL, dialect_called, offered
 from catalog.figures import LARGEST_PRICE
 from catalog.models import Model, Route, name_for_addresses
 from ui.formatting import money
+
+KEPT = "Tested now, kept encrypted, never shown again."
 
 
 class EndpointForm(forms.Form):
@@ -25,7 +27,7 @@ class EndpointForm(forms.Form):
     credential = forms.CharField(
         max_length=4000,
         required=False,
-        help_text="Tested now, kept encrypted, never shown again.",
+        help_text=KEPT,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     region = forms.CharField(max_length=60, required=False, help_text="Where it computes, for example eu-central.")
@@ -41,6 +43,8 @@ class EndpointForm(forms.Form):
             "Of a compatible endpoint that below which /models and /chat/completions lie; it usually ends with /v1."
             + (f" Leave it empty for the usual address of {' or '.join(usual)}." if usual else "")
         )
+        odd = [f"{each.words}: {each.credential}" for each in offered() if each.credential != USUAL_CREDENTIAL]
+        self.fields["credential"].help_text = " ".join([KEPT, *odd])
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

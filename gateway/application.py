@@ -12,6 +12,7 @@ import logging
 import time
 from contextlib import aclosing
 from ipaddress import ip_address
+from typing import Any
 
 import orjson
 from django.conf import settings
@@ -178,6 +179,7 @@ async def _whole(exchange: Exchange, call: Call, writing: Writing) -> None:
     except Refusal as refusal:
         await exchange.refuse(refusal, _told(call))
         return
+    writing.counted = _counted(call)
     if answers:
         await exchange.answer(200, writing.whole(answers[0]), _told(call))
 
@@ -196,7 +198,20 @@ async def _streamed(exchange: Exchange, call: Call, writing: Writing) -> None:
         return
     if not exchange.has_begun:
         await _begin_stream(exchange, call)
+    writing.counted = _counted(call)
     await exchange.piece(writing.end(), is_last=True)
+
+
+def _counted(call: Call) -> dict[str, Any] | None:
+    """What the call has used, as a chat completion tells it; None while that is not known."""
+    if (told := call.summary) is None:
+        return None
+    return {
+        "prompt_tokens": told.input_tokens, "completion_tokens": told.output_tokens,
+        "total_tokens": told.input_tokens + told.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": told.cached_input_tokens},
+        "completion_tokens_details": {"reasoning_tokens": told.reasoning_tokens},
+    }  # fmt: skip
 
 
 async def _begin_stream(exchange: Exchange, call: Call) -> None:

@@ -18,12 +18,12 @@ class ChatWriting(Writing):
     """The answer as it is; its usage in a stream for who asked for it."""
 
     def whole(self, event: Event) -> bytes:
-        return event.data if event.form == self.form.name else orjson.dumps(event.chunk)
+        return event.data if event.form == self.form.name else orjson.dumps(self.with_usage(event.chunk))
 
     def event(self, event: Event) -> bytes:
         if is_usage_alone(event.chunk) and not wants_usage(self.asked.body):
             return b""
-        return sent_event(self.whole(event))
+        return sent_event(event.data if event.form == self.form.name else orjson.dumps(event.chunk))
 
     def end(self) -> bytes:
         return DONE

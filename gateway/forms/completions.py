@@ -23,12 +23,15 @@ class CompletionsWriting(Writing):
     """Each choice's text beside it instead of in a message."""
 
     def whole(self, event: Event) -> bytes:
-        return event.data if event.form == self.form.name else orjson.dumps(_as_completion(event.chunk))
+        return self._written(event, self.with_usage(event.chunk))
 
     def event(self, event: Event) -> bytes:
         if is_usage_alone(event.chunk) and not wants_usage(self.asked.body):
             return b""
-        return sent_event(self.whole(event))
+        return sent_event(self._written(event, event.chunk))
+
+    def _written(self, event: Event, chunk: dict[str, Any]) -> bytes:
+        return event.data if event.form == self.form.name else orjson.dumps(_as_completion(chunk))
 
     def end(self) -> bytes:
         return DONE

@@ -17,7 +17,7 @@ class EmbeddingsWriting(Writing):
     """The answer as it is; there are no streams."""
 
     def whole(self, event: Event) -> bytes:
-        return event.data if event.form == self.form.name else orjson.dumps(event.chunk)
+        return event.data if event.form == self.form.name else orjson.dumps(self.with_usage(event.chunk))
 
     def event(self, event: Event) -> bytes:
         raise NotImplementedError("embeddings are not streamed")

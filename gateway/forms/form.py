@@ -18,6 +18,11 @@ class Writing(ABC):
 
     def __init__(self, form: Form, asked: Asked) -> None:
         self.form, self.asked = form, asked
+        self.counted: dict[str, Any] | None = None  # what was used, once that is known, as a chat completion tells it
+
+    def with_usage(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """A whole answer with what was used, also where its provider told nothing."""
+        return answer if answer.get("usage") or self.counted is None else answer | {"usage": self.counted}
 
     @abstractmethod
     def whole(self, event: Event) -> bytes:

@@ -58,12 +58,52 @@ def image_of(part: dict[str, Any], field: str) -> Image | None:
     return Image("", "", url)
 
 
-def arguments_of(call: dict[str, Any], field: str) -> dict[str, Any]:
+class ToolCall(NamedTuple):
+    """A function that the model called before."""
+
+    id: str
+    name: str
+    arguments: str  # JSON
+    signature: str  # of its thoughts, which Google wants back
+
+
+def inside(value: Any, *names: str) -> Any:
+    """What lies in objects within objects under `names`; None where one of them is not there."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def calls_of(message: dict[str, Any], field: str) -> list[ToolCall]:
+    """The tool calls in an assistant's message. Raises `InvalidRequest` for what is none."""
+    given = message.get("tool_calls")
+    if given is None:
+        return []
+    if not isinstance(given, list):
+        raise InvalidRequest("“tool_calls” must be a list.", field=f"{field}.tool_calls")
+    calls = []
+    for each in given:
+        key, name, arguments = (
+            inside(each, "id"),
+            inside(each, "function", "name"),
+            inside(each, "function", "arguments"),
+        )
+        if not isinstance(key, str) or not isinstance(name, str) or not isinstance(arguments, str | None):
+            raise InvalidRequest(
+                "A tool call needs an “id”, and a “function” with its “name” and “arguments” as texts.",
+                field=f"{field}.tool_calls",
+            )
+        signature = inside(each, "extra_content", "google", "thought_signature")
+        calls.append(ToolCall(key, name, arguments or "{}", signature if isinstance(signature, str) else ""))
+    return calls
+
+
+def arguments_of(call: ToolCall, field: str) -> dict[str, Any]:
     """The arguments of a tool call in an assistant's message. Raises `InvalidRequest` where they are no JSON object."""
-    text = (call.get("function") or {}).get("arguments") or "{}"
+    text = call.arguments
     try:
         told = orjson.loads(text)
-    except (orjson.JSONDecodeError, TypeError) as error:
+    except orjson.JSONDecodeError as error:
         raise InvalidRequest("The arguments of a tool call must be JSON.", field=field) from error
     if not isinstance(told, dict):
         raise InvalidRequest("The arguments of a tool call must be a JSON object.", field=field)
@@ -71,15 +111,19 @@ def arguments_of(call: dict[str, Any], field: str) -> dict[str, Any]:
 
 
 def tools_of(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """The functions that a request offers."""
-    given = body.get("tools") or [{"type": "function", "function": each} for each in body.get("functions") or ()]
-    return [each["function"] for each in given if isinstance(each, dict) and isinstance(each.get("function"), dict)]
+    """The functions that a request offers. Raises `InvalidRequest` for what is no list of them."""
+    given = body.get("tools") or []
+    if not isinstance(given, list) or not all(isinstance(inside(each, "function"), dict) for each in given):
+        raise InvalidRequest("“tools” must be a list of functions, each with its “function”.", field="tools")
+    return [each["function"] for each in given]
 
 
 def stops_of(body: dict[str, Any]) -> list[str]:
     """The texts that end an answer."""
     stop = body.get("stop")
-    return [stop] if isinstance(stop, str) else [each for each in stop or () if isinstance(each, str)]
+    if isinstance(stop, str):
+        return [stop]
+    return [each for each in stop if isinstance(each, str)] if isinstance(stop, list) else []
 
 
 def bound_of(body: dict[str, Any]) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import orjson
 
-from catalog.dialects import Listing, openai_listing
+from catalog.dialects import USUAL_CREDENTIAL, Listing, openai_listing
 from gateway.asked import Asked, InvalidRequest
 from gateway.counting import USUAL, Template
 from gateway.event import Event
@@ -79,7 +79,7 @@ class Provider(ABC):
     words: ClassVar[str]
     address: ClassVar[str] = ""
     example: ClassVar[str] = ""
-    credential: ClassVar[str] = "An API key."
+    credential: ClassVar[str] = USUAL_CREDENTIAL
     patience_s: float = 0.0  # how long one that is not there, or says 503, is asked again before anybody else is
     template: Template = USUAL  # what it adds to a prompt, where it does not count itself
     streams_as: ClassVar[str] = "text/event-stream"

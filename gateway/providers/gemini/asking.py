@@ -11,7 +11,9 @@ from gateway.providers.parts import (
     SYSTEM,
     arguments_of,
     bound_of,
+    calls_of,
     image_of,
+    inside,
     parts_of,
     stops_of,
     system_of,
@@ -95,12 +97,11 @@ def _said(message: dict[str, Any], field: str) -> list[dict[str, Any]]:
 
 def _calls(message: dict[str, Any], called: dict[str, str], field: str) -> list[dict[str, Any]]:
     parts = []
-    for call in message.get("tool_calls") or ():
-        name = (call.get("function") or {}).get("name") or ""
-        called[str(call.get("id"))] = name
-        part: dict[str, Any] = {"functionCall": {"name": name, "args": arguments_of(call, field)}}
-        if signature := ((call.get("extra_content") or {}).get("google") or {}).get("thought_signature"):
-            part["thoughtSignature"] = signature
+    for call in calls_of(message, field):
+        called[call.id] = call.name
+        part: dict[str, Any] = {"functionCall": {"name": call.name, "args": arguments_of(call, field)}}
+        if call.signature:
+            part["thoughtSignature"] = call.signature
         parts.append(part)
     return parts
 
@@ -124,7 +125,7 @@ def _declared(tool: dict[str, Any]) -> dict[str, Any]:
 def _choice(choice: Any) -> dict[str, Any] | None:
     if isinstance(choice, str):
         return {"mode": CHOICE[choice]} if choice in CHOICE else None
-    name = (choice.get("function") or {}).get("name") if isinstance(choice, dict) else None
+    name = inside(choice, "function", "name")
     return {"mode": "ANY", "allowedFunctionNames": [name]} if name else None
 
 
@@ -134,12 +135,13 @@ def _settings(body: dict[str, Any]) -> dict[str, Any]:
         settings["maxOutputTokens"] = bound
     if stops := stops_of(body):
         settings["stopSequences"] = stops
-    if (effort := body.get("reasoning_effort")) in THOUGHT:
+    effort = body.get("reasoning_effort")
+    if isinstance(effort, str) and effort in THOUGHT:
         settings["thinkingConfig"] = {"thinkingBudget": THOUGHT[effort], "includeThoughts": THOUGHT[effort] > 0}
     wanted = body.get("response_format")
-    kind = wanted.get("type") if isinstance(wanted, dict) else None
+    kind = inside(wanted, "type")
     if kind in ("json_object", "json_schema"):
         settings["responseMimeType"] = "application/json"
-    if kind == "json_schema" and (schema := (wanted.get("json_schema") or {}).get("schema")):
+    if kind == "json_schema" and (schema := inside(wanted, "json_schema", "schema")):
         settings["responseJsonSchema"] = schema
     return settings

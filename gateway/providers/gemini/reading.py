@@ -12,6 +12,7 @@ import orjson
 
 from gateway.asked import Asked
 from gateway.event import Event
+from gateway.providers.parts import inside
 from gateway.providers.provider import Reading, ToldNo, Unreadable, from_json
 from gateway.sse import ServerSentEvent
 
@@ -43,9 +44,10 @@ class AnswerReading(Reading):
         return Event(body, self._meaning(told, "message", "chat.completion"))
 
     def _meaning(self, told: dict[str, Any], part: str, kind: str) -> dict[str, Any]:
-        candidates = told.get("candidates")
-        choices = [self._choice(each, part) for each in candidates or () if isinstance(each, dict)]
-        if not choices and (told.get("promptFeedback") or {}).get("blockReason"):
+        given = told.get("candidates")
+        candidates = [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+        choices = [self._choice(each, part) for each in candidates]
+        if not choices and inside(told, "promptFeedback", "blockReason"):
             choices = [{"index": 0, part: {"role": "assistant", "content": ""}, "finish_reason": "content_filter"}]
         meaning = {
             "id": self._id, "object": kind, "created": self._created,
@@ -57,8 +59,9 @@ class AnswerReading(Reading):
         return meaning
 
     def _choice(self, candidate: dict[str, Any], part: str) -> dict[str, Any]:
-        index = candidate.get("index") or 0
-        parts = [each for each in (candidate.get("content") or {}).get("parts") or () if isinstance(each, dict)]
+        index = candidate["index"] if type(candidate.get("index")) is int else 0
+        given = inside(candidate, "content", "parts")
+        parts = [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
         texts = [each for each in parts if isinstance(each.get("text"), str)]
         said: dict[str, Any] = {"role": "assistant"}
         said["content"] = "".join(each["text"] for each in texts if not each.get("thought"))
@@ -67,7 +70,7 @@ class AnswerReading(Reading):
         if calls := [self._call(each, index, part) for each in parts if isinstance(each.get("functionCall"), dict)]:
             said["tool_calls"] = calls
         reason = candidate.get("finishReason")
-        finished = FINISHED.get(reason, "stop") if reason else None
+        finished = FINISHED.get(str(reason), "stop") if reason else None
         if finished == "stop" and self._calls.get(index):
             finished = "tool_calls"
         return {"index": index, part: said, "finish_reason": finished}

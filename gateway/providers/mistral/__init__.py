@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from gateway.asked import Asked
 from gateway.providers.compatible import Compatible
 from gateway.providers.compatible.reading import ChatReading, EmbeddingsReading
-from gateway.providers.parts import SYSTEM, bound_of, tools_of
+from gateway.providers.parts import SYSTEM, bound_of, calls_of, tools_of
 from gateway.providers.provider import Reading, Request, as_json
 from gateway.snapshot import Target
 
@@ -62,7 +62,7 @@ class Mistral(Compatible):
 
 def _chat(body: dict[str, Any]) -> dict[str, Any]:
     sent = {name: body[name] for name in SAME if body.get(name) is not None}
-    sent["messages"] = [_message(message) for message in body["messages"]]
+    sent["messages"] = [_message(message, f"messages[{place}]") for place, message in enumerate(body["messages"])]
     if (bound := bound_of(body)) is not None:
         sent["max_tokens"] = bound
     if body.get("seed") is not None:
@@ -74,13 +74,14 @@ def _chat(body: dict[str, Any]) -> dict[str, Any]:
     return sent
 
 
-def _message(message: dict[str, Any]) -> dict[str, Any]:
+def _message(message: dict[str, Any], field: str) -> dict[str, Any]:
     sent = {name: message[name] for name in OF_A_MESSAGE if message.get(name) is not None}
     if message["role"] in SYSTEM:
         sent["role"] = "system"
-    if calls := message.get("tool_calls"):
+    if calls := calls_of(message, field):
         sent["tool_calls"] = [
-            {"id": _call_id(call.get("id")), "type": "function", "function": call.get("function")} for call in calls
+            {"id": _call_id(each.id), "type": "function", "function": {"name": each.name, "arguments": each.arguments}}
+            for each in calls
         ]
     if message["role"] == "tool":
         sent["tool_call_id"] = _call_id(message.get("tool_call_id"))
