@@ -20,6 +20,7 @@ from tests.cast import Cast
 from tests.dealing import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 from tests.emptying import empty_as_tests_do
 from tests.measured import pytest_terminal_summary as pytest_terminal_summary
+from tests.migrated import begin_with_a_copy
 from tests.recast import recast
 
 PARTS_OF_PAGES = ("cotton/", "django/forms/")
@@ -35,6 +36,14 @@ def pytest_runtest_protocol() -> Iterator[None]:
     """A test arranges and looks for every tenant; what it sends as a request runs in the scope of that request."""
     with within(ARRANGING):
         return (yield)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Of several processes only one migrates."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        with django_db_blocker.unblock():
+            begin_with_a_copy()
 
 
 @pytest.fixture(scope="session")
