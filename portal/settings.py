@@ -322,6 +322,7 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # `portal.logged_address` says which
 LOGGING = logs.logging_settings(environment.log_level(env.str("LOG_LEVEL", "WARNING")), as_json=MODE == "production")
 
 # --- what Atrium itself decides by ---------------------------------------------------------------------------------
