@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from audit.record import record
+from audit.record import Actor, record
 from refusals.errors import Conflict, Invalid
 from tenants.archiving import refuse_archived
 from tenants.assigning import end_roles_of
@@ -18,6 +18,7 @@ from tenants.changes import announce
 from tenants.custom_roles import UnknownRole, known_role, role_of
 from tenants.holding import settle
 from tenants.models import Appointment, Directory, Membership, OwnershipTransfer, ServiceAccount, Tenant, User
+from tenants.notifications import notify
 from tenants.roles import PLATFORM_ROLES
 from tenants.security import domains
 from tenants.timing import end_all
@@ -116,8 +117,9 @@ def add_member(
 
 
 @transaction.atomic
-def remove_member(*, membership: Membership, by: Any) -> None:
-    """Take a member out of the tenant; a second time changes nothing. Raises `LastOwner`, `RoleChanged`."""
+def remove_member(*, membership: Membership, by: Any, because: str = "") -> None:
+    """Take a member out of the tenant and tell them, with `because` in place of who did it; a second time changes
+    nothing. Raises `LastOwner`, `RoleChanged`."""
     tenant = Tenant.objects.select_for_update(no_key=True).get(pk=membership.tenant_id)
     found = Membership.objects.select_related("user", "tenant").filter(pk=membership.pk).first()
     if found is None:
@@ -133,6 +135,11 @@ def remove_member(*, membership: Membership, by: Any) -> None:
     membership.delete()
     settle(tenant, [membership.user_id])
     announce("holder", membership.user_id)
+    if membership.user != by and not membership.user.is_service:
+        who = by.label if isinstance(by, Actor) else by
+        notify([membership.user], kind="membership", title=f"You are no member of {tenant} any more",
+               body=because or f"{who} removed you. An owner can add you again.",
+               path=f"/tenants/join/?tenant={tenant.slug}")  # fmt: skip
 
 
 @transaction.atomic

@@ -12,6 +12,7 @@ from guardian.shortcuts import assign_perm
 
 from tenants.activation import activate, deactivate
 from tenants.memberships import add_member, remove_member
+from tenants.models import Notification
 from tests.cast import Cast
 
 
@@ -42,3 +43,16 @@ def test_what_former_members_still_hold_is_taken_away_by_a_migration(cast: Cast)
         import_module("tenants.migrations.0018_what_former_members_hold").take_away(apps, editor)
     assert UserObjectPermission.objects.count() == before
     assert not UserObjectPermission.objects.filter(user=cast.ned).exists()
+
+
+def test_who_is_removed_is_told_by_whom_and_who_leaves_is_not(cast: Cast) -> None:
+    for who, whom in ((cast.olivia, cast.dev), (cast.vera, cast.vera)):
+        browser = Client()
+        browser.force_login(who)
+        key = whom.memberships.get().pk
+        assert browser.post(f"/tenants/acme/members/{key}/remove/").status_code == 302
+    removed = Client()
+    removed.force_login(cast.dev)
+    page = removed.get("/notifications/").content.decode()
+    assert "You are no member of Acme any more" in page and "Olivia removed you" in page
+    assert not Notification.objects.filter(user=cast.vera).exists()
