@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import Permission
 from django.db import transaction
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 
 from audit.record import Actor, record
@@ -74,7 +75,7 @@ def add_member(
     given = known_role(locked, role)
     refuse_archived(locked)
     before = Membership.objects.filter(tenant=tenant, user=user).first()
-    _refuse_unseen(tenant, user, before.role if before else "", seen)
+    refuse_unseen(tenant, user, before.role if before else "", seen)
     if user.is_service and (
         MANAGE_TENANT in given.permissions or not ServiceAccount.objects.filter(user=user, tenant=tenant).exists()
     ):
@@ -124,7 +125,7 @@ def remove_member(*, membership: Membership, by: Any, because: str = "") -> None
     found = Membership.objects.select_related("user", "tenant").filter(pk=membership.pk).first()
     if found is None:
         return
-    _refuse_unseen(tenant, found.user, found.role, membership.role)
+    refuse_unseen(tenant, found.user, found.role, membership.role)
     membership = found
     if membership.role == "owner":
         _refuse_last_owner(tenant, membership.user)
@@ -190,13 +191,18 @@ def refuse_last_of_platform(user: User) -> None:
         raise LastOfPlatform(f"{user} is the last active person of the platform team. Appoint somebody else first.")
 
 
-def _refuse_unseen(tenant: Tenant, user: User, role: str, seen: str | None) -> None:
+def refuse_unseen(tenant: Tenant, user: User, role: str, seen: str | None) -> None:
+    """Raise `RoleChanged` (`MemberAlready`) where the `role` they have is another one than was `seen`; None: any may be
+    changed."""
     if seen is None or seen == role:
         return
     if seen == "":
         raise MemberAlready(f"{user} is a member already, as {role}. Change the role instead.")
     now = f"is {role}" if role else "is no member any more"
-    raise RoleChanged(f"{user} was {seen} of {tenant} when you looked and {now} now. Look again and decide.")
+    raise RoleChanged(
+        f"{user} was {seen} of {tenant} when you looked and {now} now. Look again and decide.",
+        way_out=reverse("tenants:members", args=[tenant.slug]),
+    )
 
 
 def _refuse_last_owner(tenant: Tenant, user: User) -> None:
