@@ -90,12 +90,13 @@ def _what_waits(history: Histories) -> None:
     history.invite("adam", "acme", "ned", "developer")
     history.invite("olivia", "acme", "pat", "keeper")
     history.invite("greta", "globex", "vera", "owner")
-    history.invite("olivia", "globex", "rita", "admin")  # and may not any more:
+    for whom, role in (("rita", "admin"), ("fin", "viewer")):
+        history.invite("olivia", "globex", whom, role)  # and may not any more:
     newest_first = list(history.seen.memberships.values())[::-1]
     history.change_role("greta", newest_first.index(("globex", "olivia")), "developer")
     history.ask_to_join("ned", "globex")
     history.ask_to_join("pat", "acme")
-    history.offer("olivia", "acme", "adam")
+    history.offer("greta", "acme", "adam")  # of hers somebody else has a part while she is away
     history.begin_a_review("olivia", "acme")
 
 
