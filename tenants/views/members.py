@@ -188,8 +188,11 @@ def remove(request: HttpRequest, slug: str, membership_id: str) -> HttpResponse:
     require_removable(inside.viewer, membership, inside.held)
     user = membership.user
     remove_member(membership=membership, by=inside.viewer)
+    if user == inside.viewer:
+        messages.success(request, f"You are no longer a member of {inside.tenant}.")
+        return redirect("tenants:list")
     messages.success(request, f"{user} is no longer a member of {inside.tenant}.")
-    return redirect("tenants:list") if user == inside.viewer else redirect("tenants:members", slug)
+    return redirect("tenants:members", slug)
 
 
 def _membership(inside: Inside, membership_id: str) -> Membership:
