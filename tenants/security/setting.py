@@ -195,5 +195,5 @@ def _tell(tenant: Tenant, by: Any) -> None:
     notify(
         people, kind="tenant", title=f"{tenant} asks for a second factor from {when} on",
         body="Without one its pages are closed to you from then on. Setting one up takes two minutes.",
-        path=SET_UP, tenant=tenant,
+        path=SET_UP,  # of no tenant: they read it also once this one is closed to them
     )  # fmt: skip

@@ -266,6 +266,7 @@ def test_a_file_asks_it_too_and_an_export_says_it(cast: Cast) -> None:
 def test_who_has_none_is_led_to_setting_one_up_and_back(cast: Cast) -> None:
     secure(tenant=cast.acme, by=cast.olivia, second_factor_from=timezone.now())
     dev = signed_in(cast.dev)
+    assert "Acme asks for a second factor from now on" in dev.get("/notifications/").content.decode()
     refused = dev.get("/tenants/acme/keys/?state=old")
     assert refused.status_code == 403
     way = "/account/second-factor/?next=%2Ftenants%2Facme%2Fkeys%2F%3Fstate%3Dold"
