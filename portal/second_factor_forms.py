@@ -12,7 +12,7 @@ from tenants.models import Membership
 from tenants.reach import SECOND_FACTORS
 
 
-class SetUpAppForm(ActivateTOTPForm):  # type: ignore[misc]  # allauth's forms have no types
+class SetUpAppForm(ActivateTOTPForm):
     """There are no recovery codes yet to use instead."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -29,7 +29,7 @@ class SetUpAppForm(ActivateTOTPForm):  # type: ignore[misc]  # allauth's forms h
             raise ValidationError(told, code=error.code) from error
 
 
-class RemoveAppForm(DeactivateTOTPForm):  # type: ignore[misc]
+class RemoveAppForm(DeactivateTOTPForm):
     """`closes` names the person's tenants that ask for a second factor, where the app is the last one."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
