@@ -27,6 +27,10 @@ from tenants.models import Directory, DirectoryGroupMember, DirectoryPerson, Dir
 from tenants.roles import TENANT_ROLES, Role, strength
 
 _PLACES = list(TENANT_ROLES)
+NO_GROUP = (
+    "No group of yours at your organisation brings you into it any more. If that is wrong, ask whoever looks after the "
+    "groups, or an owner."
+)
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,7 @@ def _carry_out(directory: Directory, move: Move, by: Any) -> None:
     elif move.after:
         add_member(tenant=move.tenant, user=move.person.user, role=move.after, by=by, directory=directory)
     elif move.membership is not None:
-        remove_member(membership=move.membership, by=by)
+        remove_member(membership=move.membership, by=by, because=NO_GROUP)
 
 
 def _wanted(
