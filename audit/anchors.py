@@ -129,11 +129,17 @@ def _append(path: Path, line: str) -> None:
 @contextmanager
 def _locked() -> Iterator[None]:
     """Processes and threads of this machine write one after another."""
-    folder = Path(settings.AUDIT_ANCHORS)
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        lock = _open_lock()
+    except FileNotFoundError:  # no folder yet, or no more: asking for it each time would take longer than the rest
+        Path(settings.AUDIT_ANCHORS).mkdir(parents=True, exist_ok=True)
+        lock = _open_lock()
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
         os.close(lock)
+
+
+def _open_lock() -> int:
+    return os.open(f"{settings.AUDIT_ANCHORS}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection, transaction
 from structlog.contextvars import get_contextvars
 
-from audit import anchors
+from audit import anchors, composed
 from audit.hashing import as_stored, entry_hash, head_code, opening_hash
 from audit.models import DayHead, Entry
 
@@ -79,10 +79,9 @@ def record(
         previous_hash=head.last_hash or opening_hash(head.day, head.previous_hash),
     )
     entry.hash = entry_hash(entry)
-    entry.save(force_insert=True)
     head.entries, head.last_hash = entry.sequence, entry.hash
     head.mac = head_code(head)
-    head.save()
+    _append(entry, head)
     written = (entry.day, entry.sequence, entry.hash)  # as they are now, whatever is done to the instance
     transaction.on_commit(lambda: anchors.note(*written), robust=True)
     for listener in _listeners:
@@ -90,14 +89,17 @@ def record(
     return entry
 
 
-_HEAD = ("id", "day", "previous_day", "previous_hash", "entries", "last_hash", "mac", "sealed_at")
 # Two statements in one message: the second sees what was committed while the first waited.
 _TAKE = f"""
     SELECT pg_advisory_xact_lock(%s);
-    SELECT clock_timestamp(), {", ".join(f"head.{name}" for name in _HEAD)}
+    SELECT clock_timestamp(), {composed.selection(DayHead, "head")}
       FROM (SELECT 1) AS always LEFT JOIN LATERAL (
            SELECT * FROM {DayHead._meta.db_table} ORDER BY day DESC LIMIT 1) AS head ON true
 """  # names of our own table
+_APPEND = f"""
+    {composed.insertion(Entry)} RETURNING {Entry._meta.pk.column};
+    UPDATE {DayHead._meta.db_table} SET entries = %s, last_hash = %s, mac = %s WHERE id = %s
+"""
 
 
 def _take_the_end_of_the_chain() -> tuple[dt.datetime, DayHead | None]:
@@ -106,17 +108,26 @@ def _take_the_end_of_the_chain() -> tuple[dt.datetime, DayHead | None]:
         cursor.execute(_TAKE, [AUDIT_LOCK])
         cursor.nextset()
         now, *values = cursor.fetchone()
-    return now, DayHead.from_db(connection.alias, _HEAD, values) if values[0] is not None else None
+    return now, composed.taken(DayHead, iter(values))
+
+
+def _append(entry: Entry, head: DayHead) -> None:
+    """Keep a new entry, and what its head says now."""
+    with connection.cursor() as cursor:
+        cursor.execute(_APPEND, [*composed.parameters(entry), head.entries, head.last_hash, head.mac, head.pk])
+        entry.pk = cursor.fetchone()[0]
+    composed.mark_as_kept(entry)
 
 
 def _head_of(today: dt.date, last: DayHead | None) -> DayHead:
-    """The head to write under: the last one while its day lasts (or the clock went back), else a new one after it."""
+    """The head to write under: the last one while its day lasts (or the clock went back), else a new one after it,
+    kept without an entry until the first is appended."""
     if last is not None and last.day >= today and last.sealed_at is None:
         return last
     if last is None:
-        return DayHead(day=today, entries=0, last_hash="")
+        return DayHead.objects.create(day=today, entries=0, last_hash="")
     day = max(today, last.day + dt.timedelta(days=1))  # a sealed day takes no more, whatever the clock says
-    return DayHead(
+    return DayHead.objects.create(
         day=day,
         entries=0,
         last_hash="",

@@ -13,6 +13,7 @@ class PortalConfig(AppConfig):
             checks,  # noqa: F401  (registers them)
             holding,
             jobs,
+            logged_address,
             sign_ins,
         )
         from portal.celery import app  # noqa: F401  (so that `shared_task` finds its app in every process)
@@ -27,4 +28,5 @@ class PortalConfig(AppConfig):
         sign_ins.connect()
         jobs.connect()
         holding.connect()
+        logged_address.connect()
         audit_watch.register()

@@ -212,6 +212,10 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", 1 if env.bool("BEHIND_P
 USERSESSIONS_ADAPTER = "portal.sign_ins.SessionsAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_ADAPTER = "portal.second_factor.SecondFactorAdapter"
+MFA_FORMS = {
+    "activate_totp": "portal.second_factor_forms.SetUpAppForm",
+    "deactivate_totp": "portal.second_factor_forms.RemoveAppForm",
+}
 MFA_TOTP_ISSUER = "Atrium"
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEMONSTRATION
@@ -322,6 +326,7 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # `portal.logged_address` says which
 LOGGING = logs.logging_settings(environment.log_level(env.str("LOG_LEVEL", "WARNING")), as_json=MODE == "production")
 
 # --- what Atrium itself decides by ---------------------------------------------------------------------------------

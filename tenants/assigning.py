@@ -88,7 +88,7 @@ def give_role(
     if user.is_service and role == "owner":
         raise NotAMember("A service account never answers for a project. Give it another role.", field="role")
     before = ProjectRole.objects.filter(project=project, user=user).first()
-    _refuse_unseen(project, user, before.role if before else "", seen)
+    refuse_unseen(project, user, before.role if before else "", seen)
     if before and before.role == role:
         return before
     given, _ = ProjectRole.objects.update_or_create(
@@ -125,7 +125,7 @@ def take_role(*, given: ProjectRole, by: Any) -> None:
     found = ProjectRole.objects.select_related("user", "project").filter(pk=given.pk).first()
     if found is None:
         return
-    _refuse_unseen(found.project, found.user, found.role, given.role)
+    refuse_unseen(found.project, found.user, found.role, given.role)
     _end([found], tenant, by, "")
 
 
@@ -178,13 +178,18 @@ def _end(roles: Iterable[ProjectRole], tenant: Tenant, by: Any, because: str) ->
             )  # fmt: skip
 
 
-def _refuse_unseen(project: Project, user: User, role: str, seen: str | None) -> None:
+def refuse_unseen(project: Project, user: User, role: str, seen: str | None) -> None:
+    """Raise `ProjectRoleChanged` (`RoleAlready`) where the `role` they have there is another one than was `seen`; None:
+    any may be changed."""
     if seen is None or seen == role:
         return
     if seen == "":
         raise RoleAlready(f"{user} is {role} in {project} already. Change the role instead.", field="person")
     now = f"is {role}" if role else "has none"
-    raise ProjectRoleChanged(f"{user} was {seen} in {project} when you looked and {now} now. Look again and decide.")
+    raise ProjectRoleChanged(
+        f"{user} was {seen} in {project} when you looked and {now} now. Look again and decide.",
+        way_out=_page(project, project.tenant),
+    )
 
 
 def _hold_exactly(project: Project, user: User, permissions: frozenset[str]) -> None:

@@ -33,11 +33,13 @@ class VerbForm(forms.Form):
     """A form whose errors may also come from a verb's refusal."""
 
     stands_for: ClassVar[dict[str, str]] = {}  # the field of this form, by the name that the verb has for it
+    way_out = ""  # the page where what is refused can be mended
 
     def refused(self, refusal: Refusal) -> None:
         """Show `refusal` beside the field that it names, else above the form."""
         field = self.stands_for.get(refusal.field, refusal.field)
         self.add_error(field if field in self.fields else None, refusal.sentence)
+        self.way_out = refusal.way_out
 
 
 class OnceForm(VerbForm):

@@ -8,9 +8,10 @@ from typing import Any
 from django.contrib.auth.models import Permission
 from django.db import transaction
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 
-from audit.record import record
+from audit.record import Actor, record
 from refusals.errors import Conflict, Invalid
 from tenants.archiving import refuse_archived
 from tenants.assigning import end_roles_of
@@ -18,6 +19,7 @@ from tenants.changes import announce
 from tenants.custom_roles import UnknownRole, known_role, role_of
 from tenants.holding import settle
 from tenants.models import Appointment, Directory, Membership, OwnershipTransfer, ServiceAccount, Tenant, User
+from tenants.notifications import notify
 from tenants.roles import PLATFORM_ROLES
 from tenants.security import domains
 from tenants.timing import end_all
@@ -73,7 +75,7 @@ def add_member(
     given = known_role(locked, role)
     refuse_archived(locked)
     before = Membership.objects.filter(tenant=tenant, user=user).first()
-    _refuse_unseen(tenant, user, before.role if before else "", seen)
+    refuse_unseen(tenant, user, before.role if before else "", seen)
     if user.is_service and (
         MANAGE_TENANT in given.permissions or not ServiceAccount.objects.filter(user=user, tenant=tenant).exists()
     ):
@@ -116,13 +118,14 @@ def add_member(
 
 
 @transaction.atomic
-def remove_member(*, membership: Membership, by: Any) -> None:
-    """Take a member out of the tenant; a second time changes nothing. Raises `LastOwner`, `RoleChanged`."""
+def remove_member(*, membership: Membership, by: Any, because: str = "") -> None:
+    """Take a member out of the tenant and tell them, with `because` in place of who did it; a second time changes
+    nothing. Raises `LastOwner`, `RoleChanged`."""
     tenant = Tenant.objects.select_for_update(no_key=True).get(pk=membership.tenant_id)
     found = Membership.objects.select_related("user", "tenant").filter(pk=membership.pk).first()
     if found is None:
         return
-    _refuse_unseen(tenant, found.user, found.role, membership.role)
+    refuse_unseen(tenant, found.user, found.role, membership.role)
     membership = found
     if membership.role == "owner":
         _refuse_last_owner(tenant, membership.user)
@@ -133,6 +136,11 @@ def remove_member(*, membership: Membership, by: Any) -> None:
     membership.delete()
     settle(tenant, [membership.user_id])
     announce("holder", membership.user_id)
+    if membership.user != by and not membership.user.is_service:
+        who = by.label if isinstance(by, Actor) else by
+        notify([membership.user], kind="membership", title=f"You are no member of {tenant} any more",
+               body=because or f"{who} removed you. An owner can add you again.",
+               path=f"/tenants/join/?tenant={tenant.slug}")  # fmt: skip
 
 
 @transaction.atomic
@@ -183,13 +191,18 @@ def refuse_last_of_platform(user: User) -> None:
         raise LastOfPlatform(f"{user} is the last active person of the platform team. Appoint somebody else first.")
 
 
-def _refuse_unseen(tenant: Tenant, user: User, role: str, seen: str | None) -> None:
+def refuse_unseen(tenant: Tenant, user: User, role: str, seen: str | None) -> None:
+    """Raise `RoleChanged` (`MemberAlready`) where the `role` they have is another one than was `seen`; None: any may be
+    changed."""
     if seen is None or seen == role:
         return
     if seen == "":
         raise MemberAlready(f"{user} is a member already, as {role}. Change the role instead.")
     now = f"is {role}" if role else "is no member any more"
-    raise RoleChanged(f"{user} was {seen} of {tenant} when you looked and {now} now. Look again and decide.")
+    raise RoleChanged(
+        f"{user} was {seen} of {tenant} when you looked and {now} now. Look again and decide.",
+        way_out=reverse("tenants:members", args=[tenant.slug]),
+    )
 
 
 def _refuse_last_owner(tenant: Tenant, user: User) -> None:

@@ -33,7 +33,7 @@ _ALL = (
     Kind("webhooks", "Webhooks", "An address that hears of events was switched off after failures.", AT_ONCE),
     Kind("onboarding", "Onboarding", "How far the setting up of your team is.", AT_ONCE),
     Kind("conversation", "Conversation", "Somebody writes on a request that you take part in.", DAILY),
-    Kind("membership", "Membership", "You were let in, or who you invited answered.", DAILY),
+    Kind("membership", "Membership", "You were let in or taken out, or who you invited answered.", DAILY),
     Kind("access", "Access", "Access to a model was revoked or ends soon.", DAILY),
     Kind("limits", "Limits and budgets", "A budget nears its end.", DAILY),
     Kind("tenant", "Tenant", "Your tenant was archived, restored or changed.", DAILY),

@@ -31,6 +31,7 @@ from tenants.scoping import members_who_may
 EVERY = dt.timedelta(days=91)
 OPEN_FOR = dt.timedelta(days=21)
 REMIND_BEFORE = dt.timedelta(days=7)
+LAPSED = "Nobody confirmed in its access review that you still need it. An owner can add you again."
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ def conclude(*, review: AccessReview) -> AccessReview:
     lapsed, kept = [], []
     for membership in unconfirmed(locked).select_related("user", "tenant").order_by("created_at"):
         try:
-            remove_member(membership=membership, by=SYSTEM)
+            remove_member(membership=membership, by=SYSTEM, because=LAPSED)
         except LastOwner:
             kept.append(membership.user)
         else:
@@ -116,9 +117,6 @@ def conclude(*, review: AccessReview) -> AccessReview:
     locked.save(update_fields=["concluded_at", "lapsed"])
     record("members.review_concluded", by=SYSTEM, subject=locked, tenant=tenant.slug, lapsed=locked.lapsed,
            kept_as_last_owner=[user.username for user in kept])  # fmt: skip
-    notify(lapsed, kind="membership", title=f"You are no member of {tenant} any more",
-           body="Nobody confirmed in its access review that you still need it. An owner can add you again.",
-           path=f"/tenants/join/?tenant={tenant.slug}")  # fmt: skip
     count = f"{len(lapsed)} membership{'s' if len(lapsed) != 1 else ''} lapsed" if lapsed else "Everybody was confirmed"
     _tell_owners(locked, f"The access review of {tenant} is over", f"{count}.")
     return locked

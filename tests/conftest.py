@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,8 @@ from urllib.parse import quote
 
 import pytest
 from django.db import connection
+from django.template import Context, Template
+from django.test.utils import instrumented_test_render
 from pytest_django import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -17,8 +20,10 @@ from tests.cast import Cast
 from tests.dealing import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 from tests.emptying import empty_as_tests_do
 from tests.measured import pytest_terminal_summary as pytest_terminal_summary
+from tests.migrated import begin_with_a_copy
 from tests.recast import recast
 
+PARTS_OF_PAGES = ("cotton/", "django/forms/")
 ARRANGING = Scope(None, "a test arranges and looks")
 
 # Every HTTP client reads the authorities that it would trust, of which a machine has a hundred and fifty: 50 ms of
@@ -34,15 +39,37 @@ def pytest_runtest_protocol() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Of several processes only one migrates."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        with django_db_blocker.unblock():
+            begin_with_a_copy()
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """The tables are their owner's; tests run as the portal does, in a role that owns none of them."""
     with django_db_blocker.unblock():
         privileges.grant(connection, PORTAL)
         _sign_in(f"-c role={PORTAL}")
     empty_as_tests_do()
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays, and is not looked through again and again
     yield
     with django_db_blocker.unblock():
         _sign_in("")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def django_test_environment(django_test_environment: None) -> None:
+    """Django notes each template with a copy of its context, for tests that ask: of pages, and not of the two hundred
+    components that a page is made of."""
+
+    def render(self: Template, context: Context) -> str:
+        is_part = self.name is not None and self.name.startswith(PARTS_OF_PAGES)
+        return self.nodelist.render(context) if is_part else instrumented_test_render(self, context)
+
+    Template._render = render  # type: ignore[method-assign]  # Django's own end of the session puts it back
 
 
 def _sign_in(options: str) -> None:

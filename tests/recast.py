@@ -1,13 +1,15 @@
-"""The cast, made with the real verbs and then, for half a minute, put back as it was made.
+"""What many tests begin with, made with the real verbs and then, for a while, put back as it was made.
 
-Making it takes two hundred statements, putting its rows back one. Nearly every test needs it.
+Making the cast takes two hundred statements, putting its rows back one. Nearly every test needs it.
 """
 
 from __future__ import annotations
 
 import pickle
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
 from psycopg import sql
@@ -27,7 +29,7 @@ _COLUMNS = """
 
 @dataclass(frozen=True)
 class Kept:
-    """A cast, the statement that finds whether the tables it needs are empty, and the one that fills them."""
+    """What was made, the statement that finds whether the tables it needs are empty, and the one that fills them."""
 
     made: bytes
     at: float
@@ -35,19 +37,25 @@ class Kept:
     rows: str
 
 
-_kept: Kept | None = None
+_kept: dict[Callable[[], Any], Kept] = {}
 
 
 def recast() -> Cast:
     """The cast, in a database where it is not. A process that serves this database already is not told of it."""
-    if _kept is not None and time.monotonic() - _kept.at < FRESH_S:
+    return again(Cast.create)
+
+
+def again[T](make: Callable[[], T], fresh_s: float = FRESH_S) -> T:
+    """What `make` makes in a database where nothing of it is, made `fresh_s` ago at the most."""
+    kept = _kept.get(make)
+    if kept is not None and time.monotonic() - kept.at < fresh_s:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_kept.is_free)
+            cursor.execute(kept.is_free)
             if cursor.fetchone() == (True,):
-                cursor.execute(_kept.rows)
-                found: Cast = pickle.loads(_kept.made)  # noqa: S301  # our own
+                cursor.execute(kept.rows)
+                found: T = pickle.loads(kept.made)  # noqa: S301  # our own
                 return found
-    return _made()
+    return _made(make)
 
 
 def bringing_back() -> str:
@@ -57,14 +65,13 @@ def bringing_back() -> str:
     return f"{emptied}; {_filling(tables)}"
 
 
-def _made() -> Cast:
-    global _kept
+def _made[T](make: Callable[[], T]) -> T:
     began, before = time.monotonic(), _counted()
-    made = Cast.create()
+    made = make()
     tables = [table for table, count in _counted().items() if count != before[table]]
     if not any(before[table] for table in tables):
         is_free = " AND ".join(f"NOT EXISTS (SELECT FROM {table})" for table in tables)
-        _kept = Kept(pickle.dumps(made), began, f"SELECT {is_free}", _filling(tables))
+        _kept[make] = Kept(pickle.dumps(made), began, f"SELECT {is_free}", _filling(tables))
     return made
 
 

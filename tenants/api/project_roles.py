@@ -15,7 +15,7 @@ from tenants.api.bodies import Body, body_of
 from tenants.api.reading import one_of, text_of, viewer_of
 from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.api.structure import TENANT, WORDS, within
-from tenants.assigning import give_role, member_called, take_role
+from tenants.assigning import give_role, member_called, refuse_unseen, take_role
 from tenants.delegation import gives_at, require_assignable_in_project, require_endable
 from tenants.models import ProjectRole
 from tenants.roles import PROJECT_ROLES
@@ -44,6 +44,9 @@ class NewProjectRoleSerializer(Body):
 
 class ChangedProjectRoleSerializer(Body):
     role = serializers.CharField(max_length=20, help_text=f"One of {', '.join(PROJECT_ROLES)}.")
+    seen = serializers.CharField(
+        max_length=20, required=False, help_text="The role that you saw; refused where it is another one by now."
+    )
 
 
 @extend_schema_view(
@@ -88,11 +91,9 @@ class ProjectRoleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, views
     @extend_schema(request=ChangedProjectRoleSerializer, responses=ProjectRoleSerializer)
     def partial_update(self, request: Request, pk: Any) -> Response:
         """Give somebody another role in the project."""
-        found, role, viewer = (
-            self.get_object(),
-            body_of(request, ChangedProjectRoleSerializer)["role"],
-            viewer_of(request),
-        )
+        found, given, viewer = self.get_object(), body_of(request, ChangedProjectRoleSerializer), viewer_of(request)
+        role = given["role"]
+        refuse_unseen(found.project, found.user, found.role, given.get("seen"))
         require_assignable_in_project(gives_at(viewer, found.project), found.project, found.role, role)
         changed = give_role(project=found.project, user=found.user, role=role, by=viewer, seen=found.role)
         return Response(self._document(changed))

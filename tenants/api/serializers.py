@@ -136,6 +136,12 @@ class RoleSerializer(Body):
     role = serializers.CharField(max_length=20)
 
 
+class ChangedRoleSerializer(RoleSerializer):
+    seen = serializers.CharField(
+        max_length=20, required=False, help_text="The role that you saw; refused where it is another one by now."
+    )
+
+
 class KeySerializer(serializers.ModelSerializer[ApiKey]):
     tenant = _slug()
     environment = serializers.CharField(source="environment.path", read_only=True)

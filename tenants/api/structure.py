@@ -22,7 +22,7 @@ from tenants.api.securing import Securing
 from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT, require_assignable, require_removable
 from tenants.explaining import explain
-from tenants.memberships import add_member, remove_member
+from tenants.memberships import add_member, refuse_unseen, remove_member
 from tenants.models import Environment, Membership, Project, Tenant, User
 from tenants.own_roles import CustomRole
 from tenants.roles import TENANT_ROLES
@@ -305,10 +305,12 @@ class MembershipViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         made = add_member(tenant=tenant, user=person, role=given["role"], by=viewer, seen="")
         return Response(s.MembershipSerializer(made).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=s.RoleSerializer, responses=s.MembershipSerializer)
+    @extend_schema(request=s.ChangedRoleSerializer, responses=s.MembershipSerializer)
     def partial_update(self, request: Request, pk: Any) -> Response:
         """Give a member another role."""
-        found, role = self._find(pk), body_of(request, s.RoleSerializer)["role"]
+        found, given = self._find(pk), body_of(request, s.ChangedRoleSerializer)
+        role = given["role"]
+        refuse_unseen(found.tenant, found.user, found.role, given.get("seen"))
         self._may_give(found.tenant, found.role, role)
         changed = add_member(tenant=found.tenant, user=found.user, role=role, by=viewer_of(request), seen=found.role)
         return Response(s.MembershipSerializer(changed).data)

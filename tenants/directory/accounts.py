@@ -47,15 +47,8 @@ def address_of(told: dict[str, Any], *, known: str = "") -> str:
     return address
 
 
-def make(*, username: str, address: str, told: dict[str, Any], is_active: bool) -> User:
-    """A new account without a password: its person signs in with the organisation's own service."""
-    user = build(username=username, address=address, told=told, is_active=is_active)
-    User.objects.bulk_create([user])  # sends no signal: this person is in the directory already
-    return user
-
-
 def build(*, username: str, address: str, told: dict[str, Any], is_active: bool) -> User:
-    """An account that is not kept yet."""
+    """A new account, not kept yet, without a password: its person signs in with the organisation's own service."""
     return User(username=username, email=address, is_active=is_active, password=make_password(None), **names(told))
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
+from audit.composed import insertion, mark_as_kept, parameters
 from audit.record import Actor, record
 from refusals.errors import Conflict, Invalid
 from tenants.directory import accounts
@@ -58,8 +59,8 @@ def create_person(*, directory: Directory, told: dict[str, Any], external_id: st
         is_active=is_active, attributes=told, folded=folded(told), created_at=now, changed_at=now,
     )  # fmt: skip
     if there is not None:
-        person.user = accounts.make(username=there.username, address=address, told=told, is_active=is_active)
-    person.save(force_insert=True)
+        person.user = accounts.build(username=there.username, address=address, told=told, is_active=is_active)
+    _keep_new(person)
     reconcile_new(directory, [person], by=by)
     if person.user is not None:
         record("person.created", by=by, subject=person.user, user=person.user.username, user_name=user_name)
@@ -111,6 +112,18 @@ def clean_name(name: Any) -> str:
             f"A userName has 1 to {LONGEST_NAME} characters that can be printed.", field="userName"
         )
     return kept
+
+
+def _keep_new(person: DirectoryPerson) -> None:
+    """Keep `person`, and before them their account where they have one, in one message. No signal is sent: who is new
+    is in this directory already."""
+    rows = [person] if person.user is None else [person.user, person]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "; ".join(insertion(type(row)) for row in rows), [each for row in rows for each in parameters(row)]
+        )
+    for row in rows:
+        mark_as_kept(row)
 
 
 def _changed(

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q
 
+from audit.composed import selection, taken
 from audit.record import record
 from refusals import Refusal
 from tenants import invite as invitations
@@ -26,6 +27,10 @@ from tenants.models import Directory, DirectoryGroupMember, DirectoryPerson, Dir
 from tenants.roles import TENANT_ROLES, Role, strength
 
 _PLACES = list(TENANT_ROLES)
+NO_GROUP = (
+    "No group of yours at your organisation brings you into it any more. If that is wrong, ask whoever looks after the "
+    "groups, or an owner."
+)
 
 
 @dataclass(frozen=True)
@@ -103,38 +108,31 @@ def hold(directory: Directory) -> None:
     First thing in a transaction: the end of the audit's chain is locked by the first entry written, and whoever waits
     for a row after that may be waited for.
     """
-    directory.is_held = False
-    directory.has_rules, has_members = _locked(directory)
-    directory.has_effects = directory.has_rules or has_members or directory.tenant_id is not None
-    if not directory.has_effects:
-        return
-    tenants = Q(pk=directory.tenant_id)
-    if directory.has_rules:
-        tenants |= Q(pk__in=directory.rules.values("tenant"))
-    if has_members:
-        tenants |= Q(pk__in=Membership.objects.filter(directory=directory).values("tenant"))
-    rows = Tenant.objects.select_for_update(no_key=True).filter(tenants).order_by("pk")
-    if directory.tenant_id is None:
-        list(rows.values_list("pk"))
-    else:
-        directory.tenant, directory.is_held = {each.pk: each for each in rows}[directory.tenant_id], True
+    of_tenant = directory.tenant_id is not None
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD_OF_TENANT if of_tenant else _HOLD, {"id": directory.pk, "tenant": directory.tenant_id})
+        cursor.nextset()
+        directory.has_rules, has_members = cursor.fetchone()
+        if of_tenant:
+            cursor.nextset()
+            directory.tenant, directory.is_held = taken(Tenant, iter(cursor.fetchone())), True
+    directory.has_effects = directory.has_rules or has_members or of_tenant
+    if directory.has_effects and not of_tenant:
+        reached = Q(pk__in=directory.rules.values("tenant"))
+        reached |= Q(pk__in=Membership.objects.filter(directory=directory).values("tenant"))
+        list(Tenant.objects.select_for_update(no_key=True).filter(reached).order_by("pk").values_list("pk"))
 
 
-# Two statements in one message: the second sees the rules that were made while the first waited.
+# Statements in one message: each sees the rules that were made while the first waited.
 _HOLD = f"""
     SELECT 1 FROM {Directory._meta.db_table} WHERE id = %(id)s FOR NO KEY UPDATE;
     SELECT EXISTS (SELECT 1 FROM {DirectoryRule._meta.db_table} WHERE directory_id = %(id)s),
            EXISTS (SELECT 1 FROM {Membership._meta.db_table} WHERE directory_id = %(id)s)
 """  # names of our own tables
-
-
-def _locked(directory: Directory) -> tuple[bool, bool]:
-    """Lock the directory's row: whether there are rules, and members by them."""
-    with connection.cursor() as cursor:
-        cursor.execute(_HOLD, {"id": directory.pk})
-        cursor.nextset()
-        has_rules, has_members = cursor.fetchone()
-    return has_rules, has_members
+# The rules of a tenant's directory, and so the memberships by them, are in this tenant alone.
+_HOLD_OF_TENANT = f"""{_HOLD};
+    SELECT {selection(Tenant, "tenant")} FROM {Tenant._meta.db_table} tenant WHERE id = %(tenant)s FOR NO KEY UPDATE
+"""
 
 
 def reconcile(
@@ -185,7 +183,7 @@ def _carry_out(directory: Directory, move: Move, by: Any) -> None:
     elif move.after:
         add_member(tenant=move.tenant, user=move.person.user, role=move.after, by=by, directory=directory)
     elif move.membership is not None:
-        remove_member(membership=move.membership, by=by)
+        remove_member(membership=move.membership, by=by, because=NO_GROUP)
 
 
 def _wanted(

@@ -36,6 +36,9 @@ from tenants.scim.storage import DirectoryStorage
 
 log = logging.getLogger(__name__)
 
+# In these alone the library can find what refers to another resource; it looks for it attribute by attribute.
+REFERRING = {"groups", "members", "EnterpriseUser"}
+
 
 class Service(ScimService):
     """The protocol, told about our refusals, and how much one request may ask for."""
@@ -57,6 +60,14 @@ class Service(ScimService):
         if len(asked.operations or ()) > MOST_OPERATIONS:
             raise PayloadTooLargeException(detail=f"A PATCH has {MOST_OPERATIONS} operations at most.")
         return asked
+
+    def publish(self, base_url: str, resource: Resource[Any]) -> Resource[Any]:
+        """`resource` as it is sent. It was made of rows for this answer alone, so that no copy is needed."""
+        meta: Any = resource.meta
+        meta.location = self.resource_location(base_url, self.get_resource_type_of(resource), str(resource.id))
+        if resource.model_fields_set & REFERRING:
+            self._publish_references(base_url, resource)
+        return resource
 
     @staticmethod
     def error_of(exception: Exception) -> Error:

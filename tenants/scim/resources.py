@@ -40,10 +40,9 @@ def resource_of_group(group: DirectoryGroup, members: list[UUID], kind: Resource
 
 def _resource(kind: ResourceType, told: dict[str, Any], row: DirectoryPerson | DirectoryGroup) -> Resource[Any]:
     model: Any = provider().model_for(kind)
-    made: Resource[Any] = model.model_validate({"schemas": [str(kind.schema_)], **told})
-    made.id = str(row.pk)
-    made.meta = Meta(
-        resource_type=kind.name, created=row.created_at, last_modified=row.changed_at, version=version_of(row)
+    meta = Meta(resource_type=kind.name, created=row.created_at, last_modified=row.changed_at, version=version_of(row))
+    made: Resource[Any] = model.model_validate(
+        {"schemas": [str(kind.schema_)], "id": str(row.pk), "meta": meta, **told}
     )
     return made
 

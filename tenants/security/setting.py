@@ -10,10 +10,12 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from urllib.parse import quote
 
 from allauth.mfa.models import Authenticator
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.urls import reverse
 from django.utils import timezone
 
 from audit.record import record
@@ -86,7 +88,7 @@ def secure(
     _put(locked, allowed_email_domains, allowed_networks, second_factor_from)
     if told(locked) == before:
         return locked
-    _refuse_to_shut_out(locked, by, second_factor=_is_sooner(before["second_factor_from"], locked.second_factor_from))
+    _refuse_to_shut_out(locked, by, before)
     locked.save(update_fields=FIELDS)
     if locked.second_factor_from and before["second_factor_from"] != told(locked)["second_factor_from"]:
         _tell(locked, by)
@@ -98,14 +100,18 @@ def secure(
 def concerned(
     tenant: Tenant,
     *,
+    by: Any = None,
     allowed_email_domains: Sequence[str] | None = None,
     allowed_networks: Sequence[str] | None = None,
     second_factor_from: dt.datetime | Keep | None = KEEP,
 ) -> Concerned:
     """Whom it concerns if `tenant` asked this; nothing is changed. Three queries. Raises as `secure` does for values
-    that are not understood."""
+    that are not understood, and for what `by`, where they are told, could not set."""
     asked = Tenant.objects.get(pk=tenant.pk)
+    before = told(asked)
     _put(asked, allowed_email_domains, allowed_networks, second_factor_from)
+    if told(asked) != before:
+        _refuse_to_shut_out(asked, by, before)
     members = list(Membership.objects.filter(tenant=tenant).select_related("user", "tenant"))
     open_ones = Invitation.objects.in_state("invited").filter(tenant=tenant) if asked.allowed_email_domains else ()
     return Concerned(
@@ -156,15 +162,18 @@ def _is_sooner(before: str | None, after: dt.datetime | None) -> bool:
     return after is not None and (before is None or after < dt.datetime.fromisoformat(before))
 
 
-def _refuse_to_shut_out(tenant: Tenant, by: Any, *, second_factor: bool) -> None:
+def _refuse_to_shut_out(tenant: Tenant, by: Any, before: dict[str, Any]) -> None:
+    """Of `tenant` as it would ask, which asked what `before` tells."""
     asking = scope.current()
     if asking.whence is None or not isinstance(by, User) or asking.person != by.pk:
         return  # an operator at the command line, or work that was asked for and checked before
     person = Person(asking.whence, has_second_factor(by), by.is_service)
-    if second_factor and not person.shows_second_factor:
+    is_sooner = _is_sooner(before["second_factor_from"], tenant.second_factor_from)
+    if is_sooner and not person.shows_second_factor:
+        here = quote(reverse("tenants:security", args=[tenant.slug]), safe="")
         raise NoneYourself(
-            f"You have no second factor yourself. Set one up first ({SET_UP}), then ask it of others.",
-            field="second_factor_from", way_out=SET_UP,
+            "You have no second factor yourself. Set one up first, then ask it of others.",
+            field="second_factor_from", way_out=f"{SET_UP}?next={here}",
         )  # fmt: skip
     asked = Asked(tenant.pk, tenant.slug, tenant.name, tuple(tenant.allowed_networks))
     is_bound = asking.tenants is not None
@@ -186,5 +195,5 @@ def _tell(tenant: Tenant, by: Any) -> None:
     notify(
         people, kind="tenant", title=f"{tenant} asks for a second factor from {when} on",
         body="Without one its pages are closed to you from then on. Setting one up takes two minutes.",
-        path=SET_UP, tenant=tenant,
+        path=SET_UP,  # of no tenant: they read it also once this one is closed to them
     )  # fmt: skip

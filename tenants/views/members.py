@@ -24,7 +24,7 @@ from tenants.custom_roles import name_of, roles_of, with_roles
 from tenants.delegation import MANAGE_MEMBERS, assignable, require_assignable, require_removable
 from tenants.elevations import Elevation
 from tenants.forms import MemberForm
-from tenants.memberships import add_member, remove_member
+from tenants.memberships import add_member, refuse_unseen, remove_member
 from tenants.models import ApiKey, Membership
 from tenants.roles import PROJECT_ROLES, Role
 from tenants.security.domains import outside
@@ -145,9 +145,10 @@ def _add(inside: Inside, form: MemberForm) -> Membership | None:
 
 @require_POST
 def change_role(request: HttpRequest, slug: str, membership_id: str) -> HttpResponse:
-    """Give a member another role."""
+    """Give a member another role, in place of the one that the page showed."""
     inside = enter(request, slug, MANAGE_MEMBERS)
     membership, role = _membership(inside, membership_id), posted(request, "role", 20)
+    refuse_unseen(inside.tenant, membership.user, membership.role, posted(request, "seen", 20) or None)
     before = roles_of_people(inside.tenant, [membership.user_id])
     require_assignable(inside.viewer, inside.tenant, inside.held, membership.role, role)
     add_member(tenant=inside.tenant, user=membership.user, role=role, by=inside.viewer, seen=membership.role)
@@ -187,8 +188,11 @@ def remove(request: HttpRequest, slug: str, membership_id: str) -> HttpResponse:
     require_removable(inside.viewer, membership, inside.held)
     user = membership.user
     remove_member(membership=membership, by=inside.viewer)
+    if user == inside.viewer:
+        messages.success(request, f"You are no longer a member of {inside.tenant}.")
+        return redirect("tenants:list")
     messages.success(request, f"{user} is no longer a member of {inside.tenant}.")
-    return redirect("tenants:list") if user == inside.viewer else redirect("tenants:members", slug)
+    return redirect("tenants:members", slug)
 
 
 def _membership(inside: Inside, membership_id: str) -> Membership:

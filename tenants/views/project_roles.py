@@ -16,7 +16,7 @@ from audit.exporting import exported
 from refusals import Refusal
 from refusals.errors import Missing
 from tenants import finding
-from tenants.assigning import give_role, keys_there, member_called, take_role
+from tenants.assigning import give_role, keys_there, member_called, refuse_unseen, take_role
 from tenants.custom_roles import roles_of
 from tenants.delegation import assignable_in_project, gives_at, require_assignable_in_project, require_endable
 from tenants.forms import ProjectRoleForm
@@ -95,9 +95,10 @@ def _give(inside: Inside, project: Project, form: ProjectRoleForm) -> ProjectRol
 
 @require_POST
 def change(request: HttpRequest, slug: str, project_id: UUID, role_id: UUID) -> HttpResponse:
-    """Give somebody another role in the project."""
+    """Give somebody another role in the project, in place of the one that the page showed."""
     inside = enter(request, slug)
     given, role = _find(inside, project_id, role_id), posted(request, "role", 20)
+    refuse_unseen(given.project, given.user, given.role, posted(request, "seen", 20) or None)
     require_assignable_in_project(gives_at(inside.viewer, given.project), given.project, given.role, role)
     give_role(project=given.project, user=given.user, role=role, by=inside.viewer, seen=given.role)
     messages.success(request, f"{given.user} is {PROJECT_ROLES[role].name} in {given.project} now.")

@@ -31,7 +31,7 @@ def security(request: HttpRequest, slug: str) -> HttpResponse:
                 secure(tenant=tenant, by=inside.viewer, **form.asked)
                 messages.success(request, "It is in force. The gateway keeps to it within a second.")
                 return redirect("tenants:security", slug)
-            seen = concerned(tenant, **form.asked)
+            seen = concerned(tenant, by=inside.viewer, **form.asked)
         except Refusal as refusal:
             form.refused(refusal)
     return inside.show(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -49,7 +50,7 @@ class Watch:
     expected_statuses: set[int] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     under_way: set[Request] = field(default_factory=set)
-    asked: int = 0
+    moved: float = field(default_factory=time.monotonic)  # when something was last asked, answered, loaded or pressed
 
     def over(self, page: Page) -> None:
         page.on("console", self._heard)
@@ -57,18 +58,22 @@ class Watch:
         page.on("request", self._asked)
         page.on("requestfinished", self._answered)
         page.on("requestfailed", self._answered)
+        page.on("load", lambda _: self.has_moved())
+
+    def has_moved(self) -> None:
+        """Something has happened that the page may ask after."""
+        self.moved = time.monotonic()
 
     def until_quiet(self, page: Page) -> None:
-        """Wait until the page has asked for nothing for a while and nothing is under way.
+        """Wait until nothing has moved for a while and nothing is under way. What was done since counts as waiting.
 
         Playwright's own `networkidle` lasts half a second on every page.
         """
-        for _ in range(LONGEST_MS // QUIET_MS):
-            before = self.asked
-            page.wait_for_timeout(QUIET_MS)
-            if not self.under_way and self.asked == before:
-                return
-        raise AssertionError(f"{page.url} goes on asking: {[request.url for request in self.under_way]}")
+        until = time.monotonic() + LONGEST_MS / 1000
+        page.wait_for_timeout(1)  # what has happened by now is told
+        while (left_ms := QUIET_MS - (time.monotonic() - self.moved) * 1000) > 0 or self.under_way:
+            assert time.monotonic() < until, f"{page.url} goes on asking: {[each.url for each in self.under_way]}"
+            page.wait_for_timeout(max(left_ms, 10))
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type not in ("error", "warning"):
@@ -79,10 +84,11 @@ class Watch:
         self.problems.append(f"{message.type}: {message.text}")
 
     def _answered(self, request: Request) -> None:
+        self.has_moved()
         self.under_way.discard(request)
 
     def _asked(self, request: Request) -> None:
-        self.asked += 1
+        self.has_moved()
         self.under_way.add(request)
         if not request.url.startswith((*self.own, "data:", "blob:", "about:")):
             self.problems.append(f"asked a foreign host: {request.url}")

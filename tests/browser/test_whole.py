@@ -12,7 +12,7 @@ import pytest
 from openai import OpenAI, PermissionDeniedError
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.axe import findings
+from tests.browser.axe import findings, load
 from tests.browser.chromium import Watch
 from tests.browser.conftest import PATIENCE_WITH_A_MODEL_MS, SignIn
 from tests.browser.pages import PAGES, NamedPage
@@ -228,6 +228,8 @@ def _looked_at(page: Page, watch: Watch, named: NamedPage) -> Iterator[tuple[str
     page.goto(named.path)
     for selector in named.then:
         page.locator(selector).first.click()
+        watch.has_moved()
+    load(page)
     watch.until_quiet(page)
     yield from (("light", one) for one in findings(page))
     page.evaluate(AT_THE_WIDEST_HOUR)

@@ -21,6 +21,10 @@ NAME = "Claims Desk"
 PHONE = 390
 KINDS = {"prod": "production", "dev": "development"}
 COLLEAGUE = "viewer@atrium.example"
+SQUEEZED = """() => [...document.querySelectorAll("main *")].filter((one) => {
+  const text = one.textContent.trim(), { width } = one.getBoundingClientRect();
+  return !one.children.length && text.length > 12 && width > 1 && width < 40;
+}).map((one) => one.textContent.trim())"""
 
 
 class Counted:
@@ -41,9 +45,10 @@ class Counted:
         self.page.get_by_label(label, exact=True).fill(text)
 
     def fits(self) -> None:
-        """Nothing that axe finds, nothing to scroll sideways."""
+        """Nothing that axe finds, nothing to scroll sideways, no words of a letter a line."""
         wide, seen = self.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
         assert wide <= seen, self.page.url
+        assert self.page.evaluate(SQUEEZED) == [], self.page.url
         assert not list(findings(self.page)), self.page.url
 
 

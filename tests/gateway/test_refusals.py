@@ -17,6 +17,7 @@ from audit.record import SYSTEM
 from catalog import egress
 from catalog.models import Provider as ProviderRow
 from catalog.models import Route
+from gateway import runtime
 from tenants.keys import issue, revoke
 from tenants.models import ApiKey
 from tests.cast import Cast
@@ -241,8 +242,9 @@ def test_the_actor_of_a_key_may_be_a_job(client: httpx.Client, team: Cast) -> No
     ],
 )
 def test_when_a_key_was_last_used_is_written_down(
-    client: httpx.Client, method: str, path: str, body: Any, status: int
+    monkeypatch: pytest.MonkeyPatch, client: httpx.Client, method: str, path: str, body: Any, status: int
 ) -> None:
+    monkeypatch.setattr(runtime, "LAST_USED_EVERY_S", 0.2)
     assert client.request(method, path, json=body).status_code == status
     eventually(lambda: ApiKey.objects.get().last_used_at, within_s=8)
 

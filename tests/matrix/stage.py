@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID, uuid4
 
+import pytest
 from allauth.usersessions.models import UserSession
 from django.urls import reverse
 from django.utils import timezone
@@ -35,13 +36,13 @@ from tenants.models import Membership, Notification, User
 from tenants.service_accounts import create as create_service_account
 from tests.cast import Cast, person, route
 from tests.matrix.addresses import Address
+from tests.recast import again
 from tests.usage.ledger_lines import called
 from usage.limits.budgets import set_budget
 from usage.limits.places import of_environment, of_tenant
 
 HERE = "acme/support/development"
-
-
+FRESH_S = 1200  # how long ago it may have been set up: somebody holds a role for an hour
 ROLES = {"adam": "admin", "anna": "analyst", "bill": "billing"}  # of Acme, beside the cast's own
 
 
@@ -217,6 +218,16 @@ class Stage:
         ]
         assert fitting, f"tests/matrix/stage.py has no value for {parameter} of {address}"
         return max(fitting)[1]
+
+
+@pytest.fixture
+def stage(db: None) -> Stage:
+    """The stage with its cast, set up once and put back for each test."""
+    return again(_set_up, FRESH_S)
+
+
+def _set_up() -> Stage:
+    return Stage.set_up(Cast.create())
 
 
 def _session(user: User) -> UserSession:

@@ -16,10 +16,9 @@ from audit.models import Entry
 from playground.models import Answer
 from tenants import archiving
 from tenants.memberships import add_member
-from tests.cast import Cast
 from tests.matrix.bodies import BODIES
 from tests.matrix.stage import Stage
-from tests.matrix.test_who_may import PEOPLE, asked, client_of, send, told
+from tests.matrix.test_who_may import PEOPLE, by_name, client_of, send, told
 
 DONE = ("200", "201", "202", "204", "302", "409", "422")  # the person may, whatever came of it
 # Addresses that are no tenant's: the platform's, the catalog's, one's own account, and a team that is yet to come.
@@ -111,14 +110,14 @@ def goes_on(name: str, method: str, what: str) -> bool:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("what", ["tenant", "project"])
-def test_nothing_changes_in_what_is_archived(cast: Cast, what: str) -> None:
-    stage, addresses = Stage.set_up(cast), {address.name: address for address in asked()}
+def test_nothing_changes_in_what_is_archived(stage: Stage, what: str) -> None:
+    addresses, cast = by_name(), stage.cast
     add_member(tenant=cast.globex, user=cast.olivia, role="owner", by=cast.greta)  # where a project could go
     if what == "tenant":
         archiving.archive_tenant(tenant=cast.acme, by=cast.olivia)
     else:
         archiving.archive_project(project=cast.project, by=cast.olivia)
-    clients = {person: client_of(cast, person) for person in PEOPLE if person != "nobody"}
+    clients = {person: client_of(cast, person, by_script=True) for person in PEOPLE if person != "nobody"}
     wrong, refused = [], 0
     for (name, method), statuses in told().items():
         if method == "GET" or goes_on(name, method, what):

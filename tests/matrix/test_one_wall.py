@@ -16,7 +16,7 @@ from tests.cast import Cast
 from tests.database import as_owner
 from tests.matrix.bodies import BODIES
 from tests.matrix.stage import Stage
-from tests.matrix.test_who_may import PEOPLE, asked, client_of, send, told
+from tests.matrix.test_who_may import PEOPLE, by_name, client_of, send, told
 
 pytestmark = pytest.mark.django_db
 SEE = "tenants.view_tenant"
@@ -53,10 +53,10 @@ def without_the_second(db: None) -> None:
 
 @pytest.mark.parametrize("wall", WALLS)
 @pytest.mark.parametrize("person", ["ned", "greta"])
-def test_what_is_foreign_does_not_exist(cast: Cast, person: str, wall: str, request: pytest.FixtureRequest) -> None:
-    stage, addresses = Stage.set_up(cast), {address.name: address for address in asked()}
+def test_what_is_foreign_does_not_exist(stage: Stage, person: str, wall: str, request: pytest.FixtureRequest) -> None:
     request.getfixturevalue(wall)
-    client, place, tried, wrong = client_of(cast, person), PEOPLE.index(person), 0, []
+    addresses, place, tried, wrong = by_name(), PEOPLE.index(person), 0, []
+    client = client_of(stage.cast, person, by_script=True)
     for (name, method), statuses in told().items():
         if statuses[place] != "404":
             continue
@@ -69,10 +69,9 @@ def test_what_is_foreign_does_not_exist(cast: Cast, person: str, wall: str, requ
 
 
 @pytest.mark.parametrize("wall", WALLS)
-def test_lists_show_nothing_foreign(cast: Cast, wall: str, request: pytest.FixtureRequest) -> None:
-    Stage.set_up(cast)
+def test_lists_show_nothing_foreign(stage: Stage, wall: str, request: pytest.FixtureRequest) -> None:
     request.getfixturevalue(wall)
-    client = client_of(cast, "greta")
+    client = client_of(stage.cast, "greta")
     for name in LISTS:
         answer = client.get(f"/api/{name}/")
         assert answer.status_code == 200, name

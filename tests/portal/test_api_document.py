@@ -13,9 +13,9 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.settings import spectacular_settings
 from jsonschema import Draft202012Validator
 
-from tests.cast import Cast
 from tests.matrix.addresses import live
 from tests.matrix.stage import Stage
+from tests.matrix.stage import stage as stage  # a fixture
 from tests.matrix.test_who_may import ELSEWHERE, client_of
 
 pytestmark = pytest.mark.django_db
@@ -60,9 +60,8 @@ def against(document: dict[str, Any], operation: dict[str, Any], answer: Any) ->
     ]
 
 
-def test_every_read_answers_what_the_document_says(cast: Cast, document: dict[str, Any]) -> None:
-    stage = Stage.set_up(cast)
-    clients = [client_of(cast, person) for person in ("pat", "dev")]
+def test_every_read_answers_what_the_document_says(stage: Stage, document: dict[str, Any]) -> None:
+    clients = [client_of(stage.cast, person) for person in ("pat", "dev")]
     asked = reads(stage, document)
     assert len(asked) > 45
     wrong = []
@@ -74,10 +73,10 @@ def test_every_read_answers_what_the_document_says(cast: Cast, document: dict[st
     assert not wrong, "\n".join(wrong)
 
 
-def test_every_refusal_is_the_problem_document(cast: Cast, document: dict[str, Any]) -> None:
-    stage, wrong = Stage.set_up(cast), []
+def test_every_refusal_is_the_problem_document(stage: Stage, document: dict[str, Any]) -> None:
+    wrong = []
     for path, (real, operation) in reads(stage, document).items():
-        for client, status in ((Client(), {401}), (client_of(cast, "greta"), {200, 403, 404})):
+        for client, status in ((Client(), {401}), (client_of(stage.cast, "greta"), {200, 403, 404})):
             answer = client.get(real)
             assert answer.status_code in status, path
             wrong += [f"{path} {fault}" for fault in against(document, operation, answer)]

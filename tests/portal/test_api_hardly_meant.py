@@ -13,16 +13,16 @@ from tests.cast import Cast
 from tests.matrix.addresses import Address, live
 from tests.matrix.bodies import BODIES
 from tests.matrix.stage import Stage
+from tests.matrix.stage import stage as stage  # a fixture
 
 pytestmark = pytest.mark.django_db
 BY_NUMBER = {"board-list", "audit-entry-list", "catalog-import-list", "request-list", "policy-list"}
 
 
 @pytest.fixture
-def pat(cast: Cast) -> Client:
-    Stage.set_up(cast)
+def pat(stage: Stage) -> Client:
     client = Client(raise_request_exception=False)
-    client.force_login(cast.pat)
+    client.force_login(stage.cast.pat)
     return client
 
 

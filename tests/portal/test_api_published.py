@@ -15,6 +15,7 @@ from tenants.models import ApiKey
 from tests.cast import Cast, route
 from tests.matrix.addresses import Address
 from tests.matrix.stage import Stage
+from tests.matrix.stage import stage as stage  # a fixture
 from tests.portal.test_api_hardly_meant import of_the_api, path_of
 from tests.portal.test_api_lists import walked
 
@@ -22,10 +23,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def pat(cast: Cast) -> Client:
-    Stage.set_up(cast)
+def pat(stage: Stage) -> Client:
     client = Client(raise_request_exception=False)
-    client.force_login(cast.pat)
+    client.force_login(stage.cast.pat)
     return client
 
 
@@ -83,9 +83,9 @@ def test_every_order_that_is_published_reaches_every_row(pat: Client) -> None:
     assert orders > 60
 
 
-def test_a_field_that_a_body_does_not_have_is_refused_and_nothing_is_done(cast: Cast, pat: Client) -> None:
+def test_a_field_that_a_body_does_not_have_is_refused_and_nothing_is_done(stage: Stage) -> None:
     client = Client()
-    client.force_login(cast.olivia)
+    client.force_login(stage.cast.olivia)
     before = ApiKey.objects.count()
     body = {"environment": "acme/support/test", "name": "next", "expire_at": "2026-12-31T00:00:00Z"}
     answer = sent(client, "keys/", body)

@@ -38,11 +38,13 @@ from tests.access.teams import send_team
 from tests.cast import Cast
 from tests.playground.conftest import Stage, form
 from tests.playground.provider import provider
+from tests.recast import again
 from tests.usage.ledger_lines import called
 from tests.usage.test_ledger import assert_totals_are_the_sums_of_the_calls, record
 from usage.models import Call, PlatformRollup, Rollup
 from usage.price_import import write_prices
 
+FRESH_S = 300  # how long ago the demonstration may have been loaded
 FIGURES = ["calls", "errors", "unpriced", "input_tokens", "output_tokens", "duration_ms", "cost"]
 
 
@@ -57,21 +59,27 @@ def stage(transactional_db: None, tmp_path: Path, settings: Settings) -> Iterato
     """A real installation, Acme and Globex, into which the demonstration was loaded."""
     settings.JOURNAL_FOLDER = tmp_path / "journal"
     with provider() as upstream, mock.patch("portal.demonstration.calls.TRAFFIC", ()):
-        cast = Cast.create()
-        Policy.objects.all().delete()
-        Board.objects.all().delete()
-        start_set.load()
-        cast.risk = Board.objects.get(slug="risk")
-        seat(board=cast.risk, user=cast.rita, by=cast.pat)
-        _, offer = local.write()
-        write_prices([offer])
+        cast, real = again(installed, FRESH_S)
         made = Stage(cast, upstream)
-        called(cast.environment(), by=cast.dev)
-        called(cast.environment(), days_ago=40)
-        real = totals()
-        demo()
         made.real = real  # type: ignore[attr-defined]
         yield made
+
+
+def installed() -> tuple[Cast, dict[str, object]]:
+    """What it holds, and its totals before the demonstration."""
+    cast = Cast.create()
+    Policy.objects.all().delete()
+    Board.objects.all().delete()
+    start_set.load()
+    cast.risk = Board.objects.get(slug="risk")
+    seat(board=cast.risk, user=cast.rita, by=cast.pat)
+    _, offer = local.write()
+    write_prices([offer])
+    called(cast.environment(), by=cast.dev)
+    called(cast.environment(), days_ago=40)
+    real = totals()
+    demo()
+    return cast, real
 
 
 def totals() -> dict[str, object]:

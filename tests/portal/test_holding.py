@@ -8,48 +8,32 @@ from queue import Empty
 from types import SimpleNamespace
 from typing import Any
 
-import psycopg
-import psycopg.conninfo
 import pytest
 from celery.signals import task_postrun, task_received
 from django.conf import settings
-from django.db import connection
 from kombu import Connection
-from pgmq.install import install_pgmq_from_sql
 
 from portal import holding
-from portal.database import privileges
-from portal.embedded.addresses import PORTAL, pgmq_conninfo
-from tests.database import as_owner
+from tests.queueing import queueing
 
 VISIBLE_AFTER_S = 2
-PLACE = ("host", "port", "user", "password", "dbname")
 
 
 @pytest.fixture
 def queue(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A queue of the real transport whose messages come back soon."""
-    address = connection.get_connection_params()
-    conninfo = psycopg.conninfo.make_conninfo(**{name: address[name] for name in PLACE if name in address})
-    with psycopg.connect(conninfo) as broker:  # as the owner
-        install_pgmq_from_sql(conn=broker)
-        broker.execute("SELECT pgmq.create('holding_test')")
-    with as_owner():
-        privileges.hand_over_queue(connection, PORTAL)
-        privileges.hand_over_queue(connection, PORTAL)
-    options = {
-        "conn_string": pgmq_conninfo(f"{conninfo} options='-c role={PORTAL}'"),
-        "init_extension": False,
-        "visibility_timeout": VISIBLE_AFTER_S,
-        "wait_time_seconds": 0,
-    }
     monkeypatch.setitem(settings.CELERY_BROKER_TRANSPORT_OPTIONS, "visibility_timeout", VISIBLE_AFTER_S)
-    with Connection("pgmq://localhost", transport_options=options) as broker:
-        made = broker.SimpleQueue("holding_test")
-        yield made
-        made.close()
-    with as_owner() as owner:
-        owner.execute("DROP SCHEMA pgmq CASCADE")
+    with queueing("holding_test") as conn_string:
+        options = {
+            "conn_string": conn_string,
+            "init_extension": False,
+            "visibility_timeout": VISIBLE_AFTER_S,
+            "wait_time_seconds": 0,
+        }
+        with Connection("pgmq://localhost", transport_options=options) as broker:
+            made = broker.SimpleQueue("holding_test")
+            yield made
+            made.close()
 
 
 def received(queue: Any) -> Any:

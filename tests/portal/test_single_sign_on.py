@@ -16,7 +16,7 @@ from oidc_provider_mock import run_server_in_thread
 
 from portal import oidc
 from tenants.directory.rules import make_rule
-from tenants.models import Membership, User
+from tenants.models import Membership, Notification, User
 from tests.browser.server import serving
 from tests.cast import Cast
 from tests.installation import free_port
@@ -183,10 +183,14 @@ def test_groups_that_the_service_claims_give_memberships_by_the_rules_and_take_t
                 ("Builders", "developer"), ([7, {"a": 1}, None, "x" * 300], None), ([], None),
             ):  # fmt: skip
                 claim(grouped, "sam", **({} if groups is None else {"groups": groups}))
+                before = role_of("sam")
                 browser.cookies.clear()
                 assert sign_on(browser, "sam").url.path == "/"
                 assert role_of("sam") == role, groups
                 assert (browser.get("/tenants/acme/").status_code == 200) is (role is not None)
+                told = browser.get("/notifications/?state=unread").text
+                assert ("No group of yours at your organisation" in told) is (role is None and before is not None)
+                Notification.objects.all().delete()
             claim(grouped, "olivia", groups=["Lookers"])
             browser.cookies.clear()
             sign_on(browser, "olivia")

@@ -111,7 +111,8 @@ class TestLeaving:
     def test_a_member_leaves_by_themselves(self, cast: Cast) -> None:
         vera, own = signed_in(cast.vera), Membership.objects.get(user=cast.vera)
         assert f"/members/{own.pk}/removal/" in vera.get("/tenants/acme/members/").content.decode()
-        assert "Leave Acme?" in vera.get(f"/tenants/acme/members/{own.pk}/removal/").content.decode()
+        page = vera.get(f"/tenants/acme/members/{own.pk}/removal/").content.decode()
+        assert "Leave Acme?" in page and "You (Viewer) no longer see Acme" in page and "they" not in page
         assert vera.post(f"/tenants/acme/members/{own.pk}/remove/")["Location"] == "/tenants/"
         assert vera.get("/tenants/acme/").status_code == 404
 

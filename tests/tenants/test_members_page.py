@@ -11,7 +11,9 @@ from guardian.models import UserObjectPermission
 from guardian.shortcuts import assign_perm
 
 from tenants.activation import activate, deactivate
+from tenants.assigning import give_role
 from tenants.memberships import add_member, remove_member
+from tenants.models import Notification
 from tests.cast import Cast
 
 
@@ -42,3 +44,48 @@ def test_what_former_members_still_hold_is_taken_away_by_a_migration(cast: Cast)
         import_module("tenants.migrations.0018_what_former_members_hold").take_away(apps, editor)
     assert UserObjectPermission.objects.count() == before
     assert not UserObjectPermission.objects.filter(user=cast.ned).exists()
+
+
+def test_who_is_removed_is_told_by_whom_and_who_leaves_is_not(cast: Cast) -> None:
+    for who, whom in ((cast.olivia, cast.dev), (cast.vera, cast.vera)):
+        browser = Client()
+        browser.force_login(who)
+        key = whom.memberships.get().pk
+        assert browser.post(f"/tenants/acme/members/{key}/remove/").status_code == 302
+    removed = Client()
+    removed.force_login(cast.dev)
+    page = removed.get("/notifications/").content.decode()
+    assert "You are no member of Acme any more" in page and "Olivia removed you" in page
+    assert not Notification.objects.filter(user=cast.vera).exists()
+
+
+def test_of_two_who_change_one_role_the_second_is_shown_what_the_first_did(cast: Cast, client: Client) -> None:
+    client.force_login(cast.olivia)
+    its = cast.dev.memberships.get()
+    assert (
+        '<input type="hidden" name="seen" value="developer">' in client.get("/tenants/acme/members/").content.decode()
+    )
+    path, given = f"/tenants/acme/members/{its.pk}/role/", {"seen": "developer"}
+    assert client.post(path, given | {"role": "analyst"}).status_code == 302
+    late = client.post(path, given | {"role": "billing"})
+    assert late.status_code == 409
+    assert "Dev was developer of Acme when you looked and is analyst now" in late.content.decode()
+    assert 'href="/tenants/acme/members/"' in late.content.decode()
+    told = client.patch(f"/api/memberships/{its.pk}/", given | {"role": "billing"}, content_type="application/json")
+    assert (told.status_code, told.json()["code"]) == (409, "role_changed")
+    its.refresh_from_db()
+    assert its.role == "analyst"
+
+
+def test_the_same_holds_for_a_role_in_a_project(cast: Cast, client: Client) -> None:
+    client.force_login(cast.olivia)
+    its = give_role(project=cast.project, user=cast.vera, role="developer", by=cast.olivia)
+    page = f"/tenants/acme/projects/{cast.project.pk}/roles/"
+    assert '<input type="hidden" name="seen" value="developer">' in client.get(page).content.decode()
+    given = {"seen": "developer"}
+    assert client.post(f"{page}{its.pk}/", given | {"role": "admin"}).status_code == 302
+    assert client.post(f"{page}{its.pk}/", given | {"role": "owner"}).status_code == 409
+    told = client.patch(f"/api/project-roles/{its.pk}/", given | {"role": "owner"}, content_type="application/json")
+    assert told.status_code == 409
+    its.refresh_from_db()
+    assert its.role == "admin"

@@ -266,6 +266,7 @@ def test_a_file_asks_it_too_and_an_export_says_it(cast: Cast) -> None:
 def test_who_has_none_is_led_to_setting_one_up_and_back(cast: Cast) -> None:
     secure(tenant=cast.acme, by=cast.olivia, second_factor_from=timezone.now())
     dev = signed_in(cast.dev)
+    assert "Acme asks for a second factor from now on" in dev.get("/notifications/").content.decode()
     refused = dev.get("/tenants/acme/keys/?state=old")
     assert refused.status_code == 403
     way = "/account/second-factor/?next=%2Ftenants%2Facme%2Fkeys%2F%3Fstate%3Dold"
@@ -310,8 +311,12 @@ def test_until_its_day_the_tenant_stays_open(cast: Cast) -> None:
 
 def test_who_asks_it_of_others_has_one(cast: Cast) -> None:
     owner = signed_in(cast.olivia)
-    refused = owner.post(PAGE, NOTHING | {"second_factor": "14", "confirmed": "yes"})
-    assert refused.status_code == 422 and "You have no second factor yourself" in refused.content.decode()
+    for confirmed in ({}, {"confirmed": "yes"}):
+        refused = owner.post(PAGE, NOTHING | {"second_factor": "14"} | confirmed)
+        shown = refused.content.decode()
+        assert refused.status_code == 422 and "You have no second factor yourself" in shown
+        assert "Whom this concerns" not in shown
+        assert 'href="/account/second-factor/?next=%2Ftenants%2Facme%2Fsecurity%2F"' in shown
     with_factor(cast.olivia)
     assert owner.post(PAGE, NOTHING | {"second_factor": "14", "confirmed": "yes"}).status_code == 302
 

@@ -92,7 +92,7 @@ FAULTS = [
     ),
     Fault(
         "an access review leaves the permissions of who lapsed", "tenants.reviewing.conclude",
-        "remove_member(membership=membership, by=SYSTEM)",
+        "remove_member(membership=membership, by=SYSTEM, because=LAPSED)",
         'membership.delete() if membership.role != "owner" else remove_member(membership=membership, by=SYSTEM)',
     ),
     Fault(
@@ -101,7 +101,7 @@ FAULTS = [
     ),
     Fault(
         "who leaves a group stays a member", "tenants.directory.reconciling._carry_out",
-        "remove_member(membership=move.membership, by=by)", "pass",
+        "remove_member(membership=move.membership, by=by, because=NO_GROUP)", "pass",
     ),
     Fault(
         "a role above tenants that ends leaves its permissions", "tenants.memberships.dismiss",

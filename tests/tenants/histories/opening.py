@@ -1,5 +1,6 @@
 """What was done before each history, so that a short one meets something of every kind: members of each role, roles of
-a tenant's own and in projects, what is held for a time and lent, keys, what waits for an answer, what is archived.
+a tenant's own and in projects, what is held for a time and lent, keys, what waits for an answer, what is archived, an
+owner who is switched off.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ def play(stage: Stage) -> None:
         history.everybody_holds_what_the_rules_give()
     history.keys_open_for_whom_is_there()
     assert not history.refused, history.refused
+    history.switch("hugo", False, False, 0)  # to be refused from now on, which is looked at
+    history.everybody_holds_what_the_rules_give()
     history.becomes_the_opening()
 
 
@@ -28,6 +31,7 @@ def _people(history: Histories) -> None:
         ("olivia", "acme", "rita", "keeper"),
         ("olivia", "acme", "greta", "owner"),
         ("olivia", "acme", "fin", "billing"),
+        ("olivia", "acme", "hugo", "owner"),  # after the others, whom a review that lapses takes first
         ("greta", "globex", "adam", "owner"),
         ("greta", "globex", "olivia", "admin"),
         ("greta", "globex", "dev", "viewer"),
@@ -86,12 +90,13 @@ def _what_waits(history: Histories) -> None:
     history.invite("adam", "acme", "ned", "developer")
     history.invite("olivia", "acme", "pat", "keeper")
     history.invite("greta", "globex", "vera", "owner")
-    history.invite("olivia", "globex", "rita", "admin")  # and may not any more:
+    for whom, role in (("rita", "admin"), ("fin", "viewer")):
+        history.invite("olivia", "globex", whom, role)  # and may not any more:
     newest_first = list(history.seen.memberships.values())[::-1]
     history.change_role("greta", newest_first.index(("globex", "olivia")), "developer")
     history.ask_to_join("ned", "globex")
     history.ask_to_join("pat", "acme")
-    history.offer("olivia", "acme", "adam")
+    history.offer("greta", "acme", "adam")  # of hers somebody else has a part while she is away
     history.begin_a_review("olivia", "acme")
 
 

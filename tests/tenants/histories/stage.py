@@ -18,14 +18,14 @@ from tests.tenants.histories.model import Member, Seen, Use, World
 
 TENANTS = ["acme", "globex", "initech"]
 GROUPS = ["staff", "leads"]
-NAMES = ["olivia", "dev", "vera", "adam", "greta", "rita", "rob", "ned", "pat", "fin"]
+NAMES = ["olivia", "dev", "vera", "adam", "greta", "rita", "rob", "ned", "pat", "fin", "hugo"]
 
 
 class Stage:
     """`world` is what the rules say of it, `seen` what people saw."""
 
     def __init__(self, cast: Cast) -> None:
-        adam = person("adam")
+        adam, _ = person("adam"), person("hugo")
         initech = create_tenant(slug="initech", name="Initech", owner=adam, by=SYSTEM)
         create_project(tenant=cast.acme, slug="later", name="Later", by=cast.olivia)
         create_project(tenant=initech, slug="third", name="Third", by=adam)
