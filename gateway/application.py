@@ -6,6 +6,7 @@ It also takes the server's start-up and shut-down messages, because it has a sna
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime as dt
 import hmac
 import logging
@@ -18,11 +19,13 @@ import orjson
 from django.conf import settings
 
 from gateway import telemetry
-from gateway.admission import ModelNotFound, authenticate, check_still_allowed
+from gateway.admission import ModelNotFound, admit, as_known_now, authenticate, check_still_allowed
 from gateway.caller import Caller
+from gateway.costing import counted_input
 from gateway.ending import when_told_to_stop
-from gateway.forms import FORMS
+from gateway.forms import FORMS, form_of
 from gateway.forms.form import Form, Writing
+from gateway.forms.messages import MESSAGES
 from gateway.pipeline import Call, begin
 from gateway.runtime import here, runtime
 from gateway.snapshot import Route
@@ -94,20 +97,24 @@ async def _guarded(exchange: Exchange) -> None:
 
 async def _answer(exchange: Exchange) -> None:
     path = exchange.path.rstrip("/")
+    exchange.form = form_of(path, exchange.header)
     if path in FORMS:
         _require(exchange, "POST")
         await _call(exchange, FORMS[path])
+    elif path == MESSAGES.count_path:
+        _require(exchange, "POST")
+        await _count(exchange)
     elif path == "/v1/models":
         _require(exchange, "GET")
         routes = await _routes(exchange)
-        await exchange.answer(200, orjson.dumps({"object": "list", "data": [_described(route) for route in routes]}))
+        await exchange.answer(200, orjson.dumps(exchange.form.models(routes)))
     elif path.startswith("/v1/models/"):
         _require(exchange, "GET")
         name = path.removeprefix("/v1/models/")
         found = [route for route in await _routes(exchange) if route.slug == name]
         if not found:
             raise ModelNotFound(f"There is no model “{name[:120]}” that this key may use.", field="model")
-        await exchange.answer(200, orjson.dumps(_described(found[0])))
+        await exchange.answer(200, orjson.dumps(exchange.form.model(found[0])))
     else:
         raise NoSuchOperation(f"There is no {exchange.method} {exchange.path[:120]} here.")
 
@@ -120,9 +127,7 @@ def _require(exchange: Exchange, method: str) -> None:
 async def _caller(exchange: Exchange) -> Caller:
     """Who calls. A key that lets its bearer in was used, whatever becomes of the request."""
     held = await runtime()
-    caller = authenticate(
-        held.snapshot(), exchange.header(b"authorization"), dt.datetime.now(dt.UTC), exchange.client_address
-    )
+    caller = authenticate(held.snapshot(), exchange.authorization, dt.datetime.now(dt.UTC), exchange.client_address)
     held.last_used[caller.key_prefix] = time.time()
     return caller
 
@@ -136,19 +141,23 @@ async def _routes(exchange: Exchange) -> list[Route]:
     return [route for route in routes if any(target.is_connected for target in route.targets)]
 
 
-def _described(route: Route) -> dict[str, object]:
-    return {
-        "id": route.slug,
-        "object": "model",
-        "created": int(route.created_at.timestamp()),
-        "owned_by": next(target.provider for target in route.targets if target.is_connected),
-    }
+async def _count(exchange: Exchange) -> None:
+    """How many tokens a prompt has, by our own count. Who may call may ask; it is no call, and costs nothing."""
+    caller = await _caller(exchange)
+    asked = MESSAGES.read_prompt(await exchange.json())
+    snapshot = here().snapshot()
+    known = as_known_now(snapshot, caller)
+    admitted = admit(snapshot, known, asked, exchange.request_id, dt.datetime.now(dt.UTC))
+    counted = counted_input(admitted.route, asked)
+    await exchange.answer(200, orjson.dumps({"input_tokens": counted}))
 
 
 async def _call(exchange: Exchange, form: Form) -> None:
-    exchange.form = form
     caller = await _caller(exchange)  # before the body is read: strangers do not get to send megabytes
     asked = form.read(await exchange.json())
+    if form.headers:
+        sent = {name: value for name in form.headers if (value := exchange.header(name.encode()))}
+        asked = dataclasses.replace(asked, headers=sent)
     call = await begin(here(), caller, asked, exchange.request_id)
     exchange.writing = writing = form.writing(form, asked)
     answer = _streamed if call.is_streamed else _whole

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.counting import Template, texts_of
@@ -26,7 +26,7 @@ class Asked:
 
     `neutral` says the same in OpenAI's form of the operation (a chat completion, embeddings), which every provider's
     part reads. `lost` is why that would not be quite the same, and empty where it is: then only providers that take
-    `form` itself can answer.
+    `form` itself can answer. `headers` came with it and belong to that form, as the version of it does.
     """
 
     form: str
@@ -34,6 +34,7 @@ class Asked:
     body: dict[str, Any]
     neutral: dict[str, Any]
     lost: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def model(self) -> str:

@@ -6,15 +6,13 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
-import orjson
-
 from gateway.asked import Asked
-from gateway.counting import tokens_of_length
+from gateway.counting import ASSUMED_OUTPUT, tokens_of, tokens_of_length
 from gateway.providers import provider_of
+from gateway.providers.provider import as_json
 from gateway.snapshot import Route
 from usage.pricing import cost
 
-ASSUMED_OUTPUT = 4096  # of a model whose longest answer nobody has stated
 TOKENS_A_PART = 2000  # an image, a file: more than any provider counts for one of usual size
 OF_THE_PROMPT = ("tools", "functions", "response_format")
 LONGEST = 10_000_000
@@ -25,6 +23,14 @@ BOUNDS = ("max_completion_tokens", "max_tokens", "n_predict")
 def expected_tokens(asked: Asked) -> int:
     """About the tokens that a call will count: its prompt, and the answer as far as the caller bounds it."""
     return tokens_of_length(sum(map(len, asked.texts))) + asked.tokens + (_bound(asked) or 0)
+
+
+def counted_input(route: Route, asked: Asked) -> int:
+    """The tokens of a prompt with its tools, as far as they can be told without asking the provider."""
+    tools = [as_json(asked.neutral[name]).decode() for name in OF_THE_PROMPT if asked.neutral.get(name)]
+    counted = tokens_of("\n".join([*asked.texts, *tools])) + asked.tokens
+    template = next(provider_of(target).template for target in route.targets if target.is_connected)
+    return counted + asked.added_by(template) + TOKENS_A_PART * _parts(asked.neutral.get("messages"))
 
 
 def greatest_cost(route: Route, asked: Asked, at: dt.datetime) -> tuple[Decimal, str]:
@@ -46,7 +52,7 @@ def greatest_cost(route: Route, asked: Asked, at: dt.datetime) -> tuple[Decimal,
 def greatest_input(asked: Asked) -> int:
     """The bytes of everything that becomes prompt, and a bound for each part that is no text."""
     size = sum(len(text.encode("utf-8", "replace")) for text in asked.texts) + asked.tokens
-    size += sum(len(orjson.dumps(asked.neutral[name])) for name in OF_THE_PROMPT if asked.neutral.get(name))
+    size += sum(len(as_json(asked.neutral[name])) for name in OF_THE_PROMPT if asked.neutral.get(name))
     return size + TOKENS_A_PART * _parts(asked.neutral.get("messages"))
 
 

@@ -15,6 +15,7 @@ from catalog.tokenizing import tokenizer
 
 SAMPLE = 64 * 1024  # characters
 CHARACTERS_A_TOKEN = 4
+ASSUMED_OUTPUT = 4096  # of a model whose longest answer nobody has stated
 
 
 @dataclass(frozen=True, slots=True)

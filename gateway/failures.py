@@ -15,6 +15,7 @@ LONGEST_QUOTE = 300  # characters of what a provider says
 LONGEST_WAIT_S = 86_400.0
 # llama.cpp's server answers 500 also where the request asks for what it or the model cannot do.
 CALLERS_FAULT = ("not supported", "unsupported", "missing 'role'", "failed to parse")
+OVERLOADED = {503, 529}  # 529 is Anthropic's own
 OURS_TO_MEND = {401, 402, 403, 404, 405}  # statuses that tell of our connection to the provider, not of the request
 
 
@@ -108,7 +109,7 @@ def from_status(target: Target, status: int, headers: Mapping[str, str], body: b
     return ProviderFailure(
         f"{target.provider_name} failed with status {status}{said}. Please try again later.",
         retry_after_s=_seconds(headers.get("retry-after")),
-        status=503 if status == 503 else None,
+        status=503 if status in OVERLOADED else None,
     )
 
 

@@ -90,6 +90,12 @@ class Exchange:
         """A header of the request, empty when it was not sent."""
         return bytes(self._fields.get(name, b"")).decode("latin-1")
 
+    @property
+    def authorization(self) -> str:
+        """The `Authorization` header; Anthropic's clients may send the key alone, in one of their own."""
+        key = self.header(b"x-api-key")
+        return self.header(b"authorization") or (f"Bearer {key}" if key else "")
+
     def client_address(self) -> Address | None:
         """Where the client calls from; None where that cannot be told."""
         return client_address(self._peer, b",".join(self._forwarded_for).decode("latin-1"))
@@ -132,7 +138,8 @@ class Exchange:
     ) -> None:
         """Send the head of the answer."""
         self.has_begun = True
-        fields = [(b"content-type", content_type), (b"x-request-id", self.request_id.encode()), *_ALWAYS, *headers]
+        ids = [(name, self.request_id.encode()) for name in self.form.id_headers]
+        fields = [(b"content-type", content_type), *ids, *_ALWAYS, *headers]
         if length is not None:
             fields.append((b"content-length", str(length).encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": fields})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import orjson
 
 from gateway.asked import Asked
 from gateway.event import Event
+from gateway.snapshot import Route
 from gateway.wire_errors import error_object
 from refusals import Refusal
 
@@ -45,15 +47,35 @@ class Writing(ABC):
 
 
 class Form(ABC):
-    """A form in which clients ask at `path`; `name` is how providers that take it themselves call it."""
+    """A form in which clients ask at `path`; `name` is how providers that take it themselves call it.
+
+    `mark` is a header that only its clients send, by which they are known at addresses of several forms; `headers` are
+    those of a request that belong to the form; in `id_headers` an answer says which request it was to.
+    """
 
     name: ClassVar[str]
     path: ClassVar[str]
     writing: ClassVar[type[Writing]]
+    mark: ClassVar[bytes] = b""
+    headers: ClassVar[tuple[str, ...]] = ()
+    id_headers: ClassVar[tuple[bytes, ...]] = (b"x-request-id",)
 
     @abstractmethod
     def read(self, body: Any) -> Asked:
         """A request's parsed body, checked as far as the gateway needs it. Raises `InvalidRequest`."""
+
+    def model(self, route: Route) -> dict[str, Any]:
+        """A route, as OpenAI's clients read a model."""
+        return {
+            "id": route.slug,
+            "object": "model",
+            "created": int(route.created_at.timestamp()),
+            "owned_by": next(target.provider for target in route.targets if target.is_connected),
+        }
+
+    def models(self, routes: Sequence[Route]) -> dict[str, Any]:
+        """The list of them."""
+        return {"object": "list", "data": [self.model(route) for route in routes]}
 
     def refusal(self, refusal: Refusal, request_id: str) -> bytes:
         """The body of a refusal, as OpenAI's clients read it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import threading
 from collections.abc import Awaitable, Callable
@@ -98,6 +99,12 @@ async def well_behaved(exchange: Exchange) -> None:
     await exchange.end()
 
 
+def _model(exchange: Exchange) -> str:
+    """The model that is asked for: in the body, or (Gemini, Bedrock) in the path."""
+    in_path = re.search(r"/models?/([^/:?]+)", exchange.path)
+    return str(exchange.body.get("model") or (in_path[1] if in_path else ""))
+
+
 class Provider:
     """Runs in a thread of its own, as a context manager."""
 
@@ -149,7 +156,7 @@ class Provider:
                 body = json.loads(await reader.readexactly(int(headers["content-length"])))
                 exchange = Exchange(head[0].split(" ")[1], headers, body, writer)
                 self.exchanges.append(exchange)
-                behaviour = asyncio.ensure_future(self.behaviours.get(body["model"], well_behaved)(exchange))
+                behaviour = asyncio.ensure_future(self.behaviours.get(_model(exchange), well_behaved)(exchange))
                 watching = asyncio.ensure_future(reader.read(1))  # until it ends no next request comes: no pipelining
                 await asyncio.wait([behaviour, watching], return_when=asyncio.FIRST_COMPLETED)
                 if watching.done() and not behaviour.done():

@@ -1,0 +1,159 @@
+"""Reads what Anthropic's Messages API answers (its API reference, "Messages" and "Streaming messages")."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+
+from gateway.asked import Asked
+from gateway.event import Event
+from gateway.providers.provider import Reading, ToldNo, Unreadable, from_json
+from gateway.sse import ServerSentEvent
+
+FORM = "messages"
+REASONS = {
+    "end_turn": "stop", "stop_sequence": "stop", "pause_turn": "stop", "max_tokens": "length", "tool_use": "tool_calls",
+    "model_context_window_exceeded": "length", "refusal": "content_filter",
+}  # fmt: skip
+OF_THE_PROMPT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+
+
+class MessagesReading(Reading):
+    """Messages and their events. Kinds that are not known mean nothing: new ones may come at any time.
+
+    The usage counts up in a stream, so that it means something only at the end.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        super().__init__(asked)
+        self._named: dict[str, Any] = {"id": "", "created": int(time.time()), "model": ""}
+        self._usage: dict[str, Any] = {}
+        self._calls: dict[str, int] = {}  # blocks that are calls of tools, by their index: which call it is
+
+    def event(self, event: ServerSentEvent) -> Event | None:
+        told = from_json(event.data)
+        if told.get("type") == "error":
+            raise ToldNo(told.get("error", told), told)
+        chunk = self._meaning(told)
+        if not chunk and self.asked.form != FORM:
+            return None
+        return Event(event.data, chunk, FORM, event.type)
+
+    def whole(self, body: bytes) -> Event:
+        told = from_json(body)
+        if told.get("type") == "error":
+            raise ToldNo(told.get("error", told), told)
+        blocks = told.get("content")
+        if not isinstance(blocks, list):
+            raise Unreadable("sent an answer without content", told)
+        self._begin(told)
+        message: dict[str, Any] = {"role": "assistant", "content": None}
+        for block in blocks:
+            _add(message, _object(block))
+        if message.get("tool_calls") is None and message["content"] is None:
+            message["content"] = ""
+        choice = {"index": 0, "message": message, "logprobs": None, **_stopped(told)}
+        return Event(body, {**self._chunk("chat.completion", [choice]), **self._used()}, FORM)
+
+    def _meaning(self, told: dict[str, Any]) -> dict[str, Any]:
+        match told.get("type"):
+            case "message_start":
+                self._begin(_object(told.get("message")))
+                return self._delta({"role": "assistant", "content": ""})
+            case "content_block_start":
+                return self._block(told.get("index"), _object(told.get("content_block")))
+            case "content_block_delta":
+                return self._more(told.get("index"), _object(told.get("delta")))
+            case "message_delta":
+                self._usage |= _stated(told.get("usage"))
+                stopped = _stopped(_object(told.get("delta")))
+                return self._delta({}, **stopped) if stopped["finish_reason"] else {}
+            case "message_stop":
+                self.is_over = True
+                return {**self._chunk("chat.completion.chunk", []), **used} if (used := self._used()) else {}
+        return {}
+
+    def _begin(self, message: dict[str, Any]) -> None:
+        self._named |= {name: message[name] for name in ("id", "model") if isinstance(message.get(name), str)}
+        self._usage = _stated(message.get("usage"))
+
+    def _block(self, index: Any, block: dict[str, Any]) -> dict[str, Any]:
+        if block.get("type") == "tool_use":
+            place = self._calls[str(index)] = len(self._calls)
+            function = {"name": block.get("name"), "arguments": ""}
+            return self._call(place, {"id": block.get("id"), "type": "function", "function": function})
+        return self._more(index, block)  # some begin with a part of it
+
+    def _more(self, index: Any, delta: dict[str, Any]) -> dict[str, Any]:
+        if thought := delta.get("thinking"):
+            return self._delta({"reasoning_content": thought})
+        if text := delta.get("text"):
+            return self._delta({"content": text})
+        if (piece := delta.get("partial_json")) and str(index) in self._calls:
+            return self._call(self._calls[str(index)], {"function": {"arguments": piece}})
+        return {}
+
+    def _call(self, place: int, call: dict[str, Any]) -> dict[str, Any]:
+        return self._delta({"tool_calls": [{"index": place, **call}]})
+
+    def _delta(self, delta: dict[str, Any], finish_reason: str | None = None, **more: Any) -> dict[str, Any]:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason, **more}
+        return self._chunk("chat.completion.chunk", [choice])
+
+    def _chunk(self, kind: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
+        return {**self._named, "object": kind, "choices": choices}
+
+    def _used(self) -> dict[str, Any]:
+        """The usage of a chat completion, whose prompt has in it what was cached; nothing for what is no count."""
+        counts = [self._usage.get(name, 0) for name in (*OF_THE_PROMPT, "output_tokens")]
+        if "output_tokens" not in self._usage or not all(type(count) is int and count >= 0 for count in counts):
+            return {}
+        fresh, written, read, out = counts
+        used: dict[str, Any] = {
+            "prompt_tokens": fresh + written + read,
+            "completion_tokens": out,
+            "total_tokens": sum(counts),
+            "prompt_tokens_details": {"cached_tokens": read, "cache_creation_tokens": written},
+        }
+        thought = _object(self._usage.get("output_tokens_details")).get("thinking_tokens")
+        if type(thought) is int:
+            used["completion_tokens_details"] = {"reasoning_tokens": thought}
+        return {"usage": used}
+
+
+def _add(message: dict[str, Any], block: dict[str, Any]) -> None:
+    """Add a block to a chat completion's message. What tools of the provider's own did stands in none."""
+    match block.get("type"):
+        case "text":
+            message["content"] = (message["content"] or "") + str(block.get("text") or "")
+        case "thinking":
+            message["reasoning_content"] = message.get("reasoning_content", "") + str(block.get("thinking") or "")
+        case "tool_use":
+            function = {"name": block.get("name"), "arguments": _as_text(block.get("input"))}
+            message.setdefault("tool_calls", []).append(
+                {"id": block.get("id"), "type": "function", "function": function}
+            )
+
+
+def _as_text(given: Any) -> str:
+    try:
+        return orjson.dumps(given if given is not None else {}).decode()
+    except orjson.JSONEncodeError as error:  # it reads deeper than it writes
+        raise Unreadable("sent arguments that are nested too deep") from error
+
+
+def _stopped(told: dict[str, Any]) -> dict[str, Any]:
+    """Why the answer ended; which sequence it was stands where vLLM tells it."""
+    reason = told.get("stop_reason")
+    stopped = {"finish_reason": REASONS.get(str(reason), "stop") if reason else None}
+    return stopped | ({"stop_reason": told["stop_sequence"]} if told.get("stop_sequence") else {})
+
+
+def _stated(usage: Any) -> dict[str, Any]:
+    return {name: value for name, value in _object(usage).items() if value is not None}
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
