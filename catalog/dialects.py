@@ -30,6 +30,7 @@ class Dialect:
     address: str
     example: str
     credential: str  # what it wants, in words
+    listed_as: str  # the provider of the catalog that speaks so, by its slug; empty where none does more than others
     listing: Callable[[str, str], Listing | None]
 
 
@@ -55,6 +56,11 @@ def dialect_called(name: str) -> Dialect:
             f"There is no kind of endpoint “{name[:40]}”. Choose one of {', '.join(_known)}.", field="dialect"
         )
     return found
+
+
+def usual_for(slug: str) -> str:
+    """The kind that the provider of the catalog called `slug` most probably is."""
+    return next((each.name for each in _known.values() if slug and each.listed_as == slug), COMPATIBLE)
 
 
 def words_of(name: str) -> str:

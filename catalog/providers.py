@@ -15,7 +15,7 @@ from django.utils import timezone
 from audit.record import record
 from catalog import figures, probing
 from catalog.credentials import decrypt, encrypt, rotated
-from catalog.dialects import COMPATIBLE, LOCAL, Dialect, dialect_called
+from catalog.dialects import COMPATIBLE, LOCAL, Dialect, dialect_called, usual_for
 from catalog.models import Provider, RouteTarget
 from refusals.errors import Conflict, Invalid
 from tenants.changes import announce
@@ -67,14 +67,14 @@ def connect_suggested(*, slug: str, by: Any) -> Provider:
 
 
 def connect(
-    *, name: str, base_url: str, credential: str, by: Any, dialect: str = COMPATIBLE, slug: str = "", region: str = ""
+    *, name: str, base_url: str, credential: str, by: Any, dialect: str = "", slug: str = "", region: str = ""
 ) -> Provider:
     """Connect an endpoint of the kind `dialect`, after it has answered. `slug` names a provider that the catalog lists
-    already; without `base_url` it is the kind's usual address.
+    already, which has a kind that is usual for it; without `base_url` it is the kind's usual address.
 
     Raises the refusals of `catalog.probing`, `Invalid` for an unknown kind, and `NameIsTaken`.
     """
-    kind = dialect_called(dialect)
+    kind = dialect_called(dialect or usual_for(slug))
     base_url = probing.normalise(base_url or kind.address)
     credential = _clean(credential)
     listed = Provider.objects.filter(slug=slug).first() if slug else None

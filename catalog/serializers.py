@@ -8,7 +8,6 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from catalog.dialects import COMPATIBLE
 from catalog.figures import LARGEST_PRICE
 from catalog.models import Change, Deployment, Fact, ImportRun, Model, ModelVersion, Provider, Route
 from tenants.api.bodies import Body
@@ -133,7 +132,11 @@ class ProviderSerializer(serializers.ModelSerializer[Provider]):
 class ConnectSerializer(Body):
     name = serializers.CharField(max_length=120)
     dialect = serializers.CharField(
-        max_length=20, required=False, default=COMPATIBLE, help_text="the kind of endpoint: which API it speaks"
+        max_length=20,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="the kind of endpoint: which API it speaks; empty: the usual one of the provider",
     )
     base_url = serializers.CharField(
         max_length=300, required=False, allow_blank=True, default="", help_text="empty: the kind's usual address"

@@ -72,7 +72,8 @@ class Reading(ABC):
 class Provider(ABC):
     """One kind of provider. `name` is what `catalog.models.Provider.dialect` says, `words` what people call it.
 
-    `address` is the usual one, empty where each has its own, as `example` shows; `credential` says what it wants.
+    `address` is the usual one, empty where each has its own, as `example` shows; `credential` says what it wants, and
+    `listed_as` the provider of the catalog that speaks so.
     """
 
     name: ClassVar[str]
@@ -80,6 +81,7 @@ class Provider(ABC):
     address: ClassVar[str] = ""
     example: ClassVar[str] = ""
     credential: ClassVar[str] = USUAL_CREDENTIAL
+    listed_as: ClassVar[str] = ""
     patience_s: float = 0.0  # how long one that is not there, or says 503, is asked again before anybody else is
     template: Template = USUAL  # what it adds to a prompt, where it does not count itself
     streams_as: ClassVar[str] = "text/event-stream"

@@ -43,6 +43,7 @@ class Azure(Compatible):
 
     name = "azure"
     words = "Azure OpenAI"
+    listed_as = "azure"
     example = "https://NAME.openai.azure.com/openai/v1"
     credential = "An API key of the resource, or a token of Entra, which ends within hours."
     bound, paths, readings = OpenAI.bound, OpenAI.paths, OpenAI.readings

@@ -26,6 +26,7 @@ class Bedrock(Provider):
 
     name = "bedrock"
     words = "Amazon Bedrock"
+    listed_as = "aws"
     example = "https://bedrock-runtime.eu-central-1.amazonaws.com"
     credential = (
         "ACCESS_KEY_ID:SECRET_ACCESS_KEY, with :SESSION_TOKEN behind it where there is one; or a Bedrock API key."

@@ -22,6 +22,7 @@ class Gemini(Provider):
 
     name = "gemini"
     words = "Google Gemini"
+    listed_as = "google"
     address = "https://generativelanguage.googleapis.com/v1beta"
     example = address
 

@@ -16,6 +16,7 @@ class Local(Compatible):
 
     name = "local"
     words = "Local model server"
+    example = ""  # nobody connects it: it comes with the installation
     template = LOCAL
 
     @property

@@ -41,6 +41,7 @@ class MistralReading(ChatReading):
 class Mistral(Compatible):
     name = "mistral"
     words = "Mistral"
+    listed_as = "mistral"
     address = "https://api.mistral.ai/v1"
     example = address
     paths: ClassVar[Mapping[str, str]] = {"chat": "/chat/completions", "embeddings": "/embeddings"}

@@ -11,6 +11,7 @@ from gateway.providers.openai.reading import ResponsesReading
 class OpenAI(Compatible):
     name = "openai_platform"
     words = "OpenAI"
+    listed_as = "openai"
     address = "https://api.openai.com/v1"
     example = address
     bound = "max_completion_tokens"  # its reasoning models refuse the other one
