@@ -127,8 +127,9 @@ def stops_of(body: dict[str, Any]) -> list[str]:
 
 
 def bound_of(body: dict[str, Any]) -> int | None:
-    """The most tokens that an answer may have; None where nothing bounds it."""
-    for name in ("max_completion_tokens", "max_tokens"):
+    """The most tokens that an answer may have; None where nothing bounds it. No bound that `gateway.costing` reserves
+    by may be passed over."""
+    for name in ("max_completion_tokens", "max_tokens", "n_predict"):
         if type(body.get(name)) is int:
             return int(body[name])
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from catalog.dialects import Listing, ids_of_data
 from gateway.asked import Asked
 from gateway.providers.anthropic.asking import as_sent, translated
 from gateway.providers.anthropic.reading import MessagesReading
@@ -16,6 +17,12 @@ class Anthropic(Provider):
     """Takes its own form as it comes, with the version and the betas that the client named; a chat translated."""
 
     name = "anthropic"
+    words = "Anthropic"
+    address = "https://api.anthropic.com/v1"
+    example = address
+
+    def listing(self, base_url: str, credential: str) -> Listing:
+        return Listing(f"{base_url}/models?limit=1000", _headers(credential), ids_of_data)
 
     def cannot(self, asked: Asked) -> str:
         if asked.form == FORM:
@@ -30,13 +37,16 @@ class Anthropic(Provider):
 
     def request(self, target: Target, asked: Asked) -> Request:
         body = as_sent(asked.body) if asked.form == FORM else translated(asked.neutral, target)
-        key = {"x-api-key": target.credential} if target.credential else {}
-        headers = {"anthropic-version": VERSION} | asked.headers | key
+        headers = _headers(target.credential) | dict(asked.headers)
         address = f"{target.base_url}/messages" if target.base_url else ""
         return Request(address, headers, as_json(body | {"model": target.upstream_name}))
 
     def reading(self, asked: Asked) -> Reading:
         return MessagesReading(asked)
+
+
+def _headers(credential: str) -> dict[str, str]:
+    return {"anthropic-version": VERSION} | ({"x-api-key": credential} if credential else {})
 
 
 PROVIDER = Anthropic()
