@@ -9,6 +9,9 @@ from typing import Any, Literal
 from gateway.counting import Template, texts_of
 from refusals import Refusal
 
+# How a caller bounds an answer: OpenAI's two names, and llama.cpp's, which it puts above the other two.
+BOUNDS = ("max_completion_tokens", "max_tokens", "n_predict")
+
 type Operation = Literal["chat", "embeddings"]
 
 

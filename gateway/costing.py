@@ -6,7 +6,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
-from gateway.asked import Asked
+from gateway.asked import BOUNDS, Asked
 from gateway.counting import ASSUMED_OUTPUT, tokens_of, tokens_of_length
 from gateway.providers import provider_of
 from gateway.providers.provider import as_json
@@ -16,8 +16,6 @@ from usage.pricing import cost
 TOKENS_A_PART = 2000  # an image, a file: more than any provider counts for one of usual size
 OF_THE_PROMPT = ("tools", "functions", "response_format")
 LONGEST = 10_000_000
-# How a caller bounds an answer: OpenAI's two names, and llama.cpp's, which it puts above the other two.
-BOUNDS = ("max_completion_tokens", "max_tokens", "n_predict")
 
 
 def expected_tokens(asked: Asked) -> int:

@@ -115,7 +115,10 @@ def from_status(target: Target, status: int, headers: Mapping[str, str], body: b
 
 def from_error(target: Target, error: Any) -> ProviderFailure:
     """The failure that an error object in an answer of status 200, or in the middle of a stream, means."""
-    return ProviderFailure(f"{target.provider_name} reported an error{_quoted(error)}.")
+    is_overloaded = isinstance(error, dict) and error.get("type") == "overloaded_error"  # as Anthropic says it there
+    return ProviderFailure(
+        f"{target.provider_name} reported an error{_quoted(error)}.", status=503 if is_overloaded else None
+    )
 
 
 def quoted(body: bytes) -> str:

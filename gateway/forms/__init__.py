@@ -21,6 +21,8 @@ FORMS: dict[str, Form] = {form.path: form for form in (CHAT, COMPLETIONS, EMBEDD
 def form_of(path: str, header: Callable[[bytes], str]) -> Form:
     """In which a request to `path` is answered: the form at that address or above it, else its client's, as one of the
     headers tells, else OpenAI's."""
-    here = [form for form in FORMS.values() if f"{path}/".startswith(f"{form.path}/")]
+    if path in FORMS:
+        return FORMS[path]
+    above = [form for form in FORMS.values() if path.startswith(f"{form.path}/")]
     marked = [form for form in FORMS.values() if form.mark and header(form.mark)]
-    return next(iter(here or marked), CHAT)
+    return next(iter(above or marked), CHAT)

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from gateway.asked import InvalidRequest
+from gateway.asked import BOUNDS, InvalidRequest
 
 SYSTEM = ("system", "developer")
-BOUNDS = ("max_completion_tokens", "max_tokens")  # of an answer's length; the first one holds
 _DATA = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
 
 
@@ -128,7 +127,8 @@ def stops_of(body: dict[str, Any]) -> list[str]:
 
 
 def bound_of(body: dict[str, Any]) -> int | None:
-    """The most tokens that an answer may have; None where nothing bounds it."""
+    """The most tokens that an answer may have; None where nothing bounds it. No bound that `gateway.costing` reserves
+    by may be passed over."""
     for name in BOUNDS:
         if type(body.get(name)) is int:
             return int(body[name])

@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 
 from gateway.asked import Asked
-from gateway.counting import tokens_of_length
 from gateway.event import Event
 from gateway.forms.form import Form, Writing, sent_event
 from gateway.forms.messages.blocks import Blocks, finished_input, new_id
@@ -30,8 +29,7 @@ class MessagesWriting(Writing):
         self._has_begun = self._is_native = self._has_tools = self._was_refused = False
         self._blocks = Blocks()
         self._choice: dict[str, Any] = {}
-        self._usage: Any = None
-        self._characters = 0
+        self._usage: dict[str, Any] | None = None
 
     def whole(self, event: Event) -> bytes:
         if event.form == self.form.name:
@@ -39,13 +37,13 @@ class MessagesWriting(Writing):
         self._note(event.chunk)
         content: list[dict[str, Any]] = []
         message = _object(self._choice.get("message"))
-        if thought := self._said(message, *THOUGHTS):
+        if thought := _said(message, *THOUGHTS):
             content.append({"type": "thinking", "thinking": thought, "signature": ""})
         if text := self._text(message):
             content.append({"type": "text", "text": text})
         for call in _calls(message):
             function = _object(call.get("function"))
-            arguments = self._said(function, "arguments")
+            arguments = _said(function, "arguments")
             used = {"id": str(call.get("id") or new_id()), "name": str(function.get("name") or "")}
             content.append({"type": "tool_use", **used, "input": finished_input(arguments)})
             self._has_tools = True
@@ -60,14 +58,13 @@ class MessagesWriting(Writing):
         sent = [] if self._has_begun else [self._start(event.chunk)]
         choices = event.chunk.get("choices")
         delta = _object(self._choice.get("delta")) if choices else {}
-        if thought := self._said(delta, *THOUGHTS):
+        if thought := _said(delta, *THOUGHTS):
             sent += self._blocks.thought(thought)
         if text := self._text(delta):
             sent += self._blocks.text(text)
         if calls := _calls(delta):
             self._has_tools = True
             for call in calls:
-                self._said(_object(call.get("function")), "arguments")
                 sent += self._blocks.tool(call)
         return b"".join(map(_as_event, sent))
 
@@ -91,7 +88,7 @@ class MessagesWriting(Writing):
     def _start(self, chunk: dict[str, Any]) -> dict[str, Any]:
         self._has_begun = True
         none_yet = {"input_tokens": 0, "output_tokens": 0}
-        empty = {"content": [], "stop_reason": None, "stop_sequence": None, "usage": none_yet}
+        empty: dict[str, Any] = {"content": [], "stop_reason": None, "stop_sequence": None, "usage": none_yet}
         return {"type": "message_start", "message": self._message(chunk) | empty}
 
     def _message(self, chunk: dict[str, Any]) -> dict[str, Any]:
@@ -104,14 +101,9 @@ class MessagesWriting(Writing):
 
     def _text(self, part: dict[str, Any]) -> str:
         """What is said, or why nothing is."""
-        refused = self._said(part, "refusal")
+        refused = _said(part, "refusal")
         self._was_refused = self._was_refused or bool(refused)
-        return self._said(part, "content") or refused
-
-    def _said(self, part: dict[str, Any], *fields: str) -> str:
-        text = next((text for field in fields if isinstance(text := part.get(field), str) and text), "")
-        self._characters += len(text)
-        return text
+        return _said(part, "content") or refused
 
     def _stopped(self) -> dict[str, Any]:
         """Why the answer ended. vLLM tells which of the sequences it was, as others may."""
@@ -124,18 +116,16 @@ class MessagesWriting(Writing):
         return {"stop_reason": "refusal" if self._was_refused else reason, "stop_sequence": None}
 
     def _used(self) -> dict[str, Any]:
-        """The usage that was told; where none was, about what it must be."""
-        if self._usage is None:
-            prompt = sum(map(len, self.asked.texts))
-            return {"input_tokens": tokens_of_length(prompt), "output_tokens": tokens_of_length(self._characters)}
-        of_prompt = _object(self._usage.get("prompt_tokens_details"))
-        of_answer = _object(self._usage.get("completion_tokens_details"))
+        """The usage that was told, else what was counted."""
+        usage = self._usage or self.counted or {}
+        of_prompt = _object(usage.get("prompt_tokens_details"))
+        of_answer = _object(usage.get("completion_tokens_details"))
         read, written = _count(of_prompt, "cached_tokens"), _count(of_prompt, "cache_creation_tokens")
         used: dict[str, Any] = {
-            "input_tokens": max(0, _count(self._usage, "prompt_tokens") - read - written),
+            "input_tokens": max(0, _count(usage, "prompt_tokens") - read - written),
             "cache_creation_input_tokens": written,
             "cache_read_input_tokens": read,
-            "output_tokens": _count(self._usage, "completion_tokens"),
+            "output_tokens": _count(usage, "completion_tokens"),
         }
         if thought := _count(of_answer, "reasoning_tokens"):
             used["output_tokens_details"] = {"thinking_tokens": thought}
@@ -144,6 +134,10 @@ class MessagesWriting(Writing):
 
 def _as_event(told: dict[str, Any]) -> bytes:
     return sent_event(orjson.dumps(told), str(told["type"]).encode())
+
+
+def _said(part: dict[str, Any], *fields: str) -> str:
+    return next((text for field in fields if isinstance(text := part.get(field), str) and text), "")
 
 
 def _calls(part: dict[str, Any]) -> list[dict[str, Any]]:

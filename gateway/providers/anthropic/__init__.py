@@ -23,7 +23,7 @@ class Anthropic(Provider):
     example = address
 
     def listing(self, base_url: str, credential: str) -> Listing:
-        return Listing(f"{base_url}/models?limit=1000", {"anthropic-version": VERSION} | _key(credential), ids_of_data)
+        return Listing(f"{base_url}/models?limit=1000", _headers(credential), ids_of_data)
 
     def cannot(self, asked: Asked) -> str:
         if asked.form == FORM:
@@ -38,7 +38,7 @@ class Anthropic(Provider):
 
     def request(self, target: Target, asked: Asked) -> Request:
         body = as_sent(asked.body) if asked.form == FORM else translated(asked.neutral, target)
-        headers = {"anthropic-version": VERSION} | asked.headers | _key(target.credential)
+        headers = _headers(target.credential) | dict(asked.headers)
         address = f"{target.base_url}/messages" if target.base_url else ""
         return Request(address, headers, as_json(body | {"model": target.upstream_name}))
 
@@ -46,8 +46,8 @@ class Anthropic(Provider):
         return MessagesReading(asked)
 
 
-def _key(credential: str) -> dict[str, str]:
-    return {"x-api-key": credential} if credential else {}
+def _headers(credential: str) -> dict[str, str]:
+    return {"anthropic-version": VERSION} | ({"x-api-key": credential} if credential else {})
 
 
 PROVIDER = Anthropic()

@@ -9,6 +9,7 @@ from gateway.asked import InvalidRequest
 from gateway.counting import ASSUMED_OUTPUT
 from gateway.effort import SHARES, budget_of
 from gateway.providers.anthropic.turns import turns_of
+from gateway.providers.parts import bound_of, inside, stops_of, system_of, tools_of
 from gateway.snapshot import Target
 
 Body = dict[str, Any]
@@ -17,6 +18,7 @@ SAME = ("temperature", "top_p", "top_k", "stream")
 # Fields of its own that a client of another form may send all the same.
 OWN = ("thinking", "output_config", "cache_control", "container", "mcp_servers", "context_management", "inference_geo")
 ONLY_JSON = "Answer with one JSON object and nothing else."
+SCHEMA = ("response_format", "json_schema", "schema")
 CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
 # From 4.6 on a model is told how hard to think and decides for itself; before, it was given tokens to think with.
@@ -34,30 +36,31 @@ def as_sent(body: Body) -> Body:
 
 def translated(neutral: Body, target: Target) -> Body:
     """A chat completion's request. Raises `InvalidRequest` for what cannot be said."""
-    system, messages = turns_of(neutral["messages"])
-    bounds = [neutral[name] for name in ("max_completion_tokens", "max_tokens") if neutral.get(name) is not None]
     body: Body = {name: neutral[name] for name in (*SAME, *OWN) if neutral.get(name) is not None}
     if not isinstance(body.get("output_config", {}), dict):
         raise InvalidRequest("“output_config” must be an object.", field="output_config")
-    body["max_tokens"] = bounds[0] if bounds else target.max_output_tokens or ASSUMED_OUTPUT
-    body["messages"] = messages
-    if stops := neutral.get("stop"):
-        body["stop_sequences"] = [stops] if isinstance(stops, str) else stops
+    bound = bound_of(neutral)
+    body["max_tokens"] = (target.max_output_tokens or ASSUMED_OUTPUT) if bound is None else bound
+    system = [text for text in (system_of(neutral["messages"]), _add_shape(neutral, body)) if text]
+    turns = turns_of(neutral["messages"])
+    # A conversation cannot be empty: instructions without a question are asked as one.
+    body["messages"] = turns or [{"role": "user", "content": "\n\n".join(system)}]
+    if system and turns:
+        body["system"] = "\n\n".join(system)
+    if stops := stops_of(neutral):
+        body["stop_sequences"] = stops
     if user := neutral.get("safety_identifier") or neutral.get("user"):
         body["metadata"] = {"user_id": user}
     if neutral.get("service_tier") in ("auto", "default"):
         body["service_tier"] = "auto" if neutral["service_tier"] == "auto" else "standard_only"
     _add_tools(neutral, body)
-    system += _add_shape(neutral, body)
-    if system:
-        body["system"] = "\n\n".join(system)
     _add_effort(neutral, body, target)
     return body
 
 
 def _add_tools(neutral: Body, body: Body) -> None:
-    if tools := neutral.get("tools"):
-        body["tools"] = [_tool(tool, place) for place, tool in enumerate(tools if isinstance(tools, list) else [tools])]
+    if tools := tools_of(neutral):
+        body["tools"] = [_tool(function) for function in tools]
     elif neutral.get("functions"):
         raise InvalidRequest("“functions” were replaced by “tools”; send those.", field="functions")
     else:
@@ -67,8 +70,7 @@ def _add_tools(neutral: Body, body: Body) -> None:
         return
     choice: Body
     if isinstance(chosen, dict):
-        function = chosen.get("function")
-        name = function.get("name") if isinstance(function, dict) else None
+        name = inside(chosen, "function", "name")
         if not isinstance(name, str):
             raise InvalidRequest("“tool_choice” must be a word, or name a function.", field="tool_choice")
         choice = {"type": "tool", "name": name}
@@ -79,26 +81,21 @@ def _add_tools(neutral: Body, body: Body) -> None:
     body["tool_choice"] = choice | ({"disable_parallel_tool_use": True} if alone and choice["type"] != "none" else {})
 
 
-def _tool(tool: Any, place: int) -> Body:
-    function = tool.get("function") if isinstance(tool, dict) else None
-    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        raise InvalidRequest("What serves this model takes tools of the type function only.", field=f"tools[{place}]")
+def _tool(function: Body) -> Body:
+    if not isinstance(function.get("name"), str):
+        raise InvalidRequest("A function needs a “name”.", field="tools")
     made = {"name": function["name"], "input_schema": function.get("parameters") or {"type": "object"}}
-    made |= {name: function[name] for name in ("description", "strict") if function.get(name) is not None}
-    return made | ({"cache_control": tool["cache_control"]} if tool.get("cache_control") else {})
+    return made | {name: function[name] for name in ("description", "strict") if function.get(name) is not None}
 
 
-def _add_shape(neutral: Body, body: Body) -> list[str]:
+def _add_shape(neutral: Body, body: Body) -> str:
     """A schema for the answer; returns what has to be said in words, as there is no field for it."""
-    shape = neutral.get("response_format")
-    kind = shape.get("type") if isinstance(shape, dict) else None
-    if kind == "json_schema" and isinstance(shape, dict):
-        stated = shape.get("json_schema")
-        schema = stated.get("schema") if isinstance(stated, dict) else None
-        if not isinstance(schema, dict):
-            raise InvalidRequest("“json_schema” needs a “schema”.", field="response_format.json_schema.schema")
+    kind, schema = inside(neutral, "response_format", "type"), inside(neutral, *SCHEMA)
+    if kind == "json_schema" and not isinstance(schema, dict):
+        raise InvalidRequest("“json_schema” needs a “schema”.", field=".".join(SCHEMA))
+    if kind == "json_schema":
         body["output_config"] = body.get("output_config", {}) | {"format": {"type": "json_schema", "schema": schema}}
-    return [ONLY_JSON] if kind == "json_object" else []
+    return ONLY_JSON if kind == "json_object" else ""
 
 
 def _add_effort(neutral: Body, body: Body, target: Target) -> None:

@@ -1,41 +1,34 @@
-"""A chat completion's messages as Anthropic's turns: instructions apart, then a user and an assistant in turn."""
+"""A chat completion's messages as Anthropic's turns, a user's and an assistant's by turns; the system stands apart."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-import orjson
-
 from gateway.asked import InvalidRequest
+from gateway.providers.parts import SYSTEM, arguments_of, calls_of, image_of, inside
 
 Block = dict[str, Any]
-DATA_URL = re.compile(r"data:([^;,]+);base64,(.*)", re.DOTALL)
+NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9_-]")  # of calls of tools; other providers give such
+PDF = re.compile(r"data:([^;,]+);base64,(.*)", re.DOTALL)
 
 
-def turns_of(messages: list[dict[str, Any]]) -> tuple[list[str], list[Block]]:
-    """The instructions in their order, and the turns. Raises `InvalidRequest`.
-
-    Instructions without a question are asked as one, as a conversation cannot be empty.
-    """
-    system: list[str] = []
+def turns_of(messages: list[dict[str, Any]]) -> list[Block]:
+    """The turns; none where there is nothing but instructions. Raises `InvalidRequest`."""
     turns: list[Block] = []
     for place, message in enumerate(messages):
-        here = f"messages[{place}]"
-        match message["role"]:
-            case "system" | "developer":
-                system += [block["text"] for block in _content(message.get("content"), here) if block["type"] == "text"]
-            case "user":
-                _add(turns, "user", _content(message.get("content"), here))
-            case "assistant":
-                _add(turns, "assistant", _answer(message, here))
-            case "tool":
-                _add(turns, "user", [_result(message, here)])
-            case other:
-                raise InvalidRequest(f"What serves this model takes no role “{other[:40]}”.", field=f"{here}.role")
-    if not turns:
-        turns, system = [{"role": "user", "content": "\n\n".join(system)}], []
-    return system, turns
+        here, role = f"messages[{place}]", message["role"]
+        if role in SYSTEM:
+            continue
+        if role == "user":
+            _add(turns, "user", _content(message.get("content"), here))
+        elif role == "assistant":
+            _add(turns, "assistant", _answer(message, here))
+        elif role == "tool":
+            _add(turns, "user", [_result(message, here)])
+        else:
+            raise InvalidRequest(f"What serves this model takes no role “{role[:40]}”.", field=f"{here}.role")
+    return turns
 
 
 def _add(turns: list[Block], role: str, blocks: list[Block]) -> None:
@@ -50,37 +43,18 @@ def _add(turns: list[Block], role: str, blocks: list[Block]) -> None:
 
 def _answer(message: dict[str, Any], here: str) -> list[Block]:
     blocks = _content(message.get("content") or message.get("refusal") or "", here)
-    calls = message.get("tool_calls") or []
-    for place, call in enumerate(calls if isinstance(calls, list) else [calls]):
-        field = f"{here}.tool_calls[{place}]"
-        function = call.get("function") if isinstance(call, dict) else None
-        if not isinstance(function, dict) or not isinstance(call.get("id"), str):
-            raise InvalidRequest("A tool call needs an “id” and a “function”.", field=field)
-        used = {"id": call["id"], "name": str(function.get("name") or "")}
-        blocks.append({"type": "tool_use", **used, "input": _input(function.get("arguments"), field)})
+    for call in calls_of(message, here):
+        given = arguments_of(call, f"{here}.tool_calls")
+        blocks.append({"type": "tool_use", "id": NOT_IN_IDS.sub("_", call.id), "name": call.name, "input": given})
     return blocks
 
 
-def _input(arguments: Any, field: str) -> dict[str, Any]:
-    try:
-        parsed = orjson.loads(arguments or "{}")
-    except (orjson.JSONDecodeError, TypeError):
-        parsed = None
-    if not isinstance(parsed, dict):
-        raise InvalidRequest("The arguments of a tool call must be a JSON object.", field=f"{field}.function.arguments")
-    return parsed
-
-
 def _result(message: dict[str, Any], here: str) -> Block:
-    answers = message.get("tool_call_id")
+    answers, content = message.get("tool_call_id"), message.get("content")
     if not isinstance(answers, str):
         raise InvalidRequest("What a tool answers needs a “tool_call_id”.", field=f"{here}.tool_call_id")
-    content = message.get("content")
-    return {
-        "type": "tool_result",
-        "tool_use_id": answers,
-        "content": content if isinstance(content, str) else _content(content, here),
-    }
+    told = content if isinstance(content, str) else _content(content, here)
+    return {"type": "tool_result", "tool_use_id": NOT_IN_IDS.sub("_", answers), "content": told}
 
 
 def _content(content: Any, here: str) -> list[Block]:
@@ -94,32 +68,24 @@ def _content(content: Any, here: str) -> list[Block]:
 
 
 def _part(part: Any, field: str) -> Block:
-    kind = part.get("type") if isinstance(part, dict) else None
-    block: Block | None = None
-    match kind:
-        case "text" | "refusal":
-            text = part.get(kind)
-            block = {"type": "text", "text": text} if isinstance(text, str) else None
-        case "image_url":
-            stated = part.get("image_url")
-            url = stated.get("url") if isinstance(stated, dict) else stated
-            block = {"type": "image", "source": _source(url)} if isinstance(url, str) else None
-        case "file":
-            block = _document(part.get("file"))
+    """A part as a block, with how it is to be cached, where that is said as OpenRouter has it."""
+    block = _block(part, field) if isinstance(part, dict) else None
     if block is None:
         raise InvalidRequest("What serves this model takes no such part.", field=f"{field}.type")
     return block | ({"cache_control": part["cache_control"]} if part.get("cache_control") else {})
 
 
-def _source(url: str) -> Block:
-    data = DATA_URL.fullmatch(url)
-    return {"type": "base64", "media_type": data[1], "data": data[2]} if data else {"type": "url", "url": url}
-
-
-def _document(file: Any) -> Block | None:
-    """A file that came with the request; one that lies with another provider cannot be had."""
-    data = file.get("file_data") if isinstance(file, dict) else None
-    if not isinstance(data, str):
+def _block(part: dict[str, Any], field: str) -> Block | None:
+    kind = part.get("type")
+    if kind in ("text", "refusal"):
+        return {"type": "text", "text": part[kind]} if isinstance(part.get(kind), str) else None
+    if image := image_of(part, field):
+        lies = {"type": "url", "url": image.url}
+        given = {"type": "base64", "media_type": image.media_type, "data": image.data}
+        return {"type": "image", "source": lies if image.url else given}
+    file = inside(part, "file", "file_data")  # one that lies with another provider cannot be had
+    if kind != "file" or not isinstance(file, str) or not (found := PDF.fullmatch(file)):
         return None
-    name = {"title": file["filename"]} if isinstance(file.get("filename"), str) else {}
-    return {"type": "document", "source": _source(data), **name}
+    name = inside(part, "file", "filename")
+    titled = {"title": name} if isinstance(name, str) else {}
+    return {"type": "document", "source": {"type": "base64", "media_type": found[1], "data": found[2]}, **titled}

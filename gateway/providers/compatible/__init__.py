@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from gateway.asked import Asked
+from gateway.asked import BOUNDS, Asked
 from gateway.providers.compatible.reading import ChatReading, CompletionsReading, EmbeddingsReading
-from gateway.providers.parts import BOUNDS, bound_of
+from gateway.providers.parts import bound_of
 from gateway.providers.provider import Provider, Reading, Request, as_json
 from gateway.snapshot import Target
 

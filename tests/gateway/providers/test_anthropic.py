@@ -13,6 +13,7 @@ import pytest
 
 from catalog.models import Model, Route
 from gateway.asked import Asked, InvalidRequest
+from gateway.costing import BOUNDS
 from gateway.forms import FORMS
 from gateway.providers import provider_of
 from gateway.providers.anthropic import PROVIDER
@@ -235,6 +236,13 @@ def test_where_it_is_asked_and_with_what_key() -> None:
     assert "x-api-key" not in PROVIDER.request(target(credential=""), asked()).headers
 
 
+def test_its_models_are_listed_with_its_own_headers() -> None:
+    listing = PROVIDER.listing(PROVIDER.address, "sk-ant-1")
+    assert listing.url == "https://api.anthropic.com/v1/models?limit=1000"
+    assert listing.headers == {"anthropic-version": "2023-06-01", "x-api-key": "sk-ant-1"}
+    assert listing.names is not None and listing.names({"data": [{"id": "claude-x"}]}) == ["claude-x"]
+
+
 def test_a_conversation_becomes_turns() -> None:
     said: list[dict[str, Any]] = [
         {"role": "system", "content": "Be brief."},
@@ -262,6 +270,13 @@ def test_a_conversation_becomes_turns() -> None:
             text("So?"),
         ]},
     ]  # fmt: skip
+
+
+def test_ids_of_calls_that_another_provider_gave_are_such_as_it_takes() -> None:
+    called = {"id": "functions.x:0", "type": "function", "function": {"name": "x"}}
+    told = {"role": "tool", "tool_call_id": "functions.x:0", "content": "y"}
+    [_, answer, results] = sent(messages=[*HELLO, {"role": "assistant", "tool_calls": [called]}, told])["messages"]
+    assert answer["content"][0]["id"] == results["content"][0]["tool_use_id"] == "functions_x_0"
 
 
 def test_instructions_alone_are_asked_as_a_question() -> None:
@@ -292,6 +307,11 @@ def test_images_and_files() -> None:
             "title": "a.pdf",
         },
     ]
+
+
+def test_every_bound_that_a_call_was_reserved_by_is_kept_to() -> None:
+    assert [sent(**{name: 7})["max_tokens"] for name in BOUNDS] == [7, 7, 7]
+    assert sent(longest=64_000)["max_tokens"] == 64_000 and sent()["max_tokens"] == 4096
 
 
 def test_parameters() -> None:
@@ -364,6 +384,9 @@ def test_how_hard_to_think(model: str, more: Any, thinking: Any, effort: str | N
     assert (body.get("thinking"), body.get("output_config", {}).get("effort")) == (thinking, effort)
 
 
+BROKEN = {"name": "x", "arguments": "{"}
+
+
 @pytest.mark.parametrize(
     ("more", "field"),
     [
@@ -374,10 +397,10 @@ def test_how_hard_to_think(model: str, more: Any, thinking: Any, effort: str | N
         ({"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]}]},
          "messages[0].content[0].type"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
-        ({"messages": [{"role": "assistant", "tool_calls": [{"id": 3}]}]}, "messages[0].tool_calls[0]"),
-        ({"messages": [{"role": "assistant", "tool_calls": [{"id": "a", "function": {"arguments": "{"}}]}]},
-         "messages[0].tool_calls[0].function.arguments"),
-        ({"tools": [{"type": "custom", "custom": {}}]}, "tools[0]"),
+        ({"messages": [{"role": "assistant", "tool_calls": [{"id": 3}]}]}, "messages[0].tool_calls"),
+        ({"messages": [{"role": "assistant", "tool_calls": [TOOL | {"id": "a", "function": BROKEN}]}]},
+         "messages[0].tool_calls"),
+        ({"tools": [{"type": "custom", "custom": {}}]}, "tools"),
         ({"functions": [{"name": "x"}]}, "functions"),
         ({"tools": [TOOL], "tool_choice": ["auto"]}, "tool_choice"),
         ({"tools": [TOOL], "tool_choice": {"type": "allowed_tools"}}, "tool_choice"),
