@@ -23,6 +23,7 @@ class Exchange:
     headers: dict[str, str]
     body: Body
     writer: asyncio.StreamWriter
+    path: str = ""
     was_broken_off: threading.Event = field(default_factory=threading.Event)
 
     async def head(
@@ -45,8 +46,10 @@ class Exchange:
         self.writer.write(content)
         await self.writer.drain()
 
-    async def event(self, chunk: Any) -> None:
-        await self.piece(b"data: " + (chunk if isinstance(chunk, bytes) else json.dumps(chunk).encode()) + b"\n\n")
+    async def event(self, chunk: Any, kind: str = "") -> None:
+        named = f"event: {kind}\n".encode() if kind else b""
+        data = chunk if isinstance(chunk, bytes) else json.dumps(chunk).encode()
+        await self.piece(named + b"data: " + data + b"\n\n")
 
 
 Behaviour = Callable[[Exchange], Awaitable[None]]
@@ -114,7 +117,7 @@ class Provider:
         return f"http://127.0.0.1:{self.port}/v1"
 
     def behaves(self, behaviour: Behaviour, *, model: str = "echo-model") -> None:
-        """From now on a request for `model` meets `behaviour`."""
+        """From now on a request for `model` (empty: one that names none in its body) meets `behaviour`."""
         self.behaviours[model] = behaviour
 
     def __enter__(self) -> Self:
@@ -145,9 +148,9 @@ class Provider:
                     name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)
                 }
                 body = json.loads(await reader.readexactly(int(headers["content-length"])))
-                exchange = Exchange(headers, body, writer)
+                exchange = Exchange(headers, body, writer, head[0].split(" ")[1])
                 self.exchanges.append(exchange)
-                behaviour = asyncio.ensure_future(self.behaviours.get(body["model"], well_behaved)(exchange))
+                behaviour = asyncio.ensure_future(self.behaviours.get(body.get("model", ""), well_behaved)(exchange))
                 watching = asyncio.ensure_future(reader.read(1))  # until it ends no next request comes: no pipelining
                 await asyncio.wait([behaviour, watching], return_when=asyncio.FIRST_COMPLETED)
                 if watching.done() and not behaviour.done():
