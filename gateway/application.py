@@ -150,7 +150,7 @@ async def _call(exchange: Exchange, form: Form) -> None:
     caller = await _caller(exchange)  # before the body is read: strangers do not get to send megabytes
     asked = form.read(await exchange.json())
     call = await begin(here(), caller, asked, exchange.request_id)
-    writing = form.writing(form, asked)
+    exchange.writing = writing = form.writing(form, asked)
     answer = _streamed if call.is_streamed else _whole
     answering = asyncio.ensure_future(answer(exchange, call, writing))
     leaving = asyncio.ensure_future(_left(exchange))
@@ -194,6 +194,7 @@ async def _streamed(exchange: Exchange, call: Call, writing: Writing) -> None:
                 if sent := writing.event(event):
                     await exchange.piece(sent)
     except Refusal as refusal:
+        writing.counted = _counted(call)
         await exchange.refuse(refusal, _told(call))
         return
     if not exchange.has_begun:

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from gateway.asked import InvalidRequest
 from gateway.forms.chat import CHAT
-from gateway.forms.form import Form
+from gateway.forms.form import Form, Writing
 from gateway.wire_errors import error_headers
 from refusals import Refusal
 from tenants.client_address import Address, client_address
@@ -84,6 +84,7 @@ class Exchange:
         self.request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
         self.has_begun = False
         self.form: Form = CHAT  # in which it is answered; OpenAI's until another is known
+        self.writing: Writing | None = None  # what writes the answer, once there may be one
 
     def header(self, name: bytes) -> str:
         """A header of the request, empty when it was not sent."""
@@ -150,7 +151,7 @@ class Exchange:
     async def refuse(self, refusal: Refusal, headers: Headers = ()) -> None:
         """Send a refusal in the client's form; in the middle of a stream it is the last event."""
         if self.has_begun:
-            await self.piece(self.form.last_words(refusal, self.request_id), is_last=True)
+            await self.piece((self.writing or self.form).last_words(refusal, self.request_id), is_last=True)
         else:
             body = self.form.refusal(refusal, self.request_id)
             await self.answer(refusal.status, body, [*error_headers(refusal), *headers])

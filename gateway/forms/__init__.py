@@ -10,5 +10,6 @@ from gateway.forms.chat import CHAT
 from gateway.forms.completions import COMPLETIONS
 from gateway.forms.embeddings import EMBEDDINGS
 from gateway.forms.form import Form
+from gateway.forms.responses import RESPONSES
 
-FORMS: dict[str, Form] = {form.path: form for form in (CHAT, COMPLETIONS, EMBEDDINGS)}
+FORMS: dict[str, Form] = {form.path: form for form in (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES)}

@@ -14,7 +14,10 @@ from refusals import Refusal
 
 
 class Writing(ABC):
-    """Writes one answer in the client's form. `event` is handed every event of a stream once, in order."""
+    """Writes one answer in the client's form. `event` is handed every event of a stream once, in order.
+
+    `counted` is there for `whole`, `end` and `last_words`.
+    """
 
     def __init__(self, form: Form, asked: Asked) -> None:
         self.form, self.asked = form, asked
@@ -35,6 +38,10 @@ class Writing(ABC):
     def end(self) -> bytes:
         """What ends the stream."""
         return b""
+
+    def last_words(self, refusal: Refusal, request_id: str) -> bytes:
+        """The end of a stream that has begun and cannot go on."""
+        return self.form.last_words(refusal, request_id)
 
 
 class Form(ABC):

@@ -11,6 +11,7 @@ import orjson
 from gateway.asked import InvalidRequest
 
 SYSTEM = ("system", "developer")
+BOUNDS = ("max_completion_tokens", "max_tokens")  # of an answer's length; the first one holds
 _DATA = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
 
 
@@ -128,7 +129,7 @@ def stops_of(body: dict[str, Any]) -> list[str]:
 
 def bound_of(body: dict[str, Any]) -> int | None:
     """The most tokens that an answer may have; None where nothing bounds it."""
-    for name in ("max_completion_tokens", "max_tokens"):
+    for name in BOUNDS:
         if type(body.get(name)) is int:
             return int(body[name])
     return None
