@@ -12,7 +12,8 @@ from refusals.errors import Invalid
 @dataclass(frozen=True)
 class Listing:
     """How an endpoint is asked which models it serves: where, with which headers. `names` finds them in the answer as
-    parsed, and raises KeyError or TypeError where it is another one; None: it tells none, any answer will do."""
+    parsed, and raises KeyError or TypeError where it is another one; None: those that it tells are not what it serves,
+    and its status alone counts."""
 
     url: str
     headers: dict[str, str]
@@ -22,7 +23,7 @@ class Listing:
 @dataclass(frozen=True)
 class Dialect:
     """A kind of endpoint. `address` is the usual one, empty where each has its own, as `example` shows; `listing` makes
-    of an address and a credential how it is asked for its models, None where it tells none at all."""
+    of an address and a credential how it is asked for its models, None where it tells none: any answer will do."""
 
     name: str
     words: str

@@ -104,7 +104,8 @@ def list_models(dialect: Dialect, base_url: str, credential: str) -> Answer:
     """
     give_back()  # an endpoint may take seconds to answer
     check_address(base_url, has_credential=bool(credential))
-    listing = dialect.listing(base_url, credential) or Listing(base_url, {}, None)
+    told = dialect.listing(base_url, credential)
+    listing = told or Listing(base_url, {}, None)
     address = listing.url.partition("?")[0]
     try:
         with (
@@ -125,9 +126,10 @@ def list_models(dialect: Dialect, base_url: str, credential: str) -> Answer:
             f"{address} cannot be reached: {_plain(error)}. Check the address and that this host may reach it.",
             field="base_url",
         ) from error
+    if told is not None:
+        _refuse_status(response, address, has_credential=bool(credential))
     if listing.names is None:
         return Answer(None, took_ms)
-    _refuse_status(response, address, has_credential=bool(credential))
     return Answer(_names(body, address, listing.names, dialect.words), took_ms)
 
 
