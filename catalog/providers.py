@@ -44,7 +44,7 @@ class Suggestion:
 
 _ADDRESSES_OF_PAGES = {"connect"}
 _KNOWN_KEYS = (
-    Suggestion("openai", "OpenAI", "OPENAI_API_KEY", "https://api.openai.com/v1", COMPATIBLE),
+    Suggestion("openai", "OpenAI", "OPENAI_API_KEY", "https://api.openai.com/v1", "openai_platform"),
     Suggestion("anthropic", "Anthropic", "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1", COMPATIBLE),
 )
 
