@@ -21,4 +21,4 @@ def known() -> dict[str, Provider]:
 def provider_of(target: Target) -> Provider:
     """How a deployment is spoken to; one of a kind that is not known here as most are."""
     kinds = known()
-    return kinds.get(target.dialect) or kinds["openai"]
+    return (kinds.get(target.dialect) or kinds["openai"]).at(target)

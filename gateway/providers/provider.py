@@ -88,6 +88,10 @@ class Provider(ABC):
         """How an endpoint is asked which models it serves; None where it tells no list."""
         return openai_listing(base_url, credential)
 
+    def at(self, target: Target) -> Provider:
+        """Who speaks to `target`, where the address makes a difference."""
+        return self
+
     def cannot(self, asked: Asked) -> str:
         """Why it cannot be asked this at all; empty where it can."""
         return asked.lost

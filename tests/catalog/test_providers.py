@@ -40,7 +40,8 @@ class Endpoint:
 
             def do_GET(self) -> None:
                 endpoint.heard.append(self.path)
-                is_known = self.headers.get("Authorization") == f"Bearer {CREDENTIAL}"
+                sent = (self.headers.get("Authorization"), self.headers.get("api-key"))
+                is_known = f"Bearer {CREDENTIAL}" in sent or CREDENTIAL in sent
                 body = endpoint.body if isinstance(endpoint.body, bytes) else json.dumps(endpoint.body).encode()
                 self.send_response(200 if is_known else 401)
                 self.send_header("Content-Length", str(len(body)))
@@ -89,6 +90,17 @@ def test_an_endpoint_is_tested_connected_and_its_model_published(pat: Client, de
     assert answer.status_code == 302
     assert Route.objects.get(slug="cluster").targets.get().deployment.provider == provider
     assert "cluster" in dev.get("/api/models/?q=cluster 7b").content.decode()
+
+
+def test_who_lists_other_names_than_its_deployments_is_asked_for_its_status_alone(
+    pat: Client, endpoint: Endpoint
+) -> None:
+    azure = {"dialect": "azure", "base_url": endpoint.url.replace("/v1", "/openai/v1")}
+    assert connect(pat, endpoint, **azure, credential="another").status_code == 422
+    assert connect(pat, endpoint, **azure).status_code == 302
+    connected = Provider.objects.get(slug="research-cluster")
+    assert (connected.dialect, connected.test_result) == ("azure", "answered; its kind tells no list of models")
+    assert set(endpoint.heard) == {"/openai/v1/models"}
 
 
 def test_publishing_begins_with_the_list_price_and_offers_models_while_one_types(
