@@ -123,7 +123,7 @@ class Provider:
         return f"http://127.0.0.1:{self.port}/v1"
 
     def behaves(self, behaviour: Behaviour, *, model: str = "echo-model") -> None:
-        """From now on a request for `model` meets `behaviour`."""
+        """From now on a request for `model` (empty: one that names none in its body) meets `behaviour`."""
         self.behaviours[model] = behaviour
 
     def __enter__(self) -> Self:

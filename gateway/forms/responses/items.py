@@ -34,13 +34,7 @@ def _add(messages: list[Message], item: dict[str, Any], field: str, lost: list[s
     if kind == "message":
         _add_message(messages, item, field, lost)
     elif kind == "function_call":
-        _turn(messages, but_not=()).setdefault("tool_calls", []).append(
-            {
-                "id": _text(item, "call_id", field),
-                "type": "function",
-                "function": {name: _text(item, name, field) for name in ("name", "arguments")},
-            }
-        )
+        _turn(messages, but_not=()).setdefault("tool_calls", []).append(_call(item, field))
     elif kind == "function_call_output":
         content = _result(item.get("output"), f"{field}.output", lost)
         messages.append({"role": "tool", "tool_call_id": _text(item, "call_id", field), "content": content})
@@ -54,6 +48,13 @@ def _add(messages: list[Message], item: dict[str, Any], field: str, lost: list[s
     else:
         lost.append(f"it takes no “{str(kind)[:60]}” in “input”")
         messages.append({"role": "user", "content": [_not_sent(item, str(kind))]})
+
+
+def _call(item: dict[str, Any], field: str) -> dict[str, Any]:
+    """A call, with what its provider wants back of it."""
+    function = {name: _text(item, name, field) for name in ("name", "arguments")}
+    told = {"id": _text(item, "call_id", field), "type": "function", "function": function}
+    return told | {name: item[name] for name in ("extra_content",) if item.get(name) is not None}
 
 
 def _add_message(messages: list[Message], item: dict[str, Any], field: str, lost: list[str]) -> None:

@@ -162,6 +162,8 @@ class Output:
             self._calls[index] = call
             self._all_calls.append(call)
         call.item["name"] = call.item["name"] or name or ""
+        if (kept := told.get("extra_content")) is not None:  # what its provider wants back with the result
+            call.item["extra_content"] = kept
         if (text := function.get("arguments")) and isinstance(text, str):
             yield call.grown(text)
 

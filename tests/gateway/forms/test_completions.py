@@ -10,10 +10,12 @@ import httpx
 import openai
 import pytest
 
+from catalog.models import Route
 from gateway.event import Event
 from gateway.forms.completions import COMPLETIONS
 from tests.gateway.behaviours import answers, streams
 from tests.gateway.conftest import kept
+from tests.gateway.dialects import speaks_gemini
 from tests.gateway.provider import Body, Provider, chunk, usage
 from tests.gateway.test_refusals import refused
 
@@ -135,6 +137,23 @@ def test_an_error_in_the_middle_ends_the_stream(sdk: openai.OpenAI, provider: Pr
 
 
 # --- said as a chat -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gemini(route: Route, provider: Provider) -> Provider:
+    speaks_gemini(provider, {"text": " a time."})
+    return provider
+
+
+def test_who_has_only_chats_answers_what_a_chat_can_say(
+    gemini: Provider, sdk: openai.OpenAI, client: httpx.Client
+) -> None:
+    answer = sdk.completions.create(**ASKED)
+    assert (answer.object, answer.choices[0].text) == ("text_completion", " a time.")
+    assert answer.usage is not None and (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (7, 3)
+    for more, said in (({"prompt": ["a", "b"]}, "one prompt a call"), ({"suffix": "."}, "no “suffix”")):
+        assert said in refused(client.post(PATH, json=ASKED | more), 400, "invalid_request")
+    assert len(gemini.exchanges) == 1 and kept().get().output_tokens == 3
 
 
 def test_who_has_only_chats_is_sent_the_prompt_as_one() -> None:

@@ -12,11 +12,13 @@ import httpx
 import openai
 import pytest
 
+from catalog.models import Route
 from gateway.costing import expected_tokens, greatest_input, greatest_output
 from gateway.forms.embeddings import EMBEDDINGS
 from gateway.snapshot import Route as RouteFacts
 from tests.gateway.behaviours import answers
 from tests.gateway.conftest import kept
+from tests.gateway.dialects import speaks
 from tests.gateway.provider import Body, Exchange, Provider
 from tests.gateway.test_refusals import refused
 
@@ -121,6 +123,22 @@ def test_what_goes_wrong_has_a_status_of_its_own(
     refused(client.post(PATH, json=ASKED), told, code)
     made = kept().get()
     assert (made.outcome, made.status, made.error_code, made.input_tokens) == ("failed", told, code, 0)
+
+
+@pytest.fixture
+def gemini(route: Route, provider: Provider) -> Provider:
+    speaks("gemini")
+    told = {"embeddings": [{"values": VECTOR}]}
+    provider.behaves(answers(200, json.dumps(told).encode()), model="")
+    return provider
+
+
+def test_who_takes_texts_alone_is_sent_no_token_numbers(
+    gemini: Provider, sdk: openai.OpenAI, client: httpx.Client
+) -> None:
+    assert sdk.embeddings.create(model="echo-model", input="one").data[0].embedding == VECTOR
+    message = refused(client.post(PATH, json=ASKED | {"input": [5, 6, 7]}), 400, "invalid_request")
+    assert "no token numbers" in message and len(gemini.exchanges) == 1
 
 
 @pytest.mark.parametrize(

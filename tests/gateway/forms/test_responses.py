@@ -11,8 +11,10 @@ import openai
 import pytest
 from pydantic import BaseModel
 
+from catalog.models import Route
 from tests.gateway.behaviours import answers, streams
 from tests.gateway.conftest import kept
+from tests.gateway.dialects import speaks_gemini
 from tests.gateway.provider import WORDS, Body, Provider, chunk, usage
 from tests.gateway.responding import events_of, kinds, response_in
 from tests.gateway.test_refusals import refused
@@ -487,3 +489,25 @@ def test_an_error_in_the_middle_ends_the_stream_and_what_was_used_is_told(
     assert last["usage"]["output_tokens"] == made.output_tokens > 0
     with pytest.raises(openai.APIError, match="out of memory"):
         list(sdk.responses.create(**ASKED, stream=True))
+
+
+# --- before providers of other forms --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gemini(route: Route, provider: Provider) -> Provider:
+    called = {"functionCall": {"name": "weather", "args": {"city": "Rome"}}, "thoughtSignature": "c2ln"}
+    speaks_gemini(provider, {"text": "One moment."}, called)
+    return provider
+
+
+def test_a_provider_of_a_form_of_its_own_gets_back_what_it_wants_back(gemini: Provider, sdk: openai.OpenAI) -> None:
+    asked: list[Any] = [{"role": "user", "content": "How is it in Rome?"}]
+    answer = sdk.responses.create(model="echo-model", input=asked, tools=[WEATHER])  # type: ignore[list-item]
+    said, called = answer.output
+    assert (said.type, called.type) == ("message", "function_call") and called.type == "function_call"
+    assert answer.usage is not None and (answer.usage.input_tokens, answer.usage.output_tokens) == (7, 3)
+    result = {"type": "function_call_output", "call_id": called.call_id, "output": "Sunny"}
+    sdk.responses.create(model="echo-model", input=[*asked, *answer.output, result], tools=[WEATHER])  # type: ignore[list-item]
+    assert gemini.exchanges[1].body["contents"][1]["parts"][-1]["thoughtSignature"] == "c2ln"
+    assert set(kept(2).values_list("outcome", "input_tokens")) == {("ok", 7)}
