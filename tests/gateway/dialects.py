@@ -28,4 +28,4 @@ def speaks_gemini(provider: Provider, *parts: dict[str, Any]) -> None:
     said = {"content": {"role": "model", "parts": list(parts)}, "finishReason": "STOP", "index": 0}
     used = {"promptTokenCount": 7, "candidatesTokenCount": 3}
     told = {"candidates": [said], "usageMetadata": used}
-    provider.behaves(answers(200, json.dumps(told).encode()), model="")
+    provider.behaves(answers(200, json.dumps(told).encode()))

@@ -129,7 +129,7 @@ def test_what_goes_wrong_has_a_status_of_its_own(
 def gemini(route: Route, provider: Provider) -> Provider:
     speaks("gemini")
     told = {"embeddings": [{"values": VECTOR}]}
-    provider.behaves(answers(200, json.dumps(told).encode()), model="")
+    provider.behaves(answers(200, json.dumps(told).encode()))
     return provider
 
 
