@@ -11,6 +11,7 @@ import orjson
 from gateway.asked import Asked
 from gateway.counting import tokens_of_length
 from gateway.providers import provider_of
+from gateway.providers.parts import BOUNDS
 from gateway.snapshot import Route
 from usage.pricing import cost
 
@@ -18,8 +19,6 @@ ASSUMED_OUTPUT = 4096  # of a model whose longest answer nobody has stated
 TOKENS_A_PART = 2000  # an image, a file: more than any provider counts for one of usual size
 OF_THE_PROMPT = ("tools", "functions", "response_format")
 LONGEST = 10_000_000
-# How a caller bounds an answer: OpenAI's two names, and llama.cpp's, which it puts above the other two.
-BOUNDS = ("max_completion_tokens", "max_tokens", "n_predict")
 
 
 def expected_tokens(asked: Asked) -> int:

@@ -11,7 +11,8 @@ import orjson
 from gateway.asked import InvalidRequest
 
 SYSTEM = ("system", "developer")
-BOUNDS = ("max_completion_tokens", "max_tokens")  # of an answer's length; the first one holds
+# How a caller bounds an answer: OpenAI's two names, and llama.cpp's, which it puts above the other two.
+BOUNDS = ("max_completion_tokens", "max_tokens", "n_predict")
 _DATA = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
 
 
