@@ -309,6 +309,7 @@ def test_an_answer_in_a_schema_is_parsed_by_the_client(sdk: openai.OpenAI, provi
         ({"text": {"format": {"type": "json_object"}}}, {"response_format": {"type": "json_object"}}),
         ({"text": {"format": {"type": "text"}, "verbosity": "low"}}, {"verbosity": "low"}),
         ({"max_output_tokens": 90}, {"max_tokens": 90}),
+        ({"max_output_tokens": 90, "n_predict": 900}, {"max_tokens": 90}),
         ({"temperature": 0.5, "top_p": 0.9, "user": "u-1"}, {"temperature": 0.5, "top_p": 0.9, "user": "u-1"}),
         ({"reasoning": {"effort": "low", "summary": "auto"}}, {"reasoning_effort": "low"}),
         ({"include": ["message.output_text.logprobs"]}, {"logprobs": True}),
