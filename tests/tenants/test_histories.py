@@ -20,7 +20,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.cast import Cast
 from tests.tenants.histories import opening
-from tests.tenants.histories.faults import FAULTS
+from tests.tenants.histories.faults import FAULTS, UNLOCKED
 from tests.tenants.histories.machine import Histories
 from tests.tenants.histories.planting import Fault, planted
 from tests.tenants.histories.stage import Stage
@@ -68,6 +68,13 @@ def test_after_any_history_nobody_holds_what_no_rule_gives(stage: Stage) -> None
             run(stage, number)
     for _ in range(0, LONG, SHORT.max_examples):
         run(stage, randrange(2**32), settings(SHORT, stateful_step_count=60))
+
+
+def test_every_fault_can_be_planted() -> None:
+    """Its words are in the product still, so that `tests.tenants.planted` looks for it."""
+    for fault in (*FAULTS, *UNLOCKED):
+        with planted(fault):
+            pass
 
 
 def test_what_is_planted_is_found(stage: Stage) -> None:

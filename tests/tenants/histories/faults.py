@@ -112,8 +112,8 @@ FAULTS = [
         "user__is_active=True", "user__is_service=False",
     ),
     Fault(
-        "who has a role for a time passes it on for good", "tenants.delegation.assignable",
-        "own = held if is_plain else gives(viewer, tenant)", "own = held",
+        "who has a role for a time passes it on for good", "tenants.delegation.passed_on",
+        "return held if is_plain else gives(viewer, tenant)", "return held",
     ),
     Fault(
         "a key is handed to another tenant's service account", "tenants.key_holder.holder_called",
