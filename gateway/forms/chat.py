@@ -9,6 +9,7 @@ import orjson
 from gateway.asked import Asked, InvalidRequest, checked_object
 from gateway.event import Event
 from gateway.forms.form import Form, Writing, sent_event
+from gateway.forms.shared import lies_there, runs_there
 
 MOST_ANSWERS = 128  # to one call, as OpenAI has it
 DONE = b"data: [DONE]\n\n"
@@ -50,7 +51,18 @@ class Chat(Form):
                 raise InvalidRequest(
                     "Every message needs a “role”, such as user, system or assistant.", field=f"messages[{place}].role"
                 )
+            _refuse_files(message, f"messages[{place}]")
+        if body.get("web_search_options"):
+            raise runs_there("web_search_options", "web_search_options")
         return Asked(self.name, "chat", body, body)
+
+
+def _refuse_files(message: dict[str, Any], field: str) -> None:
+    content = message.get("content")
+    for part in content if isinstance(content, list) else ():
+        file = part.get("file") if isinstance(part, dict) else None
+        if isinstance(file, dict) and file.get("file_id"):
+            raise lies_there("file_id", f"{field}.content")
 
 
 def check_answers(body: dict[str, Any], field: str = "n", most: int = MOST_ANSWERS) -> int:

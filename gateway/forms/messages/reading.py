@@ -8,10 +8,13 @@ from typing import Any
 from gateway.asked import Asked, InvalidRequest, checked_object
 from gateway.effort import effort_of
 from gateway.forms.messages.conversation import Conversation, blocks_of
+from gateway.forms.shared import refuse_shared, runs_there
 
 SAME = ("temperature", "top_p", "top_k", "stream")  # as a chat completion has them, or a server that takes more
 # What nobody else has. A region must not be given up silently.
-ONLY_HERE = ("container", "mcp_servers", "context_management", "inference_geo")
+ONLY_HERE = ("context_management", "inference_geo")
+SHARED = ("container", "mcp_servers")
+OF_CLIENTS = ("bash_", "text_editor_", "computer_", "memory_")  # types of Anthropic's that whoever asks runs
 EFFORTS = {"low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "xhigh"}
 
 
@@ -32,6 +35,7 @@ def call_of(form: str, body: Any) -> Asked:
 def prompt_of(form: str, body: Any) -> Asked:
     """A prompt with everything around it but the bounds of its answer. Raises `InvalidRequest`."""
     body = checked_object(body)
+    refuse_shared(body, SHARED)
     conversation = Conversation()
     if body.get("system"):
         conversation.add("system", blocks_of(body["system"], "system"), "system")
@@ -71,8 +75,10 @@ def _tools(body: dict[str, Any], neutral: dict[str, Any], conversation: Conversa
     """The tools and how they are chosen. One that is Anthropic's own is kept as it is, and makes a loss."""
     tools = []
     for place, tool in enumerate(_listed(body, "tools", lambda each: isinstance(each, dict), "objects")):
-        if tool.get("type") not in (None, "custom"):
-            conversation.loses(f"it has no tool of the type “{str(tool['type'])[:60]}”")
+        if (kind := tool.get("type")) not in (None, "custom"):
+            if not str(kind).startswith(OF_CLIENTS):
+                raise runs_there(str(kind)[:60], f"tools.{place}.type")
+            conversation.loses(f"it has no tool of the type “{str(kind)[:60]}”")
             tools.append(tool)
             continue
         if not isinstance(tool.get("name"), str) or not isinstance(tool.get("input_schema"), dict):

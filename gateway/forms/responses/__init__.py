@@ -1,7 +1,8 @@
 """`POST /v1/responses`: OpenAI's Responses. Who has only chats is asked the same as one, and the answer told as a
 response.
 
-Atrium stores no responses: a request that builds on a stored one goes to providers that take this form themselves.
+No response is stored, here or at a provider, whose account all tenants share: a request that builds on a stored one is
+refused.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.asked import InvalidRequest
+from gateway.forms.shared import lies_there
 
 type Message = dict[str, Any]
 
@@ -45,6 +46,8 @@ def _add(messages: list[Message], item: dict[str, Any], field: str, lost: list[s
             turn["reasoning_content"] = turn.get("reasoning_content", "") + thought
         elif item.get("encrypted_content"):
             lost.append("it cannot read encrypted reasoning")
+    elif kind == "item_reference":
+        raise lies_there("item_reference", field)
     else:
         lost.append(f"it takes no “{str(kind)[:60]}” in “input”")
         messages.append({"role": "user", "content": [_not_sent(item, str(kind))]})
@@ -91,6 +94,8 @@ def _content(given: Any, field: str, lost: list[str]) -> Any:
 
 def _part(part: dict[str, Any], field: str, lost: list[str]) -> dict[str, Any]:
     kind = part.get("type")
+    if part.get("file_id"):
+        raise lies_there("file_id", f"{field}.file_id")
     if kind in TEXTS:
         return {"type": "text", "text": _text(part, "text", field)}
     if kind == "refusal":
@@ -102,8 +107,8 @@ def _part(part: dict[str, Any], field: str, lost: list[str]) -> dict[str, Any]:
         return {"type": "file", "file": {name: part[name] for name in ("filename", "file_data") if part.get(name)}}
     if kind == "input_audio":
         return {"type": kind, "input_audio": part.get("input_audio")}
-    named = next((name for name in ("file_id", "file_url") if part.get(name)), "")
-    lost.append(f"it cannot fetch what “{named}” names" if named else f"it takes no “{str(kind)[:60]}” in a message")
+    is_far = bool(part.get("file_url"))
+    lost.append("it cannot fetch what “file_url” names" if is_far else f"it takes no “{str(kind)[:60]}” in a message")
     return _not_sent(part, str(kind))
 
 

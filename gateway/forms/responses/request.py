@@ -8,8 +8,9 @@ from typing import Any
 from gateway.asked import InvalidRequest
 from gateway.forms.responses.items import messages_of
 from gateway.forms.responses.tools import tools_of
+from gateway.forms.shared import refuse_shared
 
-# What only who stores responses can build on.
+# What names something stored.
 STORED = ("previous_response_id", "conversation", "prompt")
 NOT_OF_A_CHAT = ("context_management", "moderation")
 NOT_OF_A_RESPONSE = ("messages", "n")
@@ -26,6 +27,7 @@ LOGPROBS = "message.output_text.logprobs"
 
 def as_chat(body: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """The chat completion, and why it would not be quite the same (empty where it is). Raises `InvalidRequest`."""
+    refuse_shared(body, STORED)
     lost = _lost(body)
     chat = {name: value for name, value in body.items() if name not in OWN and value is not None}
     chat["messages"] = _instructed(body) + _messages(body, lost)
@@ -50,12 +52,7 @@ def object_in(body: Mapping[str, Any], field: str) -> dict[str, Any]:
 
 def _lost(body: Mapping[str, Any]) -> list[str]:
     """Parameters that a chat does not have."""
-    lost = [
-        f"it stores no responses that “{name}” could name; send the whole conversation as “input”"
-        for name in STORED
-        if body.get(name)
-    ]
-    lost += [f"it has no “{name}”" for name in (*NOT_OF_A_CHAT, *NOT_OF_A_RESPONSE) if body.get(name)]
+    lost = [f"it has no “{name}”" for name in (*NOT_OF_A_CHAT, *NOT_OF_A_RESPONSE) if body.get(name)]
     if body.get("truncation") == "auto":
         lost.append("it leaves nothing out of a conversation that is too long (“truncation”)")
     return lost
@@ -70,8 +67,6 @@ def _instructed(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _messages(body: Mapping[str, Any], lost: list[str]) -> list[dict[str, Any]]:
     given = body.get("input")
-    if not given and any(body.get(name) for name in STORED):
-        return []
     if not given or not isinstance(given, str | list):
         raise InvalidRequest("“input” must be a text, or a list with at least one item.", field="input")
     return [{"role": "user", "content": given}] if isinstance(given, str) else messages_of(given, lost)

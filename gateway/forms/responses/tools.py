@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.asked import InvalidRequest
+from gateway.forms.shared import runs_there
 
 CHOICES = ("auto", "none", "required")
+# Whoever asks runs these.
+OF_CLIENTS = ("function", "custom", "local_shell", "apply_patch", "computer", "computer_use_preview")
 
 
 def tools_of(body: Mapping[str, Any], lost: list[str]) -> dict[str, Any]:
@@ -30,7 +33,9 @@ def tools_of(body: Mapping[str, Any], lost: list[str]) -> dict[str, Any]:
 
 
 def _tool(tool: dict[str, Any], lost: list[str]) -> dict[str, Any]:
-    if tool.get("type") != "function":
+    if tool.get("type") not in OF_CLIENTS:
+        raise runs_there(str(tool.get("type"))[:60], "tools")
+    if tool["type"] != "function":
         lost.append(f"it has no “{str(tool.get('type'))[:60]}” as a tool")
         return tool
     function = {

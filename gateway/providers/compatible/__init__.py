@@ -34,6 +34,8 @@ class Compatible(Provider):
         sent = body | {"model": target.upstream_name}
         if asked.is_streamed and form in ("chat", "completions"):
             sent["stream_options"] = (body.get("stream_options") or {}) | {"include_usage": True}
+        if form == "responses" or sent.get("store"):
+            sent["store"] = False  # its account is every tenant's: nothing is left there
         base = self.base(target)
         return Request(f"{base}{self.paths[form]}" if base else "", self.headers(target), as_json(sent))
 

@@ -160,7 +160,7 @@ def test_anthropics_own_answer_passes_through_untouched(
     told = [{"type": "brand_new", "brand_new": "?"}] if stream else [own]
     answer = message(thought, *told, text("Found."), stop="pause_turn")
     provider.behaves(says(thought, *told, text("Found."), stop="pause_turn"))
-    asked = ASKED | {"stream": stream, "tools": [{"type": "web_search_20250305", "name": "web_search"}], "zzz": [1.5]}
+    asked = ASKED | {"stream": stream, "tools": [{"type": "bash_20250124", "name": "bash"}], "zzz": [1.5]}
     betas = {"anthropic-version": "2026-10-21", "anthropic-beta": "context-1m-2025-08-07"}
     with answered_by("anthropic", front_with, key) as client:
         got = client.post("/v1/messages", json=asked, headers=betas)
@@ -384,11 +384,13 @@ def test_images_documents_and_thoughts(client: httpx.Client, provider: Provider)
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "web_search_20250305"),
+        ({"tools": [{"type": "bash_20250124", "name": "bash"}]}, "bash_20250124"),
+        ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "run by the provider"),
+        ({"mcp_servers": [{"type": "url", "url": "https://x", "name": "x"}]}, "“mcp_servers”"),
         ({"inference_geo": "eu"}, "inference_geo"),
         ({"max_tokens": 0}, "fill a cache"),
-        ({"messages": asks({"type": "container_upload", "file_id": "f"})}, "container_upload"),
-        ({"messages": asks({"type": "image", "source": {"type": "file", "file_id": "f"}})}, "“image” from “file”"),
+        ({"messages": asks({"type": "container_upload", "file_id": "f"})}, "“file_id”"),
+        ({"messages": asks({"type": "image", "source": {"type": "file", "file_id": "f"}})}, "“file_id”"),
         ({"messages": asks({"type": "document", "source": {"type": "url", "url": "https://x"}})}, "from “url”"),
         ({"messages": asks({"type": "document", "source": {"type": "text"}, "citations": {"enabled": True}})}, "cites"),
     ],

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from catalog.models import Route
 from tests.gateway.behaviours import answers, streams
 from tests.gateway.conftest import kept
-from tests.gateway.dialects import speaks_gemini
+from tests.gateway.dialects import speaks, speaks_gemini
 from tests.gateway.provider import WORDS, Body, Provider, chunk, usage
 from tests.gateway.responding import events_of, kinds, response_in
 from tests.gateway.test_refusals import refused
@@ -393,16 +393,35 @@ def test_items_are_told_as_messages(
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"previous_response_id": "resp_1"}, "stores no responses that “previous_response_id”"),
+        ({"previous_response_id": "resp_1"}, "“previous_response_id”"),
         ({"conversation": "conv_1"}, "“conversation”"),
         ({"prompt": {"id": "pmpt_1"}, "input": None}, "“prompt”"),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "“item_reference”"),
+        ({"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "file-1"}]}]}, "“file_id”"),
+        ({"tools": [{"type": "web_search"}]}, "“web_search” is run by the provider"),
+        ({"tools": [{"type": "mcp", "server_url": "https://x"}]}, "“mcp” is run by the provider"),
+    ],
+)
+@pytest.mark.parametrize("dialect", ["openai", "openai_platform"])
+def test_what_lies_or_runs_in_an_account_that_all_tenants_share_is_refused(
+    route: Route, provider: Provider, front_with: Any, key: str, dialect: str, asked: Body, said: str
+) -> None:
+    speaks(dialect)
+    with front_with(key) as client:
+        answer = client.post(PATH, json=ASKED | asked)
+    told = answer.json()["error"]
+    assert (answer.status_code, told["code"]) == (400, "invalid_request") and said in told["message"] and told["param"]
+    assert not provider.exchanges
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
         ({"truncation": "auto"}, "“truncation”"),
         ({"n": 2}, "“n”"),
-        ({"tools": [{"type": "web_search"}]}, "no “web_search” as a tool"),
-        ({"tools": [WEATHER], "tool_choice": {"type": "web_search"}}, "“web_search”"),
+        ({"tools": [{"type": "custom", "name": "c"}]}, "no “custom” as a tool"),
+        ({"tools": [WEATHER], "tool_choice": {"type": "custom"}}, "“custom”"),
         ({"text": {"format": {"type": "grammar"}}}, "“grammar”"),
-        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "no “item_reference” in “input”"),
-        ({"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "file-1"}]}]}, "“file_id”"),
         ({"input": [{"role": "user", "content": [{"type": "input_file", "file_url": "https://x"}]}]}, "“file_url”"),
         (
             {"input": [{"type": "function_call_output", "call_id": "c", "output": [

@@ -395,7 +395,7 @@ BROKEN = {"name": "x", "arguments": "{"}
         ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "messages[0].content[0].type"),
         ({"messages": [{"role": "user", "content": [7]}]}, "messages[0].content[0].type"),
         ({"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]}]},
-         "messages[0].content[0].type"),
+         "messages[0].content"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
         ({"messages": [{"role": "assistant", "tool_calls": [{"id": 3}]}]}, "messages[0].tool_calls"),
         ({"messages": [{"role": "assistant", "tool_calls": [TOOL | {"id": "a", "function": BROKEN}]}]},

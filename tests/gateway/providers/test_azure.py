@@ -58,7 +58,7 @@ def test_the_newer_address_takes_what_openai_takes(v1: None, client: httpx.Clien
 
 def test_the_newer_address_takes_responses(v1: None, client: httpx.Client, provider: Provider) -> None:
     provider.behaves(answers(200, json.dumps(response("completed", message("Well."))).encode()))
-    answer = client.post("/v1/responses", json={"model": "echo-model", "input": "Hi", "previous_response_id": "resp_0"})
+    answer = client.post("/v1/responses", json={"model": "echo-model", "input": "Hi", "truncation": "auto"})
     assert answer.json()["id"] == "resp_theirs" and provider.exchanges[0].path == "/openai/v1/responses"
     assert kept().get().input_tokens == 21
 
@@ -85,7 +85,7 @@ def test_the_older_address_is_asked_for_responses_as_chats(
     assert sent.body["max_completion_tokens"] == 90 and "max_tokens" not in sent.body
     asked: Body = {"model": "echo-model", "input": "Hi", "stream": True}
     assert events_of(client.post("/v1/responses", json=asked))[-1]["response"]["usage"]["output_tokens"] == 5
-    refused(client.post("/v1/responses", json=asked | {"previous_response_id": "r"}), 400, "invalid_request")
+    refused(client.post("/v1/responses", json=asked | {"truncation": "auto"}), 400, "invalid_request")
 
 
 def test_a_deployments_name_stays_one_part_of_the_path(
