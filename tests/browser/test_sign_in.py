@@ -98,8 +98,8 @@ def test_an_authenticator_app_is_set_up_asked_for_and_replaced_by_a_recovery_cod
     assert page.get_by_label("If your app cannot scan").input_value() == secret, "the app need not be set up anew"
     page.get_by_label("Code that the app shows").fill(code_of(secret))
     page.get_by_role("button", name="Turn it on").click()
-    expect(page.get_by_label("Unused codes")).to_be_visible()
-    recovery = page.get_by_label("Unused codes").input_value().split()
+    expect(page.get_by_label("Codes that are left")).to_be_visible()
+    recovery = page.get_by_label("Codes that are left").input_value().split()
     assert len(recovery) == 10
     assert secret not in str(list(Authenticator.objects.values_list("data", flat=True))), "kept encrypted"
 
@@ -126,7 +126,7 @@ def test_a_passkey_is_a_second_step_and_signs_in_alone(cast: Cast, visit: Visit)
     page.get_by_label("Sign in with it alone").check()
     assert_accessible(page)
     page.get_by_role("button", name="Add it").click()
-    expect(page.get_by_label("Unused codes")).to_be_visible()
+    expect(page.get_by_label("Codes that are left")).to_be_visible()
     page.goto("/accounts/2fa/webauthn/")
     expect(page.get_by_role("list", name="Passkeys and security keys")).to_contain_text("Laptop signs in alone")
     assert_accessible(page)

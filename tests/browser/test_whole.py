@@ -229,6 +229,8 @@ def _looked_at(page: Page, watch: Watch, named: NamedPage) -> Iterator[tuple[str
     for selector in named.then:
         page.locator(selector).first.click()
         watch.has_moved()
+    if named.then:  # what was pressed may lead to another page, into which axe is loaded
+        watch.until_quiet(page)
     load(page)
     watch.until_quiet(page)
     yield from (("light", one) for one in findings(page))
