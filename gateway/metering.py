@@ -108,6 +108,7 @@ class Meter:
         if self._was_taken:
             record = self._record("failed", failure.status, failure.code, failure.sentence)
             self._write(dataclasses.replace(record, id=uuid7()))
+        self._was_taken = False
         self._usage, self.finish_reason, self._first_token_ms = None, "", None
         self._pieces = []
         self._kept = self._beyond = self._chunks = 0

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from gateway import failures
+from gateway.asked import InvalidRequest
 from gateway.event import Event
 from gateway.metering import Meter
 from gateway.patience import Patience, whole
@@ -34,31 +35,43 @@ REST_S = 0.05
 
 
 async def relay(upstream: Upstream, meter: Meter, stop: Stop) -> AsyncGenerator[Event]:
-    """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable` and `Stopped`."""
-    targets = targets_in_order(meter.admitted.route, meter.admitted.asked)
+    """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable` and `Stopped`, and
+    `InvalidRequest` where nobody can be asked this."""
+    asked = meter.admitted.asked
     patience = Patience(upstream.timeouts)
-    for target in targets:
+    unable: InvalidRequest | None = None
+    failed: failures.ProviderFailure | None = None
+    for target in targets_in_order(meter.admitted.route, asked):
+        try:
+            request = provider_of(target).request(target, asked)
+        except InvalidRequest as error:  # another one may be able to take it
+            unable = error
+            continue
+        if failed is not None:
+            meter.goes_elsewhere(failed)
+            if meter.hold.is_overdrawn:  # what that attempt cost leaves too little of a budget for another
+                raise failed
         has_begun = False
         try:
-            async with aclosing(_from(target, upstream, meter, patience, stop)) as events:
+            async with aclosing(_from(target, request, upstream, meter, patience, stop)) as events:
                 async for event in events:
                     has_begun = True
                     yield event
             return
         except failures.ProviderFailure as failure:
-            if has_begun or target is targets[-1] or not failure.may_try_elsewhere:
+            if has_begun or not failure.may_try_elsewhere:
                 raise
-            meter.goes_elsewhere(failure)
-            if meter.hold.is_overdrawn:  # what this attempt cost leaves too little of a budget for another
-                raise
+            failed = failure
+    if (why := failed or unable) is not None:
+        raise why
 
 
 async def _from(
-    target: Target, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
+    target: Target, request: Request, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
 ) -> AsyncGenerator[Event]:
     """The answer of one deployment."""
     provider, asked = provider_of(target), meter.admitted.asked
-    exchange, url = await _open(target, provider, upstream, meter, patience, stop)
+    exchange, url = await _open(target, provider, request, upstream, meter, patience, stop)
     patience.has_begun()
     reading = provider.reading(asked)
     try:
@@ -95,12 +108,12 @@ def _too_slow(target: Target, patience: Patience, said: str) -> failures.Provide
 
 
 async def _open(
-    target: Target, provider: Provider, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
-) -> tuple[Exchange, str]:
+    target: Target, provider: Provider, request: Request, upstream: Upstream, meter: Meter, patience: Patience,
+    stop: Stop,
+) -> tuple[Exchange, str]:  # fmt: skip
     """Send the request and return with a head that says 200."""
     patient_until = time.monotonic() + provider.patience_s
     while True:
-        request = provider.request(target, meter.admitted.asked)
         meter.sends_to(target)
         try:
             return await _attempt(target, request, upstream, meter, patience, stop)
@@ -110,6 +123,7 @@ async def _open(
             if not may_wait or time.monotonic() >= patient_until:
                 raise
         await stop.pause(RETRY_LOCAL_EVERY_S)
+        request = provider.request(target, meter.admitted.asked)  # it may be at another address now
 
 
 async def _attempt(
