@@ -6,8 +6,9 @@ goes wrong is told as the end of the stream.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from gateway import failures
@@ -22,6 +23,9 @@ from gateway.snapshot import Target
 from gateway.sse import EventTooLarge
 from gateway.stop import Stop
 from gateway.upstream import ConnectFailed, Dropped, Exchange, TooLarge, TooSlow, Upstream
+from refusals import Refusal
+
+log = logging.getLogger(__name__)
 
 LARGEST_ERROR = 256 * 1024
 LARGEST_ANSWER = 64 * 1024 * 1024
@@ -79,7 +83,7 @@ async def _from(
             async for event in _streamed(target, provider, reading, exchange, meter, patience, stop):
                 yield event
         else:
-            answer = reading.whole(await whole(exchange, LARGEST_ANSWER, patience, stop))
+            answer = _understood(reading.whole, await whole(exchange, LARGEST_ANSWER, patience, stop))
             meter.saw(answer.chunk)
             yield answer
     except Unreadable as error:
@@ -165,13 +169,17 @@ async def _streamed(
     stop: Stop,
 ) -> AsyncGenerator[Event]:  # fmt: skip
     if provider.streams_as not in exchange.headers.get("content-type", ""):
-        meter.saw(reading.whole(await whole(exchange, LARGEST_ANSWER, patience, stop)).chunk)
+        meter.saw(_understood(reading.whole, await whole(exchange, LARGEST_ANSWER, patience, stop)).chunk)
         raise failures.ProviderMalformed(f"{target.provider_name} answered all at once where a stream was asked for.")
     parser = reading.parser()
+    size = 0
     while piece := await exchange.read(patience.left_s(), stop):
-        events = parser.feed(piece)
+        size += len(piece)
+        if size > LARGEST_ANSWER:
+            raise TooLarge(f"the answer is larger than {LARGEST_ANSWER} bytes")
+        events = _understood(parser.feed, piece)
         for told in events:
-            event = reading.event(told)
+            event = _understood(reading.event, told)
             if event is not None:
                 meter.saw(event.chunk)
                 yield event
@@ -182,6 +190,17 @@ async def _streamed(
             patience.counts()
     if not meter.finish_reason:  # some end without saying so; without a reason to finish it was cut off
         raise failures.ProviderDropped(f"{target.provider_name} ended in the middle of its answer.")
+
+
+def _understood[Told, Meaning](read: Callable[[Told], Meaning], told: Told) -> Meaning:
+    """What `read` makes of what a provider sent. That may be anything, so whatever breaks on it is `Unreadable`."""
+    try:
+        return read(told)
+    except (Refusal, Unreadable, ToldNo, EventTooLarge):
+        raise
+    except Exception as error:
+        log.exception("What a provider sent broke its reading.")
+        raise Unreadable("sent what cannot be understood") from error
 
 
 async def _rest(exchange: Exchange, stop: Stop) -> None:
