@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from gateway.asked import BOUNDS, Asked
 from gateway.attachments import TOKENS_A_PART, attached
-from gateway.counting import ASSUMED_OUTPUT, tokens_of, tokens_of_length
+from gateway.counting import ASSUMED_OUTPUT, Template, tokens_of, tokens_of_length
 from gateway.providers import provider_of
 from gateway.providers.provider import as_json
 from gateway.snapshot import Route
@@ -26,11 +27,16 @@ def expected_tokens(asked: Asked) -> int:
 
 
 def counted_input(route: Route, asked: Asked) -> int:
-    """The tokens of a prompt with its tools, as far as they can be told without asking the provider."""
+    """The tokens of a prompt at the deployment that is asked first, without asking it."""
+    return prompt_tokens(asked, next(provider_of(target).template for target in route.targets if target.is_connected))
+
+
+def prompt_tokens(asked: Asked, template: Template, count: Callable[[str], int] = tokens_of) -> int:
+    """The tokens of a prompt with its tools, as far as they can be told without asking the provider; its text is
+    counted by `count`."""
     tools = [as_json(asked.neutral[name]).decode() for name in OF_THE_PROMPT if asked.neutral.get(name)]
-    counted = tokens_of("\n".join([*asked.texts, *tools])) + asked.tokens
-    template = next(provider_of(target).template for target in route.targets if target.is_connected)
-    return counted + asked.added_by(template) + TOKENS_A_PART * _parts(asked.neutral.get("messages"))
+    counted = count("\n".join([*asked.texts, *tools])) + asked.tokens + asked.added_by(template)
+    return counted + TOKENS_A_PART * _parts(asked.neutral.get("messages"))
 
 
 def greatest_cost(route: Route, asked: Asked, at: dt.datetime) -> tuple[Decimal, str]:
