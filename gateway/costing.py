@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from gateway.asked import BOUNDS, Asked
-from gateway.counting import ASSUMED_OUTPUT, tokens_of, tokens_of_length
+from gateway.attachments import TOKENS_A_PART, attached
+from gateway.counting import ASSUMED_OUTPUT, Template, tokens_of, tokens_of_length
 from gateway.providers import provider_of
 from gateway.providers.provider import as_json
 from gateway.snapshot import Route
 from usage.pricing import cost
 
-TOKENS_A_PART = 2000  # an image, a file: more than any provider counts for one of usual size
+TURNS = ("messages", "input")  # where the forms have the turns of a conversation
+ROLES = ("system", "developer", "user", "assistant", "tool")
 OF_THE_PROMPT = ("tools", "functions", "response_format")
 LONGEST = 10_000_000
 
@@ -24,18 +27,21 @@ def expected_tokens(asked: Asked) -> int:
 
 
 def counted_input(route: Route, asked: Asked) -> int:
-    """The tokens of a prompt with its tools, as far as they can be told without asking the provider."""
+    """The tokens of a prompt at the deployment that is asked first, without asking it."""
+    return prompt_tokens(asked, next(provider_of(target).template for target in route.targets if target.is_connected))
+
+
+def prompt_tokens(asked: Asked, template: Template, count: Callable[[str], int] = tokens_of) -> int:
+    """The tokens of a prompt with its tools, as far as they can be told without asking the provider; its text is
+    counted by `count`."""
     tools = [as_json(asked.neutral[name]).decode() for name in OF_THE_PROMPT if asked.neutral.get(name)]
-    counted = tokens_of("\n".join([*asked.texts, *tools])) + asked.tokens
-    template = next(provider_of(target).template for target in route.targets if target.is_connected)
-    return counted + asked.added_by(template) + TOKENS_A_PART * _parts(asked.neutral.get("messages"))
+    counted = count("\n".join([*asked.texts, *tools])) + asked.tokens + asked.added_by(template)
+    return counted + TOKENS_A_PART * _parts(asked.neutral.get("messages"))
 
 
 def greatest_cost(route: Route, asked: Asked, at: dt.datetime) -> tuple[Decimal, str]:
-    """The most that a call can cost at the dearest deployment of its route, and the currency; nothing without prices.
-
-    No tokenizer makes more tokens of a text than it has bytes.
-    """
+    """The most that a call can cost at the dearest deployment of its route, and the currency; nothing without
+    prices."""
     tokens_in, tokens_out = greatest_input(asked), greatest_output(route, asked)
     dearest, currency = Decimal(0), ""
     for target in route.targets:
@@ -48,10 +54,47 @@ def greatest_cost(route: Route, asked: Asked, at: dt.datetime) -> tuple[Decimal,
 
 
 def greatest_input(asked: Asked) -> int:
-    """The bytes of everything that becomes prompt, and a bound for each part that is no text."""
-    size = sum(len(text.encode("utf-8", "replace")) for text in asked.texts) + asked.tokens
-    size += sum(len(as_json(asked.neutral[name])) for name in OF_THE_PROMPT if asked.neutral.get(name))
-    return size + TOKENS_A_PART * _parts(asked.neutral.get("messages"))
+    """The bytes of all that a request says, whether or not it is known here what a provider makes of it, with a bound
+    for each part that is no text.
+
+    Left out is only what no prompt can hold: the route's name, and numbers and switches beside the prompt.
+    """
+    size = 0
+    for name, value in asked.body.items():
+        if name == "input" and asked.operation == "embeddings":
+            size += asked.tokens + sum(map(_size, asked.texts))
+        elif name in TURNS and isinstance(value, list):
+            size += _size_of_turns(value)
+        elif name != "model":
+            size += _size(value)
+    return size
+
+
+def _size_of_turns(turns: list[Any]) -> int:
+    size, others = 0, []
+    for turn in turns:
+        if _is_plain(turn):
+            size += _size(turn["content"])
+        else:
+            others.append(turn)
+    if others:
+        found = attached(others)
+        size += _size(others) - found.inlined + found.tokens
+    return size
+
+
+def _is_plain(turn: Any) -> bool:
+    """Whether it is a message that has nothing but a text."""
+    return (
+        isinstance(turn, dict) and len(turn) == 2 and turn.get("role") in ROLES and isinstance(turn.get("content"), str)
+    )
+
+
+def _size(value: Any) -> int:
+    """Bytes: no tokenizer makes more tokens of a text than it has bytes."""
+    if isinstance(value, str):
+        return len(value.encode("utf-8", "replace"))
+    return len(as_json({"": value})) if isinstance(value, dict | list) else 0
 
 
 def greatest_output(route: Route, asked: Asked) -> int:

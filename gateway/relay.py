@@ -6,11 +6,13 @@ goes wrong is told as the end of the stream.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from gateway import failures
+from gateway.asked import InvalidRequest
 from gateway.event import Event
 from gateway.metering import Meter
 from gateway.patience import Patience, whole
@@ -21,6 +23,9 @@ from gateway.snapshot import Target
 from gateway.sse import EventTooLarge
 from gateway.stop import Stop
 from gateway.upstream import ConnectFailed, Dropped, Exchange, TooLarge, TooSlow, Upstream
+from refusals import Refusal
+
+log = logging.getLogger(__name__)
 
 LARGEST_ERROR = 256 * 1024
 LARGEST_ANSWER = 64 * 1024 * 1024
@@ -34,31 +39,43 @@ REST_S = 0.05
 
 
 async def relay(upstream: Upstream, meter: Meter, stop: Stop) -> AsyncGenerator[Event]:
-    """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable` and `Stopped`."""
-    targets = targets_in_order(meter.admitted.route, meter.admitted.asked)
+    """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable` and `Stopped`, and
+    `InvalidRequest` where nobody can be asked this."""
+    asked = meter.admitted.asked
     patience = Patience(upstream.timeouts)
-    for target in targets:
+    unable: InvalidRequest | None = None
+    failed: failures.ProviderFailure | None = None
+    for target in targets_in_order(meter.admitted.route, asked):
+        try:
+            request = provider_of(target).request(target, asked)
+        except InvalidRequest as error:  # another one may be able to take it
+            unable = error
+            continue
+        if failed is not None:
+            meter.goes_elsewhere(failed)
+            if meter.hold.is_overdrawn:  # what that attempt cost leaves too little of a budget for another
+                raise failed
         has_begun = False
         try:
-            async with aclosing(_from(target, upstream, meter, patience, stop)) as events:
+            async with aclosing(_from(target, request, upstream, meter, patience, stop)) as events:
                 async for event in events:
                     has_begun = True
                     yield event
             return
         except failures.ProviderFailure as failure:
-            if has_begun or target is targets[-1] or not failure.may_try_elsewhere:
+            if has_begun or not failure.may_try_elsewhere:
                 raise
-            meter.goes_elsewhere(failure)
-            if meter.hold.is_overdrawn:  # what this attempt cost leaves too little of a budget for another
-                raise
+            failed = failure
+    if (why := failed or unable) is not None:
+        raise why
 
 
 async def _from(
-    target: Target, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
+    target: Target, request: Request, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
 ) -> AsyncGenerator[Event]:
     """The answer of one deployment."""
     provider, asked = provider_of(target), meter.admitted.asked
-    exchange, url = await _open(target, provider, upstream, meter, patience, stop)
+    exchange, url = await _open(target, provider, request, upstream, meter, patience, stop)
     patience.has_begun()
     reading = provider.reading(asked)
     try:
@@ -66,7 +83,7 @@ async def _from(
             async for event in _streamed(target, provider, reading, exchange, meter, patience, stop):
                 yield event
         else:
-            answer = reading.whole(await whole(exchange, LARGEST_ANSWER, patience, stop))
+            answer = _understood(reading.whole, await whole(exchange, LARGEST_ANSWER, patience, stop))
             meter.saw(answer.chunk)
             yield answer
     except Unreadable as error:
@@ -95,12 +112,12 @@ def _too_slow(target: Target, patience: Patience, said: str) -> failures.Provide
 
 
 async def _open(
-    target: Target, provider: Provider, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
-) -> tuple[Exchange, str]:
+    target: Target, provider: Provider, request: Request, upstream: Upstream, meter: Meter, patience: Patience,
+    stop: Stop,
+) -> tuple[Exchange, str]:  # fmt: skip
     """Send the request and return with a head that says 200."""
     patient_until = time.monotonic() + provider.patience_s
     while True:
-        request = provider.request(target, meter.admitted.asked)
         meter.sends_to(target)
         try:
             return await _attempt(target, request, upstream, meter, patience, stop)
@@ -110,6 +127,7 @@ async def _open(
             if not may_wait or time.monotonic() >= patient_until:
                 raise
         await stop.pause(RETRY_LOCAL_EVERY_S)
+        request = provider.request(target, meter.admitted.asked)  # it may be at another address now
 
 
 async def _attempt(
@@ -151,13 +169,17 @@ async def _streamed(
     stop: Stop,
 ) -> AsyncGenerator[Event]:  # fmt: skip
     if provider.streams_as not in exchange.headers.get("content-type", ""):
-        meter.saw(reading.whole(await whole(exchange, LARGEST_ANSWER, patience, stop)).chunk)
+        meter.saw(_understood(reading.whole, await whole(exchange, LARGEST_ANSWER, patience, stop)).chunk)
         raise failures.ProviderMalformed(f"{target.provider_name} answered all at once where a stream was asked for.")
     parser = reading.parser()
+    size = 0
     while piece := await exchange.read(patience.left_s(), stop):
-        events = parser.feed(piece)
+        size += len(piece)
+        if size > LARGEST_ANSWER:
+            raise TooLarge(f"the answer is larger than {LARGEST_ANSWER} bytes")
+        events = _understood(parser.feed, piece)
         for told in events:
-            event = reading.event(told)
+            event = _understood(reading.event, told)
             if event is not None:
                 meter.saw(event.chunk)
                 yield event
@@ -168,6 +190,17 @@ async def _streamed(
             patience.counts()
     if not meter.finish_reason:  # some end without saying so; without a reason to finish it was cut off
         raise failures.ProviderDropped(f"{target.provider_name} ended in the middle of its answer.")
+
+
+def _understood[Told, Meaning](read: Callable[[Told], Meaning], told: Told) -> Meaning:
+    """What `read` makes of what a provider sent. That may be anything, so whatever breaks on it is `Unreadable`."""
+    try:
+        return read(told)
+    except (Refusal, Unreadable, ToldNo, EventTooLarge):
+        raise
+    except Exception as error:
+        log.exception("What a provider sent broke its reading.")
+        raise Unreadable("sent what cannot be understood") from error
 
 
 async def _rest(exchange: Exchange, stop: Stop) -> None:
