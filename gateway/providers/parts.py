@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -72,6 +72,14 @@ def inside(value: Any, *names: str) -> Any:
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value
+
+
+def counts_of(usage: Any, needed: Sequence[str], others: Sequence[str] = ()) -> list[int] | None:
+    """The counts called `needed`, then `others`, 0 for one of these that is not told. None unless all are whole numbers
+    from 0, so that none can be believed: a negative one would take away from another."""
+    told = usage if isinstance(usage, dict) else {}
+    counts = [told.get(name) for name in needed] + [told[name] if told.get(name) is not None else 0 for name in others]
+    return counts if all(type(count) is int and count >= 0 for count in counts) else None
 
 
 def calls_of(message: dict[str, Any], field: str) -> list[ToolCall]:

@@ -9,6 +9,7 @@ import orjson
 
 from gateway.asked import Asked
 from gateway.event import Event
+from gateway.providers.parts import counts_of
 from gateway.providers.provider import Reading, ToldNo, Unreadable, from_json
 from gateway.sse import ServerSentEvent
 
@@ -17,25 +18,31 @@ REASONS = {
     "end_turn": "stop", "stop_sequence": "stop", "pause_turn": "stop", "max_tokens": "length", "tool_use": "tool_calls",
     "model_context_window_exceeded": "length", "refusal": "content_filter",
 }  # fmt: skip
-OF_THE_PROMPT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+COUNTS, OF_THE_CACHE = ("input_tokens", "output_tokens"), ("cache_creation_input_tokens", "cache_read_input_tokens")
 
 
 class MessagesReading(Reading):
     """Messages and their events. Kinds that are not known mean nothing: new ones may come at any time.
 
-    The usage counts up in a stream, so that it means something only at the end.
+    The usage counts up in a stream, so that it means something only at the end; where there comes none, it is told as
+    long as nothing has been said that it has not counted.
     """
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked)
         self._named: dict[str, Any] = {"id": "", "created": int(time.time()), "model": ""}
         self._usage: dict[str, Any] = {}
+        self._is_counted = True  # all that was said so far is in the usage
         self._calls: dict[str, int] = {}  # blocks that are calls of tools, by their index: which call it is
 
     def event(self, event: ServerSentEvent) -> Event | None:
-        told = from_json(event.data)
-        if told.get("type") == "error":
-            raise ToldNo(told.get("error", told), told)
+        try:
+            told = from_json(event.data)
+            if told.get("type") == "error":
+                raise ToldNo(told.get("error", told), None)
+        except (ToldNo, Unreadable) as error:
+            error.told = self._used_so_far()
+            raise
         chunk = self._meaning(told)
         if not chunk and self.asked.form != FORM:
             return None
@@ -43,12 +50,12 @@ class MessagesReading(Reading):
 
     def whole(self, body: bytes) -> Event:
         told = from_json(body)
+        self._begin(told)
         if told.get("type") == "error":
-            raise ToldNo(told.get("error", told), told)
+            raise ToldNo(told.get("error", told), self._used_so_far())
         blocks = told.get("content")
         if not isinstance(blocks, list):
-            raise Unreadable("sent an answer without content", told)
-        self._begin(told)
+            raise Unreadable("sent an answer without content", self._used_so_far())
         message: dict[str, Any] = {"role": "assistant", "content": None}
         for block in blocks:
             _add(message, _object(block))
@@ -63,11 +70,14 @@ class MessagesReading(Reading):
                 self._begin(_object(told.get("message")))
                 return self._delta({"role": "assistant", "content": ""})
             case "content_block_start":
+                self._is_counted = False
                 return self._block(told.get("index"), _object(told.get("content_block")))
             case "content_block_delta":
+                self._is_counted = False
                 return self._more(told.get("index"), _object(told.get("delta")))
             case "message_delta":
-                self._usage |= _stated(told.get("usage"))
+                self._usage |= (stated := _stated(told.get("usage")))
+                self._is_counted = self._is_counted or "output_tokens" in stated
                 stopped = _stopped(_object(told.get("delta")))
                 return self._delta({}, **stopped) if stopped["finish_reason"] else {}
             case "message_stop":
@@ -107,10 +117,10 @@ class MessagesReading(Reading):
 
     def _used(self) -> dict[str, Any]:
         """The usage of a chat completion, whose prompt has in it what was cached; nothing for what is no count."""
-        counts = [self._usage.get(name, 0) for name in (*OF_THE_PROMPT, "output_tokens")]
-        if "output_tokens" not in self._usage or not all(type(count) is int and count >= 0 for count in counts):
+        counts = counts_of(self._usage, COUNTS, OF_THE_CACHE)
+        if counts is None:
             return {}
-        fresh, written, read, out = counts
+        fresh, out, written, read = counts
         used: dict[str, Any] = {
             "prompt_tokens": fresh + written + read,
             "completion_tokens": out,
@@ -121,6 +131,11 @@ class MessagesReading(Reading):
         if type(thought) is int:
             used["completion_tokens_details"] = {"reasoning_tokens": thought}
         return {"usage": used}
+
+    def _used_so_far(self) -> dict[str, Any]:
+        """What an answer has used that fails here; nothing where its own count is behind what it said."""
+        self._usage = {"output_tokens": 0} | self._usage
+        return self._used() if self._is_counted else {}
 
 
 def _add(message: dict[str, Any], block: dict[str, Any]) -> None:
