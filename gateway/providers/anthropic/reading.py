@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import orjson
-
 from gateway.asked import Asked
 from gateway.event import Event
-from gateway.providers.parts import counts_of
+from gateway.providers.parts import as_text, counts_of, word
 from gateway.providers.provider import Reading, ToldNo, Unreadable, from_json
 from gateway.sse import ServerSentEvent
 
@@ -56,12 +54,12 @@ class MessagesReading(Reading):
         blocks = told.get("content")
         if not isinstance(blocks, list):
             raise Unreadable("sent an answer without content", self._used_so_far())
-        message: dict[str, Any] = {"role": "assistant", "content": None}
-        for block in blocks:
-            _add(message, _object(block))
-        if message.get("tool_calls") is None and message["content"] is None:
-            message["content"] = ""
-        choice = {"index": 0, "message": message, "logprobs": None, **_stopped(told)}
+        choice = {
+            "index": 0,
+            "message": _message([_object(block) for block in blocks]),
+            "logprobs": None,
+            **_stopped(told),
+        }
         return Event(body, {**self._chunk("chat.completion", [choice]), **self._used()}, FORM)
 
     def _meaning(self, told: dict[str, Any]) -> dict[str, Any]:
@@ -92,16 +90,16 @@ class MessagesReading(Reading):
     def _block(self, index: Any, block: dict[str, Any]) -> dict[str, Any]:
         if block.get("type") == "tool_use":
             place = self._calls[str(index)] = len(self._calls)
-            function = {"name": block.get("name"), "arguments": ""}
-            return self._call(place, {"id": block.get("id"), "type": "function", "function": function})
+            function = {"name": word(block.get("name")), "arguments": ""}
+            return self._call(place, {"id": word(block.get("id")), "type": "function", "function": function})
         return self._more(index, block)  # some begin with a part of it
 
     def _more(self, index: Any, delta: dict[str, Any]) -> dict[str, Any]:
-        if thought := delta.get("thinking"):
+        if thought := word(delta.get("thinking")):
             return self._delta({"reasoning_content": thought})
-        if text := delta.get("text"):
+        if text := word(delta.get("text")):
             return self._delta({"content": text})
-        if (piece := delta.get("partial_json")) and str(index) in self._calls:
+        if (piece := word(delta.get("partial_json"))) and str(index) in self._calls:
             return self._call(self._calls[str(index)], {"function": {"arguments": piece}})
         return {}
 
@@ -138,32 +136,28 @@ class MessagesReading(Reading):
         return self._used() if self._is_counted else {}
 
 
-def _add(message: dict[str, Any], block: dict[str, Any]) -> None:
-    """Add a block to a chat completion's message. What tools of the provider's own did stands in none."""
-    match block.get("type"):
-        case "text":
-            message["content"] = (message["content"] or "") + str(block.get("text") or "")
-        case "thinking":
-            message["reasoning_content"] = message.get("reasoning_content", "") + str(block.get("thinking") or "")
-        case "tool_use":
-            function = {"name": block.get("name"), "arguments": _as_text(block.get("input"))}
-            message.setdefault("tool_calls", []).append(
-                {"id": block.get("id"), "type": "function", "function": function}
-            )
+def _message(blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    """A chat completion's message. What tools of the provider's own did stands in none."""
+    said = [word(block.get("text")) or "" for block in blocks if block.get("type") == "text"]
+    thoughts = [word(block.get("thinking")) or "" for block in blocks if block.get("type") == "thinking"]
+    calls = [_call(block) for block in blocks if block.get("type") == "tool_use"]
+    message: dict[str, Any] = {"role": "assistant", "content": None if calls and not said else "".join(said)}
+    if thoughts:
+        message["reasoning_content"] = "".join(thoughts)
+    return message | {"tool_calls": calls} if calls else message
 
 
-def _as_text(given: Any) -> str:
-    try:
-        return orjson.dumps(given if given is not None else {}).decode()
-    except orjson.JSONEncodeError as error:  # it reads deeper than it writes
-        raise Unreadable("sent arguments that are nested too deep") from error
+def _call(block: dict[str, Any]) -> dict[str, Any]:
+    function = {"name": word(block.get("name")), "arguments": as_text(block.get("input"))}
+    return {"id": word(block.get("id")), "type": "function", "function": function}
 
 
 def _stopped(told: dict[str, Any]) -> dict[str, Any]:
     """Why the answer ended; which sequence it was stands where vLLM tells it."""
     reason = told.get("stop_reason")
     stopped = {"finish_reason": REASONS.get(str(reason), "stop") if reason else None}
-    return stopped | ({"stop_reason": told["stop_sequence"]} if told.get("stop_sequence") else {})
+    sequence = word(told.get("stop_sequence"))
+    return stopped | ({"stop_reason": sequence} if sequence else {})
 
 
 def _stated(usage: Any) -> dict[str, Any]:

@@ -6,12 +6,10 @@ import time
 from typing import Any
 from uuid import uuid4
 
-import orjson
-
 from gateway.asked import Asked
 from gateway.event import Event
 from gateway.providers.bedrock.frames import FrameParser
-from gateway.providers.parts import counts_of, inside
+from gateway.providers.parts import as_text, counts_of, inside, word
 from gateway.providers.provider import Reading, ToldNo, Unreadable, from_json
 from gateway.sse import ServerSentEvent
 
@@ -85,8 +83,9 @@ class ConverseReading(Reading):
         if not isinstance(use, dict):
             return None
         place = self._calls.setdefault(str(told.get("contentBlockIndex")), len(self._calls))
-        function = {"name": use.get("name"), "arguments": ""}
-        return {"tool_calls": [{"index": place, "id": use.get("toolUseId"), "type": "function", "function": function}]}
+        function = {"name": word(use.get("name")), "arguments": ""}
+        called = {"index": place, "id": word(use.get("toolUseId")), "type": "function", "function": function}
+        return {"tool_calls": [called]}
 
     def _added(self, told: dict[str, Any]) -> dict[str, Any] | None:
         if isinstance(text := inside(told, "delta", "text"), str):
@@ -114,9 +113,8 @@ def _thoughts(blocks: list[dict[str, Any]]) -> list[str]:
 
 
 def _call(use: dict[str, Any]) -> dict[str, Any]:
-    arguments = orjson.dumps(use.get("input") or {}).decode()
-    return {"id": use.get("toolUseId"), "type": "function",
-            "function": {"name": use.get("name"), "arguments": arguments}}  # fmt: skip
+    function = {"name": word(use.get("name")), "arguments": as_text(use.get("input"))}
+    return {"id": word(use.get("toolUseId")), "type": "function", "function": function}
 
 
 def _usage(told: dict[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,9 @@ import time
 from typing import Any
 from uuid import uuid4
 
-import orjson
-
 from gateway.asked import Asked
 from gateway.event import Event
-from gateway.providers.parts import counts_of, inside
+from gateway.providers.parts import as_text, counts_of, inside, word
 from gateway.providers.provider import Reading, ToldNo, Unreadable, from_json
 from gateway.sse import ServerSentEvent
 
@@ -88,13 +86,13 @@ class AnswerReading(Reading):
         place = self._calls.get(candidate, 0)
         self._calls[candidate] = place + 1
         told: dict[str, Any] = {
-            "id": called.get("id") or f"call_{uuid4().hex[:24]}",
+            "id": word(called.get("id")) or f"call_{uuid4().hex[:24]}",
             "type": "function",
-            "function": {"name": called.get("name"), "arguments": orjson.dumps(called.get("args") or {}).decode()},
+            "function": {"name": word(called.get("name")), "arguments": as_text(called.get("args"))},
         }
         if kind == "delta":
             told["index"] = place
-        if signature := part.get("thoughtSignature"):  # it wants it back with the result
+        if signature := word(part.get("thoughtSignature")):  # it wants it back with the result
             told["extra_content"] = {"google": {"thought_signature": signature}}
         return told
 
@@ -113,7 +111,7 @@ class EmbeddingReading(Reading):
             raise Unreadable("sent an answer without embeddings", told)
         try:
             vectors = [self._written([float(number) for number in row["values"]]) for row in rows]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise Unreadable("sent embeddings that are no numbers", told) from error
         data = [{"object": "embedding", "index": place, "embedding": each} for place, each in enumerate(vectors)]
         return Event(body, {"object": "list", "model": self.asked.model, "data": data})
