@@ -139,7 +139,11 @@ def _error_of(body: bytes) -> Any:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
-    return parsed.get("error", parsed.get("detail")) if isinstance(parsed, dict) else None
+    if not isinstance(parsed, dict):
+        return None
+    if (error := parsed.get("error", parsed.get("detail"))) is not None:
+        return error
+    return {"message": parsed.get("Message")} | parsed  # Mistral and Amazon say it without an object around it
 
 
 def _seconds(retry_after: str | None) -> float | None:

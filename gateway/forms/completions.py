@@ -77,16 +77,22 @@ def _lost(body: dict[str, Any], prompts: int) -> str:
 
 
 def _as_completion(chunk: dict[str, Any]) -> dict[str, Any]:
-    choices = [
-        {
-            "index": choice.get("index", 0),
-            "text": (choice.get("delta") or choice.get("message") or {}).get("content") or "",
-            "logprobs": None,
-            "finish_reason": choice.get("finish_reason"),
-        }
-        for choice in chunk.get("choices") or ()
-    ]
-    return chunk | {"object": "text_completion", "choices": choices}
+    """`chunk` with the text of each choice; what else it holds that no completion has is left out."""
+    told = {name: value for name, value in chunk.items() if name == "usage" or not isinstance(value, dict | list)}
+    given = chunk.get("choices")
+    choices = [_choice(each) for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+    return told | {"object": "text_completion", "choices": choices}
+
+
+def _choice(choice: dict[str, Any]) -> dict[str, Any]:
+    index, said, reason = choice.get("index"), choice.get("delta") or choice.get("message"), choice.get("finish_reason")
+    text = said.get("content") if isinstance(said, dict) else None
+    return {
+        "index": index if type(index) is int else 0,
+        "text": text if isinstance(text, str) else "",
+        "logprobs": None,
+        "finish_reason": reason if isinstance(reason, str) else None,
+    }
 
 
 COMPLETIONS = Completions()

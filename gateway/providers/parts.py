@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
 from gateway.asked import BOUNDS, InvalidRequest
+from gateway.providers.provider import Unreadable
 
 SYSTEM = ("system", "developer")
 _DATA = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
@@ -72,6 +74,36 @@ def inside(value: Any, *names: str) -> Any:
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value
+
+
+def word(value: Any) -> str | None:
+    """A name or a text that a provider tells; None for what is none, which could not be written at any depth."""
+    return value if isinstance(value, str) else None
+
+
+def as_text(given: Any) -> str:
+    """The arguments of a call as JSON; never raises, for what may be read is nested deeper than `orjson` writes."""
+    try:
+        return orjson.dumps(given if given is not None else {}).decode()
+    except orjson.JSONEncodeError:
+        return json.dumps(given, ensure_ascii=False, separators=(",", ":"))
+
+
+def writable(told: dict[str, Any]) -> dict[str, Any]:
+    """What a provider told, for forms that write it as it is. Raises `Unreadable` where that cannot be."""
+    try:
+        orjson.dumps(told)
+    except orjson.JSONEncodeError as error:  # it reads deeper than it writes
+        raise Unreadable("sent what is nested too deep", told) from error
+    return told
+
+
+def counts_of(usage: Any, needed: Sequence[str], others: Sequence[str] = ()) -> list[int] | None:
+    """The counts called `needed`, then `others`, 0 for one of these that is not told. None unless all are whole numbers
+    from 0, so that none can be believed: a negative one would take away from another."""
+    told = usage if isinstance(usage, dict) else {}
+    counts = [told.get(name) for name in needed] + [told[name] if told.get(name) is not None else 0 for name in others]
+    return counts if all(type(count) is int and count >= 0 for count in counts) else None
 
 
 def calls_of(message: dict[str, Any], field: str) -> list[ToolCall]:

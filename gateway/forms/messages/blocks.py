@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
@@ -9,25 +10,48 @@ import orjson
 
 Told = dict[str, Any]
 
+_MARKS = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)  # what is escaped goes with its backslash
+_STEPS = {"{": 1, "[": 1, "}": -1, "]": -1}
+
+
+class _Json:
+    """JSON that comes in pieces, each of which is looked at once."""
+
+    def __init__(self) -> None:
+        self.is_whole = False  # an object was closed, after which nothing can follow
+        self._depth = 0
+        self._is_text = self._is_escaped = False
+
+    def take(self, piece: str) -> None:
+        marks = _MARKS.findall(piece, 1 if self._is_escaped else 0)
+        self._is_escaped = (self._is_escaped and not piece) or marks[-1:] == ["\\"]
+        for mark in marks:
+            if mark == '"':
+                self._is_text = not self._is_text
+            elif not self._is_text and mark in _STEPS:
+                self._depth += _STEPS[mark]
+                self.is_whole = self.is_whole or (mark == "}" and self._depth == 0)
+
 
 class _Tool:
     """A call of a tool, of which a part may have come and not been sent."""
 
     def __init__(self) -> None:
-        self.id = self.name = self.waiting = ""
+        self.id = self.name = ""
+        self.waiting: list[str] = []
         self.is_begun = False
-        self._pieces: list[str] = []
+        self._arguments = _Json()
 
     def take(self, call: Told, function: Told) -> None:
         self.id, self.name = self.id or str(call.get("id") or ""), self.name or str(function.get("name") or "")
-        piece = str(function.get("arguments") or "")
-        self._pieces.append(piece)
-        self.waiting += piece
+        if piece := str(function.get("arguments") or ""):
+            self._arguments.take(piece)
+            self.waiting.append(piece)
 
     @property
     def is_whole(self) -> bool:
         """Nothing can follow an object that is complete."""
-        return isinstance(_parsed("".join(self._pieces)), dict)
+        return self._arguments.is_whole
 
 
 class Blocks:
@@ -90,8 +114,8 @@ class Blocks:
             told += self._ended()
             told.append(self._start("tool_use", id=tool.id or new_id(), name=tool.name, input={}))
         if tool.waiting:
-            told.append(self._delta({"type": "input_json_delta", "partial_json": tool.waiting}))
-            tool.waiting = ""
+            told.append(self._delta({"type": "input_json_delta", "partial_json": "".join(tool.waiting)}))
+            tool.waiting = []
         return told
 
     def _begun(self, kind: str, **content: Any) -> list[Told]:
@@ -116,15 +140,12 @@ def new_id() -> str:
 
 
 def finished_input(arguments: str) -> dict[str, Any]:
-    """The arguments of a finished call as an object; what is none is kept as a text in one."""
+    """The arguments of a finished call as an object; what is none that can be written is kept as a text in one."""
     if not arguments.strip():
         return {}
-    parsed = _parsed(arguments)
-    return parsed if isinstance(parsed, dict) else {"arguments": arguments}
-
-
-def _parsed(text: str) -> Any:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
+        parsed = orjson.loads(arguments)
+        orjson.dumps({"message": {"content": [{"input": parsed}]}})
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # it reads deeper than it writes
+        return {"arguments": arguments}
+    return parsed if isinstance(parsed, dict) else {"arguments": arguments}

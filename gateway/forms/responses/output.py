@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+import orjson
+
 from gateway.forms.responses.logprobs import logprobs_of, told_with_a_delta
 
 type Told = dict[str, Any]
@@ -92,7 +94,8 @@ class Output:
         """A piece of a chat completion, or all of its message, is there."""
         piece = choice.get("delta") or choice.get("message")
         if isinstance(piece, dict):
-            yield from self._take_texts(piece, logprobs_of(choice))
+            logprobs = logprobs_of(choice)
+            yield from self._take_texts(piece, logprobs if _can_be_written(logprobs) else [])
             calls = piece.get("tool_calls")
             for place, call in enumerate(calls if isinstance(calls, list) else ()):
                 if isinstance(call, dict):
@@ -161,11 +164,21 @@ class Output:
             call = FunctionCall(item, (yield from self._open(item)))
             self._calls[index] = call
             self._all_calls.append(call)
-        call.item["name"] = call.item["name"] or name or ""
-        if (kept := told.get("extra_content")) is not None:  # what its provider wants back with the result
+        call.item["name"] = call.item["name"] or (name if isinstance(name, str) else "")
+        kept = told.get("extra_content")  # what its provider wants back with the result
+        if kept is not None and _can_be_written(kept):
             call.item["extra_content"] = kept
         if (text := function.get("arguments")) and isinstance(text, str):
             yield call.grown(text)
+
+
+def _can_be_written(told: Any) -> bool:
+    """Whether an event that has `told` in it is not nested too deep: `orjson` reads deeper than it writes."""
+    try:
+        orjson.dumps([[[[[[[told]]]]]]])
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def _message() -> Told:

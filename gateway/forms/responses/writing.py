@@ -51,18 +51,27 @@ class ResponsesWriting(Writing):
         return b"" if self._is_its_own else self._written(self._ended(*ended_as(self._output.finish_reason)))
 
     def last_words(self, refusal: Refusal, request_id: str) -> bytes:
-        """The error as it is documented, beside it the object by which OpenAI's clients raise; then the end."""
+        """The error as it is documented, beside it the object by which OpenAI's clients raise; then the end.
+
+        It comes in any case: without the output where that is what cannot be written.
+        """
         error = error_object(refusal)["error"]
-        told = {name: error[name] for name in ("code", "message", "param")} | {"type": "error", "error": error}
+        told: Told = {name: error[name] for name in ("code", "message", "param")} | {"type": "error", "error": error}
         code = "rate_limit_exceeded" if refusal.status == 429 else "server_error"
         failed: Told = {"error": {"code": code, "message": error["message"]}}
         if self._is_its_own:
-            failed |= {"id": self._known.get("id"), "store": self.asked.body.get("store")}
+            store = self.asked.body.get("store")
+            failed |= {"id": self._known.get("id"), "store": store if isinstance(store, bool) else None}
         *_, last = self._ended("failed", failed)
-        return self._written([told, last])
+        error_event = self._numbered(told)
+        try:
+            return error_event + self._numbered(last)
+        except orjson.JSONEncodeError:
+            return error_event + self._numbered(last | {"response": last["response"] | {"output": []}})
 
     def _learn(self, chunk: Told) -> None:
-        self._known |= {name: chunk[name] for name in ("id", "model", "usage") if chunk.get(name)}
+        told = {name: chunk[name] for name in ("id", "model", "usage") if chunk.get(name)}
+        self._known |= {name: value for name, value in told.items() if name == "usage" or isinstance(value, str)}
 
     def _read(self, chunk: Told) -> Iterator[Told]:
         """What a piece of a chat completion, or all of one, changes."""
@@ -95,5 +104,6 @@ class ResponsesWriting(Writing):
         return b"".join(map(self._numbered, events))
 
     def _numbered(self, told: Told) -> bytes:
-        number, self._sent = self._sent, self._sent + 1
-        return sent_event(orjson.dumps(told | {"sequence_number": number}), told["type"].encode())
+        event = sent_event(orjson.dumps(told | {"sequence_number": self._sent}), told["type"].encode())
+        self._sent += 1
+        return event

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import orjson
-
 from gateway.asked import Asked
 from gateway.event import Event
+from gateway.providers.parts import as_text, counts_of, word
 from gateway.providers.provider import Reading, ToldNo, Unreadable, from_json
 from gateway.sse import ServerSentEvent
 
@@ -17,25 +16,31 @@ REASONS = {
     "end_turn": "stop", "stop_sequence": "stop", "pause_turn": "stop", "max_tokens": "length", "tool_use": "tool_calls",
     "model_context_window_exceeded": "length", "refusal": "content_filter",
 }  # fmt: skip
-OF_THE_PROMPT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+COUNTS, OF_THE_CACHE = ("input_tokens", "output_tokens"), ("cache_creation_input_tokens", "cache_read_input_tokens")
 
 
 class MessagesReading(Reading):
     """Messages and their events. Kinds that are not known mean nothing: new ones may come at any time.
 
-    The usage counts up in a stream, so that it means something only at the end.
+    The usage counts up in a stream, so that it means something only at the end; where there comes none, it is told as
+    long as nothing has been said that it has not counted.
     """
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked)
         self._named: dict[str, Any] = {"id": "", "created": int(time.time()), "model": ""}
         self._usage: dict[str, Any] = {}
+        self._is_counted = True  # all that was said so far is in the usage
         self._calls: dict[str, int] = {}  # blocks that are calls of tools, by their index: which call it is
 
     def event(self, event: ServerSentEvent) -> Event | None:
-        told = from_json(event.data)
-        if told.get("type") == "error":
-            raise ToldNo(told.get("error", told), told)
+        try:
+            told = from_json(event.data)
+            if told.get("type") == "error":
+                raise ToldNo(told.get("error", told), None)
+        except (ToldNo, Unreadable) as error:
+            error.told = self._used_so_far()
+            raise
         chunk = self._meaning(told)
         if not chunk and self.asked.form != FORM:
             return None
@@ -43,18 +48,18 @@ class MessagesReading(Reading):
 
     def whole(self, body: bytes) -> Event:
         told = from_json(body)
+        self._begin(told)
         if told.get("type") == "error":
-            raise ToldNo(told.get("error", told), told)
+            raise ToldNo(told.get("error", told), self._used_so_far())
         blocks = told.get("content")
         if not isinstance(blocks, list):
-            raise Unreadable("sent an answer without content", told)
-        self._begin(told)
-        message: dict[str, Any] = {"role": "assistant", "content": None}
-        for block in blocks:
-            _add(message, _object(block))
-        if message.get("tool_calls") is None and message["content"] is None:
-            message["content"] = ""
-        choice = {"index": 0, "message": message, "logprobs": None, **_stopped(told)}
+            raise Unreadable("sent an answer without content", self._used_so_far())
+        choice = {
+            "index": 0,
+            "message": _message([_object(block) for block in blocks]),
+            "logprobs": None,
+            **_stopped(told),
+        }
         return Event(body, {**self._chunk("chat.completion", [choice]), **self._used()}, FORM)
 
     def _meaning(self, told: dict[str, Any]) -> dict[str, Any]:
@@ -63,11 +68,14 @@ class MessagesReading(Reading):
                 self._begin(_object(told.get("message")))
                 return self._delta({"role": "assistant", "content": ""})
             case "content_block_start":
+                self._is_counted = False
                 return self._block(told.get("index"), _object(told.get("content_block")))
             case "content_block_delta":
+                self._is_counted = False
                 return self._more(told.get("index"), _object(told.get("delta")))
             case "message_delta":
-                self._usage |= _stated(told.get("usage"))
+                self._usage |= (stated := _stated(told.get("usage")))
+                self._is_counted = self._is_counted or "output_tokens" in stated
                 stopped = _stopped(_object(told.get("delta")))
                 return self._delta({}, **stopped) if stopped["finish_reason"] else {}
             case "message_stop":
@@ -82,16 +90,16 @@ class MessagesReading(Reading):
     def _block(self, index: Any, block: dict[str, Any]) -> dict[str, Any]:
         if block.get("type") == "tool_use":
             place = self._calls[str(index)] = len(self._calls)
-            function = {"name": block.get("name"), "arguments": ""}
-            return self._call(place, {"id": block.get("id"), "type": "function", "function": function})
+            function = {"name": word(block.get("name")), "arguments": ""}
+            return self._call(place, {"id": word(block.get("id")), "type": "function", "function": function})
         return self._more(index, block)  # some begin with a part of it
 
     def _more(self, index: Any, delta: dict[str, Any]) -> dict[str, Any]:
-        if thought := delta.get("thinking"):
+        if thought := word(delta.get("thinking")):
             return self._delta({"reasoning_content": thought})
-        if text := delta.get("text"):
+        if text := word(delta.get("text")):
             return self._delta({"content": text})
-        if (piece := delta.get("partial_json")) and str(index) in self._calls:
+        if (piece := word(delta.get("partial_json"))) and str(index) in self._calls:
             return self._call(self._calls[str(index)], {"function": {"arguments": piece}})
         return {}
 
@@ -107,10 +115,10 @@ class MessagesReading(Reading):
 
     def _used(self) -> dict[str, Any]:
         """The usage of a chat completion, whose prompt has in it what was cached; nothing for what is no count."""
-        counts = [self._usage.get(name, 0) for name in (*OF_THE_PROMPT, "output_tokens")]
-        if "output_tokens" not in self._usage or not all(type(count) is int and count >= 0 for count in counts):
+        counts = counts_of(self._usage, COUNTS, OF_THE_CACHE)
+        if counts is None:
             return {}
-        fresh, written, read, out = counts
+        fresh, out, written, read = counts
         used: dict[str, Any] = {
             "prompt_tokens": fresh + written + read,
             "completion_tokens": out,
@@ -122,33 +130,34 @@ class MessagesReading(Reading):
             used["completion_tokens_details"] = {"reasoning_tokens": thought}
         return {"usage": used}
 
-
-def _add(message: dict[str, Any], block: dict[str, Any]) -> None:
-    """Add a block to a chat completion's message. What tools of the provider's own did stands in none."""
-    match block.get("type"):
-        case "text":
-            message["content"] = (message["content"] or "") + str(block.get("text") or "")
-        case "thinking":
-            message["reasoning_content"] = message.get("reasoning_content", "") + str(block.get("thinking") or "")
-        case "tool_use":
-            function = {"name": block.get("name"), "arguments": _as_text(block.get("input"))}
-            message.setdefault("tool_calls", []).append(
-                {"id": block.get("id"), "type": "function", "function": function}
-            )
+    def _used_so_far(self) -> dict[str, Any]:
+        """What an answer has used that fails here; nothing where its own count is behind what it said."""
+        self._usage = {"output_tokens": 0} | self._usage
+        return self._used() if self._is_counted else {}
 
 
-def _as_text(given: Any) -> str:
-    try:
-        return orjson.dumps(given if given is not None else {}).decode()
-    except orjson.JSONEncodeError as error:  # it reads deeper than it writes
-        raise Unreadable("sent arguments that are nested too deep") from error
+def _message(blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    """A chat completion's message. What tools of the provider's own did stands in none."""
+    said = [word(block.get("text")) or "" for block in blocks if block.get("type") == "text"]
+    thoughts = [word(block.get("thinking")) or "" for block in blocks if block.get("type") == "thinking"]
+    calls = [_call(block) for block in blocks if block.get("type") == "tool_use"]
+    message: dict[str, Any] = {"role": "assistant", "content": None if calls and not said else "".join(said)}
+    if thoughts:
+        message["reasoning_content"] = "".join(thoughts)
+    return message | {"tool_calls": calls} if calls else message
+
+
+def _call(block: dict[str, Any]) -> dict[str, Any]:
+    function = {"name": word(block.get("name")), "arguments": as_text(block.get("input"))}
+    return {"id": word(block.get("id")), "type": "function", "function": function}
 
 
 def _stopped(told: dict[str, Any]) -> dict[str, Any]:
     """Why the answer ended; which sequence it was stands where vLLM tells it."""
     reason = told.get("stop_reason")
     stopped = {"finish_reason": REASONS.get(str(reason), "stop") if reason else None}
-    return stopped | ({"stop_reason": told["stop_sequence"]} if told.get("stop_sequence") else {})
+    sequence = word(told.get("stop_sequence"))
+    return stopped | ({"stop_reason": sequence} if sequence else {})
 
 
 def _stated(usage: Any) -> dict[str, Any]:

@@ -6,12 +6,10 @@ import time
 from typing import Any
 from uuid import uuid4
 
-import orjson
-
 from gateway.asked import Asked
 from gateway.event import Event
 from gateway.providers.bedrock.frames import FrameParser
-from gateway.providers.parts import inside
+from gateway.providers.parts import as_text, counts_of, inside, word
 from gateway.providers.provider import Reading, ToldNo, Unreadable, from_json
 from gateway.sse import ServerSentEvent
 
@@ -19,6 +17,7 @@ FINISHED = {
     "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "tool_use": "tool_calls",
     "guardrail_intervened": "content_filter", "content_filtered": "content_filter",
 }  # fmt: skip
+COUNTS, OF_THE_CACHE = ("inputTokens", "outputTokens"), ("cacheReadInputTokens", "cacheWriteInputTokens")
 
 
 class ConverseReading(Reading):
@@ -37,7 +36,7 @@ class ConverseReading(Reading):
         kind = event.type.decode("ascii", "replace")
         if kind.startswith("exception"):
             name = kind.partition(" ")[2]
-            raise ToldNo({"message": told.get("message") or told.get("Message") or name, "type": name}, told)
+            raise ToldNo({"message": told.get("message") or told.get("Message") or name, "type": name}, _usage(told))
         if kind == "metadata":
             self.is_over = True
             return Event(event.data, self._chunk([]) | _usage(told))
@@ -50,7 +49,7 @@ class ConverseReading(Reading):
         told = from_json(body)
         content = inside(told, "output", "message", "content")
         if not isinstance(content, list):
-            raise Unreadable("sent an answer without a message", told)
+            raise Unreadable("sent an answer without a message", _usage(told))
         blocks = [block for block in content if isinstance(block, dict)]
         said: dict[str, Any] = {"role": "assistant", "content": "".join(_texts(blocks))}
         if thought := "".join(_thoughts(blocks)):
@@ -84,8 +83,9 @@ class ConverseReading(Reading):
         if not isinstance(use, dict):
             return None
         place = self._calls.setdefault(str(told.get("contentBlockIndex")), len(self._calls))
-        function = {"name": use.get("name"), "arguments": ""}
-        return {"tool_calls": [{"index": place, "id": use.get("toolUseId"), "type": "function", "function": function}]}
+        function = {"name": word(use.get("name")), "arguments": ""}
+        called = {"index": place, "id": word(use.get("toolUseId")), "type": "function", "function": function}
+        return {"tool_calls": [called]}
 
     def _added(self, told: dict[str, Any]) -> dict[str, Any] | None:
         if isinstance(text := inside(told, "delta", "text"), str):
@@ -113,23 +113,17 @@ def _thoughts(blocks: list[dict[str, Any]]) -> list[str]:
 
 
 def _call(use: dict[str, Any]) -> dict[str, Any]:
-    arguments = orjson.dumps(use.get("input") or {}).decode()
-    return {"id": use.get("toolUseId"), "type": "function",
-            "function": {"name": use.get("name"), "arguments": arguments}}  # fmt: skip
+    function = {"name": word(use.get("name")), "arguments": as_text(use.get("input"))}
+    return {"id": word(use.get("toolUseId")), "type": "function", "function": function}
 
 
 def _usage(told: dict[str, Any]) -> dict[str, Any]:
     """What it counted. Tokens that it read from or wrote to its cache are told apart from the others."""
-    used = told.get("usage")
-    if not isinstance(used, dict):
+    counts = counts_of(told.get("usage"), COUNTS, OF_THE_CACHE)
+    if counts is None:
         return {}
-
-    def count(name: str) -> int:
-        value = used.get(name)
-        return value if type(value) is int else 0
-
-    cached = count("cacheReadInputTokens")
-    tokens_in, tokens_out = count("inputTokens") + cached + count("cacheWriteInputTokens"), count("outputTokens")
+    fresh, tokens_out, cached, written = counts
+    tokens_in = fresh + cached + written
     return {
         "usage": {
             "prompt_tokens": tokens_in, "completion_tokens": tokens_out, "total_tokens": tokens_in + tokens_out,

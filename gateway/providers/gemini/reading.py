@@ -8,11 +8,9 @@ import time
 from typing import Any
 from uuid import uuid4
 
-import orjson
-
 from gateway.asked import Asked
 from gateway.event import Event
-from gateway.providers.parts import inside
+from gateway.providers.parts import as_text, counts_of, inside, word
 from gateway.providers.provider import Reading, ToldNo, Unreadable, from_json
 from gateway.sse import ServerSentEvent
 
@@ -21,6 +19,10 @@ FINISHED = {
     "BLOCKLIST": "content_filter", "PROHIBITED_CONTENT": "content_filter", "SPII": "content_filter",
     "LANGUAGE": "content_filter", "IMAGE_SAFETY": "content_filter",
 }  # fmt: skip
+COUNTS = (
+    "promptTokenCount", "toolUsePromptTokenCount", "candidatesTokenCount", "thoughtsTokenCount",
+    "cachedContentTokenCount",
+)  # fmt: skip
 
 
 class AnswerReading(Reading):
@@ -30,17 +32,23 @@ class AnswerReading(Reading):
         super().__init__(asked)
         self._id, self._created = f"chatcmpl-{uuid4().hex}", int(time.time())
         self._calls: dict[int, int] = {}  # how many functions each candidate has called so far
+        self._used: dict[str, Any] = {}
 
     def event(self, event: ServerSentEvent) -> Event | None:
-        told = from_json(event.data)
-        _refuse(told)
+        try:
+            told = from_json(event.data)
+            _refuse(told)
+        except (ToldNo, Unreadable) as error:
+            error.told = error.told or self._used
+            raise
+        self._used = _usage(told) or self._used
         return Event(event.data, self._meaning(told, "delta", "chat.completion.chunk"))
 
     def whole(self, body: bytes) -> Event:
         told = from_json(body)
         _refuse(told)
         if not isinstance(told.get("candidates"), list) and "promptFeedback" not in told:
-            raise Unreadable("sent an answer without candidates", told)
+            raise Unreadable("sent an answer without candidates", _usage(told))
         return Event(body, self._meaning(told, "message", "chat.completion"))
 
     def _meaning(self, told: dict[str, Any], part: str, kind: str) -> dict[str, Any]:
@@ -54,9 +62,7 @@ class AnswerReading(Reading):
             "model": self.asked.model, "choices": choices,
         }  # fmt: skip
         is_last = part == "message" or any(choice["finish_reason"] for choice in choices) or not choices
-        if is_last and isinstance(used := told.get("usageMetadata"), dict):
-            meaning["usage"] = _usage(used)
-        return meaning
+        return meaning | _usage(told) if is_last else meaning
 
     def _choice(self, candidate: dict[str, Any], part: str) -> dict[str, Any]:
         index = candidate["index"] if type(candidate.get("index")) is int else 0
@@ -80,13 +86,13 @@ class AnswerReading(Reading):
         place = self._calls.get(candidate, 0)
         self._calls[candidate] = place + 1
         told: dict[str, Any] = {
-            "id": called.get("id") or f"call_{uuid4().hex[:24]}",
+            "id": word(called.get("id")) or f"call_{uuid4().hex[:24]}",
             "type": "function",
-            "function": {"name": called.get("name"), "arguments": orjson.dumps(called.get("args") or {}).decode()},
+            "function": {"name": word(called.get("name")), "arguments": as_text(called.get("args"))},
         }
         if kind == "delta":
             told["index"] = place
-        if signature := part.get("thoughtSignature"):  # it wants it back with the result
+        if signature := word(part.get("thoughtSignature")):  # it wants it back with the result
             told["extra_content"] = {"google": {"thought_signature": signature}}
         return told
 
@@ -105,7 +111,7 @@ class EmbeddingReading(Reading):
             raise Unreadable("sent an answer without embeddings", told)
         try:
             vectors = [self._written([float(number) for number in row["values"]]) for row in rows]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise Unreadable("sent embeddings that are no numbers", told) from error
         data = [{"object": "embedding", "index": place, "embedding": each} for place, each in enumerate(vectors)]
         return Event(body, {"object": "list", "model": self.asked.model, "data": data})
@@ -118,19 +124,20 @@ class EmbeddingReading(Reading):
 
 def _refuse(told: dict[str, Any]) -> None:
     if told.get("error") is not None:
-        raise ToldNo(told["error"], told)
+        raise ToldNo(told["error"], _usage(told))
 
 
-def _usage(used: dict[str, Any]) -> dict[str, Any]:
-    def count(name: str) -> int:
-        value = used.get(name)
-        return value if type(value) is int else 0
-
-    tokens_in = count("promptTokenCount") + count("toolUsePromptTokenCount")
-    thought = count("thoughtsTokenCount")
-    tokens_out = count("candidatesTokenCount") + thought
+def _usage(told: dict[str, Any]) -> dict[str, Any]:
+    """What it counted; an answer without a text has no count of one."""
+    counts = counts_of(told.get("usageMetadata"), COUNTS[:1], COUNTS[1:])
+    if counts is None:
+        return {}
+    asked, of_tools, said, thought, cached = counts
+    tokens_in, tokens_out = asked + of_tools, said + thought
     return {
-        "prompt_tokens": tokens_in, "completion_tokens": tokens_out, "total_tokens": tokens_in + tokens_out,
-        "prompt_tokens_details": {"cached_tokens": count("cachedContentTokenCount")},
-        "completion_tokens_details": {"reasoning_tokens": thought},
+        "usage": {
+            "prompt_tokens": tokens_in, "completion_tokens": tokens_out, "total_tokens": tokens_in + tokens_out,
+            "prompt_tokens_details": {"cached_tokens": cached},
+            "completion_tokens_details": {"reasoning_tokens": thought},
+        }
     }  # fmt: skip

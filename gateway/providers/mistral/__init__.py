@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from gateway.asked import Asked
 from gateway.providers.compatible import Compatible
 from gateway.providers.compatible.reading import ChatReading, EmbeddingsReading
-from gateway.providers.parts import SYSTEM, bound_of, calls_of, tools_of
+from gateway.providers.parts import SYSTEM, bound_of, calls_of, tools_of, writable
 from gateway.providers.provider import Reading, Request, as_json
 from gateway.snapshot import Target
 
@@ -34,8 +34,8 @@ class MistralReading(ChatReading):
     def meaning(self, told: dict[str, Any]) -> dict[str, Any]:
         choices = told.get("choices")
         if not isinstance(choices, list):
-            return told
-        return told | {"choices": [_choice(choice) for choice in choices if isinstance(choice, dict)]}
+            return writable(told)
+        return writable(told | {"choices": [_choice(choice) for choice in choices if isinstance(choice, dict)]})
 
 
 class Mistral(Compatible):
@@ -109,8 +109,8 @@ def _choice(choice: dict[str, Any]) -> dict[str, Any]:
     for part in ("delta", "message"):
         if isinstance(said := choice.get(part), dict):
             told[part] = _said(said)
-    if (reason := choice.get("finish_reason")) in FINISHED:
-        told["finish_reason"] = FINISHED[reason]
+    if isinstance(reason := choice.get("finish_reason"), str):
+        told["finish_reason"] = FINISHED.get(reason, reason)
     return told
 
 

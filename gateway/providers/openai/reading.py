@@ -64,7 +64,6 @@ def _finish_reason(response: Told) -> str:
         reason = details.get("reason") if isinstance(details, dict) else None
         return "content_filter" if reason == "content_filter" else "length"
     output = response.get("output")
-    calls = (
-        [item for item in output if isinstance(item, dict) and item.get("type") == "function_call"] if output else []
-    )
-    return "tool_calls" if calls else "stop"
+    items = output if isinstance(output, list) else []
+    has_calls = any(isinstance(item, dict) and item.get("type") == "function_call" for item in items)
+    return "tool_calls" if has_calls else "stop"
