@@ -10,6 +10,7 @@ from gateway.asked import Asked, InvalidRequest, checked_object
 from gateway.event import Event
 from gateway.forms.chat import DONE, MOST_ANSWERS, check_answers, is_usage_alone, wants_usage
 from gateway.forms.form import Form, Writing, sent_event
+from gateway.forms.shared import refuse_elsewhere
 
 # What a chat has as well, under the same name.
 SAME = (
@@ -45,6 +46,7 @@ class Completions(Form):
     def read(self, body: Any) -> Asked:
         """Each prompt is a message of its own in the neutral form, which is the same for one prompt alone."""
         body = checked_object(body)
+        refuse_elsewhere(body)
         prompts = _prompts(body.get("prompt"))
         answers = max(check_answers(body), check_answers(body, "best_of"))
         if answers * len(prompts) > MOST_ANSWERS:

@@ -16,7 +16,7 @@ Body = dict[str, Any]
 
 SAME = ("temperature", "top_p", "top_k", "stream")
 # Fields of its own that a client of another form may send all the same.
-OWN = ("thinking", "output_config", "cache_control", "context_management", "inference_geo")
+OWN = ("thinking", "output_config", "cache_control", "context_management")
 ONLY_JSON = "Answer with one JSON object and nothing else."
 SCHEMA = ("response_format", "json_schema", "schema")
 CHOICES = {"auto": "auto", "required": "any", "none": "none"}
