@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import orjson
 
-from gateway.asked import Asked, InvalidRequest, checked_object
+from gateway.asked import BOUNDS, Asked, InvalidRequest, checked_object
 from gateway.event import Event
 from gateway.forms.form import Form, Writing, sent_event
 from gateway.forms.shared import lies_there, refuse_elsewhere, refuse_named, runs_there
@@ -45,6 +45,7 @@ class Chat(Form):
         if not all(isinstance(message, dict) for message in messages):
             raise InvalidRequest("Every one of “messages” must be an object with a role and content.", field="messages")
         check_answers(body)
+        check_bounds(body)
         if not isinstance(body.get("stream_options", {}), dict | None):
             raise InvalidRequest("“stream_options” must be an object.", field="stream_options")
         for place, message in enumerate(messages):
@@ -83,6 +84,14 @@ def check_answers(body: dict[str, Any], field: str = "n", most: int = MOST_ANSWE
     if count is not None and not (type(count) is int and 0 < count <= most):
         raise InvalidRequest(f"“{field}” must be a whole number from 1 to {most}.", field=field)
     return count or 1
+
+
+def check_bounds(body: dict[str, Any]) -> None:
+    """Raise `InvalidRequest` for a bound of the answer that is no count of tokens: some take it for none at all."""
+    for name in BOUNDS:
+        bound = body.get(name)
+        if bound is not None and not (type(bound) is int and bound > 0):
+            raise InvalidRequest(f"“{name}” must be a whole number from 1.", field=name)
 
 
 def wants_usage(body: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.asked import InvalidRequest
+from gateway.forms.chat import check_bounds
 from gateway.forms.responses.items import messages_of
 from gateway.forms.responses.tools import tools_of
 from gateway.forms.shared import refuse_elsewhere, refuse_named, refuse_shared
@@ -29,6 +30,7 @@ def as_chat(body: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """The chat completion, and why it would not be quite the same (empty where it is). Raises `InvalidRequest`."""
     refuse_shared(body, STORED)
     refuse_elsewhere(body)
+    check_bounds(body)  # a chat's, which go on beside this form's own
     lost = _lost(body)
     chat = {name: value for name, value in body.items() if name not in OWN and value is not None}
     chat["messages"] = _instructed(body) + _messages(body, lost)
