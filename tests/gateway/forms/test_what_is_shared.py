@@ -3,6 +3,9 @@ asked for that has a price of its own."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from uuid import uuid4
+
 import pytest
 
 from gateway.asked import InvalidRequest
@@ -12,6 +15,9 @@ from gateway.forms.embeddings import EMBEDDINGS
 from gateway.forms.form import Form
 from gateway.forms.messages import MESSAGES
 from gateway.forms.responses import RESPONSES
+from gateway.providers.anthropic import PROVIDER as ANTHROPIC
+from gateway.providers.gemini.asking import as_contents
+from gateway.snapshot import Target
 from tests.gateway.provider import Body
 
 RESPONSE: Body = {"model": "echo-model", "input": "Say something."}
@@ -149,3 +155,40 @@ def test_what_costs_nothing_more_is_taken(form: Form, asked: Body) -> None:
     edits = {"edits": [{"type": "clear_tool_uses_20250919"}]}
     for more in ({"service_tier": "flex"}, {"service_tier": None}, {"modalities": ["text"]}, {"audio": None}):
         form.read(asked | more | {"context_management": edits, "web_search_options": None})
+
+
+TARGET = Target(uuid4(), "anthropic", "Anthropic", "anthropic", "http://127.0.0.1:9/v1", "", "claude-opus-4-6")
+
+
+def with_betas(betas: str) -> str:
+    asked = replace(MESSAGES.read(SAID | {"max_tokens": 9}), headers={"anthropic-beta": betas})
+    return ANTHROPIC.request(TARGET, asked).headers["anthropic-beta"]
+
+
+def test_betas_that_cost_nothing_and_reach_nothing_are_passed_on() -> None:
+    usual = "claude-code-20250219, interleaved-thinking-2025-05-14,fine-grained-tool-streaming-2025-05-14"
+    assert with_betas(usual) == usual
+
+
+@pytest.mark.parametrize(
+    "beta",
+    ["context-1m-2025-08-07", "files-api-2025-04-14", "fast-mode-2026-02-01", "compact-2026-01-12", "claude-code", "x"],
+)
+def test_any_other_beta_is_refused(beta: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"The beta “{beta}” is not passed on"):
+        with_betas(f"interleaved-thinking-2025-05-14,{beta}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/a.png",
+        "https://www.youtube.com/watch?v=x",
+        "gs://bucket/a.png",
+        "data:video/mp4;base64,aaaa",
+    ],
+)
+def test_gemini_fetches_nothing(url: str) -> None:
+    with pytest.raises(InvalidRequest, match="images as data: only"):
+        as_contents(chat_of({"type": "image_url", "image_url": {"url": url}}))
+    assert as_contents(chat_of({"type": "image_url", "image_url": {"url": "data:image/png;base64,aaaa"}}))
