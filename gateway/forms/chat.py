@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 import orjson
 
-from gateway.asked import Asked, InvalidRequest, checked_object
+from gateway.asked import BOUNDS, Asked, InvalidRequest, checked_object
 from gateway.event import Event
 from gateway.forms.form import Form, Writing, sent_event
-from gateway.forms.shared import lies_there, runs_there
+from gateway.forms.shared import lies_there, refuse_elsewhere, refuse_named, runs_there
 
+OF_CLIENTS = ("function", "custom")  # types of tools that whoever asks runs
 MOST_ANSWERS = 128  # to one call, as OpenAI has it
 DONE = b"data: [DONE]\n\n"
 
@@ -44,6 +45,7 @@ class Chat(Form):
         if not all(isinstance(message, dict) for message in messages):
             raise InvalidRequest("Every one of “messages” must be an object with a role and content.", field="messages")
         check_answers(body)
+        check_bounds(body)
         if not isinstance(body.get("stream_options", {}), dict | None):
             raise InvalidRequest("“stream_options” must be an object.", field="stream_options")
         for place, message in enumerate(messages):
@@ -51,18 +53,29 @@ class Chat(Form):
                 raise InvalidRequest(
                     "Every message needs a “role”, such as user, system or assistant.", field=f"messages[{place}].role"
                 )
-            _refuse_files(message, f"messages[{place}]")
-        if body.get("web_search_options"):
-            raise runs_there("web_search_options", "web_search_options")
+            _refuse_there(message, f"messages[{place}]")
+        refuse_elsewhere(body)
+        _check_tools(body.get("tools"))
         return Asked(self.name, "chat", body, body)
 
 
-def _refuse_files(message: dict[str, Any], field: str) -> None:
-    content = message.get("content")
-    for part in content if isinstance(content, list) else ():
-        file = part.get("file") if isinstance(part, dict) else None
-        if isinstance(file, dict) and file.get("file_id"):
-            raise lies_there("file_id", f"{field}.content")
+def _refuse_there(message: dict[str, Any], field: str) -> None:
+    """Raise `InvalidRequest` for a message that names what lies in a provider's account."""
+    refuse_named(message.get("content"), f"{field}.content")
+    if message.get("audio"):  # what the assistant said is kept there
+        raise lies_there("audio", f"{field}.audio")
+
+
+def _check_tools(tools: Any) -> None:
+    """Raise `InvalidRequest` for a tool that the provider runs."""
+    if tools is None:
+        return
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise InvalidRequest("“tools” must be a list of tools.", field="tools")
+    for tool in tools:
+        kind = tool.get("type")
+        if kind not in OF_CLIENTS and not (kind is None and isinstance(tool.get("function"), dict)):
+            raise runs_there(str(kind or next(iter(tool), ""))[:60], "tools")
 
 
 def check_answers(body: dict[str, Any], field: str = "n", most: int = MOST_ANSWERS) -> int:
@@ -71,6 +84,14 @@ def check_answers(body: dict[str, Any], field: str = "n", most: int = MOST_ANSWE
     if count is not None and not (type(count) is int and 0 < count <= most):
         raise InvalidRequest(f"“{field}” must be a whole number from 1 to {most}.", field=field)
     return count or 1
+
+
+def check_bounds(body: dict[str, Any]) -> None:
+    """Raise `InvalidRequest` for a bound of the answer that is no count of tokens: some take it for none at all."""
+    for name in BOUNDS:
+        bound = body.get(name)
+        if bound is not None and not (type(bound) is int and bound > 0):
+            raise InvalidRequest(f"“{name}” must be a whole number from 1.", field=name)
 
 
 def wants_usage(body: dict[str, Any]) -> bool:

@@ -6,14 +6,15 @@ from typing import Any, ClassVar
 
 import orjson
 
-from gateway.asked import Asked, InvalidRequest, checked_object
+from gateway.asked import BOUNDS, Asked, InvalidRequest, checked_object
 from gateway.event import Event
-from gateway.forms.chat import DONE, MOST_ANSWERS, check_answers, is_usage_alone, wants_usage
+from gateway.forms.chat import DONE, MOST_ANSWERS, check_answers, check_bounds, is_usage_alone, wants_usage
 from gateway.forms.form import Form, Writing, sent_event
+from gateway.forms.shared import refuse_elsewhere
 
 # What a chat has as well, under the same name.
 SAME = (
-    "model", "max_tokens", "temperature", "top_p", "n", "stream", "stream_options", "stop", "presence_penalty",
+    *BOUNDS, "model", "temperature", "top_p", "n", "stream", "stream_options", "stop", "presence_penalty",
     "frequency_penalty", "logit_bias", "user", "seed",
 )  # fmt: skip
 ONLY_HERE = ("suffix", "echo", "logprobs", "best_of")
@@ -45,6 +46,8 @@ class Completions(Form):
     def read(self, body: Any) -> Asked:
         """Each prompt is a message of its own in the neutral form, which is the same for one prompt alone."""
         body = checked_object(body)
+        refuse_elsewhere(body)
+        check_bounds(body)
         prompts = _prompts(body.get("prompt"))
         answers = max(check_answers(body), check_answers(body, "best_of"))
         if answers * len(prompts) > MOST_ANSWERS:

@@ -9,6 +9,7 @@ import orjson
 from gateway.asked import Asked, InvalidRequest, checked_object
 from gateway.event import Event
 from gateway.forms.form import Form, Writing
+from gateway.forms.shared import refuse_elsewhere
 
 MOST_INPUTS = 2048  # to one call, as OpenAI has it
 
@@ -31,6 +32,7 @@ class Embeddings(Form):
     def read(self, body: Any) -> Asked:
         """Texts, or lists of token numbers."""
         body = checked_object(body)
+        refuse_elsewhere(body)
         if body.get("stream"):
             raise InvalidRequest("Embeddings are not streamed; leave “stream” out.", field="stream")
         if not _is_input(body.get("input")):

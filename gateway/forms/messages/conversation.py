@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 
 from gateway.asked import InvalidRequest
-from gateway.forms.shared import lies_there
 
 Block = dict[str, Any]
 
@@ -118,8 +117,6 @@ class Conversation:
     def _unknown(self, block: Block) -> Block:
         """What a chat completion has no word for: as a text, so that it is counted, though never sent."""
         source = block.get("source")
-        if block["type"] == "container_upload" or (isinstance(source, dict) and source.get("type") == "file"):
-            raise lies_there("file_id", "messages")
         of = f" from “{str(source.get('type'))[:60]}”" if isinstance(source, dict) else ""
         self.loses(f"it takes no “{block['type'][:60]}”{of}")
         return {"type": block["type"], "text": _json(block)}

@@ -8,11 +8,10 @@ from typing import Any
 from gateway.asked import Asked, InvalidRequest, checked_object
 from gateway.effort import effort_of
 from gateway.forms.messages.conversation import Conversation, blocks_of
-from gateway.forms.shared import refuse_shared, runs_there
+from gateway.forms.shared import refuse_elsewhere, refuse_named, refuse_shared, runs_there
 
 SAME = ("temperature", "top_p", "top_k", "stream")  # as a chat completion has them, or a server that takes more
-# What nobody else has. A region must not be given up silently.
-ONLY_HERE = ("context_management", "inference_geo")
+ONLY_HERE = ("context_management",)  # what nobody else has
 SHARED = ("container", "mcp_servers")
 OF_CLIENTS = ("bash_", "text_editor_", "computer_", "memory_")  # types of Anthropic's that whoever asks runs
 EFFORTS = {"low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "xhigh"}
@@ -36,6 +35,7 @@ def prompt_of(form: str, body: Any) -> Asked:
     """A prompt with everything around it but the bounds of its answer. Raises `InvalidRequest`."""
     body = checked_object(body)
     refuse_shared(body, SHARED)
+    refuse_elsewhere(body)
     conversation = Conversation()
     if body.get("system"):
         conversation.add("system", blocks_of(body["system"], "system"), "system")
@@ -68,6 +68,7 @@ def _messages(body: dict[str, Any]) -> list[tuple[str, Any]]:
                 "Every message needs a “role”: user or assistant; instructions go into “system”.",
                 field=f"messages.{place}.role",
             )
+        refuse_named(message.get("content"), f"messages.{place}.content")
     return [(message["role"], message.get("content")) for message in messages]
 
 

@@ -13,6 +13,11 @@ from gateway.forms.shared import lies_there
 type Message = dict[str, Any]
 
 ROLES = {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
+# What a chat has no word for, and whoever asks has made or run. Everything else lies or ran at a provider.
+OF_CLIENTS = tuple(
+    f"{kind}{end}" for kind in ("custom_tool_call", "computer_call", "local_shell_call", "apply_patch_call")
+    for end in ("", "_output")
+)  # fmt: skip
 TEXTS = ("input_text", "output_text", "text")
 
 
@@ -46,11 +51,11 @@ def _add(messages: list[Message], item: dict[str, Any], field: str, lost: list[s
             turn["reasoning_content"] = turn.get("reasoning_content", "") + thought
         elif item.get("encrypted_content"):
             lost.append("it cannot read encrypted reasoning")
-    elif kind == "item_reference":
-        raise lies_there("item_reference", field)
-    else:
+    elif kind in OF_CLIENTS:
         lost.append(f"it takes no “{str(kind)[:60]}” in “input”")
         messages.append({"role": "user", "content": [_not_sent(item, str(kind))]})
+    else:
+        raise lies_there(str(kind)[:60], field)
 
 
 def _call(item: dict[str, Any], field: str) -> dict[str, Any]:
@@ -94,8 +99,6 @@ def _content(given: Any, field: str, lost: list[str]) -> Any:
 
 def _part(part: dict[str, Any], field: str, lost: list[str]) -> dict[str, Any]:
     kind = part.get("type")
-    if part.get("file_id"):
-        raise lies_there("file_id", f"{field}.file_id")
     if kind in TEXTS:
         return {"type": "text", "text": _text(part, "text", field)}
     if kind == "refusal":

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.asked import InvalidRequest
+from gateway.forms.chat import check_bounds
 from gateway.forms.responses.items import messages_of
 from gateway.forms.responses.tools import tools_of
-from gateway.forms.shared import refuse_shared
+from gateway.forms.shared import refuse_elsewhere, refuse_named, refuse_shared
 
 # What names something stored.
 STORED = ("previous_response_id", "conversation", "prompt")
@@ -28,6 +29,8 @@ LOGPROBS = "message.output_text.logprobs"
 def as_chat(body: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """The chat completion, and why it would not be quite the same (empty where it is). Raises `InvalidRequest`."""
     refuse_shared(body, STORED)
+    refuse_elsewhere(body)
+    check_bounds(body)  # a chat's, which go on beside this form's own
     lost = _lost(body)
     chat = {name: value for name, value in body.items() if name not in OWN and value is not None}
     chat["messages"] = _instructed(body) + _messages(body, lost)
@@ -69,6 +72,7 @@ def _messages(body: Mapping[str, Any], lost: list[str]) -> list[dict[str, Any]]:
     given = body.get("input")
     if not given or not isinstance(given, str | list):
         raise InvalidRequest("“input” must be a text, or a list with at least one item.", field="input")
+    refuse_named(given, "input")
     return [{"role": "user", "content": given}] if isinstance(given, str) else messages_of(given, lost)
 
 

@@ -21,7 +21,10 @@ def tools_of(body: Mapping[str, Any], lost: list[str]) -> dict[str, Any]:
     if not isinstance(given, list) or not all(isinstance(tool, dict) for tool in given):
         raise InvalidRequest("“tools” must be a list of tools.", field="tools")
     choice, allowed = _choice(body.get("tool_choice"), lost)
-    tools = [_tool(tool, lost) for tool in given if allowed is None or tool.get("name") in allowed]
+    for tool in given:  # all of them, as who takes this form is sent those as well that may not be chosen
+        if tool.get("type") not in OF_CLIENTS:
+            raise runs_there(str(tool.get("type"))[:60], "tools")
+    tools = [_tool(tool, lost) for tool in given if allowed is None or str(tool.get("name")) in allowed]
     if not tools:  # a chat without tools must not say how to choose
         return {}
     chat: dict[str, Any] = {"tools": tools}
@@ -33,8 +36,6 @@ def tools_of(body: Mapping[str, Any], lost: list[str]) -> dict[str, Any]:
 
 
 def _tool(tool: dict[str, Any], lost: list[str]) -> dict[str, Any]:
-    if tool.get("type") not in OF_CLIENTS:
-        raise runs_there(str(tool.get("type"))[:60], "tools")
     if tool["type"] != "function":
         lost.append(f"it has no “{str(tool.get('type'))[:60]}” as a tool")
         return tool
@@ -44,7 +45,7 @@ def _tool(tool: dict[str, Any], lost: list[str]) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _choice(given: Any, lost: list[str]) -> tuple[Any, list[Any] | None]:
+def _choice(given: Any, lost: list[str]) -> tuple[Any, set[str] | None]:
     """How to choose, and among which names; None for what was not said."""
     if given is None or given in CHOICES:
         return given, None
@@ -54,6 +55,7 @@ def _choice(given: Any, lost: list[str]) -> tuple[Any, list[Any] | None]:
     if kind == "function":
         return {"type": "function", "function": {"name": given.get("name")}}, None
     if kind == "allowed_tools" and isinstance(given.get("tools"), list):
-        return given.get("mode"), [tool.get("name") for tool in given["tools"] if isinstance(tool, dict)]
+        names = (tool.get("name") for tool in given["tools"] if isinstance(tool, dict))
+        return given.get("mode"), {name for name in names if isinstance(name, str)}
     lost.append(f"it cannot choose a tool by “{str(kind)[:60]}”")
     return None, None

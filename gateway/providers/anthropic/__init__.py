@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog.dialects import Listing, ids_of_data
 from gateway.asked import Asked
-from gateway.providers.anthropic.asking import as_sent, translated
+from gateway.providers.anthropic.asking import as_sent, check_betas, translated
 from gateway.providers.anthropic.reading import MessagesReading
 from gateway.providers.provider import Provider, Reading, Request, as_json
 from gateway.snapshot import Target
@@ -38,6 +38,7 @@ class Anthropic(Provider):
 
     def request(self, target: Target, asked: Asked) -> Request:
         body = as_sent(asked.body) if asked.form == FORM else translated(asked.neutral, target)
+        check_betas(asked.headers.get("anthropic-beta", ""))
         headers = _headers(target.credential) | dict(asked.headers)
         address = f"{target.base_url}/messages" if target.base_url else ""
         return Request(address, headers, as_json(body | {"model": target.upstream_name}))

@@ -16,7 +16,16 @@ Body = dict[str, Any]
 
 SAME = ("temperature", "top_p", "top_k", "stream")
 # Fields of its own that a client of another form may send all the same.
-OWN = ("thinking", "output_config", "cache_control", "context_management", "inference_geo")
+OWN = ("thinking", "output_config", "cache_control", "context_management")
+# The betas that reach nothing in the account and change no price, without their dates: a longer context costs more, as
+# does a faster answer, and files, containers and servers of others are the account's.
+BETAS = (
+    "adaptive-thinking", "advanced-tool-use", "claude-code", "computer-use", "context-management", "effort",
+    "extended-cache-ttl", "fine-grained-tool-streaming", "interleaved-thinking", "max-tokens-3-5-sonnet", "output-128k",
+    "pdfs", "prompt-caching", "prompt-caching-scope", "redact-thinking", "structured-outputs", "token-counting",
+    "token-efficient-tools",
+)  # fmt: skip
+BETA = re.compile(r"(.+)-\d{4}-\d{2}-\d{2}|(claude-code)-\d{8}")
 ONLY_JSON = "Answer with one JSON object and nothing else."
 SCHEMA = ("response_format", "json_schema", "schema")
 CHOICES = {"auto": "auto", "required": "any", "none": "none"}
@@ -24,6 +33,18 @@ EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "
 # From 4.6 on a model is told how hard to think and decides for itself; before, it was given tokens to think with.
 FIRST_ADAPTIVE = (4, 6)
 VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d+)(?:[-.](\d{1,2})(?!\d))?")
+
+
+def check_betas(header: str) -> None:
+    """Raise `InvalidRequest` for a beta that may change a price, or reach what all tenants share."""
+    for beta in filter(None, map(str.strip, header.split(","))):
+        found = BETA.fullmatch(beta)
+        if found is None or (found[1] or found[2]) not in BETAS:
+            raise InvalidRequest(
+                f"The beta “{beta[:60]}” is not passed on: it may have a price of its own, or reach what all tenants "
+                f"share. These are: {', '.join(BETAS)}.",
+                field="anthropic-beta",
+            )
 
 
 def as_sent(body: Body) -> Body:

@@ -29,6 +29,7 @@ SAME = {
 }  # fmt: skip
 # Tokens to think with, by how much effort is asked for; -1 leaves it to the model.
 THOUGHT = {"none": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576}
+AS_DATA = ("image/", "audio/", "application/pdf")
 CHOICE = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 
 
@@ -80,11 +81,10 @@ def _said(message: dict[str, Any], field: str) -> list[dict[str, Any]]:
     parts: list[dict[str, Any]] = []
     for part in parts_of(message):
         if image := image_of(part, field):
-            parts.append(
-                {"inlineData": {"mimeType": image.media_type, "data": image.data}}
-                if image.data
-                else {"fileData": {"fileUri": image.url}}
-            )
+            if not image.media_type.startswith(AS_DATA):  # what a URL names may be a film of a million tokens, or a
+                # file in the account
+                raise InvalidRequest("It takes images as data: only, or a PDF, or a recording.", field=field)
+            parts.append({"inlineData": {"mimeType": image.media_type, "data": image.data}})
         elif isinstance(part.get("text"), str):
             parts.append({"text": part["text"]})
         elif part.get("type") == "input_audio" and isinstance(part.get("input_audio"), dict):

@@ -161,7 +161,10 @@ def test_anthropics_own_answer_passes_through_untouched(
     answer = message(thought, *told, text("Found."), stop="pause_turn")
     provider.behaves(says(thought, *told, text("Found."), stop="pause_turn"))
     asked = ASKED | {"stream": stream, "tools": [{"type": "bash_20250124", "name": "bash"}], "zzz": [1.5]}
-    betas = {"anthropic-version": "2026-10-21", "anthropic-beta": "context-1m-2025-08-07"}
+    betas = {
+        "anthropic-version": "2026-10-21",
+        "anthropic-beta": "claude-code-20250219,interleaved-thinking-2025-05-14",
+    }
     with answered_by("anthropic", front_with, key) as client:
         got = client.post("/v1/messages", json=asked, headers=betas)
         call = kept().get()

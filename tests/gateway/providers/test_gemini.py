@@ -61,8 +61,7 @@ def test_a_conversation_becomes_turns_with_the_system_beside_them() -> None:
         {"role": "developer", "content": [{"type": "text", "text": "Be kind."}]},
         {"role": "user", "content": "Hello"},
         {"role": "user", "content": [{"type": "text", "text": "What is this?"},
-                                     {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}},
-                                     {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]},
+                                     {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}]},
         {"role": "assistant", "content": "A cat."},
     ]  # fmt: skip
     assert sent(chat(messages=messages)) == {
@@ -71,7 +70,6 @@ def test_a_conversation_becomes_turns_with_the_system_beside_them() -> None:
             {"role": "user", "parts": [
                 {"text": "Hello"}, {"text": "What is this?"},
                 {"inlineData": {"mimeType": "image/png", "data": "aGk="}},
-                {"fileData": {"fileUri": "https://example.com/a.png"}},
             ]},
             {"role": "model", "parts": [{"text": "A cat."}]},
         ],
