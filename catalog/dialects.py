@@ -49,13 +49,11 @@ def offered() -> list[Dialect]:
 
 
 def dialect_called(name: str) -> Dialect:
-    """The kind called `name`. Raises `Invalid`."""
-    found = _known.get(name)
-    if found is None:
-        raise Invalid(
-            f"There is no kind of endpoint “{name[:40]}”. Choose one of {', '.join(_known)}.", field="dialect"
-        )
-    return found
+    """The kind called `name`, of those that are offered. Raises `Invalid`."""
+    kinds = {each.name: each for each in offered()}
+    if name not in kinds:
+        raise Invalid(f"There is no kind of endpoint “{name[:40]}”. Choose one of {', '.join(kinds)}.", field="dialect")
+    return kinds[name]
 
 
 def usual_for(slug: str) -> str:

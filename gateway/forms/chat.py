@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import orjson
@@ -86,7 +87,7 @@ def check_answers(body: dict[str, Any], field: str = "n", most: int = MOST_ANSWE
     return count or 1
 
 
-def check_bounds(body: dict[str, Any]) -> None:
+def check_bounds(body: Mapping[str, Any]) -> None:
     """Raise `InvalidRequest` for a bound of the answer that is no count of tokens: some take it for none at all."""
     for name in BOUNDS:
         bound = body.get(name)

@@ -8,7 +8,13 @@ from typing import Any
 
 from gateway.asked import InvalidRequest
 
-NAMES = ("file_id", "file_ids", "container_id", "vector_store_ids")  # of what lies in an account, wherever they stand
+NAMES = (
+    "file_id",
+    "file_ids",
+    "container_id",
+    "vector_store_ids",
+    "cached_content",
+)  # of what lies in an account, wherever they stand
 INDEXES = ("data_sources",)  # Azure's: any that its resource may read
 RUN_THERE = ("web_search_options", "search_parameters", "plugins")  # OpenAI's, xAI's, OpenRouter's
 OTHER_MODELS = ("models", "preset")  # OpenRouter's: what it asks instead of the model that was granted
@@ -20,6 +26,7 @@ def refuse_elsewhere(body: Mapping[str, Any]) -> None:
     """Raise `InvalidRequest` for a field, of whichever provider, that reaches what lies or runs there, another model,
     or a price that no call is charged. An empty one may mean something: an empty object is enough to start a search."""
     refuse_shared(body, INDEXES)
+    refuse_named(body.get("extra_body"), "extra_body")  # Google's, where it speaks as OpenAI does
     for name in RUN_THERE:
         if body.get(name) is not None:
             raise runs_there(name, name)
@@ -56,9 +63,9 @@ def refuse_named(said: Any, field: str) -> None:
             refused = next((name for name in NAMES if value.get(name)), None)
             if refused:
                 raise lies_there(refused, field)
-            waiting += (each for name, each in value.items() if name != "input")
+            waiting += (each for name, each in value.items() if name != "input" and isinstance(each, dict | list))
         elif isinstance(value, list):
-            waiting += value
+            waiting += (each for each in value if isinstance(each, dict | list))
 
 
 def lies_there(what: str, field: str) -> InvalidRequest:

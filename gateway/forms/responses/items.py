@@ -30,6 +30,8 @@ def messages_of(items: list[Any], lost: list[str]) -> list[Message]:
             raise InvalidRequest("Every item of “input” must be an object.", field=field)
         _add(messages, item, field, lost)
     for message in messages:
+        if "reasoning_content" in message:
+            message["reasoning_content"] = "".join(message["reasoning_content"])
         if message["content"] is None and "tool_calls" not in message:
             message["content"] = ""
     return messages
@@ -48,7 +50,7 @@ def _add(messages: list[Message], item: dict[str, Any], field: str, lost: list[s
         thought = _thought(item)
         if thought:
             turn = _turn(messages, but_not=("content", "tool_calls"))
-            turn["reasoning_content"] = turn.get("reasoning_content", "") + thought
+            turn.setdefault("reasoning_content", []).append(thought)
         elif item.get("encrypted_content"):
             lost.append("it cannot read encrypted reasoning")
     elif kind in OF_CLIENTS:
@@ -59,10 +61,15 @@ def _add(messages: list[Message], item: dict[str, Any], field: str, lost: list[s
 
 
 def _call(item: dict[str, Any], field: str) -> dict[str, Any]:
-    """A call, with what its provider wants back of it."""
+    """A call, with what its provider wants back of it: Google a signature. Nothing else of it is known to be small."""
     function = {name: _text(item, name, field) for name in ("name", "arguments")}
     told = {"id": _text(item, "call_id", field), "type": "function", "function": function}
-    return told | {name: item[name] for name in ("extra_content",) if item.get(name) is not None}
+    kept = item.get("extra_content")
+    google = kept.get("google") if isinstance(kept, dict) else None
+    signature = google.get("thought_signature") if isinstance(google, dict) else None
+    return told | (
+        {"extra_content": {"google": {"thought_signature": signature}}} if isinstance(signature, str) else {}
+    )
 
 
 def _add_message(messages: list[Message], item: dict[str, Any], field: str, lost: list[str]) -> None:

@@ -14,6 +14,7 @@ from gateway.asked import Asked
 from gateway.providers.bedrock.asking import as_conversation
 from gateway.providers.bedrock.reading import ConverseReading
 from gateway.providers.bedrock.signing import Keys, signed
+from gateway.providers.parts import inside
 from gateway.providers.provider import Provider, Reading, Request, as_json
 from gateway.snapshot import Target
 
@@ -39,7 +40,14 @@ class Bedrock(Provider):
     def cannot(self, asked: Asked) -> str:
         if asked.operation == "embeddings":
             return "Bedrock's conversations have no embeddings"
-        return asked.lost or ("it gives one answer a call" if asked.answers > 1 else "")
+        if asked.lost:
+            return asked.lost
+        if asked.answers > 1:
+            return "it gives one answer a call"
+        if asked.neutral.get("logprobs"):
+            return "it tells no log probabilities"
+        shape = inside(asked.neutral, "response_format", "type") or "text"
+        return "" if shape == "text" else f"it has no “{str(shape)[:60]}” as the format of a text"
 
     def request(self, target: Target, asked: Asked) -> Request:
         verb = "converse-stream" if asked.is_streamed else "converse"

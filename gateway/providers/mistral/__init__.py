@@ -50,7 +50,7 @@ class Mistral(Compatible):
     def cannot(self, asked: Asked) -> str:
         if asked.operation == "embeddings" and asked.tokens:
             return "it takes texts, no token numbers"
-        return asked.lost
+        return asked.lost or ("it tells no log probabilities" if asked.neutral.get("logprobs") else "")
 
     def request(self, target: Target, asked: Asked) -> Request:
         body = _embedding(asked.neutral) if asked.operation == "embeddings" else _chat(asked.neutral)

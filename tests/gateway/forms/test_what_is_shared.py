@@ -117,6 +117,7 @@ def test_a_chat_has_the_tools_of_its_client() -> None:
 
 ELSEWHERE: list[Body] = [
     {"data_sources": [{"type": "azure_search"}]},
+    {"extra_body": {"google": {"cached_content": "cachedContents/1"}}},
     {"web_search_options": {}},
     {"search_parameters": {"mode": "auto"}},
     {"plugins": [{"id": "web"}]},
