@@ -102,7 +102,8 @@ def counts_of(usage: Any, needed: Sequence[str], others: Sequence[str] = ()) -> 
     """The counts called `needed`, then `others`, 0 for one of these that is not told. None unless all are whole numbers
     from 0, so that none can be believed: a negative one would take away from another."""
     told = usage if isinstance(usage, dict) else {}
-    counts = [told.get(name) for name in needed] + [told[name] if told.get(name) is not None else 0 for name in others]
+    counts: list[Any] = [told.get(name) for name in needed]
+    counts += [told[name] if told.get(name) is not None else 0 for name in others]
     return counts if all(type(count) is int and count >= 0 for count in counts) else None
 
 
