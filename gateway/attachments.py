@@ -65,8 +65,10 @@ def _parts(turns: list[Any]) -> Iterator[dict[str, Any]]:
         outer = around.pop()
         if not isinstance(outer, dict):
             continue
-        for inner in (outer.get("content"), outer.get("output"), inside(outer, "source", "content")):
-            if inner is None or isinstance(inner, str):
+        source = outer.get("source")
+        document = source.get("content") if isinstance(source, dict) else None
+        for inner in (outer.get("content"), outer.get("output"), document):
+            if not inner or isinstance(inner, str):
                 continue
             for part in inner if isinstance(inner, list) else (inner,):
                 if isinstance(part, dict) and (kind := part.get("type")) != "text":
