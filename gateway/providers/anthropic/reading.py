@@ -22,8 +22,8 @@ COUNTS, OF_THE_CACHE = ("input_tokens", "output_tokens"), ("cache_creation_input
 class MessagesReading(Reading):
     """Messages and their events. Kinds that are not known mean nothing: new ones may come at any time.
 
-    The usage counts up in a stream, so that it means something only at the end; where there comes none, it is told as
-    long as nothing has been said that it has not counted.
+    The usage counts up in a stream, so that it means something only at the end. What its beginning tells is told where
+    it fails, and at once where no chunk is sent to the client: in a chat some would add it to the one at the end.
     """
 
     def __init__(self, asked: Asked) -> None:
@@ -66,7 +66,8 @@ class MessagesReading(Reading):
         match told.get("type"):
             case "message_start":
                 self._begin(_object(told.get("message")))
-                return self._delta({"role": "assistant", "content": ""})
+                used = self._used_so_far() if self.asked.form == FORM else {}
+                return {**self._delta({"role": "assistant", "content": ""}), **used}
             case "content_block_start":
                 self._is_counted = False
                 return self._block(told.get("index"), _object(told.get("content_block")))
@@ -131,9 +132,12 @@ class MessagesReading(Reading):
         return {"usage": used}
 
     def _used_so_far(self) -> dict[str, Any]:
-        """What an answer has used that fails here; nothing where its own count is behind what it said."""
+        """What an answer has used that may fail now: its prompt alone where its own count is behind what it said."""
         self._usage = {"output_tokens": 0} | self._usage
-        return self._used() if self._is_counted else {}
+        used = self._used()
+        if used and not self._is_counted:
+            used = {"usage": {name: used["usage"][name] for name in ("prompt_tokens", "prompt_tokens_details")}}
+        return used
 
 
 def _message(blocks: list[dict[str, Any]]) -> dict[str, Any]:

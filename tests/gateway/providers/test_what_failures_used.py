@@ -52,6 +52,26 @@ def test_a_prompt_is_charged_whose_answer_fails_before_its_first_word(
     assert Call.objects.get().cost > Decimal(0)
 
 
+SAID = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Well, this is it."}}
+
+
+@pytest.mark.parametrize(
+    ("path", "last"),
+    [
+        ("/v1/chat/completions", ERROR), ("/v1/chat/completions", b"{not json"), ("/v1/messages", ERROR),
+        ("/v1/messages", {"type": "ping"}),
+    ],
+)  # fmt: skip
+def test_of_an_answer_that_fails_in_the_middle_the_prompt_is_as_told_and_the_rest_counted(
+    client: httpx.Client, provider: Provider, path: str, last: Any
+) -> None:
+    provider.behaves(streams(BEGUN, SAID, last))
+    client.post(path, json=ASKED | {"stream": True, "max_tokens": 9})
+    call = kept().get()
+    assert (call.outcome, call.usage_source, call.input_tokens) == ("failed", "counted", 150_000)
+    assert 5 <= call.output_tokens <= 8
+
+
 def test_a_whole_answer_that_cannot_be_read_is_charged_what_it_tells(client: httpx.Client, provider: Provider) -> None:
     told = {"type": "message", "content": 5, "usage": {"input_tokens": 70, "output_tokens": 3}}
     provider.behaves(answers(200, json.dumps(told).encode()))
