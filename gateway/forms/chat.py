@@ -102,7 +102,7 @@ def wants_usage(body: dict[str, Any]) -> bool:
 
 def is_usage_alone(chunk: dict[str, Any]) -> bool:
     """Whether a chunk of a stream says what was used and nothing else."""
-    return not chunk.get("choices") and "usage" in chunk
+    return not chunk.get("choices") and isinstance(chunk.get("usage"), dict)
 
 
 CHAT = Chat()
