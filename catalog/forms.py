@@ -7,26 +7,52 @@ from typing import Any
 
 from django import forms
 
+from catalog.dialects import COMPATIBLE, USUAL_CREDENTIAL, dialect_called, offered
 from catalog.figures import LARGEST_PRICE
 from catalog.models import Model, Route, name_for_addresses
 from ui.formatting import money
 
+KEPT = "Tested now, kept encrypted, never shown again."
+
 
 class EndpointForm(forms.Form):
     name = forms.CharField(max_length=120, help_text="How people will read it, for example “Research cluster”.")
+    dialect = forms.ChoiceField(label="Kind", help_text="Which API it speaks.")
     base_url = forms.CharField(
         label="Address",
         max_length=300,
-        help_text="Below it lie /models and /chat/completions; it usually ends with /v1.",
+        required=False,
         widget=forms.URLInput(attrs={"placeholder": "https://models.example.com/v1", "autocomplete": "off"}),
     )
     credential = forms.CharField(
         max_length=4000,
         required=False,
-        help_text="Tested now, kept encrypted, never shown again.",
+        help_text=KEPT,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     region = forms.CharField(max_length=60, required=False, help_text="Where it computes, for example eu-central.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kind = self.fields["dialect"]
+        assert isinstance(kind, forms.ChoiceField)  # noqa: S101  # for the type checker
+        kind.choices = [(each.name, each.words) for each in offered()]
+        kind.initial = COMPATIBLE
+        usual = [each.words for each in offered() if each.address]
+        self.fields["base_url"].help_text = (
+            "Of a compatible endpoint that below which /models and /chat/completions lie; it usually ends with /v1."
+            + (f" Leave it empty for the usual address of {' or '.join(usual)}." if usual else "")
+        )
+        odd = [f"{each.words}: {each.credential}" for each in offered() if each.credential != USUAL_CREDENTIAL]
+        self.fields["credential"].help_text = " ".join([KEPT, *odd])
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        name = cleaned.get("dialect")
+        if name and not cleaned.get("base_url") and "base_url" not in self.errors and not dialect_called(name).address:
+            example = dialect_called(name).example
+            self.add_error("base_url", f"Enter where it is called, for example {example}.")
+        return cleaned
 
 
 class CredentialForm(forms.Form):

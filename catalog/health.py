@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from audit.record import record
 from catalog import probing, providers
+from catalog.dialects import LOCAL
 from catalog.models import Deployment, Provider
 from refusals.errors import Refusal
 
@@ -38,7 +39,7 @@ def _check(provider: Provider, by: Any = None) -> probing.Answer:
     except Refusal as refusal:
         _note(provider, refusal.sentence, set(), is_up=False, by=by)
         raise
-    is_local = provider.dialect == Provider.Dialect.LOCAL  # it serves what it is called with
+    is_local = provider.dialect == LOCAL  # it serves what it is called with
     _note(provider, answer.sentence, set() if is_local else set(answer.models), is_up=True, by=by)
     return answer
 

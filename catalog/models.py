@@ -12,6 +12,7 @@ from django.utils import timezone
 from pgvector.django import HnswIndex, VectorField
 
 from audit.identifiers import uuid7
+from catalog.dialects import COMPATIBLE, words_of
 from catalog.triggers import new_edition
 from catalog.vocabulary import CAPABILITIES, MODALITIES, MODES, Word, label
 
@@ -30,15 +31,11 @@ class Provider(models.Model):
 
     shared_because = "every tenant finds the same catalog"
 
-    class Dialect(models.TextChoices):
-        OPENAI = "openai", "OpenAI-compatible"
-        LOCAL = "local", "Local model server"
-
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=120)
     website = models.URLField(blank=True)
-    dialect = models.CharField(max_length=20, choices=Dialect, default=Dialect.OPENAI)
+    dialect = models.CharField(max_length=20, default=COMPATIBLE, help_text="how it is spoken to: catalog.dialects")
     base_url = models.CharField(max_length=300, blank=True, help_text="empty while nobody has connected it")
     region = models.CharField(max_length=60, blank=True)
     credential = models.BinaryField(null=True, blank=True, help_text="encrypted; see catalog.credentials")
@@ -58,6 +55,11 @@ class Provider(models.Model):
     @property
     def is_connected(self) -> bool:
         return bool(self.base_url)
+
+    @property
+    def kind(self) -> str:
+        """How it is spoken to, as people read it."""
+        return words_of(self.dialect)
 
 
 class Model(models.Model):

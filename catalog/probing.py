@@ -1,5 +1,5 @@
-"""Ask an endpoint which models it serves (`GET <base>/models`), and say clearly what is wrong when it does not
-answer so.
+"""Ask an endpoint which models it serves, as its kind is asked (`catalog.dialects`), and say clearly what is wrong when
+it does not answer so.
 
 Only platform people get here, yet the address is theirs to type: the scheme is http or https, no user name is in it,
 addresses of the link itself (where clouds keep their instances' secrets) are refused, a credential does not travel
@@ -11,13 +11,14 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
+from catalog.dialects import Dialect, Listing
 from catalog.egress import AddressNotAllowed, address_of, refuse_peer
 from refusals.errors import Invalid
 from ui.connections import give_back
@@ -40,20 +41,26 @@ class CredentialRejected(Invalid):
 
 class NotCompatible(Invalid):
     code = "not_compatible"
-    title = "This is no OpenAI-compatible endpoint"
+    title = "This is no endpoint of this kind"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the endpoint said: the names of its models, and how long it took."""
+    """What the endpoint said: the names of its models (None: it tells none), and how long it took."""
 
-    models: list[str]
+    told: list[str] | None
     took_ms: int
+
+    @property
+    def models(self) -> list[str]:
+        return self.told or []
 
     @property
     def sentence(self) -> str:
         """What it said, in words."""
-        return f"answered with {counted(len(self.models), 'model')}"
+        if self.told is None:
+            return "answered; its kind tells no list of models"
+        return f"answered with {counted(len(self.told), 'model')}"
 
 
 def normalise(base_url: str) -> str:
@@ -90,29 +97,22 @@ def check_address(base_url: str, *, has_credential: bool) -> None:
         raise AddressNotAllowed("Use https://: over http the credential could be read on its way.", field="base_url")
 
 
-def headers_for(base_url: str, credential: str) -> dict[str, str]:
-    """The headers that carry `credential`; Anthropic's list of models wants its own."""
-    if not credential:
-        return {}
-    headers = {"Authorization": f"Bearer {credential}"}
-    if urlsplit(base_url).hostname == "api.anthropic.com":
-        headers |= {"x-api-key": credential, "anthropic-version": "2023-06-01"}
-    return headers
+def list_models(dialect: Dialect, base_url: str, credential: str) -> Answer:
+    """What `base_url` serves; of a kind that tells no list, whether it answers at all.
 
-
-def list_models(base_url: str, credential: str) -> Answer:
-    """What `base_url` serves. Raises one of this module's refusals, never anything that holds the credential."""
+    Raises one of this module's refusals, never anything that holds the credential.
+    """
     give_back()  # an endpoint may take seconds to answer
     check_address(base_url, has_credential=bool(credential))
-    address = f"{base_url}/models"
+    told = dialect.listing(base_url, credential)
+    listing = told or Listing(base_url, {}, None)
+    address = listing.url.partition("?")[0]
     try:
         with (
             httpx.Client(
                 timeout=httpx.Timeout(READ_S, connect=CONNECT_S), follow_redirects=False, trust_env=False
             ) as client,
-            client.stream(
-                "GET", address, headers=headers_for(base_url, credential), extensions={"trace": _look_at_peer}
-            ) as response,
+            client.stream("GET", listing.url, headers=listing.headers, extensions={"trace": _look_at_peer}) as response,
         ):
             body = _read(response)
             took_ms = round(response.elapsed.total_seconds() * 1000) if response.is_closed else 0
@@ -126,8 +126,11 @@ def list_models(base_url: str, credential: str) -> Answer:
             f"{address} cannot be reached: {_plain(error)}. Check the address and that this host may reach it.",
             field="base_url",
         ) from error
-    _refuse_status(response, address, has_credential=bool(credential))
-    return Answer(_names(body, address), took_ms)
+    if told is not None:
+        _refuse_status(response, address, has_credential=bool(credential))
+    if listing.names is None:
+        return Answer(None, took_ms)
+    return Answer(_names(body, address, listing.names, dialect.words), took_ms)
 
 
 def _look_at_peer(event: str, facts: Mapping[str, Any]) -> None:
@@ -168,16 +171,13 @@ def _refuse_status(response: httpx.Response, address: str, *, has_credential: bo
         raise NotCompatible(f"{address} answered {status}.", field="base_url")
 
 
-def _names(body: bytes, address: str) -> list[str]:
-    """The names in an OpenAI list of models: `{"data": [{"id": …}]}`."""
+def _names(body: bytes, address: str, names: Callable[[Any], Iterable[Any]], kind: str) -> list[str]:
     try:
-        told: Any = json.loads(body)
-        rows = told["data"]
-        names = [row["id"] for row in rows if isinstance(row["id"], str) and 0 < len(row["id"]) <= 200]
-    except (ValueError, KeyError, TypeError) as error:
+        told = [name for name in names(json.loads(body)) if isinstance(name, str) and 0 < len(name) <= 200]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotCompatible(
-            f"{address} answered, but not with OpenAI's list of models. Enter the address below which /models and "
-            "/chat/completions lie.",
+            f"{address} answered, but not with a list of models such as {kind} endpoints give. Enter the address "
+            "below which it lies, or choose another kind.",
             field="base_url",
         ) from error
-    return sorted(dict.fromkeys(name.replace("\x00", "") for name in names))[:MOST_MODELS]
+    return sorted(dict.fromkeys(name.replace("\x00", "") for name in told))[:MOST_MODELS]

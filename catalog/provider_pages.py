@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from audit.exporting import exported
 from catalog import figures, health, lexical, providers, publishing, served, shelf
 from catalog.authority import require_manager
+from catalog.dialects import usual_for
 from catalog.forms import CredentialForm, EndpointForm, PublishForm
 from catalog.models import Deployment, Model, Provider, Route, RouteTarget
 from refusals import Refusal
@@ -30,7 +31,8 @@ def connect(request: HttpRequest) -> HttpResponse:
     """`/platform/providers/connect/?provider=<slug>`: an endpoint, tested before it is kept."""
     require_manager(request.user)
     listed = Provider.objects.filter(slug=request.GET.get("provider", "")).first()
-    form = EndpointForm(request.POST or None, initial={"name": listed.name if listed else ""})
+    start = {"name": listed.name, "dialect": usual_for(listed.slug)} if listed else {}
+    form = EndpointForm(request.POST or None, initial=start)
     if request.method == "POST" and form.is_valid():
         slug = listed.slug if listed else ""
         if found := _tried(form, lambda: providers.connect(**form.cleaned_data, slug=slug, by=request.user)):

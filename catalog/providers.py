@@ -15,6 +15,7 @@ from django.utils import timezone
 from audit.record import record
 from catalog import figures, probing
 from catalog.credentials import decrypt, encrypt, rotated
+from catalog.dialects import COMPATIBLE, LOCAL, Dialect, dialect_called, usual_for
 from catalog.models import Provider, RouteTarget
 from refusals.errors import Conflict, Invalid
 from tenants.changes import announce
@@ -38,12 +39,13 @@ class Suggestion:
     name: str
     variable: str
     base_url: str
+    dialect: str
 
 
 _ADDRESSES_OF_PAGES = {"connect"}
 _KNOWN_KEYS = (
-    Suggestion("openai", "OpenAI", "OPENAI_API_KEY", "https://api.openai.com/v1"),
-    Suggestion("anthropic", "Anthropic", "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1"),
+    Suggestion("openai", "OpenAI", "OPENAI_API_KEY", "https://api.openai.com/v1", "openai_platform"),
+    Suggestion("anthropic", "Anthropic", "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1", "anthropic"),
 )
 
 
@@ -58,45 +60,57 @@ def connect_suggested(*, slug: str, by: Any) -> Provider:
     for each in suggestions():
         if each.slug == slug:
             key = os.environ[each.variable]
-            return connect(slug=slug, name=each.name, base_url=each.base_url, credential=key, by=by)
+            return connect(
+                slug=slug, name=each.name, base_url=each.base_url, credential=key, dialect=each.dialect, by=by
+            )
     raise NotConnected("There is no key for it in the environment, or it is connected already.")
 
 
-def connect(*, name: str, base_url: str, credential: str, by: Any, slug: str = "", region: str = "") -> Provider:
-    """Connect an OpenAI-compatible endpoint, after it has answered. `slug` names a provider that the catalog lists
-    already.
+def connect(
+    *, name: str, base_url: str, credential: str, by: Any, dialect: str = "", slug: str = "", region: str = ""
+) -> Provider:
+    """Connect an endpoint of the kind `dialect`, after it has answered. `slug` names a provider that the catalog lists
+    already, which has a kind that is usual for it; without `base_url` it is the kind's usual address.
 
-    Raises the refusals of `catalog.probing`, and `NameIsTaken`.
+    Raises the refusals of `catalog.probing`, `Invalid` for an unknown kind, and `NameIsTaken`.
     """
-    base_url = probing.normalise(base_url)
+    kind = dialect_called(dialect or usual_for(slug))
+    base_url = probing.normalise(base_url or kind.address)
     credential = _clean(credential)
     listed = Provider.objects.filter(slug=slug).first() if slug else None
     wanted = listed.slug if listed else slug_of(name)
     if listed is None and Provider.objects.filter(slug=wanted).exclude(base_url="").exists():
         raise NameIsTaken(f"A provider called “{name}” is connected already. Choose another name.", field="name")
-    answer = probing.list_models(base_url, credential)  # before the transaction: it may take seconds
+    answer = probing.list_models(kind, base_url, credential)  # before the transaction: it may take seconds
     with transaction.atomic():
         provider, _ = Provider.objects.select_for_update().get_or_create(slug=wanted, defaults={"name": name.strip()})
-        provider.base_url = base_url
+        provider.base_url, provider.dialect = base_url, kind.name
         provider.region = region.strip()[:60] or provider.region
         provider.credential = encrypt(credential) if credential else None
         provider.connected_at = provider.tested_at = timezone.now()
         provider.test_result = answer.sentence
         provider.save()
-        record("provider.connected", by=by, subject=provider, base_url=base_url, models=len(answer.models))
+        record(
+            "provider.connected",
+            by=by,
+            subject=provider,
+            dialect=kind.name,
+            base_url=base_url,
+            models=len(answer.models),
+        )
         announce("provider")
     return provider
 
 
 def ask(provider: Provider) -> probing.Answer:
     """What a connected provider serves now; nothing is noted. Raises the refusals of `catalog.probing`."""
-    return probing.list_models(base_url_of(provider), credential_of(provider))
+    return probing.list_models(kind_of(provider), base_url_of(provider), credential_of(provider))
 
 
 def replace_credential(*, provider: Provider, credential: str, by: Any) -> Provider:
     """Put another credential in the old one's place, after the endpoint has accepted it."""
     credential = _clean(credential)
-    answer = probing.list_models(base_url_of(provider), credential)
+    answer = probing.list_models(kind_of(provider), base_url_of(provider), credential)
     with transaction.atomic():
         locked = Provider.objects.select_for_update().get(pk=provider.pk)
         locked.credential = encrypt(credential) if credential else None
@@ -127,9 +141,14 @@ def disconnect(*, provider: Provider, by: Any) -> int:
     return len(alone)
 
 
+def kind_of(provider: Provider) -> Dialect:
+    """How it is asked. The local model server is asked as any other that is compatible with OpenAI."""
+    return dialect_called(COMPATIBLE if provider.dialect == LOCAL else provider.dialect)
+
+
 def base_url_of(provider: Provider) -> str:
     """Where the provider is called; the local model server's address is known only while it runs."""
-    if provider.dialect == Provider.Dialect.LOCAL:
+    if provider.dialect == LOCAL:
         if not settings.LOCAL_MODEL_URL:
             raise probing.ProviderUnreachable("The local model server is not running. See `atrium doctor`.")
         return str(settings.LOCAL_MODEL_URL).rstrip("/")

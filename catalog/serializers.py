@@ -131,7 +131,16 @@ class ProviderSerializer(serializers.ModelSerializer[Provider]):
 
 class ConnectSerializer(Body):
     name = serializers.CharField(max_length=120)
-    base_url = serializers.CharField(max_length=300)
+    dialect = serializers.CharField(
+        max_length=20,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="the kind of endpoint: which API it speaks; empty: the usual one of the provider",
+    )
+    base_url = serializers.CharField(
+        max_length=300, required=False, allow_blank=True, default="", help_text="empty: the kind's usual address"
+    )
     credential = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="", write_only=True)
     region = serializers.CharField(max_length=60, required=False, allow_blank=True, default="")
     slug = serializers.CharField(

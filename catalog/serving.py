@@ -7,12 +7,13 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from catalog.models import Provider, Route, RouteTarget
+from catalog.dialects import LOCAL
+from catalog.models import Route, RouteTarget
 
 
 def first_targets(routes: Iterable[Route]) -> dict[UUID, UUID]:
     """The key of the deployment that each of `routes` is sent to first; a route that nothing serves has none."""
-    connected = ~Q(deployment__provider__base_url="") | Q(deployment__provider__dialect=Provider.Dialect.LOCAL)
+    connected = ~Q(deployment__provider__base_url="") | Q(deployment__provider__dialect=LOCAL)
     rows = RouteTarget.objects.filter(connected, route__in=list(routes), deployment__is_enabled=True)
     first = rows.order_by("route_id", "priority", "deployment_id").distinct("route_id")
     return dict(first.values_list("route_id", "deployment_id"))

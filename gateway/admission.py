@@ -1,4 +1,4 @@
-"""Decide whether a call may be made: the key, the environment, the request's form, the route and the grant.
+"""Decide whether a call may be made: the key, the environment, the route and the grant.
 
 Everything is asked of the snapshot, nothing of a database. Each refusal says what to do about it.
 """
@@ -9,17 +9,16 @@ import datetime as dt
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import quote
 
+from gateway.asked import Asked
 from gateway.caller import Caller
 from gateway.snapshot import Grant, Key, Place, Route, Snapshot
 from refusals import Refusal
 from tenants import secrets
 from tenants.client_address import Address
 from tenants.networks import Network
-
-MOST_ANSWERS = 128  # to one call, as OpenAI has it
 
 
 class KeyRefused(Refusal):
@@ -73,14 +72,6 @@ class EnvironmentClosed(Refusal):
     title = "This environment is closed"
 
 
-class InvalidRequest(Refusal):
-    """The request cannot be understood; `field` names the parameter."""
-
-    code = "invalid_request"
-    status = 400
-    title = "The request is not valid"
-
-
 class ModelNotFound(Refusal):
     code = "model_not_found"
     status = 404
@@ -107,7 +98,7 @@ class Admitted:
     place: Place
     route: Route
     grant: Grant
-    body: dict[str, Any]
+    asked: Asked
     request_id: str
 
 
@@ -200,15 +191,14 @@ def _is_from(networks: tuple[Network, ...] | None, seen: Address | None) -> bool
     return networks is None or (seen is not None and any(seen in network for network in networks))
 
 
-def admit(snapshot: Snapshot, caller: Caller, body: Any, request_id: str, now: dt.datetime) -> Admitted:
-    """Check the request's form, the environment, the route and the grant. Raises the refusals of this module."""
-    check_form(body)
+def admit(snapshot: Snapshot, caller: Caller, asked: Asked, request_id: str, now: dt.datetime) -> Admitted:
+    """Check the environment, the route and the grant. Raises the refusals of this module."""
     place = snapshot.places.get(caller.environment_id)
     if place is None or place.is_archived:
         raise _closed(caller)
     if caller.user_id in snapshot.shut_out:
         raise PersonShutOut("Your account was switched off.")
-    name = body["model"]
+    name = asked.model
     route = snapshot.routes.get(name)
     if route is None:
         raise ModelNotFound(
@@ -239,32 +229,7 @@ def admit(snapshot: Snapshot, caller: Caller, body: Any, request_id: str, now: d
             field="model",
             way_out=route.model_path,
         )
-    return Admitted(caller, place, route, grant, body, request_id)
-
-
-def check_form(body: Any) -> None:
-    """The little that the gateway itself needs of a chat request. Raises `InvalidRequest`."""
-    if not isinstance(body, dict):
-        raise InvalidRequest("The request's body must be a JSON object.")
-    model, messages = body.get("model"), body.get("messages")
-    if not isinstance(model, str) or not model:
-        raise InvalidRequest("“model” must name a model, as GET /v1/models lists them.", field="model")
-    if not isinstance(messages, list) or not messages:
-        raise InvalidRequest("“messages” must be a list with at least one message.", field="messages")
-    if not all(isinstance(message, dict) for message in messages):
-        raise InvalidRequest("Every one of “messages” must be an object with a role and content.", field="messages")
-    if not isinstance(body.get("stream", False), bool | None):
-        raise InvalidRequest("“stream” must be true or false.", field="stream")
-    count = body.get("n")
-    if count is not None and not (type(count) is int and 0 < count <= MOST_ANSWERS):  # what it may cost is reserved
-        raise InvalidRequest(f"“n” must be a whole number from 1 to {MOST_ANSWERS}.", field="n")
-    if not isinstance(body.get("stream_options", {}), dict | None):
-        raise InvalidRequest("“stream_options” must be an object.", field="stream_options")
-    for place, message in enumerate(messages):
-        if not isinstance(message.get("role"), str) or not message["role"]:
-            raise InvalidRequest(
-                "Every message needs a “role”, such as user, system or assistant.", field=f"messages[{place}].role"
-            )
+    return Admitted(caller, place, route, grant, asked, request_id)
 
 
 def _caller(place: Place, key: Key) -> Caller:

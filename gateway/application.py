@@ -1,4 +1,4 @@
-"""The front door: a small ASGI application of its own for `/v1` (OpenAI's form) and `/metrics`.
+"""The front door: a small ASGI application of its own for `/v1`, in every form of `gateway.forms`, and `/metrics`.
 
 It also takes the server's start-up and shut-down messages, because it has a snapshot to load and a journal to empty.
 """
@@ -6,20 +6,26 @@ It also takes the server's start-up and shut-down messages, because it has a sna
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime as dt
 import hmac
 import logging
 import time
 from contextlib import aclosing
 from ipaddress import ip_address
+from typing import Any
 
 import orjson
 from django.conf import settings
 
 from gateway import telemetry
-from gateway.admission import ModelNotFound, authenticate, check_still_allowed
+from gateway.admission import ModelNotFound, admit, as_known_now, authenticate, check_still_allowed
 from gateway.caller import Caller
+from gateway.costing import counted_input
 from gateway.ending import when_told_to_stop
+from gateway.forms import FORMS, form_of
+from gateway.forms.form import Form, Writing
+from gateway.forms.messages import MESSAGES
 from gateway.pipeline import Call, begin
 from gateway.runtime import here, runtime
 from gateway.snapshot import Route
@@ -76,7 +82,7 @@ async def _live(receive: Receive, send: Send) -> None:
 
 
 async def _guarded(exchange: Exchange) -> None:
-    """Answer; any refusal in OpenAI's form, and nothing else ever."""
+    """Answer; any refusal in the client's form, and nothing else ever."""
     try:
         await _answer(exchange)
     except ClientLeft:
@@ -91,20 +97,24 @@ async def _guarded(exchange: Exchange) -> None:
 
 async def _answer(exchange: Exchange) -> None:
     path = exchange.path.rstrip("/")
-    if path == "/v1/chat/completions":
+    exchange.form = form_of(path, exchange.header)
+    if path in FORMS:
         _require(exchange, "POST")
-        await _chat(exchange)
+        await _call(exchange, FORMS[path])
+    elif path == MESSAGES.count_path:
+        _require(exchange, "POST")
+        await _count(exchange)
     elif path == "/v1/models":
         _require(exchange, "GET")
         routes = await _routes(exchange)
-        await exchange.answer(200, orjson.dumps({"object": "list", "data": [_described(route) for route in routes]}))
+        await exchange.answer(200, orjson.dumps(exchange.form.models(routes)))
     elif path.startswith("/v1/models/"):
         _require(exchange, "GET")
         name = path.removeprefix("/v1/models/")
         found = [route for route in await _routes(exchange) if route.slug == name]
         if not found:
             raise ModelNotFound(f"There is no model “{name[:120]}” that this key may use.", field="model")
-        await exchange.answer(200, orjson.dumps(_described(found[0])))
+        await exchange.answer(200, orjson.dumps(exchange.form.model(found[0])))
     else:
         raise NoSuchOperation(f"There is no {exchange.method} {exchange.path[:120]} here.")
 
@@ -117,9 +127,7 @@ def _require(exchange: Exchange, method: str) -> None:
 async def _caller(exchange: Exchange) -> Caller:
     """Who calls. A key that lets its bearer in was used, whatever becomes of the request."""
     held = await runtime()
-    caller = authenticate(
-        held.snapshot(), exchange.header(b"authorization"), dt.datetime.now(dt.UTC), exchange.client_address
-    )
+    caller = authenticate(held.snapshot(), exchange.authorization, dt.datetime.now(dt.UTC), exchange.client_address)
     held.last_used[caller.key_prefix] = time.time()
     return caller
 
@@ -133,22 +141,27 @@ async def _routes(exchange: Exchange) -> list[Route]:
     return [route for route in routes if any(target.is_connected for target in route.targets)]
 
 
-def _described(route: Route) -> dict[str, object]:
-    return {
-        "id": route.slug,
-        "object": "model",
-        "created": int(route.created_at.timestamp()),
-        "owned_by": next(target.provider for target in route.targets if target.is_connected),
-    }
+async def _count(exchange: Exchange) -> None:
+    """How many tokens a prompt has, by our own count. Who may call may ask; it is no call, and costs nothing."""
+    caller = await _caller(exchange)
+    asked = MESSAGES.read_prompt(await exchange.json())
+    snapshot = here().snapshot()
+    known = as_known_now(snapshot, caller)
+    admitted = admit(snapshot, known, asked, exchange.request_id, dt.datetime.now(dt.UTC))
+    counted = counted_input(admitted.route, asked)
+    await exchange.answer(200, orjson.dumps({"input_tokens": counted}))
 
 
-async def _chat(exchange: Exchange) -> None:
+async def _call(exchange: Exchange, form: Form) -> None:
     caller = await _caller(exchange)  # before the body is read: strangers do not get to send megabytes
-    body = await exchange.json()
-    if isinstance(body, dict) and "stream" in body and body["stream"] is None:
-        body["stream"] = False
-    call = await begin(here(), caller, body, exchange.request_id)
-    answering = asyncio.ensure_future(_streamed(exchange, call) if call.is_streamed else _whole(exchange, call))
+    asked = form.read(await exchange.json())
+    if form.headers:
+        sent = {name: value for name in form.headers if (value := exchange.header(name.encode()))}
+        asked = dataclasses.replace(asked, headers=sent)
+    call = await begin(here(), caller, asked, exchange.request_id)
+    exchange.writing = writing = form.writing(form, asked)
+    answer = _streamed if call.is_streamed else _whole
+    answering = asyncio.ensure_future(answer(exchange, call, writing))
     leaving = asyncio.ensure_future(_left(exchange))
     leaving.add_done_callback(lambda _: answering.cancel())
     try:
@@ -168,31 +181,47 @@ async def _left(exchange: Exchange) -> None:
         pass
 
 
-async def _whole(exchange: Exchange, call: Call) -> None:
+async def _whole(exchange: Exchange, call: Call, writing: Writing) -> None:
     try:
         async with aclosing(call.events()) as events:
-            answers = [event.data async for event in events]
+            answers = [event async for event in events]
     except Refusal as refusal:
         await exchange.refuse(refusal, _told(call))
         return
+    writing.counted = _counted(call)
     if answers:
-        await exchange.answer(200, answers[0], _told(call))
+        await exchange.answer(200, writing.whole(answers[0]), _told(call))
 
 
-async def _streamed(exchange: Exchange, call: Call) -> None:
+async def _streamed(exchange: Exchange, call: Call, writing: Writing) -> None:
     """Server-sent events. The head waits for the first of them: until then a failure still has its own status."""
     try:
         async with aclosing(call.events()) as events:
             async for event in events:
                 if not exchange.has_begun:
                     await _begin_stream(exchange, call)
-                await exchange.piece(b"data: " + event.data.replace(b"\n", b"\ndata: ") + b"\n\n")
+                if sent := writing.event(event):
+                    await exchange.piece(sent)
     except Refusal as refusal:
+        writing.counted = _counted(call)
         await exchange.refuse(refusal, _told(call))
         return
     if not exchange.has_begun:
         await _begin_stream(exchange, call)
-    await exchange.piece(b"data: [DONE]\n\n", is_last=True)
+    writing.counted = _counted(call)
+    await exchange.piece(writing.end(), is_last=True)
+
+
+def _counted(call: Call) -> dict[str, Any] | None:
+    """What the call has used, as a chat completion tells it; None while that is not known."""
+    if (told := call.summary) is None:
+        return None
+    return {
+        "prompt_tokens": told.input_tokens, "completion_tokens": told.output_tokens,
+        "total_tokens": told.input_tokens + told.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": told.cached_input_tokens},
+        "completion_tokens_details": {"reasoning_tokens": told.reasoning_tokens},
+    }  # fmt: skip
 
 
 async def _begin_stream(exchange: Exchange, call: Call) -> None:

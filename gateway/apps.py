@@ -6,6 +6,14 @@ class GatewayConfig(AppConfig):
 
     def ready(self) -> None:
         from approvals.delegation import capabilities
+        from catalog import dialects
         from gateway.guardrail_capability import CAPABILITY
+        from gateway.providers import known
 
         capabilities.register(CAPABILITY)
+        for each in known().values():
+            dialects.register(
+                dialects.Dialect(
+                    each.name, each.words, each.address, each.example, each.credential, each.listed_as, each.listing
+                )
+            )

@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway.caller import Caller
+from gateway.forms.chat import CHAT, is_usage_alone
 from gateway.loading import connect, load
 from gateway.metering import CallSummary
 from gateway.pipeline import Call, begin
@@ -54,7 +55,8 @@ class OpenCall:
         try:
             async with aclosing(self._call.events()) as events:
                 async for event in events:
-                    yield event.chunk
+                    if not is_usage_alone(event.chunk):
+                        yield event.chunk
         except Refusal:
             return  # the summary tells
 
@@ -75,9 +77,9 @@ class OpenCall:
 async def open_call(caller: Caller, body: dict[str, Any], *, request_id: str) -> OpenCall:
     """Admit a chat request of `caller`, answered as a stream. The provider is called when iteration begins.
 
-    Raises what `gateway.admission` refuses (`AccessRequired` carries the way to ask) and `NotReady`.
+    Raises `InvalidRequest`, what `gateway.admission` refuses (`AccessRequired` carries the way to ask) and `NotReady`.
     """
-    return OpenCall(await begin(await runtime(), caller, {**body, "stream": True}, request_id))
+    return OpenCall(await begin(await runtime(), caller, CHAT.read({**body, "stream": True}), request_id))
 
 
 def routes_for(environment_id: UUID) -> list[str]:

@@ -3,69 +3,117 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-import orjson
-
-from gateway.counting import length_of_messages, template_of, texts_of, tokens_of_length
+from gateway.asked import BOUNDS, Asked
+from gateway.attachments import TOKENS_A_PART, attached
+from gateway.counting import ASSUMED_OUTPUT, Template, tokens_of, tokens_of_length
+from gateway.providers import provider_of
+from gateway.providers.provider import as_json
 from gateway.snapshot import Route
 from usage.pricing import cost
 
-ASSUMED_OUTPUT = 4096  # of a model whose longest answer nobody has stated
-TOKENS_A_PART = 2000  # an image, a file: more than any provider counts for one of usual size
+TURNS = ("messages", "input")  # where the forms have the turns of a conversation
+ROLES = ("system", "developer", "user", "assistant", "tool")
 OF_THE_PROMPT = ("tools", "functions", "response_format")
 LONGEST = 10_000_000
-# How a caller bounds an answer: OpenAI's two names, and llama.cpp's, which it puts above the other two.
-BOUNDS = ("max_completion_tokens", "max_tokens", "n_predict")
 
 
-def expected_tokens(body: Mapping[str, Any]) -> int:
+def expected_tokens(asked: Asked) -> int:
     """About the tokens that a call will count: its prompt, and the answer as far as the caller bounds it."""
-    asked = _asked(body)
-    return tokens_of_length(length_of_messages(body.get("messages"))) + (0 if asked is None else asked)
+    return tokens_of_length(sum(map(len, asked.texts))) + asked.tokens + (_bound(asked) or 0)
 
 
-def greatest_cost(route: Route, body: Mapping[str, Any], at: dt.datetime) -> tuple[Decimal, str]:
-    """The most that a call can cost at the dearest deployment of its route, and the currency; nothing without prices.
+def counted_input(route: Route, asked: Asked) -> int:
+    """The tokens of a prompt at the deployment that is asked first, without asking it."""
+    return prompt_tokens(asked, next(provider_of(target).template for target in route.targets if target.is_connected))
 
-    No tokenizer makes more tokens of a text than it has bytes.
-    """
-    tokens_in, tokens_out = greatest_input(body), greatest_output(route, body)
+
+def prompt_tokens(asked: Asked, template: Template, count: Callable[[str], int] = tokens_of) -> int:
+    """The tokens of a prompt with its tools, as far as they can be told without asking the provider; its text is
+    counted by `count`."""
+    tools = [as_json(asked.neutral[name]).decode() for name in OF_THE_PROMPT if asked.neutral.get(name)]
+    counted = count("\n".join([*asked.texts, *tools])) + asked.tokens + asked.added_by(template)
+    return counted + TOKENS_A_PART * _parts(asked.neutral.get("messages"))
+
+
+def greatest_cost(route: Route, asked: Asked, at: dt.datetime) -> tuple[Decimal, str]:
+    """The most that a call can cost at the dearest deployment of its route, and the currency; nothing without
+    prices."""
+    tokens_in, tokens_out = greatest_input(asked), greatest_output(route, asked)
     dearest, currency = Decimal(0), ""
     for target in route.targets:
         price = target.price_at(at)
         if price is not None:
-            added = template_of(target.dialect).added_to(body.get("messages"))
-            amount = cost(price, tokens_in + added, tokens_out)
+            amount = cost(price, tokens_in + asked.added_by(provider_of(target).template), tokens_out)
             if amount > dearest or not currency:
                 dearest, currency = amount, price.currency
     return dearest, currency
 
 
-def greatest_input(body: Mapping[str, Any]) -> int:
-    """The bytes of everything that becomes prompt, and a bound for each part that is no text."""
-    messages = body.get("messages")
-    size = sum(len(text.encode("utf-8", "replace")) for text in texts_of(messages))
-    size += sum(len(orjson.dumps(body[name])) for name in OF_THE_PROMPT if body.get(name))
-    return size + TOKENS_A_PART * _parts(messages)
+def greatest_input(asked: Asked) -> int:
+    """The bytes of all that a request says, whether or not it is known here what a provider makes of it, with a bound
+    for each part that is no text.
+
+    Left out is only what no prompt can hold: the route's name, and numbers and switches beside the prompt.
+    """
+    size = 0
+    for name, value in asked.body.items():
+        if name == "input" and asked.operation == "embeddings":
+            size += asked.tokens + sum(map(_size, asked.texts))
+        elif name in TURNS and isinstance(value, list):
+            size += _size_of_turns(value)
+        elif name != "model":
+            size += _size(value)
+    return size
 
 
-def greatest_output(route: Route, body: Mapping[str, Any]) -> int:
+def _size_of_turns(turns: list[Any]) -> int:
+    size, others = 0, []
+    for turn in turns:
+        if _is_plain(turn):
+            size += _size(turn["content"])
+        else:
+            others.append(turn)
+    if others:
+        found = attached(others)
+        size += _size(others) - found.inlined + found.tokens
+    return size
+
+
+def _is_plain(turn: Any) -> bool:
+    """Whether it is a message that has nothing but a text."""
+    return (
+        isinstance(turn, dict) and len(turn) == 2 and turn.get("role") in ROLES and isinstance(turn.get("content"), str)
+    )
+
+
+def _size(value: Any) -> int:
+    """Bytes: no tokenizer makes more tokens of a text than it has bytes."""
+    if isinstance(value, str):
+        return len(value.encode("utf-8", "replace"))
+    return len(as_json({"": value})) if isinstance(value, dict | list) else 0
+
+
+def greatest_output(route: Route, asked: Asked) -> int:
     """The tokens of the longest answers: what the caller allows, else what the model can."""
+    if asked.operation == "embeddings":
+        return 0
     longest = route.max_output_tokens
-    asked = _asked(body)
-    if asked is None:
-        asked = ASSUMED_OUTPUT if longest is None else longest
+    bound = _bound(asked)
+    if bound is None:
+        bound = ASSUMED_OUTPUT if longest is None else longest
     elif longest is not None:
-        asked = min(asked, longest)
-    return asked * (body.get("n") or 1)
+        bound = min(bound, longest)
+    return bound * asked.answers
 
 
-def _asked(body: Mapping[str, Any]) -> int | None:
+def _bound(asked: Asked) -> int | None:
     """The tokens of an answer that the caller allows: of several bounds the greatest, as only the provider knows which
     one it keeps to. None without any, or where one is no count."""
+    body = asked.neutral
     stated = [body[name] for name in BOUNDS if body.get(name) is not None]
     if not stated or not all(type(value) is int and value >= 0 for value in stated):
         return None

@@ -15,6 +15,7 @@ from catalog.tokenizing import tokenizer
 
 SAMPLE = 64 * 1024  # characters
 CHARACTERS_A_TOKEN = 4
+ASSUMED_OUTPUT = 4096  # of a model whose longest answer nobody has stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,6 @@ USUAL = Template(a_message=4, a_reply=3)
 LOCAL = Template(a_message=5, a_reply=3, own_system_message=22)
 
 
-def template_of(dialect: str) -> Template:
-    """The template that a provider of this dialect probably uses."""
-    return LOCAL if dialect == "local" else USUAL
-
-
 def tokens_of(text: str) -> int:
     """The number of tokens of a text."""
     if not text:
@@ -58,14 +54,9 @@ def tokens_of_length(characters: int) -> int:
     return math.ceil(characters / CHARACTERS_A_TOKEN)
 
 
-def tokens_of_messages(messages: Any, template: Template = USUAL) -> int:
-    """The number of tokens that a provider would count for a chat request's messages, as far as they are text."""
-    return tokens_of("\n".join(texts_of(messages))) + template.added_to(messages)
-
-
-def length_of_messages(messages: Any) -> int:
-    """Their characters of text."""
-    return sum(map(len, texts_of(messages)))
+def tokens_of_text_length(text: str) -> int:
+    """The same rough estimate, of a text."""
+    return tokens_of_length(len(text))
 
 
 def texts_of(messages: Any) -> Iterable[str]:

@@ -15,6 +15,7 @@ LONGEST_QUOTE = 300  # characters of what a provider says
 LONGEST_WAIT_S = 86_400.0
 # llama.cpp's server answers 500 also where the request asks for what it or the model cannot do.
 CALLERS_FAULT = ("not supported", "unsupported", "missing 'role'", "failed to parse")
+OVERLOADED = {503, 529}  # 529 is Anthropic's own
 OURS_TO_MEND = {401, 402, 403, 404, 405}  # statuses that tell of our connection to the provider, not of the request
 
 
@@ -108,13 +109,16 @@ def from_status(target: Target, status: int, headers: Mapping[str, str], body: b
     return ProviderFailure(
         f"{target.provider_name} failed with status {status}{said}. Please try again later.",
         retry_after_s=_seconds(headers.get("retry-after")),
-        status=503 if status == 503 else None,
+        status=503 if status in OVERLOADED else None,
     )
 
 
 def from_error(target: Target, error: Any) -> ProviderFailure:
     """The failure that an error object in an answer of status 200, or in the middle of a stream, means."""
-    return ProviderFailure(f"{target.provider_name} reported an error{_quoted(error)}.")
+    is_overloaded = isinstance(error, dict) and error.get("type") == "overloaded_error"  # as Anthropic says it there
+    return ProviderFailure(
+        f"{target.provider_name} reported an error{_quoted(error)}.", status=503 if is_overloaded else None
+    )
 
 
 def quoted(body: bytes) -> str:
@@ -135,7 +139,11 @@ def _error_of(body: bytes) -> Any:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
-    return parsed.get("error", parsed.get("detail")) if isinstance(parsed, dict) else None
+    if not isinstance(parsed, dict):
+        return None
+    if (error := parsed.get("error", parsed.get("detail"))) is not None:
+        return error
+    return {"message": parsed.get("Message")} | parsed  # Mistral and Amazon say it without an object around it
 
 
 def _seconds(retry_after: str | None) -> float | None:

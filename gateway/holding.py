@@ -53,13 +53,13 @@ async def hold(rates: Rates, leases: Leases, bounds: Mapping[UUID, Bounds], admi
     places = [place for place in admitted.caller.places if place in bounds]
     if not places:
         return Hold(rates, leases, Taken((), 0, 0), Reservation(NOTHING, ""))
-    tokens = expected_tokens(admitted.body) if any(bounds[place].tokens is not None for place in places) else 0
+    tokens = expected_tokens(admitted.asked) if any(bounds[place].tokens is not None for place in places) else 0
     taken = rates.take(tuple(places), bounds, tokens)
     budgets = [(budget, bounds[place]) for place in places for budget in bounds[place].budgets]
     try:
         reservation = Reservation(NOTHING, "")
         if budgets:
-            amount, currency = greatest_cost(admitted.route, admitted.body, dt.datetime.now(dt.UTC))
+            amount, currency = greatest_cost(admitted.route, admitted.asked, dt.datetime.now(dt.UTC))
             reservation = await leases.reserve(budgets, amount, currency)
     except BaseException:
         rates.undo(taken)

@@ -1,7 +1,7 @@
 """Count what one call uses and write it down: opened in the journal before the provider is asked, closed at its end.
 
-Tokens are the provider's own count where it tells one that can be true, else counted here and marked so. The price is
-the one of the deployment that was in force when the call began.
+Tokens are the provider's own count where it tells one that can be true, else counted here and marked so; where it tells
+a part, the rest is. The price is the one of the deployment that was in force when the call began.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from django.conf import settings
 from audit.identifiers import uuid7
 from gateway import counting
 from gateway.admission import Admitted
+from gateway.costing import prompt_tokens
 from gateway.failures import ProviderFailure
 from gateway.holding import Hold
 from gateway.journal import Journal
+from gateway.providers import provider_of
 from gateway.snapshot import Target, UnitPrice
-from usage.calls import LARGEST_COUNT, CallRecord
+from gateway.told import Told, told_by
+from usage.calls import CallRecord
 from usage.pricing import cost
 
 JOURNAL_EVERY_S = 1.0
@@ -72,7 +75,9 @@ class Meter:
         self._is_open = False
         self._was_taken = False  # the provider has the prompt, as far as we know
         self._first_token_ms: int | None = None
-        self._usage: Mapping[str, Any] | None = None
+        self._told: Told | None = None
+        self._told_after = 0  # how many pieces of text had come when it was told
+        self._has_answer = False
         self._pieces: list[str] = []
         self._kept = self._beyond = self._chunks = 0
         self._journaled = self._began
@@ -97,9 +102,7 @@ class Meter:
 
     def was_told_no(self, told: Any = None) -> None:
         """What came with status 200 is an error, or no answer at all: before any text, only what it tells was used."""
-        if isinstance(told, dict) and _is_credible(told.get("usage")):
-            self._usage = told["usage"]
-        elif not self._chunks:
+        if not (isinstance(told, dict) and self._hears(told.get("usage"))) and not self._chunks:
             self._was_taken = False
 
     def goes_elsewhere(self, failure: ProviderFailure) -> None:
@@ -107,15 +110,14 @@ class Meter:
         if self._was_taken:
             record = self._record("failed", failure.status, failure.code, failure.sentence)
             self._write(dataclasses.replace(record, id=uuid7()))
-        self._usage, self.finish_reason, self._first_token_ms = None, "", None
+        self._was_taken = False
+        self._told, self.finish_reason, self._first_token_ms = None, "", None
+        self._told_after, self._has_answer = 0, False
         self._pieces = []
         self._kept = self._beyond = self._chunks = 0
 
     def saw(self, chunk: Mapping[str, Any]) -> None:
         """A parsed chunk (or the whole answer) went by."""
-        usage = chunk.get("usage")
-        if usage is not None:
-            self._usage = usage if _is_credible(usage) else self._usage
         choices = chunk.get("choices")
         for choice in choices if isinstance(choices, list) else ():
             if not isinstance(choice, dict):
@@ -125,11 +127,21 @@ class Meter:
                 self.finish_reason = reason
             for text in counting.texts_of_answer(choice.get("delta") or choice.get("message")):
                 self._took(text)
+        self._has_answer = self._has_answer or self._chunks > 0 or bool(chunk.get("data"))
+        self._hears(chunk.get("usage"))
 
     def answered(self) -> None:
         """The caller is about to get the beginning of the answer, and with it the status 200, whatever comes next."""
         if self._is_open and self._is_streamed:
             self._journal.progressed({"id": str(self.call_id), "status": 200})
+
+    def _hears(self, usage: Any) -> bool:
+        """Take note of a usage; whether it can be true."""
+        told = told_by(usage)
+        if told is None:
+            return False
+        self._told, self._told_after = told.after(self._told), self._chunks
+        return True
 
     def _took(self, text: str) -> None:
         now = time.monotonic()
@@ -209,23 +221,30 @@ class Meter:
         )
 
     def _used(self, *, is_rough: bool) -> tuple[tuple[int, int, int, int], str]:
-        """Tokens in, out, cached of those in, reasoning of those out; and who counted them."""
-        if self._usage is not None:
-            tokens_in, tokens_out = self._usage.get("prompt_tokens") or 0, self._usage.get("completion_tokens") or 0
-            cached = _detail(self._usage, "prompt_tokens_details", "cached_tokens")
-            reasoning = _detail(self._usage, "completion_tokens_details", "reasoning_tokens")
-            return (tokens_in, tokens_out, min(cached, tokens_in), min(reasoning, tokens_out)), "provider"
-        if not self._was_taken:
+        """Tokens in, out, cached of those in, reasoning of those out; and who counted them.
+
+        What the provider did not tell, or cannot be true of an answer that came, is counted.
+        """
+        told = self._told
+        if self._target is None or (told is None and not self._was_taken):
             return (0, 0, 0, 0), "counted"
-        messages = self.admitted.body.get("messages")
-        template = counting.template_of(self._target.dialect if self._target else "")
+        tokens_in = told.tokens_in if told else None
+        tokens_out = (told.tokens_out if told else None) or 0
+        has_told_in = tokens_in is not None and (tokens_in > 0 or not self._has_answer)
+        has_told_out = told is not None and (self._chunks == 0 or (tokens_out > 0 and self._told_after == self._chunks))
+        if tokens_in is None or not has_told_in:
+            count = counting.tokens_of_text_length if is_rough else counting.tokens_of
+            tokens_in = prompt_tokens(self.admitted.asked, provider_of(self._target).template, count)
+        if not has_told_out:
+            tokens_out = max(tokens_out, self._counted_output(is_rough=is_rough))
+        cached, reasoning = (told.cached, told.reasoning) if told else (0, 0)
+        source = "provider" if has_told_in and has_told_out else "counted"
+        return (tokens_in, tokens_out, min(cached, tokens_in), min(reasoning, tokens_out)), source
+
+    def _counted_output(self, *, is_rough: bool) -> int:
         if is_rough:  # several times a call, for the journal: by length, or one token a chunk when that is more
-            tokens_in = counting.tokens_of_length(counting.length_of_messages(messages)) + template.added_to(messages)
-            tokens_out = max(self._chunks, counting.tokens_of_length(self._kept + self._beyond))
-        else:
-            tokens_in = counting.tokens_of_messages(messages, template)
-            tokens_out = counting.tokens_of("".join(self._pieces)) + counting.tokens_of_length(self._beyond)
-        return (tokens_in, tokens_out, 0, 0), "counted"
+            return max(self._chunks, counting.tokens_of_length(self._kept + self._beyond))
+        return counting.tokens_of("".join(self._pieces)) + counting.tokens_of_length(self._beyond)
 
 
 INTERRUPTED = "The gateway's process ended in the middle of this call."
@@ -234,19 +253,3 @@ CHANGING = (
     "input_per_million", "output_per_million", "cached_input_per_million", "currency", "cost", "input_tokens",
     "output_tokens", "cached_input_tokens", "reasoning_tokens",
 )  # fmt: skip
-
-
-def _is_credible(usage: Any) -> bool:
-    """A provider's count is taken when it is whole numbers that a call can use; else we count ourselves."""
-    if not isinstance(usage, dict):
-        return False
-    counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
-    return any(count is not None for count in counts) and all(
-        count is None or (type(count) is int and 0 <= count <= LARGEST_COUNT) for count in counts
-    )
-
-
-def _detail(usage: Mapping[str, Any], group: str, name: str) -> int:
-    details = usage.get(group)
-    count = details.get(name) if isinstance(details, dict) else None
-    return count if type(count) is int and count >= 0 else 0

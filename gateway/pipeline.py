@@ -10,15 +10,17 @@ import datetime as dt
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from audit.identifiers import uuid7
 from gateway.admission import Admitted, admit, as_known_now
+from gateway.asked import Asked
 from gateway.caller import Caller
+from gateway.event import Event
 from gateway.holding import Hold, hold
 from gateway.metering import CallSummary, Meter
-from gateway.relay import Event, relay
+from gateway.relay import relay
 from gateway.stop import Stop, Stopped
 from refusals import Refusal
 
@@ -50,7 +52,7 @@ class Call:
     def __init__(self, runtime: Runtime, admitted: Admitted, hold: Hold) -> None:
         self.id: UUID = uuid7()
         self.admitted = admitted
-        self.is_streamed = bool(admitted.body.get("stream"))
+        self.is_streamed = admitted.asked.is_streamed
         self.has_answered = False  # the caller has got the beginning of an answer, with status 200
         self.ended = asyncio.Event()
         self._runtime = runtime
@@ -117,7 +119,7 @@ class Call:
             self.ended.set()
 
 
-async def begin(runtime: Runtime, caller: Caller, body: Any, request_id: str) -> Call:
+async def begin(runtime: Runtime, caller: Caller, asked: Asked, request_id: str) -> Call:
     """Admit a call against the snapshot in force, and hold it to its limits and budgets. Whoever gets it ends it.
 
     Raises the refusals of `gateway.admission` and `gateway.holding`, and `ShuttingDown`.
@@ -125,7 +127,7 @@ async def begin(runtime: Runtime, caller: Caller, body: Any, request_id: str) ->
     if runtime.is_ending:
         raise ShuttingDown
     snapshot = runtime.snapshot()
-    admitted = admit(snapshot, as_known_now(snapshot, caller), body, request_id, dt.datetime.now(dt.UTC))
+    admitted = admit(snapshot, as_known_now(snapshot, caller), asked, request_id, dt.datetime.now(dt.UTC))
     if snapshot.bounds:
         runtime.sharing.begin()
     return Call(runtime, admitted, await hold(runtime.rates, runtime.leases, snapshot.bounds, admitted))

@@ -6,73 +6,92 @@ goes wrong is told as the end of the stream.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Any, NamedTuple
-
-import orjson
-from django.conf import settings
 
 from gateway import failures
-from gateway.admission import InvalidRequest
+from gateway.asked import InvalidRequest
+from gateway.event import Event
 from gateway.metering import Meter
 from gateway.patience import Patience, whole
-from gateway.routing import address_of, targets_in_order
+from gateway.providers import provider_of
+from gateway.providers.provider import Provider, Reading, Request, ToldNo, Unreadable
+from gateway.routing import targets_in_order
 from gateway.snapshot import Target
-from gateway.sse import EventParser, EventTooLarge, ServerSentEvent
+from gateway.sse import EventTooLarge
 from gateway.stop import Stop
 from gateway.upstream import ConnectFailed, Dropped, Exchange, TooLarge, TooSlow, Upstream
+from refusals import Refusal
+
+log = logging.getLogger(__name__)
 
 LARGEST_ERROR = 256 * 1024
 LARGEST_ANSWER = 64 * 1024 * 1024
-DONE = b"[DONE]"
 RETRY_LOCAL_EVERY_S = 0.25
+# By the request's own number, added to these, what the provider logs about the call can be found.
+SENT = {
+    "content-type": "application/json", "accept": "text/event-stream, application/json", "accept-encoding": "identity",
+    "user-agent": "atrium",
+}  # fmt: skip
 REST_S = 0.05
 
 
-class Event(NamedTuple):
-    """One piece of the answer: the provider's own bytes, and what they mean. Not streamed, it is all of it."""
-
-    data: bytes
-    chunk: dict[str, Any]
-
-
 async def relay(upstream: Upstream, meter: Meter, stop: Stop) -> AsyncGenerator[Event]:
-    """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable` and `Stopped`."""
-    targets = targets_in_order(meter.admitted.route)
+    """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable` and `Stopped`, and
+    `InvalidRequest` where nobody can be asked this."""
+    asked = meter.admitted.asked
     patience = Patience(upstream.timeouts)
-    for target in targets:
+    unable: InvalidRequest | None = None
+    failed: failures.ProviderFailure | None = None
+    for target in targets_in_order(meter.admitted.route, asked):
+        try:
+            request = provider_of(target).request(target, asked)
+        except InvalidRequest as error:  # another one may be able to take it
+            unable = error
+            continue
+        if failed is not None:
+            meter.goes_elsewhere(failed)
+            if meter.hold.is_overdrawn:  # what that attempt cost leaves too little of a budget for another
+                raise failed
         has_begun = False
         try:
-            async with aclosing(_from(target, upstream, meter, patience, stop)) as events:
+            async with aclosing(_from(target, request, upstream, meter, patience, stop)) as events:
                 async for event in events:
                     has_begun = True
                     yield event
             return
         except failures.ProviderFailure as failure:
-            if has_begun or target is targets[-1] or not failure.may_try_elsewhere:
+            if has_begun or not failure.may_try_elsewhere:
                 raise
-            meter.goes_elsewhere(failure)
-            if meter.hold.is_overdrawn:  # what this attempt cost leaves too little of a budget for another
-                raise
+            failed = failure
+    if (why := failed or unable) is not None:
+        raise why
 
 
 async def _from(
-    target: Target, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
+    target: Target, request: Request, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
 ) -> AsyncGenerator[Event]:
     """The answer of one deployment."""
-    exchange, url = await _open(target, upstream, meter, patience, stop)
+    provider, asked = provider_of(target), meter.admitted.asked
+    exchange, url = await _open(target, provider, request, upstream, meter, patience, stop)
     patience.has_begun()
+    reading = provider.reading(asked)
     try:
-        if meter.admitted.body.get("stream"):
-            async for event in _streamed(target, exchange, meter, patience, stop):
+        if asked.is_streamed:
+            async for event in _streamed(target, provider, reading, exchange, meter, patience, stop):
                 yield event
         else:
-            body = await whole(exchange, LARGEST_ANSWER, patience, stop)
-            answer = _checked(target, body, meter)
-            meter.saw(answer)
-            yield Event(body, answer)
+            answer = _understood(reading.whole, await whole(exchange, LARGEST_ANSWER, patience, stop))
+            meter.saw(answer.chunk)
+            yield answer
+    except Unreadable as error:
+        meter.was_told_no(error.told)
+        raise failures.ProviderMalformed(f"{target.provider_name} {error}.") from error
+    except ToldNo as error:
+        meter.was_told_no(error.told)
+        raise failures.from_error(target, error.error) from error
     except Dropped as error:
         raise failures.ProviderDropped(f"{target.provider_name} broke off in the middle of its answer.") from error
     except TooSlow as error:
@@ -93,43 +112,34 @@ def _too_slow(target: Target, patience: Patience, said: str) -> failures.Provide
 
 
 async def _open(
-    target: Target, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
-) -> tuple[Exchange, str]:
+    target: Target, provider: Provider, request: Request, upstream: Upstream, meter: Meter, patience: Patience,
+    stop: Stop,
+) -> tuple[Exchange, str]:  # fmt: skip
     """Send the request and return with a head that says 200."""
-    body = _request(target, meter.admitted.body)
-    headers = {"content-type": "application/json", "accept": "text/event-stream, application/json",
-               "x-client-request-id": str(meter.call_id),  # what the provider logs about the call can be found by it
-               "accept-encoding": "identity", "user-agent": "atrium"}  # fmt: skip
-    if target.credential:
-        headers["authorization"] = f"Bearer {target.credential}"
-    patient_until = time.monotonic() + (settings.LOCAL_MODEL_PATIENCE_S if target.dialect == "local" else 0)
+    patient_until = time.monotonic() + provider.patience_s
     while True:
         meter.sends_to(target)
         try:
-            return await _attempt(target, upstream, meter, headers, body, patience, stop)
+            return await _attempt(target, request, upstream, meter, patience, stop)
         except failures.ProviderFailure as failure:
             # The local model server is being restarted, or still loads: it will be there in a moment.
             may_wait = isinstance(failure, failures.ProviderUnreachable) or failure.status == 503
             if not may_wait or time.monotonic() >= patient_until:
                 raise
         await stop.pause(RETRY_LOCAL_EVERY_S)
+        request = provider.request(target, meter.admitted.asked)  # it may be at another address now
 
 
 async def _attempt(
-    target: Target,
-    upstream: Upstream,
-    meter: Meter,
-    headers: dict[str, str],
-    body: bytes,
-    patience: Patience,
-    stop: Stop,
+    target: Target, request: Request, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
 ) -> tuple[Exchange, str]:
-    url = address_of(target)
+    url = request.url
+    headers = SENT | {"x-client-request-id": str(meter.call_id)} | request.headers
     try:
         if not url:
             raise ConnectFailed("it has not started yet")
         patience.was_sent()
-        exchange = await upstream.post(url, headers, body, patience.left_s(), stop)
+        exchange = await upstream.post(url, headers, request.body, patience.left_s(), stop)
     except ConnectFailed as error:
         meter.was_refused()
         raise failures.ProviderUnreachable(
@@ -154,42 +164,43 @@ async def _attempt(
     raise failures.from_status(target, exchange.status, exchange.headers, said)
 
 
-def _request(target: Target, body: dict[str, Any]) -> bytes:
-    """The caller's request with the deployment's own name; in a stream the provider is asked to tell the usage.
-
-    Raises `InvalidRequest`.
-    """
-    sent = body | {"model": target.upstream_name}
-    if body.get("stream"):
-        sent["stream_options"] = (body.get("stream_options") or {}) | {"include_usage": True}
-    try:
-        return orjson.dumps(sent)
-    except orjson.JSONEncodeError as error:  # it reads deeper than it writes
-        raise InvalidRequest("The request is nested too deep. Nothing takes more than 250 levels.") from error
-
-
 async def _streamed(
-    target: Target, exchange: Exchange, meter: Meter, patience: Patience, stop: Stop
-) -> AsyncGenerator[Event]:
-    if "text/event-stream" not in exchange.headers.get("content-type", ""):
-        meter.saw(_checked(target, await whole(exchange, LARGEST_ANSWER, patience, stop), meter))
+    target: Target, provider: Provider, reading: Reading, exchange: Exchange, meter: Meter, patience: Patience,
+    stop: Stop,
+) -> AsyncGenerator[Event]:  # fmt: skip
+    if provider.streams_as not in exchange.headers.get("content-type", ""):
+        meter.saw(_understood(reading.whole, await whole(exchange, LARGEST_ANSWER, patience, stop)).chunk)
         raise failures.ProviderMalformed(f"{target.provider_name} answered all at once where a stream was asked for.")
-    wants_usage = bool((meter.admitted.body.get("stream_options") or {}).get("include_usage"))
-    parser = EventParser()
+    parser = reading.parser()
+    size = 0
     while piece := await exchange.read(patience.left_s(), stop):
-        events = parser.feed(piece)
-        for event in events:
-            if event.data.strip() == DONE:
+        size += len(piece)
+        if size > LARGEST_ANSWER:
+            raise TooLarge(f"the answer is larger than {LARGEST_ANSWER} bytes")
+        events = _understood(parser.feed, piece)
+        for told in events:
+            event = _understood(reading.event, told)
+            if event is not None:
+                meter.saw(event.chunk)
+                yield event
+            if reading.is_over:
                 await _rest(exchange, stop)
                 return
-            chunk = _parsed(target, event, meter)
-            meter.saw(chunk)
-            if wants_usage or chunk.get("choices") or "usage" not in chunk:
-                yield Event(event.data, chunk)
         if events:
             patience.counts()
-    if not meter.finish_reason:  # some end without [DONE]; without a reason to finish it was cut off
+    if not meter.finish_reason:  # some end without saying so; without a reason to finish it was cut off
         raise failures.ProviderDropped(f"{target.provider_name} ended in the middle of its answer.")
+
+
+def _understood[Told, Meaning](read: Callable[[Told], Meaning], told: Told) -> Meaning:
+    """What `read` makes of what a provider sent. That may be anything, so whatever breaks on it is `Unreadable`."""
+    try:
+        return read(told)
+    except (Refusal, Unreadable, ToldNo, EventTooLarge):
+        raise
+    except Exception as error:
+        log.exception("What a provider sent broke its reading.")
+        raise Unreadable("sent what cannot be understood") from error
 
 
 async def _rest(exchange: Exchange, stop: Stop) -> None:
@@ -200,34 +211,3 @@ async def _rest(exchange: Exchange, stop: Stop) -> None:
             pass
     except (Dropped, TooSlow):
         return
-
-
-def _parsed(target: Target, event: ServerSentEvent, meter: Meter) -> dict[str, Any]:
-    try:
-        chunk = orjson.loads(event.data)
-    except orjson.JSONDecodeError as error:
-        meter.was_told_no()
-        raise failures.ProviderMalformed(f"{target.provider_name} sent an event that cannot be read.") from error
-    if not isinstance(chunk, dict):
-        meter.was_told_no()
-        raise failures.ProviderMalformed(f"{target.provider_name} sent an event that is no answer.")
-    if chunk.get("error") is not None or event.type == b"error":
-        meter.was_told_no(chunk)
-        raise failures.from_error(target, chunk.get("error", chunk))
-    return chunk
-
-
-def _checked(target: Target, body: bytes, meter: Meter) -> dict[str, Any]:
-    """A whole answer as it should be."""
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        meter.was_told_no()
-        raise failures.ProviderMalformed(f"{target.provider_name} sent an answer that cannot be read.") from error
-    if isinstance(answer, dict) and answer.get("error") is not None:
-        meter.was_told_no(answer)
-        raise failures.from_error(target, answer["error"])
-    if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list):
-        meter.was_told_no(answer)
-        raise failures.ProviderMalformed(f"{target.provider_name} sent an answer without choices.")
-    return answer

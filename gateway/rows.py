@@ -59,9 +59,11 @@ _ROUTES = """
       FROM catalog_route r JOIN catalog_model m ON m.id = r.model_id
 """
 _TARGETS = """
-    SELECT rt.route_id, d.id, p.slug, p.name, p.dialect, p.base_url, p.credential, d.upstream_name
+    SELECT rt.route_id, d.id, p.slug, p.name, p.dialect, p.base_url, p.credential, d.upstream_name,
+           m.max_output_tokens
       FROM catalog_routetarget rt JOIN catalog_deployment d ON d.id = rt.deployment_id
       JOIN catalog_provider p ON p.id = d.provider_id
+      JOIN catalog_route r ON r.id = rt.route_id JOIN catalog_model m ON m.id = r.model_id
      WHERE d.is_enabled ORDER BY rt.priority, d.id
 """
 _PRICES = """
@@ -146,7 +148,7 @@ async def routes(connection: Connection) -> dict[str, Route]:
     async for deployment_id, *price in _rows(connection, _PRICES):
         prices[deployment_id].append(UnitPrice(*price))
     targets: dict[UUID, list[Target]] = defaultdict(list)
-    async for route_id, deployment_id, provider, name, dialect, base_url, credential, upstream in _rows(
+    async for route_id, deployment_id, provider, name, dialect, base_url, credential, upstream, longest in _rows(
         connection, _TARGETS
     ):
         clear = _in_clear(provider, credential)
@@ -161,6 +163,7 @@ async def routes(connection: Connection) -> dict[str, Route]:
                     clear,
                     upstream,
                     tuple(prices[deployment_id]),
+                    longest,
                 )
             )
     return {

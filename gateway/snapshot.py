@@ -79,7 +79,10 @@ class UnitPrice:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A deployment that a route may be served by. `credential` is in clear and must never be shown or logged."""
+    """A deployment that a route may be served by; `max_output_tokens` is its longest answer, where that is known.
+
+    `credential` is in clear and must never be shown or logged.
+    """
 
     deployment_id: UUID
     provider: str
@@ -89,6 +92,7 @@ class Target:
     credential: str
     upstream_name: str
     prices: tuple[UnitPrice, ...] = ()
+    max_output_tokens: int | None = None
 
     def __repr__(self) -> str:
         return f"<{self.upstream_name} at {self.provider}>"

@@ -12,8 +12,10 @@ from typing import Any
 import orjson
 from django.conf import settings
 
-from gateway.admission import InvalidRequest
-from gateway.wire_errors import error_headers, error_object
+from gateway.asked import InvalidRequest
+from gateway.forms.chat import CHAT
+from gateway.forms.form import Form, Writing
+from gateway.wire_errors import error_headers
 from refusals import Refusal
 from tenants.client_address import Address, client_address
 
@@ -81,10 +83,18 @@ class Exchange:
         asked = self.header(b"x-request-id")
         self.request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
         self.has_begun = False
+        self.form: Form = CHAT  # in which it is answered; OpenAI's until another is known
+        self.writing: Writing | None = None  # what writes the answer, once there may be one
 
     def header(self, name: bytes) -> str:
         """A header of the request, empty when it was not sent."""
         return bytes(self._fields.get(name, b"")).decode("latin-1")
+
+    @property
+    def authorization(self) -> str:
+        """The `Authorization` header; Anthropic's clients may send the key alone, in one of their own."""
+        key = self.header(b"x-api-key")
+        return self.header(b"authorization") or (f"Bearer {key}" if key else "")
 
     def client_address(self) -> Address | None:
         """Where the client calls from; None where that cannot be told."""
@@ -128,7 +138,8 @@ class Exchange:
     ) -> None:
         """Send the head of the answer."""
         self.has_begun = True
-        fields = [(b"content-type", content_type), (b"x-request-id", self.request_id.encode()), *_ALWAYS, *headers]
+        ids = [(name, self.request_id.encode()) for name in self.form.id_headers]
+        fields = [(b"content-type", content_type), *ids, *_ALWAYS, *headers]
         if length is not None:
             fields.append((b"content-length", str(length).encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": fields})
@@ -145,9 +156,9 @@ class Exchange:
         await self.piece(body, is_last=True)
 
     async def refuse(self, refusal: Refusal, headers: Headers = ()) -> None:
-        """Send a refusal in OpenAI's form; in the middle of a stream it is the last event."""
-        body = orjson.dumps(error_object(refusal))
+        """Send a refusal in the client's form; in the middle of a stream it is the last event."""
         if self.has_begun:
-            await self.piece(b"data: " + body + b"\n\n", is_last=True)
+            await self.piece((self.writing or self.form).last_words(refusal, self.request_id), is_last=True)
         else:
+            body = self.form.refusal(refusal, self.request_id)
             await self.answer(refusal.status, body, [*error_headers(refusal), *headers])

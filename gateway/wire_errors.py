@@ -13,17 +13,21 @@ from refusals import Refusal
 
 def error_object(refusal: Refusal) -> dict[str, Any]:
     """`{"error": {message, type, param, code}}` as OpenAI's clients read it."""
-    message = refusal.sentence
-    if refusal.way_out:
-        message = f"{message} Ask for it here: {absolute(refusal.way_out)}"
     return {
         "error": {
-            "message": message,
+            "message": told_in_full(refusal),
             "type": "insufficient_quota" if refusal.code == "insufficient_quota" else _type(refusal.status),
             "param": refusal.field or None,
             "code": refusal.code,
         }
     }
+
+
+def told_in_full(refusal: Refusal) -> str:
+    """The reason, and the address where to ask or to mend."""
+    if not refusal.way_out:
+        return refusal.sentence
+    return f"{refusal.sentence} Ask for it here: {absolute(refusal.way_out)}"
 
 
 def error_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:

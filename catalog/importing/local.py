@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from django.utils import timezone
 
+from catalog.dialects import LOCAL
 from catalog.figures import PricedOffer
 from catalog.importing.drafting import local_model
 from catalog.importing.writing import CURRENT
@@ -33,7 +34,7 @@ def write() -> tuple[Model, PricedOffer]:
         slug=LOCAL_PROVIDER,
         defaults={
             "name": "This installation",
-            "dialect": Provider.Dialect.LOCAL,
+            "dialect": LOCAL,
             "base_url": "local:",
             "region": "here",
             "connected_at": timezone.now(),

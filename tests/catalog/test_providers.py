@@ -17,6 +17,7 @@ from django.test import Client
 from audit.models import Entry
 from audit.record import SYSTEM
 from catalog import egress, probing, providers
+from catalog.dialects import COMPATIBLE, dialect_called
 from catalog.models import Deployment, Model, Provider, Route
 from catalog.providers import credential_of, rotate_credentials
 from tests.cast import Cast, route
@@ -39,7 +40,8 @@ class Endpoint:
 
             def do_GET(self) -> None:
                 endpoint.heard.append(self.path)
-                is_known = self.headers.get("Authorization") == f"Bearer {CREDENTIAL}"
+                sent = (self.headers.get("Authorization"), self.headers.get("api-key"))
+                is_known = f"Bearer {CREDENTIAL}" in sent or CREDENTIAL in sent
                 body = endpoint.body if isinstance(endpoint.body, bytes) else json.dumps(endpoint.body).encode()
                 self.send_response(200 if is_known else 401)
                 self.send_header("Content-Length", str(len(body)))
@@ -60,7 +62,13 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 def connect(pat: Client, endpoint: Endpoint, **more: str) -> Any:
-    given = {"name": "Research cluster", "base_url": endpoint.url, "credential": CREDENTIAL, **more}
+    given = {
+        "name": "Research cluster",
+        "dialect": "openai",
+        "base_url": endpoint.url,
+        "credential": CREDENTIAL,
+        **more,
+    }
     return pat.post("/platform/providers/connect/", given)
 
 
@@ -84,6 +92,17 @@ def test_an_endpoint_is_tested_connected_and_its_model_published(pat: Client, de
     assert "cluster" in dev.get("/api/models/?q=cluster 7b").content.decode()
 
 
+def test_who_lists_other_names_than_its_deployments_is_asked_for_its_status_alone(
+    pat: Client, endpoint: Endpoint
+) -> None:
+    azure = {"dialect": "azure", "base_url": endpoint.url.replace("/v1", "/openai/v1")}
+    assert connect(pat, endpoint, **azure, credential="another").status_code == 422
+    assert connect(pat, endpoint, **azure).status_code == 302
+    connected = Provider.objects.get(slug="research-cluster")
+    assert (connected.dialect, connected.test_result) == ("azure", "answered; its kind tells no list of models")
+    assert set(endpoint.heard) == {"/openai/v1/models"}
+
+
 def test_publishing_begins_with_the_list_price_and_offers_models_while_one_types(
     pat: Client, endpoint: Endpoint
 ) -> None:
@@ -98,7 +117,9 @@ def test_publishing_begins_with_the_list_price_and_offers_models_while_one_types
 
 
 def test_an_endpoint_that_is_not_there_is_told_in_words(pat: Client) -> None:
-    told = pat.post("/platform/providers/connect/", {"name": "Nobody", "base_url": "http://127.0.0.1:9/v1"})
+    told = pat.post(
+        "/platform/providers/connect/", {"name": "Nobody", "dialect": "openai", "base_url": "http://127.0.0.1:9/v1"}
+    )
     assert told.status_code == 422
     assert "connection refused" in told.content.decode() and "Errno" not in told.content.decode()
 
@@ -166,7 +187,7 @@ def test_a_name_that_leads_elsewhere_after_it_was_checked_is_sent_nothing(
     monkeypatch.setattr(egress, "_METADATA", frozenset({ipaddress.ip_address("127.0.0.1")}))
     monkeypatch.setattr(probing, "check_address", lambda *_, **__: None)  # as it was when the name still led there
     with pytest.raises(egress.AddressNotAllowed):
-        probing.list_models(endpoint.url, CREDENTIAL)
+        probing.list_models(dialect_called(COMPATIBLE), endpoint.url, CREDENTIAL)
     assert not endpoint.heard
 
 
@@ -192,7 +213,7 @@ def test_a_failed_test_by_the_api_is_noted_although_the_key_is_free_again(pat: C
         return pat.post(address, content_type="application/json", headers=key)
 
     assert send().status_code == 422
-    assert "not with OpenAI" in Provider.objects.get(slug="research-cluster").test_result
+    assert "such as OpenAI-compatible endpoints" in Provider.objects.get(slug="research-cluster").test_result
     endpoint.body = {"data": [{"id": "cluster-7b"}]}
     assert send().status_code == 200
     assert send()["Idempotency-Replayed"] == "true"
@@ -231,7 +252,7 @@ def test_testing_notes_the_health_of_what_is_served_on_the_page_and_by_the_api(p
     for body, health, said in (
         ({"data": [{"id": "other"}]}, "failing", "list this model"),
         ({"data": [{"id": "cluster-7b"}]}, "healthy", ""),
-        (b"<html>", "failing", "not with OpenAI"),
+        (b"<html>", "failing", "such as OpenAI-compatible endpoints"),
     ):
         endpoint.body = body
         for address in (f"{base}/test/", "/api/providers/research-cluster/test/"):
@@ -261,7 +282,7 @@ def test_a_file_of_the_catalog_leaves_a_trace_like_every_file(dev: Client) -> No
 def test_a_provider_whose_key_is_in_the_environment_is_suggested_and_connected_by_the_api(
     pat: Client, dev: Client, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = providers.Suggestion("cluster", "Cluster", "CLUSTER_API_KEY", endpoint.url)
+    known = providers.Suggestion("cluster", "Cluster", "CLUSTER_API_KEY", endpoint.url, COMPATIBLE)
     monkeypatch.setattr(providers, "_KNOWN_KEYS", (known,))
     address = "/api/providers/suggestions/"
     assert pat.get(address).json() == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from django.db import transaction
+
 from catalog.credentials import encrypt
 from catalog.models import Deployment, ModelVersion, Route, RouteTarget
 from catalog.models import Provider as ProviderRow
@@ -50,6 +52,7 @@ def drips(piece: bytes, *, kind: str = "text/event-stream", first: bytes = b"", 
     return behaviour
 
 
+@transaction.atomic
 def second_target(route: Route, provider: Provider, *, first_url: str) -> None:
     """The route is served by a provider at `first_url` first, by `provider` after that."""
     ProviderRow.objects.filter(slug="echo").update(base_url=first_url)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import threading
 from collections.abc import Awaitable, Callable
@@ -18,8 +19,9 @@ Body = dict[str, Any]
 
 @dataclass
 class Exchange:
-    """One request as the provider got it."""
+    """One request as the provider got it; `path` with its query."""
 
+    path: str
     headers: dict[str, str]
     body: Body
     writer: asyncio.StreamWriter
@@ -45,8 +47,9 @@ class Exchange:
         self.writer.write(content)
         await self.writer.drain()
 
-    async def event(self, chunk: Any) -> None:
-        await self.piece(b"data: " + (chunk if isinstance(chunk, bytes) else json.dumps(chunk).encode()) + b"\n\n")
+    async def event(self, chunk: Any, kind: str = "") -> None:
+        data = chunk if isinstance(chunk, bytes) else json.dumps(chunk).encode()
+        await self.piece((f"event: {kind}\n".encode() if kind else b"") + b"data: " + data + b"\n\n")
 
 
 Behaviour = Callable[[Exchange], Awaitable[None]]
@@ -96,6 +99,12 @@ async def well_behaved(exchange: Exchange) -> None:
     await exchange.end()
 
 
+def _model(exchange: Exchange) -> str:
+    """The model that is asked for: in the body, or (Gemini, Bedrock) in the path."""
+    in_path = re.search(r"/models?/([^/:?]+)", exchange.path)
+    return str(exchange.body.get("model") or (in_path[1] if in_path else ""))
+
+
 class Provider:
     """Runs in a thread of its own, as a context manager."""
 
@@ -114,7 +123,7 @@ class Provider:
         return f"http://127.0.0.1:{self.port}/v1"
 
     def behaves(self, behaviour: Behaviour, *, model: str = "echo-model") -> None:
-        """From now on a request for `model` meets `behaviour`."""
+        """From now on a request for `model` (empty: one that names none in its body) meets `behaviour`."""
         self.behaviours[model] = behaviour
 
     def __enter__(self) -> Self:
@@ -145,9 +154,9 @@ class Provider:
                     name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)
                 }
                 body = json.loads(await reader.readexactly(int(headers["content-length"])))
-                exchange = Exchange(headers, body, writer)
+                exchange = Exchange(head[0].split(" ")[1], headers, body, writer)
                 self.exchanges.append(exchange)
-                behaviour = asyncio.ensure_future(self.behaviours.get(body["model"], well_behaved)(exchange))
+                behaviour = asyncio.ensure_future(self.behaviours.get(_model(exchange), well_behaved)(exchange))
                 watching = asyncio.ensure_future(reader.read(1))  # until it ends no next request comes: no pipelining
                 await asyncio.wait([behaviour, watching], return_when=asyncio.FIRST_COMPLETED)
                 if watching.done() and not behaviour.done():

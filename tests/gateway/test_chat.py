@@ -61,8 +61,11 @@ def test_events_pass_through_as_the_provider_wrote_them(client: httpx.Client) ->
     assert len(lines) == len(WORDS) + 2
 
 
+FUNCTION = {"type": "function", "function": {"name": "f", "a": None}}
+
+
 def test_parameters_and_unknown_fields_reach_the_provider(client: httpx.Client, provider: Provider) -> None:
-    asked = {"model": "echo-model", "messages": HELLO, "temperature": 0.25, "tools": [{"a": None}], "zzz": {"é": [1.5]}}
+    asked = {"model": "echo-model", "messages": HELLO, "temperature": 0.25, "tools": [FUNCTION], "zzz": {"é": [1.5]}}
     client.post("/v1/chat/completions", json=asked)
     assert provider.exchanges[0].body == asked
     client.post("/v1/chat/completions", json=asked | {"stream": True, "stream_options": {"x": 1}})

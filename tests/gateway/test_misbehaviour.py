@@ -46,7 +46,7 @@ def failed_stream(client: httpx.Client) -> tuple[str, dict[str, Any]]:
         (answers(200, b'{"error": "model overloaded"}'), 502, "provider_failed", "model overloaded"),
         (answers(200, b"<html>"), 502, "provider_malformed", "cannot be read"),
         (answers(200, b"{}"), 502, "provider_malformed", "without choices"),
-        (answers(200, b"7"), 502, "provider_malformed", "without choices"),
+        (answers(200, b"7"), 502, "provider_malformed", "no answer"),
         (answers(502, b"<html>Bad gateway</html>", "text/html"), 502, "provider_failed", "failed with status 502."),
         (answers(503, b'{"detail": "warming up"}'), 503, "provider_failed", "warming up"),
         (answers(500, b""), 502, "provider_failed", "status 500"),

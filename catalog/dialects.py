@@ -1,0 +1,83 @@
+"""The kinds of endpoints that can be connected. Who speaks to them (the gateway's part of each) registers them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from refusals.errors import Invalid
+
+
+@dataclass(frozen=True)
+class Listing:
+    """How an endpoint is asked which models it serves: where, with which headers. `names` finds them in the answer as
+    parsed, and raises KeyError or TypeError where it is another one; None: those that it tells are not what it serves,
+    and its status alone counts."""
+
+    url: str
+    headers: dict[str, str]
+    names: Callable[[Any], Iterable[Any]] | None
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """A kind of endpoint. `address` is the usual one, empty where each has its own, as `example` shows; `listing` makes
+    of an address and a credential how it is asked for its models, None where it tells none: any answer will do."""
+
+    name: str
+    words: str
+    address: str
+    example: str
+    credential: str  # what it wants, in words
+    listed_as: str  # the provider of the catalog that speaks so, by its slug; empty where none does more than others
+    listing: Callable[[str, str], Listing | None]
+
+
+_known: dict[str, Dialect] = {}
+
+
+def register(dialect: Dialect) -> None:
+    """Let endpoints of this kind be connected; registering it again replaces it."""
+    _known[dialect.name] = dialect
+
+
+def offered() -> list[Dialect]:
+    """Those that have an address to type, in the order of their words; the one that most endpoints speak first."""
+    typed = [each for each in _known.values() if each.address or each.example]
+    return sorted(typed, key=lambda each: (each.name != COMPATIBLE, each.words))
+
+
+def dialect_called(name: str) -> Dialect:
+    """The kind called `name`, of those that are offered. Raises `Invalid`."""
+    kinds = {each.name: each for each in offered()}
+    if name not in kinds:
+        raise Invalid(f"There is no kind of endpoint “{name[:40]}”. Choose one of {', '.join(kinds)}.", field="dialect")
+    return kinds[name]
+
+
+def usual_for(slug: str) -> str:
+    """The kind that the provider of the catalog called `slug` most probably is."""
+    return next((each.name for each in _known.values() if slug and each.listed_as == slug), COMPATIBLE)
+
+
+def words_of(name: str) -> str:
+    """What people call the kind of a provider."""
+    found = _known.get(name)
+    return found.words if found else name
+
+
+USUAL_CREDENTIAL = "An API key."
+COMPATIBLE = "openai"
+LOCAL = "local"
+
+
+def openai_listing(base_url: str, credential: str) -> Listing:
+    """`GET <base>/models` as OpenAI has it: `{"data": [{"id": …}]}`."""
+    headers = {"Authorization": f"Bearer {credential}"} if credential else {}
+    return Listing(f"{base_url}/models", headers, ids_of_data)
+
+
+def ids_of_data(told: Any) -> Iterable[Any]:
+    """The identifiers in `{"data": [{"id": …}]}`."""
+    return [row["id"] for row in told["data"]]

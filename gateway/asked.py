@@ -1,0 +1,98 @@
+"""A client's request: in its own form, and as what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gateway.counting import Template, texts_of
+from refusals import Refusal
+
+# How a caller bounds an answer: OpenAI's two names, and llama.cpp's, which it puts above the other two.
+BOUNDS = ("max_completion_tokens", "max_tokens", "n_predict")
+
+type Operation = Literal["chat", "embeddings"]
+
+
+class InvalidRequest(Refusal):
+    """The request cannot be understood; `field` names the parameter."""
+
+    code = "invalid_request"
+    status = 400
+    title = "The request is not valid"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a client asks for. `body` is the request as it came, in the form called `form`.
+
+    `neutral` says the same in OpenAI's form of the operation (a chat completion, embeddings), which every provider's
+    part reads. `lost` is why that would not be quite the same, and empty where it is: then only providers that take
+    `form` itself can answer. `headers` came with it and belong to that form, as the version of it does.
+    """
+
+    form: str
+    operation: Operation
+    body: dict[str, Any]
+    neutral: dict[str, Any]
+    lost: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str:
+        return str(self.body["model"])
+
+    @property
+    def is_streamed(self) -> bool:
+        return bool(self.body.get("stream"))
+
+    @property
+    def answers(self) -> int:
+        """How many answers are asked for."""
+        return self.neutral.get("n") or 1
+
+    @property
+    def texts(self) -> Iterable[str]:
+        """Every text of the prompt."""
+        if self.operation == "chat":
+            return texts_of(self.neutral.get("messages"))
+        given = self.neutral["input"]
+        return [given] if isinstance(given, str) else [each for each in given if isinstance(each, str)]
+
+    def added_by(self, template: Template) -> int:
+        """The tokens that a provider's chat template adds to the prompt."""
+        return template.added_to(self.neutral["messages"]) if self.operation == "chat" else 0
+
+    @property
+    def tokens(self) -> int:
+        """The tokens of a prompt that came as such: only requests for embeddings may."""
+        if self.operation == "chat":
+            return 0
+        return sum(_tokens(each) for each in _listed(self.neutral["input"]))
+
+
+def required_text(body: Mapping[str, Any], field: str, sentence: str) -> str:
+    """The text in `field`. Raises `InvalidRequest` with `sentence` where there is none."""
+    value = body.get(field)
+    if not isinstance(value, str) or not value:
+        raise InvalidRequest(sentence, field=field)
+    return value
+
+
+def checked_object(body: Any) -> dict[str, Any]:
+    """A request that names a model, and says rightly whether it is to be streamed. Raises `InvalidRequest`."""
+    if not isinstance(body, dict):
+        raise InvalidRequest("The request's body must be a JSON object.")
+    required_text(body, "model", "“model” must name a model, as GET /v1/models lists them.")
+    if not isinstance(body.get("stream", False), bool | None):
+        raise InvalidRequest("“stream” must be true or false.", field="stream")
+    return body | {"stream": False} if "stream" in body and body["stream"] is None else body
+
+
+def _listed(given: Any) -> list[Any]:
+    return [given] if isinstance(given, str) or (given and isinstance(given[0], int)) else given
+
+
+def _tokens(given: Any) -> int:
+    return len(given) if isinstance(given, list) else 0

@@ -1,0 +1,92 @@
+"""What a form of clients is: how a request in it is read, and how an answer is written."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import orjson
+
+from gateway.asked import Asked
+from gateway.event import Event
+from gateway.snapshot import Route
+from gateway.wire_errors import error_object
+from refusals import Refusal
+
+
+class Writing(ABC):
+    """Writes one answer in the client's form. `event` is handed every event of a stream once, in order.
+
+    `counted` is there for `whole`, `end` and `last_words`.
+    """
+
+    def __init__(self, form: Form, asked: Asked) -> None:
+        self.form, self.asked = form, asked
+        self.counted: dict[str, Any] | None = None  # what was used, once that is known, as a chat completion tells it
+
+    def with_usage(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """A whole answer with what was used, also where its provider told nothing."""
+        return answer if answer.get("usage") or self.counted is None else answer | {"usage": self.counted}
+
+    @abstractmethod
+    def whole(self, event: Event) -> bytes:
+        """The body of an answer that is not streamed."""
+
+    @abstractmethod
+    def event(self, event: Event) -> bytes:
+        """What a client is sent of a stream for `event`; empty for nothing."""
+
+    def end(self) -> bytes:
+        """What ends the stream."""
+        return b""
+
+    def last_words(self, refusal: Refusal, request_id: str) -> bytes:
+        """The end of a stream that has begun and cannot go on."""
+        return self.form.last_words(refusal, request_id)
+
+
+class Form(ABC):
+    """A form in which clients ask at `path`; `name` is how providers that take it themselves call it.
+
+    `mark` is a header that only its clients send, by which they are known at addresses of several forms; `headers` are
+    those of a request that belong to the form; in `id_headers` an answer says which request it was to.
+    """
+
+    name: ClassVar[str]
+    path: ClassVar[str]
+    writing: ClassVar[type[Writing]]
+    mark: ClassVar[bytes] = b""
+    headers: ClassVar[tuple[str, ...]] = ()
+    id_headers: ClassVar[tuple[bytes, ...]] = (b"x-request-id",)
+
+    @abstractmethod
+    def read(self, body: Any) -> Asked:
+        """A request's parsed body, checked as far as the gateway needs it. Raises `InvalidRequest`."""
+
+    def model(self, route: Route) -> dict[str, Any]:
+        """A route, as OpenAI's clients read a model."""
+        return {
+            "id": route.slug,
+            "object": "model",
+            "created": int(route.created_at.timestamp()),
+            "owned_by": next(target.provider for target in route.targets if target.is_connected),
+        }
+
+    def models(self, routes: Sequence[Route]) -> dict[str, Any]:
+        """The list of them."""
+        return {"object": "list", "data": [self.model(route) for route in routes]}
+
+    def refusal(self, refusal: Refusal, request_id: str) -> bytes:
+        """The body of a refusal, as OpenAI's clients read it."""
+        return orjson.dumps(error_object(refusal))
+
+    def last_words(self, refusal: Refusal, request_id: str) -> bytes:
+        """The end of a stream that has begun and cannot go on."""
+        return sent_event(self.refusal(refusal, request_id))
+
+
+def sent_event(data: bytes, kind: bytes = b"") -> bytes:
+    """A server-sent event."""
+    named = b"event: " + kind + b"\n" if kind else b""
+    return named + b"data: " + data.replace(b"\n", b"\ndata: ") + b"\n\n"

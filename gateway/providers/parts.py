@@ -1,0 +1,168 @@
+"""What is in the messages of a chat completion, taken apart for providers whose own form is another one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from gateway.asked import BOUNDS, InvalidRequest
+from gateway.providers.provider import Unreadable
+
+SYSTEM = ("system", "developer")
+_DATA = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
+
+
+class Image(NamedTuple):
+    """An image: its `data` in base64 with its media type, or where it lies."""
+
+    media_type: str
+    data: str
+    url: str
+
+
+def system_of(messages: list[dict[str, Any]]) -> str:
+    """What the system says, all of it together."""
+    return "\n\n".join(text for message in messages if message["role"] in SYSTEM and (text := text_of(message)))
+
+
+def text_of(message: dict[str, Any]) -> str:
+    """The text of a message, without its other parts."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    return "".join(part["text"] for part in parts_of(message) if isinstance(part.get("text"), str))
+
+
+def parts_of(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The parts of a message that is given as such. A text alone is one part."""
+    content = message.get("content")
+    if isinstance(content, str):
+        if content:
+            yield {"type": "text", "text": content}
+    elif isinstance(content, list):
+        yield from (part for part in content if isinstance(part, dict))
+
+
+def image_of(part: dict[str, Any], field: str) -> Image | None:
+    """The image in a part of type `image_url`; None in any other. Raises `InvalidRequest` for one that is none."""
+    if part.get("type") != "image_url":
+        return None
+    given = part.get("image_url")
+    url = given.get("url") if isinstance(given, dict) else given
+    if not isinstance(url, str) or not url:
+        raise InvalidRequest("An image needs a “url”: https://…, or data:image/png;base64,…", field=field)
+    if found := _DATA.fullmatch(url):
+        return Image(found[1], found[2], "")
+    return Image("", "", url)
+
+
+class ToolCall(NamedTuple):
+    """A function that the model called before."""
+
+    id: str
+    name: str
+    arguments: str  # JSON
+    signature: str  # of its thoughts, which Google wants back
+
+
+def inside(value: Any, *names: str) -> Any:
+    """What lies in objects within objects under `names`; None where one of them is not there."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def word(value: Any) -> str | None:
+    """A name or a text that a provider tells; None for what is none, which could not be written at any depth."""
+    return value if isinstance(value, str) else None
+
+
+def as_text(given: Any) -> str:
+    """The arguments of a call as JSON; never raises, for what may be read is nested deeper than `orjson` writes."""
+    try:
+        return orjson.dumps(given if given is not None else {}).decode()
+    except orjson.JSONEncodeError:
+        return json.dumps(given, ensure_ascii=False, separators=(",", ":"))
+
+
+def writable(told: dict[str, Any]) -> dict[str, Any]:
+    """What a provider told, for forms that write it as it is. Raises `Unreadable` where that cannot be."""
+    try:
+        orjson.dumps(told)
+    except orjson.JSONEncodeError as error:  # it reads deeper than it writes
+        raise Unreadable("sent what is nested too deep", told) from error
+    return told
+
+
+def counts_of(usage: Any, needed: Sequence[str], others: Sequence[str] = ()) -> list[int] | None:
+    """The counts called `needed`, then `others`, 0 for one of these that is not told. None unless all are whole numbers
+    from 0, so that none can be believed: a negative one would take away from another."""
+    told = usage if isinstance(usage, dict) else {}
+    counts: list[Any] = [told.get(name) for name in needed]
+    counts += [told[name] if told.get(name) is not None else 0 for name in others]
+    return counts if all(type(count) is int and count >= 0 for count in counts) else None
+
+
+def calls_of(message: dict[str, Any], field: str) -> list[ToolCall]:
+    """The tool calls in an assistant's message. Raises `InvalidRequest` for what is none."""
+    given = message.get("tool_calls")
+    if given is None:
+        return []
+    if not isinstance(given, list):
+        raise InvalidRequest("“tool_calls” must be a list.", field=f"{field}.tool_calls")
+    calls = []
+    for each in given:
+        key, name, arguments = (
+            inside(each, "id"),
+            inside(each, "function", "name"),
+            inside(each, "function", "arguments"),
+        )
+        if not isinstance(key, str) or not isinstance(name, str) or not isinstance(arguments, str | None):
+            raise InvalidRequest(
+                "A tool call needs an “id”, and a “function” with its “name” and “arguments” as texts.",
+                field=f"{field}.tool_calls",
+            )
+        signature = inside(each, "extra_content", "google", "thought_signature")
+        calls.append(ToolCall(key, name, arguments or "{}", signature if isinstance(signature, str) else ""))
+    return calls
+
+
+def arguments_of(call: ToolCall, field: str) -> dict[str, Any]:
+    """The arguments of a tool call in an assistant's message. Raises `InvalidRequest` where they are no JSON object."""
+    text = call.arguments
+    try:
+        told = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest("The arguments of a tool call must be JSON.", field=field) from error
+    if not isinstance(told, dict):
+        raise InvalidRequest("The arguments of a tool call must be a JSON object.", field=field)
+    return told
+
+
+def tools_of(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The functions that a request offers. Raises `InvalidRequest` for what is no list of them."""
+    given = body.get("tools") or []
+    if not isinstance(given, list) or not all(isinstance(inside(each, "function"), dict) for each in given):
+        raise InvalidRequest("“tools” must be a list of functions, each with its “function”.", field="tools")
+    return [each["function"] for each in given]
+
+
+def stops_of(body: dict[str, Any]) -> list[str]:
+    """The texts that end an answer."""
+    stop = body.get("stop")
+    if isinstance(stop, str):
+        return [stop]
+    return [each for each in stop if isinstance(each, str)] if isinstance(stop, list) else []
+
+
+def bound_of(body: dict[str, Any]) -> int | None:
+    """The most tokens that an answer may have; None where nothing bounds it. No bound that `gateway.costing` reserves
+    by may be passed over."""
+    for name in BOUNDS:
+        if type(body.get(name)) is int:
+            return int(body[name])
+    return None

@@ -1,0 +1,53 @@
+"""What a provider tells that a call has used, as far as it can be true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from usage.calls import LARGEST_COUNT
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Tokens; None: it did not say. `cached` are some of those in, `reasoning` some of those out."""
+
+    tokens_in: int | None
+    tokens_out: int | None
+    cached: int
+    reasoning: int
+
+    def after(self, earlier: Told | None) -> Told:
+        """What is known now, where a chunk before told `earlier`: some tell the prompt at the beginning only."""
+        if earlier is None or self.tokens_in:
+            return self
+        return replace(self, tokens_in=earlier.tokens_in, cached=earlier.cached)
+
+
+def told_by(usage: Any) -> Told | None:
+    """What a chat completion's usage tells; None where it tells nothing, or what no call can use."""
+    if not isinstance(usage, dict):
+        return None
+    tokens_in, tokens_out = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    stated = [count for count in (tokens_in, tokens_out) if count is not None]
+    if not stated or not all(map(_is_count, stated)):
+        return None
+    total = usage.get("total_tokens")
+    if tokens_in is not None and tokens_out is not None and _is_count(total):
+        tokens_out = max(tokens_out, total - tokens_in)  # xAI and others leave reasoning out of the completion
+    return Told(
+        tokens_in,
+        tokens_out,
+        _detail(usage, "prompt_tokens_details", "cached_tokens"),
+        _detail(usage, "completion_tokens_details", "reasoning_tokens"),
+    )
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= LARGEST_COUNT
+
+
+def _detail(usage: dict[str, Any], group: str, name: str) -> int:
+    details = usage.get(group)
+    count = details.get(name) if isinstance(details, dict) else None
+    return count if type(count) is int and count >= 0 else 0
