@@ -20,6 +20,9 @@ HEAD = """\
 """
 
 
+_FOLDED = frozenset("\x85\u2028\u2029")
+
+
 class _Dumper(yaml.SafeDumper):
     """Amounts are written as they are, without quotes or rounding, and nothing as a reference to what is the same."""
 
@@ -27,6 +30,13 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    """As it is, but quoted where it has a line end that YAML would fold away."""
+    style = '"' if _FOLDED.intersection(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _text)
 _Dumper.add_representer(
     Decimal,
     lambda dumper, amount: dumper.represent_scalar(

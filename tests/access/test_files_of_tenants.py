@@ -162,9 +162,12 @@ PLACES = st.builds(
 )
 
 
+ODD_TEXTS = ["no", "null", "0715", "1e3", "a: b # c", "- x", "~", *(f"a b{end}c" for end in "\n\x85\u2028\u2029")]
+
+
 @given(
     name=NAMES.filter(bool),
-    purpose=st.one_of(NAMES, st.sampled_from(["no", "null", "0715", "1e3", "a: b # c", "- x", "~"])),
+    purpose=st.one_of(NAMES, st.sampled_from(ODD_TEXTS)),
     cost_centre=st.sampled_from(["", "0815", "0715", "CC-1", "no", "1_000", "2026-01-01", "1:30"]), place=PLACES,
     discoverable=st.booleans(), user=st.sampled_from(["123", "true", "olivia", "a@b.example", "=", "svc.acme.ci"]),
 )  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from catalog.models import Route
 from gateway import relay
 from gateway.providers.gemini.reading import AnswerReading
-from tests.gateway.behaviours import answers, drips, streams
+from tests.gateway.behaviours import answers, drips, hurry, streams
 from tests.gateway.conftest import HELLO, kept
 from tests.gateway.dialects import speaks
 from tests.gateway.provider import Provider, chunk
@@ -68,6 +68,7 @@ def test_a_whole_answer_that_breaks_its_reading_is_malformed(
 
 
 def test_a_stream_has_a_largest_size(client: httpx.Client, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry(total_s=5.0)  # it would never end by itself
     monkeypatch.setattr(relay, "LARGEST_ANSWER", 10_000)
     provider.behaves(drips(b"data: " + json.dumps(chunk("x" * 3_000)).encode() + b"\n\n"))
     answer = client.post("/v1/chat/completions", json=ASKED | {"stream": True})
