@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from refusals.errors import Invalid
 
@@ -20,18 +20,20 @@ class Listing:
     names: Callable[[Any], Iterable[Any]] | None
 
 
-@dataclass(frozen=True)
-class Dialect:
-    """A kind of endpoint. `address` is the usual one, empty where each has its own, as `example` shows; `listing` makes
-    of an address and a credential how it is asked for its models, None where it tells none: any answer will do."""
+class Dialect(Protocol):
+    """A kind of endpoint, called `name`, by people `words`. `address` is the usual one, empty where each has its own as
+    `example` shows; `credential` says what it wants, and `listed_as` which provider of the catalog speaks so (empty
+    where none does more than others)."""
 
-    name: str
-    words: str
-    address: str
-    example: str
-    credential: str  # what it wants, in words
-    listed_as: str  # the provider of the catalog that speaks so, by its slug; empty where none does more than others
-    listing: Callable[[str, str], Listing | None]
+    name: ClassVar[str]
+    words: ClassVar[str]
+    address: ClassVar[str]
+    example: ClassVar[str]
+    credential: ClassVar[str]
+    listed_as: ClassVar[str]
+
+    def listing(self, base_url: str, credential: str) -> Listing | None:
+        """How an endpoint is asked for its models; None where it tells none: any answer will do."""
 
 
 _known: dict[str, Dialect] = {}

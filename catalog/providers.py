@@ -39,13 +39,12 @@ class Suggestion:
     name: str
     variable: str
     base_url: str
-    dialect: str
 
 
 _ADDRESSES_OF_PAGES = {"connect"}
 _KNOWN_KEYS = (
-    Suggestion("openai", "OpenAI", "OPENAI_API_KEY", "https://api.openai.com/v1", "openai_platform"),
-    Suggestion("anthropic", "Anthropic", "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1", "anthropic"),
+    Suggestion("openai", "OpenAI", "OPENAI_API_KEY", "https://api.openai.com/v1"),
+    Suggestion("anthropic", "Anthropic", "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1"),
 )
 
 
@@ -60,9 +59,7 @@ def connect_suggested(*, slug: str, by: Any) -> Provider:
     for each in suggestions():
         if each.slug == slug:
             key = os.environ[each.variable]
-            return connect(
-                slug=slug, name=each.name, base_url=each.base_url, credential=key, dialect=each.dialect, by=by
-            )
+            return connect(slug=slug, name=each.name, base_url=each.base_url, credential=key, by=by)
     raise NotConnected("There is no key for it in the environment, or it is connected already.")
 
 

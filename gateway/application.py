@@ -29,6 +29,7 @@ from gateway.forms.messages import MESSAGES
 from gateway.pipeline import Call, begin
 from gateway.runtime import here, runtime
 from gateway.snapshot import Route
+from gateway.told import as_usage
 from gateway.wire import ClientLeft, Exchange, Receive, Scope, Send
 from gateway.wire_errors import headroom_headers
 from refusals import Refusal
@@ -216,12 +217,7 @@ def _counted(call: Call) -> dict[str, Any] | None:
     """What the call has used, as a chat completion tells it; None while that is not known."""
     if (told := call.summary) is None:
         return None
-    return {
-        "prompt_tokens": told.input_tokens, "completion_tokens": told.output_tokens,
-        "total_tokens": told.input_tokens + told.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": told.cached_input_tokens},
-        "completion_tokens_details": {"reasoning_tokens": told.reasoning_tokens},
-    }  # fmt: skip
+    return as_usage(told.input_tokens, told.output_tokens, told.cached_input_tokens, told.reasoning_tokens)
 
 
 async def _begin_stream(exchange: Exchange, call: Call) -> None:

@@ -12,8 +12,4 @@ class GatewayConfig(AppConfig):
 
         capabilities.register(CAPABILITY)
         for each in known().values():
-            dialects.register(
-                dialects.Dialect(
-                    each.name, each.words, each.address, each.example, each.credential, each.listed_as, each.listing
-                )
-            )
+            dialects.register(each)

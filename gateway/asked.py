@@ -72,19 +72,21 @@ class Asked:
         return sum(_tokens(each) for each in _listed(self.neutral["input"]))
 
 
-def required_text(body: Mapping[str, Any], field: str, sentence: str) -> str:
-    """The text in `field`. Raises `InvalidRequest` with `sentence` where there is none."""
+def object_in(body: Mapping[str, Any], field: str) -> dict[str, Any]:
+    """The object in `field`, empty without one. Raises `InvalidRequest`."""
     value = body.get(field)
-    if not isinstance(value, str) or not value:
-        raise InvalidRequest(sentence, field=field)
-    return value
+    if value is not None and not isinstance(value, dict):
+        raise InvalidRequest(f"“{field}” must be an object.", field=field)
+    return value or {}
 
 
 def checked_object(body: Any) -> dict[str, Any]:
     """A request that names a model, and says rightly whether it is to be streamed. Raises `InvalidRequest`."""
     if not isinstance(body, dict):
         raise InvalidRequest("The request's body must be a JSON object.")
-    required_text(body, "model", "“model” must name a model, as GET /v1/models lists them.")
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise InvalidRequest("“model” must name a model, as GET /v1/models lists them.", field="model")
     if not isinstance(body.get("stream", False), bool | None):
         raise InvalidRequest("“stream” must be true or false.", field="stream")
     return body | {"stream": False} if "stream" in body and body["stream"] is None else body

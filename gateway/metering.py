@@ -81,6 +81,7 @@ class Meter:
         self._pieces: list[str] = []
         self._kept = self._beyond = self._chunks = 0
         self._journaled = self._began
+        self._prompt_by_length: int | None = None  # at this target, for the journal
 
     @property
     def target(self) -> Target | None:
@@ -88,7 +89,7 @@ class Meter:
 
     def sends_to(self, target: Target) -> None:
         """The call is about to be sent to `target`. Raises `JournalUnwritable` the first time."""
-        self._target, self._price = target, target.price_at(self._started_at)
+        self._target, self._price, self._prompt_by_length = target, target.price_at(self._started_at), None
         self._was_taken = True
         if not self._is_open:
             self._journal.opened(self._record("interrupted", 500, "interrupted", INTERRUPTED, is_rough=True).row())
@@ -233,13 +234,20 @@ class Meter:
         has_told_in = tokens_in is not None and (tokens_in > 0 or not self._has_answer)
         has_told_out = told is not None and (self._chunks == 0 or (tokens_out > 0 and self._told_after == self._chunks))
         if tokens_in is None or not has_told_in:
-            count = counting.tokens_of_text_length if is_rough else counting.tokens_of
-            tokens_in = prompt_tokens(self.admitted.asked, provider_of(self._target).template, count)
+            tokens_in = self._counted_prompt(self._target, is_rough=is_rough)
         if not has_told_out:
             tokens_out = max(tokens_out, self._counted_output(is_rough=is_rough))
         cached, reasoning = (told.cached, told.reasoning) if told else (0, 0)
         source = "provider" if has_told_in and has_told_out else "counted"
         return (tokens_in, tokens_out, min(cached, tokens_in), min(reasoning, tokens_out)), source
+
+    def _counted_prompt(self, target: Target, *, is_rough: bool) -> int:
+        if not is_rough:
+            return prompt_tokens(self.admitted.asked, provider_of(target).template)
+        if self._prompt_by_length is None:  # asked each second of a stream, and always the same
+            template = provider_of(target).template
+            self._prompt_by_length = prompt_tokens(self.admitted.asked, template, counting.tokens_of_text_length)
+        return self._prompt_by_length
 
     def _counted_output(self, *, is_rough: bool) -> int:
         if is_rough:  # several times a call, for the journal: by length, or one token a chunk when that is more

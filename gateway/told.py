@@ -43,6 +43,17 @@ def told_by(usage: Any) -> Told | None:
     )
 
 
+def as_usage(tokens_in: int, tokens_out: int, cached: int, reasoning: int | None = None) -> dict[str, Any]:
+    """Tokens as a chat completion's usage tells them; without `reasoning` it is not told how many of those out were."""
+    usage: dict[str, Any] = {
+        "prompt_tokens": tokens_in,
+        "completion_tokens": tokens_out,
+        "total_tokens": tokens_in + tokens_out,
+        "prompt_tokens_details": {"cached_tokens": cached},
+    }
+    return usage if reasoning is None else usage | {"completion_tokens_details": {"reasoning_tokens": reasoning}}
+
+
 def _is_count(value: Any) -> bool:
     return type(value) is int and 0 <= value <= LARGEST_COUNT
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import orjson
 
-from gateway.asked import BOUNDS, Asked, InvalidRequest, checked_object
+from gateway.asked import BOUNDS, Asked, InvalidRequest, checked_object, object_in
 from gateway.event import Event
 from gateway.forms.form import Form, Writing, sent_event
 from gateway.forms.shared import lies_there, refuse_elsewhere, refuse_named, runs_there
@@ -21,15 +21,23 @@ class ChatWriting(Writing):
     """The answer as it is; its usage in a stream for who asked for it."""
 
     def whole(self, event: Event) -> bytes:
-        return event.data if event.form == self.form.name else orjson.dumps(self.with_usage(event.chunk))
+        return self._written(event, self.with_usage(event.chunk))
 
     def event(self, event: Event) -> bytes:
-        if is_usage_alone(event.chunk) and not wants_usage(self.asked.body):
+        wants_usage = bool((self.asked.body.get("stream_options") or {}).get("include_usage"))
+        if is_usage_alone(event.chunk) and not wants_usage:
             return b""
-        return sent_event(event.data if event.form == self.form.name else orjson.dumps(event.chunk))
+        return sent_event(self._written(event, event.chunk))
 
     def end(self) -> bytes:
         return DONE
+
+    def said(self, chunk: dict[str, Any]) -> dict[str, Any]:
+        """`chunk` as this form says it."""
+        return chunk
+
+    def _written(self, event: Event, chunk: dict[str, Any]) -> bytes:
+        return event.data if event.form == self.form.name else orjson.dumps(self.said(chunk))
 
 
 class Chat(Form):
@@ -47,8 +55,7 @@ class Chat(Form):
             raise InvalidRequest("Every one of “messages” must be an object with a role and content.", field="messages")
         check_answers(body)
         check_bounds(body)
-        if not isinstance(body.get("stream_options", {}), dict | None):
-            raise InvalidRequest("“stream_options” must be an object.", field="stream_options")
+        object_in(body, "stream_options")
         for place, message in enumerate(messages):
             if not isinstance(message.get("role"), str) or not message["role"]:
                 raise InvalidRequest(
@@ -93,11 +100,6 @@ def check_bounds(body: Mapping[str, Any]) -> None:
         bound = body.get(name)
         if bound is not None and not (type(bound) is int and bound > 0):
             raise InvalidRequest(f"“{name}” must be a whole number from 1.", field=name)
-
-
-def wants_usage(body: dict[str, Any]) -> bool:
-    """Whether a stream shall end with what it used."""
-    return bool((body.get("stream_options") or {}).get("include_usage"))
 
 
 def is_usage_alone(chunk: dict[str, Any]) -> bool:

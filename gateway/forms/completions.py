@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import orjson
-
-from gateway.asked import BOUNDS, Asked, InvalidRequest, checked_object
-from gateway.event import Event
-from gateway.forms.chat import DONE, MOST_ANSWERS, check_answers, check_bounds, is_usage_alone, wants_usage
-from gateway.forms.form import Form, Writing, sent_event
+from gateway.asked import BOUNDS, Asked, InvalidRequest, checked_object, object_in
+from gateway.forms.chat import MOST_ANSWERS, ChatWriting, check_answers, check_bounds
+from gateway.forms.form import Form
 from gateway.forms.shared import refuse_elsewhere
 
 # What a chat has as well, under the same name.
@@ -20,22 +17,11 @@ SAME = (
 ONLY_HERE = ("suffix", "echo", "logprobs", "best_of")
 
 
-class CompletionsWriting(Writing):
+class CompletionsWriting(ChatWriting):
     """Each choice's text beside it instead of in a message."""
 
-    def whole(self, event: Event) -> bytes:
-        return self._written(event, self.with_usage(event.chunk))
-
-    def event(self, event: Event) -> bytes:
-        if is_usage_alone(event.chunk) and not wants_usage(self.asked.body):
-            return b""
-        return sent_event(self._written(event, event.chunk))
-
-    def _written(self, event: Event, chunk: dict[str, Any]) -> bytes:
-        return event.data if event.form == self.form.name else orjson.dumps(_as_completion(chunk))
-
-    def end(self) -> bytes:
-        return DONE
+    def said(self, chunk: dict[str, Any]) -> dict[str, Any]:
+        return _as_completion(chunk)
 
 
 class Completions(Form):
@@ -52,8 +38,7 @@ class Completions(Form):
         answers = max(check_answers(body), check_answers(body, "best_of"))
         if answers * len(prompts) > MOST_ANSWERS:
             raise InvalidRequest(f"One call gives at most {MOST_ANSWERS} answers to all its prompts.", field="prompt")
-        if not isinstance(body.get("stream_options", {}), dict | None):
-            raise InvalidRequest("“stream_options” must be an object.", field="stream_options")
+        object_in(body, "stream_options")
         neutral = {name: body[name] for name in SAME if name in body}
         neutral["messages"] = [{"role": "user", "content": prompt} for prompt in prompts]
         if answers * len(prompts) > 1:

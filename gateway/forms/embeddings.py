@@ -4,30 +4,18 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import orjson
-
 from gateway.asked import Asked, InvalidRequest, checked_object
-from gateway.event import Event
-from gateway.forms.form import Form, Writing
+from gateway.forms.chat import ChatWriting
+from gateway.forms.form import Form
 from gateway.forms.shared import refuse_elsewhere
 
 MOST_INPUTS = 2048  # to one call, as OpenAI has it
 
 
-class EmbeddingsWriting(Writing):
-    """The answer as it is; there are no streams."""
-
-    def whole(self, event: Event) -> bytes:
-        return event.data if event.form == self.form.name else orjson.dumps(self.with_usage(event.chunk))
-
-    def event(self, event: Event) -> bytes:
-        raise NotImplementedError("embeddings are not streamed")
-
-
 class Embeddings(Form):
     name = "embeddings"
     path = "/v1/embeddings"
-    writing: ClassVar = EmbeddingsWriting
+    writing: ClassVar = ChatWriting  # of an answer that is never streamed
 
     def read(self, body: Any) -> Asked:
         """Texts, or lists of token numbers."""

@@ -76,6 +76,11 @@ def inside(value: Any, *names: str) -> Any:
     return value
 
 
+def object_of(value: Any) -> dict[str, Any]:
+    """`value` where it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 def word(value: Any) -> str | None:
     """A name or a text that a provider tells; None for what is none, which could not be written at any depth."""
     return value if isinstance(value, str) else None
@@ -107,6 +112,26 @@ def counts_of(usage: Any, needed: Sequence[str], others: Sequence[str] = ()) -> 
     return counts if all(type(count) is int and count >= 0 for count in counts) else None
 
 
+def add_turn(turns: list[dict[str, Any]], role: str, content: list[dict[str, Any]], under: str = "content") -> None:
+    """Content goes `under` this name into the turn that is under way, as what one side says in several messages, or
+    what several tools answer, must stand in one."""
+    if not content:
+        return
+    if turns and turns[-1]["role"] == role:
+        turns[-1][under] += content
+    else:
+        turns.append({"role": role, under: content})
+
+
+def told_by_tool(message: dict[str, Any]) -> Any:
+    """What a tool answered: as JSON says it where it is that, else the text."""
+    text = text_of(message)
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
 def calls_of(message: dict[str, Any], field: str) -> list[ToolCall]:
     """The tool calls in an assistant's message. Raises `InvalidRequest` for what is none."""
     given = message.get("tool_calls")
@@ -127,7 +152,7 @@ def calls_of(message: dict[str, Any], field: str) -> list[ToolCall]:
                 field=f"{field}.tool_calls",
             )
         signature = inside(each, "extra_content", "google", "thought_signature")
-        calls.append(ToolCall(key, name, arguments or "{}", signature if isinstance(signature, str) else ""))
+        calls.append(ToolCall(key, name, arguments or "{}", word(signature) or ""))
     return calls
 
 

@@ -70,11 +70,8 @@ class Reading(ABC):
 
 
 class Provider(ABC):
-    """One kind of provider. `name` is what `catalog.models.Provider.dialect` says, `words` what people call it.
-
-    `address` is the usual one, empty where each has its own, as `example` shows; `credential` says what it wants, and
-    `listed_as` the provider of the catalog that speaks so.
-    """
+    """One kind of provider, which the catalog knows as a `Dialect` (`catalog.dialects`). `name` is what
+    `catalog.models.Provider.dialect` says."""
 
     name: ClassVar[str]
     words: ClassVar[str]

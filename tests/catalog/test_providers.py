@@ -282,7 +282,7 @@ def test_a_file_of_the_catalog_leaves_a_trace_like_every_file(dev: Client) -> No
 def test_a_provider_whose_key_is_in_the_environment_is_suggested_and_connected_by_the_api(
     pat: Client, dev: Client, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = providers.Suggestion("cluster", "Cluster", "CLUSTER_API_KEY", endpoint.url, COMPATIBLE)
+    known = providers.Suggestion("cluster", "Cluster", "CLUSTER_API_KEY", endpoint.url)
     monkeypatch.setattr(providers, "_KNOWN_KEYS", (known,))
     address = "/api/providers/suggestions/"
     assert pat.get(address).json() == []

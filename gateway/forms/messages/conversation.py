@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from gateway.asked import InvalidRequest
+from gateway.providers.provider import as_json
 
 Block = dict[str, Any]
 
@@ -119,7 +118,7 @@ class Conversation:
         source = block.get("source")
         of = f" from “{str(source.get('type'))[:60]}”" if isinstance(source, dict) else ""
         self.loses(f"it takes no “{block['type'][:60]}”{of}")
-        return {"type": block["type"], "text": _json(block)}
+        return {"type": block["type"], "text": as_json(block).decode()}
 
 
 def blocks_of(content: Any, field: str) -> list[Block]:
@@ -152,11 +151,4 @@ def _arguments(block: Block, field: str) -> str:
     given = block.get("input")
     if not isinstance(given, dict):
         raise InvalidRequest("The “input” of a tool's use must be an object.", field=f"{field}.input")
-    return _json(given)
-
-
-def _json(value: Any) -> str:
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError as error:  # it reads deeper than it writes
-        raise InvalidRequest("The request is nested too deep. Nothing takes more than 250 levels.") from error
+    return as_json(given).decode()

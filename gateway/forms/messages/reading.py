@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gateway.asked import Asked, InvalidRequest, checked_object
+from gateway.asked import Asked, InvalidRequest, checked_object, object_in
 from gateway.effort import effort_of
 from gateway.forms.messages.conversation import Conversation, blocks_of
 from gateway.forms.shared import refuse_elsewhere, refuse_named, refuse_shared, runs_there
@@ -45,9 +45,9 @@ def prompt_of(form: str, body: Any) -> Asked:
     neutral |= {name: body[name] for name in SAME if body.get(name) is not None}
     if stops := _listed(body, "stop_sequences", lambda each: isinstance(each, str), "texts"):
         neutral["stop"] = stops
-    if user := _object(body, "metadata").get("user_id"):
+    if user := object_in(body, "metadata").get("user_id"):
         neutral["user"] = user
-    shape = _object(body, "output_config").get("format")
+    shape = object_in(body, "output_config").get("format")
     if isinstance(shape, dict) and isinstance(shape.get("schema"), dict):
         schema = {"name": "answer", "schema": shape["schema"], "strict": True}
         neutral["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -89,7 +89,7 @@ def _tools(body: dict[str, Any], neutral: dict[str, Any], conversation: Conversa
         tools.append({"type": "function", "function": function})
     if tools:
         neutral["tools"] = tools
-    choice = _object(body, "tool_choice")
+    choice = object_in(body, "tool_choice")
     if not choice:
         return
     named = {"type": "function", "function": {"name": choice.get("name")}}
@@ -105,19 +105,12 @@ def _tools(body: dict[str, Any], neutral: dict[str, Any], conversation: Conversa
 
 def _think(body: dict[str, Any], neutral: dict[str, Any], longest: int) -> None:
     """How hard to think, where it is said: as a word, or in tokens. Where the model decides, nothing is said."""
-    thinking, effort = _object(body, "thinking"), _object(body, "output_config").get("effort")
+    thinking, effort = object_in(body, "thinking"), object_in(body, "output_config").get("effort")
     budget = thinking.get("budget_tokens")
     if isinstance(effort, str) and effort in EFFORTS:
         neutral["reasoning_effort"] = EFFORTS[effort]
     elif thinking.get("type") == "enabled" and type(budget) is int:
         neutral["reasoning_effort"] = effort_of(budget, longest)
-
-
-def _object(body: dict[str, Any], field: str) -> dict[str, Any]:
-    value = body.get(field)
-    if value is not None and not isinstance(value, dict):
-        raise InvalidRequest(f"“{field}” must be an object.", field=field)
-    return value or {}
 
 
 def _listed(body: dict[str, Any], field: str, fits: Callable[[Any], bool], what: str) -> list[Any]:

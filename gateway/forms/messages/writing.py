@@ -10,6 +10,7 @@ from gateway.asked import Asked
 from gateway.event import Event
 from gateway.forms.form import Form, Writing, sent_event
 from gateway.forms.messages.blocks import Blocks, finished_input, new_id
+from gateway.providers.parts import object_of
 
 STOPS = {
     "stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "function_call": "tool_use",
@@ -36,13 +37,13 @@ class MessagesWriting(Writing):
             return event.data
         self._note(event.chunk)
         content: list[dict[str, Any]] = []
-        message = _object(self._choice.get("message"))
+        message = object_of(self._choice.get("message"))
         if thought := _said(message, *THOUGHTS):
             content.append({"type": "thinking", "thinking": thought, "signature": ""})
         if text := self._text(message):
             content.append({"type": "text", "text": text})
         for call in _calls(message):
-            function = _object(call.get("function"))
+            function = object_of(call.get("function"))
             arguments = _said(function, "arguments")
             used = {"id": str(call.get("id") or new_id()), "name": str(function.get("name") or "")}
             content.append({"type": "tool_use", **used, "input": finished_input(arguments)})
@@ -57,7 +58,7 @@ class MessagesWriting(Writing):
         self._note(event.chunk)
         sent = [] if self._has_begun else [self._start(event.chunk)]
         choices = event.chunk.get("choices")
-        delta = _object(self._choice.get("delta")) if choices else {}
+        delta = object_of(self._choice.get("delta")) if choices else {}
         if thought := _said(delta, *THOUGHTS):
             sent += self._blocks.thought(thought)
         if text := self._text(delta):
@@ -118,8 +119,8 @@ class MessagesWriting(Writing):
     def _used(self) -> dict[str, Any]:
         """The usage that was told, else what was counted."""
         usage = self._usage or self.counted or {}
-        of_prompt = _object(usage.get("prompt_tokens_details"))
-        of_answer = _object(usage.get("completion_tokens_details"))
+        of_prompt = object_of(usage.get("prompt_tokens_details"))
+        of_answer = object_of(usage.get("completion_tokens_details"))
         read, written = _count(of_prompt, "cached_tokens"), _count(of_prompt, "cache_creation_tokens")
         used: dict[str, Any] = {
             "input_tokens": max(0, _count(usage, "prompt_tokens") - read - written),
@@ -143,10 +144,6 @@ def _said(part: dict[str, Any], *fields: str) -> str:
 def _calls(part: dict[str, Any]) -> list[dict[str, Any]]:
     calls = part.get("tool_calls")
     return [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _count(of: dict[str, Any], name: str) -> int:

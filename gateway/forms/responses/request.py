@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.asked import InvalidRequest
+from gateway.asked import InvalidRequest, object_in
 from gateway.forms.chat import check_bounds
 from gateway.forms.responses.items import messages_of
 from gateway.forms.responses.tools import tools_of
@@ -43,14 +43,6 @@ def as_chat(body: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         chat["reasoning_effort"] = effort
     object_in(body, "metadata")
     return chat, lost[0] if lost else ""
-
-
-def object_in(body: Mapping[str, Any], field: str) -> dict[str, Any]:
-    """The object in `field`, empty without one. Raises `InvalidRequest`."""
-    value = body.get(field)
-    if value is not None and not isinstance(value, dict):
-        raise InvalidRequest(f"“{field}” must be an object.", field=field)
-    return value or {}
 
 
 def _lost(body: Mapping[str, Any]) -> list[str]:

@@ -7,9 +7,10 @@ from typing import Any
 
 from gateway.asked import Asked
 from gateway.event import Event
-from gateway.providers.parts import as_text, counts_of, word
+from gateway.providers.parts import as_text, counts_of, object_of, word
 from gateway.providers.provider import Reading, ToldNo, Unreadable, from_json
 from gateway.sse import ServerSentEvent
+from gateway.told import as_usage
 
 FORM = "messages"
 REASONS = {
@@ -56,7 +57,7 @@ class MessagesReading(Reading):
             raise Unreadable("sent an answer without content", self._used_so_far())
         choice = {
             "index": 0,
-            "message": _message([_object(block) for block in blocks]),
+            "message": _message([object_of(block) for block in blocks]),
             "logprobs": None,
             **_stopped(told),
         }
@@ -65,19 +66,19 @@ class MessagesReading(Reading):
     def _meaning(self, told: dict[str, Any]) -> dict[str, Any]:
         match told.get("type"):
             case "message_start":
-                self._begin(_object(told.get("message")))
+                self._begin(object_of(told.get("message")))
                 used = self._used_so_far() if self.asked.form == FORM else {}
                 return {**self._delta({"role": "assistant", "content": ""}), **used}
             case "content_block_start":
                 self._is_counted = False
-                return self._block(told.get("index"), _object(told.get("content_block")))
+                return self._block(told.get("index"), object_of(told.get("content_block")))
             case "content_block_delta":
                 self._is_counted = False
-                return self._more(told.get("index"), _object(told.get("delta")))
+                return self._more(told.get("index"), object_of(told.get("delta")))
             case "message_delta":
                 self._usage |= (stated := _stated(told.get("usage")))
                 self._is_counted = self._is_counted or "output_tokens" in stated
-                stopped = _stopped(_object(told.get("delta")))
+                stopped = _stopped(object_of(told.get("delta")))
                 return self._delta({}, **stopped) if stopped["finish_reason"] else {}
             case "message_stop":
                 self.is_over = True
@@ -120,15 +121,9 @@ class MessagesReading(Reading):
         if counts is None:
             return {}
         fresh, out, written, read = counts
-        used: dict[str, Any] = {
-            "prompt_tokens": fresh + written + read,
-            "completion_tokens": out,
-            "total_tokens": sum(counts),
-            "prompt_tokens_details": {"cached_tokens": read, "cache_creation_tokens": written},
-        }
-        thought = _object(self._usage.get("output_tokens_details")).get("thinking_tokens")
-        if type(thought) is int:
-            used["completion_tokens_details"] = {"reasoning_tokens": thought}
+        thought = object_of(self._usage.get("output_tokens_details")).get("thinking_tokens")
+        used = as_usage(fresh + written + read, out, read, thought if type(thought) is int else None)
+        used["prompt_tokens_details"]["cache_creation_tokens"] = written
         return {"usage": used}
 
     def _used_so_far(self) -> dict[str, Any]:
@@ -165,8 +160,4 @@ def _stopped(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _stated(usage: Any) -> dict[str, Any]:
-    return {name: value for name, value in _object(usage).items() if value is not None}
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+    return {name: value for name, value in object_of(usage).items() if value is not None}

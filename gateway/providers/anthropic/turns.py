@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from gateway.asked import InvalidRequest
-from gateway.providers.parts import SYSTEM, arguments_of, calls_of, image_of, inside
+from gateway.providers.parts import SYSTEM, add_turn, arguments_of, calls_of, image_of, inside
 
 Block = dict[str, Any]
 NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9_-]")  # of calls of tools; other providers give such
@@ -21,24 +21,14 @@ def turns_of(messages: list[dict[str, Any]]) -> list[Block]:
         if role in SYSTEM:
             continue
         if role == "user":
-            _add(turns, "user", _content(message.get("content"), here))
+            add_turn(turns, "user", _content(message.get("content"), here))
         elif role == "assistant":
-            _add(turns, "assistant", _answer(message, here))
+            add_turn(turns, "assistant", _answer(message, here))
         elif role == "tool":
-            _add(turns, "user", [_result(message, here)])
+            add_turn(turns, "user", [_result(message, here)])
         else:
             raise InvalidRequest(f"What serves this model takes no role “{role[:40]}”.", field=f"{here}.role")
     return turns
-
-
-def _add(turns: list[Block], role: str, blocks: list[Block]) -> None:
-    """Content goes into the turn that is under way, as the answers of several tools must stand in one."""
-    if not blocks:
-        return
-    if turns and turns[-1]["role"] == role:
-        turns[-1]["content"] += blocks
-    else:
-        turns.append({"role": role, "content": blocks})
 
 
 def _answer(message: dict[str, Any], here: str) -> list[Block]:

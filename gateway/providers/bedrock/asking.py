@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from gateway.asked import InvalidRequest
 from gateway.providers.parts import (
     SYSTEM,
     ToolCall,
+    add_turn,
     arguments_of,
     bound_of,
     calls_of,
@@ -19,6 +18,7 @@ from gateway.providers.parts import (
     stops_of,
     system_of,
     text_of,
+    told_by_tool,
     tools_of,
 )
 
@@ -52,11 +52,7 @@ def _turns(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         content = [_result(message)] if role == "tool" else _said(message, field)
         if role == "assistant":
             content += [_called(call, field) for call in calls_of(message, field)]
-        turn = "assistant" if role == "assistant" else "user"
-        if turns and turns[-1]["role"] == turn:
-            turns[-1]["content"] += content
-        elif content:
-            turns.append({"role": turn, "content": content})
+        add_turn(turns, "assistant" if role == "assistant" else "user", content)
     return turns
 
 
@@ -80,12 +76,8 @@ def _called(call: ToolCall, field: str) -> dict[str, Any]:
 
 
 def _result(message: dict[str, Any]) -> dict[str, Any]:
-    text = text_of(message)
-    try:
-        told = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        told = None
-    content = {"json": told} if isinstance(told, dict) else {"text": text}
+    told = told_by_tool(message)
+    content = {"json": told} if isinstance(told, dict) else {"text": text_of(message)}
     return {"toolResult": {"toolUseId": message.get("tool_call_id"), "content": [content]}}
 
 

@@ -12,6 +12,7 @@ from gateway.providers.bedrock.frames import FrameParser
 from gateway.providers.parts import as_text, counts_of, inside, word
 from gateway.providers.provider import Reading, ToldNo, Unreadable, from_json
 from gateway.sse import ServerSentEvent
+from gateway.told import as_usage
 
 FINISHED = {
     "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "tool_use": "tool_calls",
@@ -123,10 +124,4 @@ def _usage(told: dict[str, Any]) -> dict[str, Any]:
     if counts is None:
         return {}
     fresh, tokens_out, cached, written = counts
-    tokens_in = fresh + cached + written
-    return {
-        "usage": {
-            "prompt_tokens": tokens_in, "completion_tokens": tokens_out, "total_tokens": tokens_in + tokens_out,
-            "prompt_tokens_details": {"cached_tokens": cached},
-        }
-    }  # fmt: skip
+    return {"usage": as_usage(fresh + cached + written, tokens_out, cached)}

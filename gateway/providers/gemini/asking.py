@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from gateway.asked import InvalidRequest
 from gateway.providers.parts import (
     SYSTEM,
+    add_turn,
     arguments_of,
     bound_of,
     calls_of,
@@ -17,7 +16,7 @@ from gateway.providers.parts import (
     parts_of,
     stops_of,
     system_of,
-    text_of,
+    told_by_tool,
     tools_of,
 )
 
@@ -27,7 +26,7 @@ SAME = {
     "presence_penalty": "presencePenalty", "frequency_penalty": "frequencyPenalty", "logprobs": "responseLogprobs",
     "top_logprobs": "logprobs",
 }  # fmt: skip
-# Tokens to think with, by how much effort is asked for; -1 leaves it to the model.
+# Tokens to think with, by how much effort is asked for; where nothing is, the model decides.
 THOUGHT = {"none": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576}
 AS_DATA = ("image/", "audio/", "application/pdf")
 CHOICE = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
@@ -68,12 +67,7 @@ def _contents(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         parts = _result(message, called) if role in ("tool", "function") else _said(message, field)
         if role == "assistant":
             parts += _calls(message, called, field)
-        if parts:
-            turn = "model" if role == "assistant" else "user"
-            if turns and turns[-1]["role"] == turn:
-                turns[-1]["parts"] += parts
-            else:
-                turns.append({"role": turn, "parts": parts})
+        add_turn(turns, "model" if role == "assistant" else "user", parts, under="parts")
     return turns
 
 
@@ -108,11 +102,7 @@ def _calls(message: dict[str, Any], called: dict[str, str], field: str) -> list[
 
 def _result(message: dict[str, Any], called: dict[str, str]) -> list[dict[str, Any]]:
     name = called.get(str(message.get("tool_call_id"))) or str(message.get("name") or "")
-    text = text_of(message)
-    try:
-        told = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        told = text
+    told = told_by_tool(message)
     return [{"functionResponse": {"name": name, "response": told if isinstance(told, dict) else {"result": told}}}]
 
 

@@ -13,6 +13,7 @@ from gateway.event import Event
 from gateway.providers.parts import as_text, counts_of, inside, word
 from gateway.providers.provider import Reading, ToldNo, Unreadable, from_json
 from gateway.sse import ServerSentEvent
+from gateway.told import as_usage
 
 FINISHED = {
     "STOP": "stop", "MAX_TOKENS": "length", "SAFETY": "content_filter", "RECITATION": "content_filter",
@@ -133,11 +134,4 @@ def _usage(told: dict[str, Any]) -> dict[str, Any]:
     if counts is None:
         return {}
     asked, of_tools, said, thought, cached = counts
-    tokens_in, tokens_out = asked + of_tools, said + thought
-    return {
-        "usage": {
-            "prompt_tokens": tokens_in, "completion_tokens": tokens_out, "total_tokens": tokens_in + tokens_out,
-            "prompt_tokens_details": {"cached_tokens": cached},
-            "completion_tokens_details": {"reasoning_tokens": thought},
-        }
-    }  # fmt: skip
+    return {"usage": as_usage(asked + of_tools, said + thought, cached, thought)}

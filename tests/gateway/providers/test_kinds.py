@@ -10,11 +10,10 @@ import httpx
 import pytest
 
 from catalog import dialects
-from catalog.models import Provider as ProviderRow
 from gateway.providers import known
 from gateway.runtime import current_snapshot
-from tenants.changes import announce
 from tests.gateway.conftest import HELLO, eventually, kept
+from tests.gateway.dialects import speaks
 from tests.gateway.provider import Exchange, Provider
 from tests.gateway.providers.test_bedrock import frame
 
@@ -34,8 +33,7 @@ def test_each_kind_says_how_it_is_connected() -> None:
 
 def becomes(kind: str) -> None:
     """The provider is of this kind, and the gateway knows it."""
-    ProviderRow.objects.update(dialect=kind)
-    announce("route")
+    speaks(kind)
     eventually(lambda: (held := current_snapshot()) and held.routes["echo-model"].targets[0].dialect == kind)
 
 
