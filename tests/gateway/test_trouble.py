@@ -17,7 +17,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from catalog.models import Provider as ProviderRow
-from gateway import delivery, freshness
+from gateway import delivery, freshness, runtime
 from tenants.changes import announce
 from tenants.models import ApiKey, ChangeNote
 from tests.cast import Cast
@@ -98,8 +98,6 @@ def test_a_slow_reader_does_not_make_the_gateway_hoard(front: Served, key: str, 
 
 
 def test_a_stopped_server_settles_what_runs(front: Served, client: httpx.Client, provider: Provider) -> None:
-    from gateway import runtime
-
     provider.behaves(words_for_ever)
     with client.stream("POST", "/v1/chat/completions", json=ASKED | {"stream": True}) as answer:
         lines = answer.iter_lines()  # kept: the connection is closed with it
@@ -262,14 +260,25 @@ def _address() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def becomes_the_local_model() -> None:
+    """The provider is the local one, and the gateway knows it."""
+    ProviderRow.objects.update(dialect="local", base_url="")
+    announce("provider")
+
+    def is_known() -> bool:
+        held = runtime.current_snapshot()
+        targets = [target for route in held.routes.values() for target in route.targets] if held else []
+        return bool(targets) and all(target.dialect == "local" for target in targets)
+
+    eventually(is_known, within_s=10)
+
+
 def test_a_call_waits_while_the_local_model_server_restarts(
     client: httpx.Client, provider: Provider, settings: Settings, tmp_path: Path
 ) -> None:
     file = tmp_path / "models.url"
     settings.LOCAL_MODEL_URL_FILE = file
-    ProviderRow.objects.update(dialect="local", base_url="")
-    announce("provider")
-    time.sleep(0.3)
+    becomes_the_local_model()
     with socket.create_server(("127.0.0.1", 0)) as closed:
         file.write_text(f"http://127.0.0.1:{closed.getsockname()[1]}/v1\n")  # where it was before
 
@@ -298,9 +307,7 @@ def test_a_local_model_server_that_never_comes_is_given_up(
     client: httpx.Client, settings: Settings, tmp_path: Path
 ) -> None:
     settings.LOCAL_MODEL_URL_FILE, settings.LOCAL_MODEL_PATIENCE_S = tmp_path / "missing", 0.5
-    ProviderRow.objects.update(dialect="local", base_url="")
-    announce("provider")
-    time.sleep(0.3)
+    becomes_the_local_model()
     answer = client.post("/v1/chat/completions", json=ASKED)
     assert (answer.status_code, answer.json()["error"]["code"]) == (502, "provider_unreachable")
     assert "has not started yet" in answer.json()["error"]["message"]
