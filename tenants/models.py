@@ -214,6 +214,7 @@ class Membership(models.Model):
     class Meta:
         ordering = ["created_at"]
         constraints = [models.UniqueConstraint(fields=["tenant", "user"], name="one_membership_a_tenant")]
+        indexes = [models.Index(fields=["tenant", "created_at", "id"], name="membership_by_age")]  # as they are listed
 
     def __str__(self) -> str:
         return f"{self.user} as {self.role} of {self.tenant}"
