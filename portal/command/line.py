@@ -96,6 +96,12 @@ def grammar() -> tuple[Parser, set[str]]:
     web.add_argument("--access-log", action="store_true", help="write a line for each request")
     web.set_defaults(run=_later("portal.command.serving", "web"))
 
+    gateway = commands.add_parser("gateway", help="the gateway alone: /v1, /metrics, /healthz and /readyz, no pages")
+    gateway.add_argument("--workers", type=_from_one, help="how many processes (ATRIUM_GATEWAY_WORKERS, else 1)")
+    gateway.add_argument("--reload", action="store_true", help="start again when a source file changes")
+    gateway.add_argument("--access-log", action="store_true", help="write a line for each request")
+    gateway.set_defaults(run=_later("portal.command.serving", "gateway"))
+
     worker = commands.add_parser("worker", help="a worker for the background jobs")
     worker.add_argument("--concurrency", type=int, help="how many jobs at once (ATRIUM_WORKER_CONCURRENCY, else 2)")
     worker.add_argument("--pool", choices=["threads", "prefork", "solo"], default="threads")
@@ -156,6 +162,13 @@ def grammar() -> tuple[Parser, set[str]]:
     secret = commands.add_parser("credential-key", help="make a key for ATRIUM_CREDENTIAL_KEYS and print it")
     secret.set_defaults(run=_make_credential_key)
     return parser, set(commands.choices)
+
+
+def _from_one(text: str) -> int:
+    """A whole number from 1 up, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return int(text)
 
 
 def _version() -> str:

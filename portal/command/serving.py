@@ -1,4 +1,4 @@
-"""The commands that stay: the web server, the worker, beat and the local model server, each in the foreground."""
+"""The commands that stay: web server, gateway alone, worker, beat and local model server, each in the foreground."""
 
 from __future__ import annotations
 
@@ -16,11 +16,24 @@ KEPT_STREAMS_S = 4  # how long an answer that is under way may go on after the s
 
 def web(options: argparse.Namespace) -> None:
     """Granian with the portal and the gateway."""
+    from portal.supervisor.installation import count
+
+    _serve("portal.asgi:application", count("ATRIUM_WEB_WORKERS", 1), options)
+
+
+def gateway(options: argparse.Namespace) -> None:
+    """Granian with the gateway alone."""
+    from portal.supervisor.installation import count
+
+    _serve("portal.gateway_asgi:application", options.workers or count("ATRIUM_GATEWAY_WORKERS", 1), options)
+
+
+def _serve(target: str, workers: int, options: argparse.Namespace) -> None:
     from granian import Granian
     from granian.constants import Interfaces
     from granian.log import LogLevels
 
-    from portal.supervisor.installation import count, installation
+    from portal.supervisor.installation import installation
 
     here = installation()
     _refuse_unfit_production()
@@ -28,11 +41,11 @@ def web(options: argparse.Namespace) -> None:
     if options.reload:
         reload = {"reload": True, "reload_ignore_dirs": [".venv", ".git", ".atrium", "node_modules", "tests"]}
     Granian(
-        "portal.asgi:application",
+        target,
         address=here.host,
         port=here.port,
         interface=Interfaces.ASGI,
-        workers=count("ATRIUM_WEB_WORKERS", 1),
+        workers=workers,
         respawn_failed_workers=True,
         workers_kill_timeout=KEPT_STREAMS_S,
         websockets=False,

@@ -18,7 +18,7 @@ from tests.installation import atrium
 def test_without_a_command_it_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     printed = capsys.readouterr().out
-    for command in ("up", "web", "worker", "beat", "models", "demo", "key", "token", "doctor", "audit"):
+    for command in ("up", "web", "gateway", "worker", "beat", "models", "demo", "key", "token", "doctor", "audit"):
         assert f"    {command} " in printed
 
 
