@@ -1,6 +1,6 @@
 # `make` alone lists what there is. A line's text after ## is its help.
 .DEFAULT_GOAL := help
-.PHONY: help run dev test chaos format shots bench lock vendor environment
+.PHONY: help run dev test chaos clients format shots bench lock vendor environment
 BIN := .venv/bin
 
 help: ## list these
@@ -17,6 +17,9 @@ test: ## the whole check: style, types, floors, migrations, tests
 
 chaos: environment ## kill gateways and stop the database under load, then count every call and cent (some minutes)
 	@$(BIN)/python -m tests.chaos $(CHAOS)
+
+clients: environment ## fetch the clients that people use and run their examples (CLIENTS, a folder that keeps them)
+	@$(BIN)/python -m tests.clients $(CLIENTS)
 
 format: environment ## put the source into its form and mend what can be mended by itself
 	@$(BIN)/ruff check --fix --quiet . || true
