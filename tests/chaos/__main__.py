@@ -136,8 +136,8 @@ def _budget(options: argparse.Namespace, provider: Provider, gateways: Gateways,
     striking.start()
     memory = asyncio.run(
         call_until(
-            lambda seen: seen.calls >= options.calls, clients=options.clients, ports=gateways.ports, key=key, body=BODY,
-            seed=options.seed + 2,
+            lambda seen: seen.answered >= options.calls, clients=options.clients, ports=gateways.ports, key=key,
+            body=BODY, seed=options.seed + 2,
         )
     )  # fmt: skip
     over.set()
@@ -151,7 +151,7 @@ def _budget(options: argparse.Namespace, provider: Provider, gateways: Gateways,
     _until_all_is_there(lambda: Call.objects.count() >= len(set(reached(provider))))
     left = budget - spent()
     print(
-        f"budget  {memory.calls:,} calls, {len(memory.whole):,} answered, refused {dict(memory.codes)}, "
+        f"budget  {memory.answered:,} calls, {len(memory.whole):,} answered, refused {dict(memory.codes)}, "
         f"of {budget - before} were {spent() - before} spent, {left} are left; one call may cost {MOST}"
     )
     found = faults(provider, memory)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-PAUSE_S = 0.05  # after a connection that broke or a refusal that time heals
+PAUSE_S = 0.2  # after a connection that broke or a refusal that time heals
 LONGEST_S = 60.0
 
 
@@ -22,6 +22,11 @@ class Memory:
     whole: set[str] = field(default_factory=set)  # of those that came to their end
     statuses: Counter[int] = field(default_factory=Counter)  # 0: no answer, or not all of it
     codes: Counter[str] = field(default_factory=Counter)  # of refusals
+
+    @property
+    def answered(self) -> int:
+        """Calls that were answered, with whatever status."""
+        return self.statuses.total() - self.statuses[0]
 
 
 @dataclass
