@@ -63,8 +63,9 @@ def add_member(
     seen: str | None = None,
     at: dt.datetime | None = None,
     directory: Directory | None = None,
+    tells: bool = False,
 ) -> Membership:
-    """Put `user` into `tenant` with `role`, or change the role they have.
+    """Put `user` into `tenant` with `role`, or change the role they have; `tells` them, where somebody else did it.
 
     `seen` is the role that the caller saw when they asked whether they may ("" for no member); None when whatever role
     it is may be changed. `at` dates demonstration data back. `directory` is whose rules give it; whoever else changes
@@ -114,6 +115,12 @@ def add_member(
         role=role,
         before=before.role if before else None,
     )
+    if tells and user != by and not user.is_service:
+        who = by.label if isinstance(by, Actor) else by
+        had_name = had.name if before and had else (before.role if before else "")
+        notify([user], kind="membership", title=f"You are {given.name} of {tenant} now",
+               body=f"{who} changed your role; you were {had_name} before." if before else f"{who} added you.",
+               path=tenant.get_absolute_url(), tenant=tenant)  # fmt: skip
     return membership
 
 

@@ -137,7 +137,7 @@ def _belonging(user: User, part: MemberPart, people: People, authority: Authorit
     refused = authority.over_roles(*filter(None, (before, part.role)))
 
     def perform(tenant: Tenant, by: Any) -> None:
-        add_member(tenant=tenant, user=user, role=part.role, by=by, seen=before)
+        add_member(tenant=tenant, user=user, role=part.role, by=by, seen=before, tells=True)
 
     return [Step("change" if before else "create", "member", user.username, changes, perform, refused)]
 

@@ -302,7 +302,7 @@ class MembershipViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         tenant = scoping.find_tenant(viewer, given["tenant"])
         self._may_give(tenant, given["role"])
         person = person_called(given["person"], "person")
-        made = add_member(tenant=tenant, user=person, role=given["role"], by=viewer, seen="")
+        made = add_member(tenant=tenant, user=person, role=given["role"], by=viewer, seen="", tells=True)
         return Response(s.MembershipSerializer(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=s.ChangedRoleSerializer, responses=s.MembershipSerializer)
@@ -312,7 +312,9 @@ class MembershipViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         role = given["role"]
         refuse_unseen(found.tenant, found.user, found.role, given.get("seen"))
         self._may_give(found.tenant, found.role, role)
-        changed = add_member(tenant=found.tenant, user=found.user, role=role, by=viewer_of(request), seen=found.role)
+        changed = add_member(
+            tenant=found.tenant, user=found.user, role=role, by=viewer_of(request), seen=found.role, tells=True
+        )
         return Response(s.MembershipSerializer(changed).data)
 
     @extend_schema(responses={204: None})

@@ -137,7 +137,7 @@ def _add(inside: Inside, form: MemberForm) -> Membership | None:
         return None
     try:
         require_assignable(inside.viewer, inside.tenant, inside.held, role)
-        return add_member(tenant=inside.tenant, user=user, role=role, by=inside.viewer, seen="")
+        return add_member(tenant=inside.tenant, user=user, role=role, by=inside.viewer, seen="", tells=True)
     except Refusal as refusal:
         form.refused(refusal)
         return None
@@ -151,7 +151,9 @@ def change_role(request: HttpRequest, slug: str, membership_id: str) -> HttpResp
     refuse_unseen(inside.tenant, membership.user, membership.role, posted(request, "seen", 20) or None)
     before = roles_of_people(inside.tenant, [membership.user_id])
     require_assignable(inside.viewer, inside.tenant, inside.held, membership.role, role)
-    add_member(tenant=inside.tenant, user=membership.user, role=role, by=inside.viewer, seen=membership.role)
+    add_member(
+        tenant=inside.tenant, user=membership.user, role=role, by=inside.viewer, seen=membership.role, tells=True
+    )
     ended = before and not roles_of_people(inside.tenant, [membership.user_id])
     more = " Their roles in single projects ended with that; give them anew where they are needed." if ended else ""
     messages.success(request, f"{membership.user} is {name_of(inside.tenant, role)} now.{more}")

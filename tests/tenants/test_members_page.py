@@ -59,6 +59,25 @@ def test_who_is_removed_is_told_by_whom_and_who_leaves_is_not(cast: Cast) -> Non
     assert not Notification.objects.filter(user=cast.vera).exists()
 
 
+def test_who_is_added_and_who_gets_another_role_is_told_by_whom(cast: Cast, client: Client) -> None:
+    client.force_login(cast.olivia)
+    added = client.post("/tenants/acme/members/", {"person": "ned", "role": "viewer"})
+    assert added.status_code == 302
+    its = cast.dev.memberships.get()
+    given = {"seen": "developer", "role": "analyst"}
+    assert client.post(f"/tenants/acme/members/{its.pk}/role/", given).status_code == 302
+    told = {(each.user, each.title, each.body, each.path) for each in Notification.objects.all()}
+    assert told == {
+        (cast.ned, "You are Viewer of Acme now", "Olivia added you.", "/tenants/acme/"),
+        (
+            cast.dev,
+            "You are Analyst of Acme now",
+            "Olivia changed your role; you were Developer before.",
+            "/tenants/acme/",
+        ),
+    }
+
+
 def test_of_two_who_change_one_role_the_second_is_shown_what_the_first_did(cast: Cast, client: Client) -> None:
     client.force_login(cast.olivia)
     its = cast.dev.memberships.get()
