@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -39,17 +39,19 @@ def prompt_tokens(asked: Asked, template: Template, count: Callable[[str], int] 
     return counted + TOKENS_A_PART * _parts(asked.neutral.get("messages"))
 
 
-def greatest_cost(route: Route, asked: Asked, at: dt.datetime) -> tuple[Decimal, str]:
-    """The most that a call can cost at the dearest deployment of its route, and the currency; nothing without
-    prices."""
-    tokens_in, tokens_out = greatest_input(asked), greatest_output(route, asked)
+def greatest_cost(routes: Iterable[Route], asked: Asked, at: dt.datetime) -> tuple[Decimal, str]:
+    """The most that a call can cost at the dearest deployment of the routes that may answer it, and the currency;
+    nothing without prices."""
+    tokens_in = greatest_input(asked)
     dearest, currency = Decimal(0), ""
-    for target in route.targets:
-        price = target.price_at(at)
-        if price is not None:
-            amount = cost(price, tokens_in + asked.added_by(provider_of(target).template), tokens_out)
-            if amount > dearest or not currency:
-                dearest, currency = amount, price.currency
+    for route in routes:
+        tokens_out = greatest_output(route, asked)
+        for target in route.targets:
+            price = target.price_at(at)
+            if price is not None:
+                amount = cost(price, tokens_in + asked.added_by(provider_of(target).template), tokens_out)
+                if amount > dearest or not currency:
+                    dearest, currency = amount, price.currency
     return dearest, currency
 
 

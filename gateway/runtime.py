@@ -27,6 +27,7 @@ from gateway.leases import Leases
 from gateway.metering import CallSummary
 from gateway.pipeline import Call, ShuttingDown
 from gateway.rates import Rates
+from gateway.routing import Router
 from gateway.sharing import Sharing
 from gateway.snapshot import Snapshot
 from gateway.upstream import Timeouts, Upstream
@@ -55,7 +56,8 @@ class Runtime:
     """Begun by `runtime()`; `close` ends it without losing a call."""
 
     def __init__(self) -> None:
-        self.keeper = SnapshotKeeper(self._stop_what_may_not_go_on)
+        self.router = Router()
+        self.keeper = SnapshotKeeper(self._is_fresh)
         self.upstream = Upstream(Timeouts(*settings.GATEWAY_TIMEOUTS_S))
         self.journal = Journal(settings.JOURNAL_FOLDER)
         self.leases = Leases(self.journal.folder.name, self.wake)
@@ -99,6 +101,10 @@ class Runtime:
     def wake(self) -> None:
         """Something waits for the ledger's thread."""
         self._wake.set()
+
+    def _is_fresh(self, snapshot: Snapshot) -> None:
+        self.router.fresh(snapshot)
+        self._stop_what_may_not_go_on(snapshot)
 
     def _stop_what_may_not_go_on(self, snapshot: Snapshot) -> None:
         """Something was revoked or somebody shut out: their calls under way end too."""
