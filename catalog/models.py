@@ -228,7 +228,7 @@ class Deployment(models.Model):
 
 
 class Route(models.Model):
-    """The name that clients call. Grants attach here; it resolves to deployments tier by tier, in each by its policy."""
+    """The name that clients call. Grants attach here; it resolves to deployments by tiers, in each by its policy."""
 
     shared_because = "every tenant finds the same catalog"
 

@@ -5,24 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from gateway import failures
-from gateway.routing.standing import CALLS, Standing
-from gateway.snapshot import Grant, Target
+from gateway.routing.standing import Standing
+from gateway.snapshot import Target
 from refusals import Refusal
 
 if TYPE_CHECKING:
-    from gateway.routing.choosing import Choice
+    from gateway.routing.choosing import Choice, Link
 
 
 class Attempt:
     """One deployment that the call is sent to; a context manager, within which it counts as under way."""
 
     __slots__ = (
-        "_began", "_choice", "_has_answered", "_has_ended", "_standing", "grant", "is_probe", "patience_s", "target",
+        "_began", "_choice", "_has_answered", "_has_ended", "_route", "_standing", "grant", "is_probe", "patience_s",
+        "target",
     )  # fmt: skip
 
-    def __init__(self, choice: Choice, target: Target, grant: Grant, standing: Standing, *, is_probe: bool) -> None:
+    def __init__(self, choice: Choice, target: Target, link: Link, standing: Standing, *, is_probe: bool) -> None:
         self._choice, self._standing = choice, standing
-        self.target, self.grant, self.is_probe = target, grant, is_probe
+        self.target, self.is_probe = target, is_probe
+        self._route, self.grant = link
         self.patience_s: float | None = None  # where it is less than usual
         self._has_answered = self._has_ended = False
         self._began = 0.0
@@ -44,8 +46,7 @@ class Attempt:
 
     def is_sent(self) -> None:
         """The request is about to go out."""
-        self._standing.recent.add(self._began, CALLS)
-        self._choice.router.served(self._choice.route.slug, self.target, self._began)
+        self._standing.is_asked(self._route.slug, self._began)
 
     def answered(self) -> None:
         """The first event of the answer is here."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gateway import failures
 from gateway.admission import Admitted, NoDeployment
-from gateway.asked import InvalidRequest
+from gateway.asked import Asked, InvalidRequest
 from gateway.overflow import PromptSize
 from gateway.providers import provider_of
 from gateway.routing.attempting import Attempt
@@ -24,6 +24,7 @@ from refusals import Refusal
 if TYPE_CHECKING:
     from gateway.routing.router import Router
 
+type Link = tuple[Route, Grant]  # a route, and the grant by which it may be asked
 type Said = list[tuple[Target | None, str]]  # of a deployment, or of the call as a whole
 
 PROBE_PATIENCE_S = 10.0  # a call that finds out whether one is back waits no longer, or thrice what is usual there
@@ -35,7 +36,7 @@ class Choice:
     """The deployments for one call, one after another. Raises nothing: where `next` finds none, `refusal` says why."""
 
     __slots__ = (
-        "_after", "_budget", "_in_order", "_later", "_left", "_links", "_more_than", "_said", "_size", "_unable",
+        "_after", "_budget", "_in_order", "_later", "_left", "_more_than", "_next_link", "_said", "_size", "_unable",
         "_wait_until", "at", "is_notable", "is_streamed", "route", "router",
     )  # fmt: skip
 
@@ -45,11 +46,11 @@ class Choice:
         self.is_streamed = admitted.asked.is_streamed
         self.is_notable = False
         self._budget = budget
-        self._links = iter([(admitted.route, admitted.grant), *admitted.onward])
-        self._size = PromptSize(admitted.asked)
+        self._next_link = 0
+        self._size: PromptSize | None = None
         self._left: list[Target] = []
-        self._later: list[tuple[int, float, Target, Grant]] = []
-        self._in_order: tuple[Route, Grant] | None = None
+        self._later: list[tuple[int, float, Target, Link]] = []
+        self._in_order: Link | None = None
         self._said: Said = []
         self._after: failures.ProviderFailure | None = None
         self._more_than = -1  # a prompt did not fit into so many tokens
@@ -123,9 +124,10 @@ class Choice:
 
     def _enter_next(self, admitted: Admitted) -> bool:
         """Go on to the route, or the fallback after it; whether there was one."""
-        link = next(self._links, None)
-        if link is None:
+        if self._next_link > len(admitted.onward):
             return False
+        link = admitted.onward[self._next_link - 1] if self._next_link else (admitted.route, admitted.grant)
+        self._next_link += 1
         route, asked = link[0], admitted.asked
         if self._in_order is not None:
             self._says(None, f"Nobody else serves “{self._in_order[0].slug}”: its fallback “{route.slug}” is asked")
@@ -146,19 +148,25 @@ class Choice:
                 )
             elif target.context_tokens and self._more_than >= target.context_tokens:
                 self._says(target, f"holds no more than {target.context_tokens:,} tokens")
-            elif has_choice and target.context_tokens and self._size.is_beyond(target.context_tokens):
+            elif has_choice and target.context_tokens and self._is_beyond(target.context_tokens, asked):
                 self._says(target, f"holds {target.context_tokens:,} tokens, and the prompt is longer")
-                self._later.append((SMALL, -target.context_tokens, target, link[1]))
+                self._later.append((SMALL, -target.context_tokens, target, link))
             else:
                 self._left.append(target)
         return True
+
+    def _is_beyond(self, context_tokens: int, asked: Asked) -> bool:
+        """Whether the prompt is longer than that."""
+        if self._size is None:
+            self._size = PromptSize(asked)
+        return self._size.is_beyond(context_tokens)
 
     # --- and who of those is -----------------------------------------------------------------------------------------
 
     def _pick(self, now: float) -> Attempt | None:
         """Who is asked now of those that are left of this route: in the first tier where somebody is well."""
         assert self._in_order is not None  # noqa: S101  # entered when it was made
-        route, grant = self._in_order
+        link = self._in_order
         while self._left:
             tier = self._left[0].tier
             able: list[tuple[Target, Standing]] = []
@@ -166,19 +174,19 @@ class Choice:
                 standing = self.router.standing(target)
                 verdict = standing.breaker.verdict(now)
                 if standing.paused_until > now:
-                    self._passes_over_pausing(target, standing, grant, now)
+                    self._passes_over_pausing(target, standing, link, now)
                 elif verdict == "probe":
-                    return self._takes(target, grant, standing, is_probe=True)
+                    return self._takes(target, link, standing, is_probe=True)
                 elif verdict == "wait":
                     self._left.remove(target)
-                    self._later.append((OPEN, standing.breaker.probe_at, target, grant))
+                    self._later.append((OPEN, standing.breaker.probe_at, target, link))
                     self._says(target, self._breaker_words(standing))
                 else:
                     able.append((target, standing))
             if able:
-                target, standing, why = self._best(route, able, now)
+                target, standing, why = self._best(link[0], able, now)
                 self._said.append((target, why))
-                return self._takes(target, grant, standing)
+                return self._takes(target, link, standing)
         return None
 
     def _best(self, route: Route, able: list[tuple[Target, Standing]], now: float) -> tuple[Target, Standing, str]:
@@ -207,17 +215,17 @@ class Choice:
         share = (target.weight or 1) * standing.breaker.share(now)
         return latency.load(standing.under_way, now) / share
 
-    def _takes(self, target: Target, grant: Grant, standing: Standing, *, is_probe: bool = False) -> Attempt:
+    def _takes(self, target: Target, link: Link, standing: Standing, *, is_probe: bool = False) -> Attempt:
         if target in self._left:
             self._left.remove(target)
-        attempt = Attempt(self, target, grant, standing, is_probe=is_probe)
+        attempt = Attempt(self, target, link, standing, is_probe=is_probe)
         if is_probe:
             usual = standing.first_tokens
             attempt.patience_s = max(PROBE_PATIENCE_S, 3 * sorted(usual)[len(usual) // 2] if usual else 0.0)
             self._says(target, "is asked, to find out whether it is back")
         return attempt
 
-    def _passes_over_pausing(self, target: Target, standing: Standing, grant: Grant, now: float) -> None:
+    def _passes_over_pausing(self, target: Target, standing: Standing, link: Link, now: float) -> None:
         self._left.remove(target)
         until = self.router.clock_time(standing.paused_until)
         if standing.asked_for_pause:
@@ -225,7 +233,7 @@ class Choice:
             self._wait_until = min(first, standing.paused_until) if first else standing.paused_until
             self._says(target, f"passed over: asked not to be called before {until}")
         else:
-            self._later.append((SOON, standing.paused_until, target, grant))
+            self._later.append((SOON, standing.paused_until, target, link))
             self._says(target, f"passed over: was busy, is asked again after {until}")
 
     def _breaker_words(self, standing: Standing) -> str:
@@ -237,12 +245,12 @@ class Choice:
         """One that was passed over, the most hopeful first."""
         self._later.sort(key=lambda each: each[:2])
         while self._later:
-            _, _, target, grant = self._later.pop(0)
+            _, _, target, link = self._later.pop(0)
             standing = self.router.standing(target)
             if standing.paused_until > now and standing.asked_for_pause:
                 continue
             self._says(target, "is asked all the same, as nobody else is left")
-            return self._takes(target, grant, standing)
+            return self._takes(target, link, standing)
         return None
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,8 @@ from uuid import UUID
 
 from gateway.admission import Admitted
 from gateway.routing.choosing import Choice, Said, sentences
-from gateway.routing.recent import Recent
 from gateway.routing.retry_budget import RetryBudget
-from gateway.routing.standing import MINUTE_S, MINUTES, Standing
+from gateway.routing.standing import Standing
 
 if TYPE_CHECKING:
     from gateway.snapshot import Snapshot, Target
@@ -37,7 +36,11 @@ class Router:
         self.notable: deque[tuple[float, str, Said]] = deque(maxlen=NOTABLE)
         self._standings: dict[UUID, Standing] = {}
         self._budgets: dict[str, RetryBudget] = {}
-        self._places: dict[str, dict[UUID, Recent]] = {}
+
+    @property
+    def knows_any(self) -> bool:
+        """Whether anything was asked of it yet."""
+        return bool(self._standings)
 
     def choose(self, admitted: Admitted) -> Choice:
         """The choice for a call that was admitted."""
@@ -55,14 +58,6 @@ class Router:
             found = self._standings[target.deployment_id] = Standing(target, self.random)
         return found
 
-    def served(self, slug: str, target: Target, now: float) -> None:
-        """A call of the route `slug` is sent to `target`."""
-        places = self._places.setdefault(slug, {})
-        recent = places.get(target.deployment_id)
-        if recent is None:
-            recent = places[target.deployment_id] = Recent(1, width_s=MINUTE_S, slices=MINUTES)
-        recent.add(now, 0)
-
     def fresh(self, snapshot: Snapshot) -> None:
         """A new snapshot is in force: what is gone is forgotten, what leads elsewhere now begins anew."""
         there = {target.deployment_id: target for route in snapshot.routes.values() for target in route.targets}
@@ -70,14 +65,9 @@ class Router:
             target, standing = there.get(key), self._standings[key]
             if target is None or not standing.is_at(target):
                 del self._standings[key]
-            elif target is not standing.target:
-                standing.knows(target)
+            else:
+                standing.knows(target, snapshot.routes)
         self._budgets = {slug: each for slug, each in self._budgets.items() if slug in snapshot.routes}
-        self._places = {
-            slug: {key: recent for key, recent in places.items() if key in there}
-            for slug, places in self._places.items()
-            if slug in snapshot.routes
-        }
 
     def hears(self, opened: Iterable[str]) -> None:
         """Other processes have the breakers of these deployments open: here one failure is enough."""
@@ -91,12 +81,14 @@ class Router:
         """How everything stands in this process, for the page that shows all processes. Moments are seconds since the
         epoch."""
         now = self.now()
+        calls: dict[str, dict[str, int]] = defaultdict(dict)
+        for key, standing in self._standings.items():
+            for slug, recent in standing.by_route.items():
+                if count := recent.totals(now)[0]:
+                    calls[slug][str(key)] = count
         return {
             "deployments": {str(key): self._told(each, now) for key, each in self._standings.items()},
-            "routes": {
-                slug: {str(key): count for key, recent in places.items() if (count := recent.totals(now)[0])}
-                for slug, places in self._places.items()
-            },
+            "routes": calls,
             "retries_left": {slug: budget.left(now) for slug, budget in self._budgets.items()},
             "choices": [{"at": at, "route": slug, "reasons": sentences(said)} for at, slug, said in self._remembered()],
         }
@@ -112,7 +104,7 @@ class Router:
 
     def _told(self, standing: Standing, now: float) -> dict[str, Any]:
         breaker, latency = standing.breaker, standing.latency(is_streamed=True)
-        calls, failed, busy = standing.recent.totals(now)
+        failed, busy = standing.recent.totals(now)
         return {
             "breaker": breaker.state,
             "since": self._wall(breaker.since) if breaker.is_open else None,
@@ -122,7 +114,7 @@ class Router:
             "paused_until": self._wall(standing.paused_until) if standing.paused_until > now else None,
             "asked_for_pause": standing.asked_for_pause,
             "under_way": standing.under_way,
-            "calls": calls,
+            "calls": sum(calls.totals(now)[0] for calls in standing.by_route.values()),
             "failed": failed,
             "busy": busy,
             "first_tokens_ms": [round(seconds * 1000) for seconds in standing.first_tokens],

@@ -4,6 +4,7 @@ under way there. Decides which endings of a call are the provider's own fault.""
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Container
 from random import Random
 
 from gateway import failures
@@ -15,9 +16,9 @@ from gateway.snapshot import Target
 LONGEST_PAUSE_S = 3600.0  # what a provider asks for beyond this is not believed
 FIRST_PAUSE_S, LONGEST_GUESS_S = 1.0, 30.0  # for one that is busy and does not say how long
 SAMPLES = 32
-MINUTE_S, MINUTES = 15.0, 20  # five minutes, by quarters of one
+QUARTER_S, QUARTERS = 15.0, 20  # five minutes, by quarters of one
 
-CALLS, FAILED, BUSY = range(3)
+FAILED, BUSY = range(2)
 
 
 class Standing:
@@ -28,7 +29,8 @@ class Standing:
         self.breaker = Breaker(random)
         self.under_way = 0
         self.first_tokens: deque[float] = deque(maxlen=SAMPLES)  # seconds, of streams
-        self.recent = Recent(3, width_s=MINUTE_S, slices=MINUTES)
+        self.by_route: dict[str, Recent] = {}  # calls
+        self.recent = Recent(2, width_s=QUARTER_S, slices=QUARTERS)
         self.paused_until = 0.0
         self._answered_at = 0.0
         self.asked_for_pause = False  # it said for how long; else that is guessed
@@ -39,13 +41,23 @@ class Standing:
         """Whether it tells of `target` as that is connected now."""
         return _endpoint(self.target) == _endpoint(target)
 
-    def knows(self, target: Target) -> None:
-        """The deployment was changed, or a person wants it to be tried."""
+    def knows(self, target: Target, routes: Container[str]) -> None:
+        """The deployment may have been changed, or a person wants it to be tried; of routes that are gone nothing is
+        kept."""
+        for slug in [slug for slug in self.by_route if slug not in routes]:
+            del self.by_route[slug]
         wants_probe = target.probe_asked_at is not None and target.probe_asked_at != self.target.probe_asked_at
         self.target = target
         if wants_probe:
             self.paused_until = 0.0
             self.breaker.try_now(0.0)
+
+    def is_asked(self, route: str, now: float) -> None:
+        """A call of a route is sent to it."""
+        calls = self.by_route.get(route)
+        if calls is None:
+            calls = self.by_route[route] = Recent(1, width_s=QUARTER_S, slices=QUARTERS)
+        calls.add(now, 0)
 
     def latency(self, *, is_streamed: bool) -> PeakEwma:
         """How long answers of a kind let one wait, or those of the other kind while none of this one came."""
