@@ -174,7 +174,8 @@ def _fallback(route: Route, slug: str) -> Route | None:
     found = Route.objects.filter(slug=slug).select_related("fallback").first()
     if found is None:
         raise Invalid(f"There is no route “{slug}”.", field="fallback")
-    seen, onward = set(), found
+    seen: set[UUID] = set()
+    onward: Route | None = found
     while onward is not None and onward.pk not in seen:
         if onward.pk == route.pk:
             raise Invalid(f"“{slug}” leads back to “{route.slug}”. Choose another one.", field="fallback")

@@ -26,9 +26,10 @@ def expected_tokens(asked: Asked) -> int:
     return tokens_of_length(sum(map(len, asked.texts))) + asked.tokens + (_bound(asked) or 0)
 
 
-def counted_input(route: Route, asked: Asked) -> int:
-    """The tokens of a prompt at the deployment that is asked first, without asking it."""
-    return prompt_tokens(asked, next(provider_of(target).template for target in route.targets if target.is_connected))
+def counted_input(routes: Iterable[Route], asked: Asked) -> int:
+    """The tokens of a prompt at the first connected deployment of the routes that may answer it, without asking it."""
+    connected = (target for route in routes for target in route.targets if target.is_connected)
+    return prompt_tokens(asked, provider_of(next(connected)).template)
 
 
 def prompt_tokens(asked: Asked, template: Template, count: Callable[[str], int] = tokens_of) -> int:

@@ -54,7 +54,7 @@ class Attempt:
         self._has_answered = True
         self._standing.answered(now - self._began, now, is_streamed=self._choice.is_streamed)
         if self.is_probe:
-            self._standing.breaker.succeeded(now)
+            self._standing.breaker.succeeded(now, was_probe=True)
 
     def succeeded(self) -> None:
         """The answer came to its end."""

@@ -62,12 +62,13 @@ class Breaker:
         """The call that was to find out ended by itself: its caller left. The next one tries again."""
         self.is_probed = False
 
-    def succeeded(self, now: float) -> None:
+    def succeeded(self, now: float, *, was_probe: bool = False) -> None:
         """It answered."""
         self._recent.add(now, 0)
         self._in_a_row = 0
-        if self.is_open:
+        if was_probe:
             self.is_probed = False
+        if self.is_open:
             self._passes += 1
             self.probe_at = now
             if self._passes >= PASSES:
@@ -77,6 +78,8 @@ class Breaker:
         """It failed, and it is its fault."""
         self._recent.add(now, 1)
         self._in_a_row += 1
+        if was_probe:
+            self.is_probed = False
         if self.is_open:
             if was_probe or self._passes:
                 self._open(now, why)
@@ -110,7 +113,7 @@ class Breaker:
             self.since = now
             if now - self._closed_at > CALM_S:
                 self._openings = 0
-        self.is_open, self.is_probed, self._passes = True, False, 0
+        self.is_open, self._passes = True, 0
         self.why = why
         wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0**self._openings)
         self._openings = min(self._openings + 1, 10)

@@ -95,7 +95,7 @@ class Standing:
             if was_probe:
                 self.breaker.learned_nothing()
         elif isinstance(failure, failures.ProviderRejected):  # it is there, and says what is wrong with the request
-            self.breaker.succeeded(now)
+            self.breaker.succeeded(now, was_probe=was_probe)
         elif isinstance(failure, failures.CallTooLong):
             if was_probe:
                 self.breaker.learned_nothing()

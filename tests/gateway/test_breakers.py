@@ -215,6 +215,6 @@ def test_it_waits_longer_each_time_and_comes_back_little_by_little() -> None:
     assert max(waits) <= breakers.LONGEST_WAIT_S * 1.2 and breaker.since == 100.0
     for _ in range(breakers.PASSES):
         breaker.probes()
-        breaker.succeeded(now)
+        breaker.succeeded(now, was_probe=True)
     shares = [breaker.share(now + passed) for passed in (0, 2.5, 5, 7.5, 10)]
     assert breaker.state == "closed" and shares == sorted(shares) and shares[0] == 0.1 and shares[-1] == 1

@@ -19,7 +19,7 @@ from gateway.routing.retry_budget import RetryBudget
 from tenants.changes import announce
 from tests import cast as make
 from tests.cast import Cast
-from tests.gateway.behaviours import answers
+from tests.gateway.behaviours import answers, keeps_silent
 from tests.gateway.conftest import allow, eventually, kept
 from tests.gateway.provider import Provider, well_behaved
 from tests.gateway.routing import also_at, ask, counted, known, router, served_by, target
@@ -171,6 +171,18 @@ def test_a_fallback_is_for_those_who_may_call_it(
         grant.pk,
     )
     assert call.outcome == "ok" and call.cost
+
+
+def test_a_route_may_wait_less_than_the_installation(
+    client: httpx.Client, provider: Provider, route: Route, team: Cast
+) -> None:
+    provider.behaves(keeps_silent)
+    known(route, 1)
+    steering.steer(route=route, to=steering.Steering("weight", (), "", 0.3, None), by=team.pat)
+    eventually(lambda: (held := runtime.current_snapshot()) and held.routes["echo-model"].first_token_timeout_s)
+    answer = ask(client)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "provider_timeout")
+    assert "within 0.3 seconds" in answer.json()["error"]["message"]
 
 
 def test_the_budget_is_a_fifth_of_the_calls_and_ten_a_second() -> None:
