@@ -30,8 +30,8 @@ class Seen:
     """A deployment. `state` is a key of the table of states; `why` says the rest in words. Counts are of the last five
     minutes; `first_token_ms` is the median of the last streams, `average_ms` what latency policies go by."""
 
-    state: str = "unknown"
-    why: str = ""
+    state: str = "idle"
+    why: str = "no calls in the last five minutes"
     since: dt.datetime | None = None
     calls: int = 0
     failed: int = 0
@@ -152,7 +152,7 @@ def _state(told: list[dict[str, Any]]) -> tuple[str, str, dt.datetime | None]:
         said = "it asked not to be called" if last["asked_for_pause"] else "it was busy and is left alone"
         return "pausing", f"{said} until {_clock(last['paused_until'])}", None
     if not sum(each["calls"] for each in told):
-        return "idle", "no calls in the last five minutes", None
+        return Seen.state, Seen.why, None
     return "healthy", "", None
 
 

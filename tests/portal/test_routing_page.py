@@ -54,7 +54,7 @@ def state_of(client: Client) -> dict[str, Any]:
 def test_what_processes_tell_is_added_up(cast: Cast, client: Client) -> None:
     key = route().targets.get().deployment_id
     client.force_login(cast.pat)
-    assert state_of(client)["state"] == "unknown" and "No process has asked a deployment yet" in page(client)
+    assert state_of(client)["state"] == "idle" and "No process has asked a deployment yet" in page(client)
     exchange("one", told(key, **opened()))
     exchange("two", told(key, first_tokens_ms=[500], average_ms=400))
     found = state_of(client)
