@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
 import catalog.converters  # noqa: F401  (how a name is written in an address)
-from catalog import comparing, filters, health, providers, publishing, search, standing
+from catalog import comparing, filters, health, providers, publishing, search, standing, steering
 from catalog import serializers as s
 from catalog.authority import require_manager
 from catalog.importing import jobs
@@ -238,9 +238,9 @@ class ProviderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
 
 
 class RouteViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Route]):
-    """Routes: the names that programs call. Publishing, turning on and off are for the platform team."""
+    """Routes: the names that programs call. Publishing, steering, turning on and off are for the platform team."""
 
-    queryset = Route.objects.select_related("model").prefetch_related("targets")
+    queryset = Route.objects.select_related("model", "fallback").prefetch_related("targets")
     serializer_class = s.RouteSerializer
     permission_classes = [IsAuthenticated, ManagersChange]
     lookup_field = "slug"
@@ -264,6 +264,15 @@ class RouteViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         )
         return Response(s.RouteSerializer(route).data, status=status.HTTP_201_CREATED)
 
+    @extend_schema(request=s.SteeringSerializer, responses=s.RouteSerializer)
+    def partial_update(self, request: Request, slug: str) -> Response:
+        """Say how its calls go: policy, tiers, weights, regions, fallback, time-outs. In force within a second."""
+        route = self.get_object()
+        said = s.SteeringSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        steering.steer(route=route, to=said.to(route), by=request.user)
+        return Response(s.RouteSerializer(self.get_object()).data)
+
     @extend_schema(request=None, responses=s.RouteSerializer)
     @action(detail=True, methods=["post"])
     def enable(self, request: Request, slug: str) -> Response:
@@ -278,10 +287,11 @@ class RouteViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
 
 
 class DeploymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Deployment]):
-    """Deployments: a release of a model at a provider."""
+    """Deployments: a release of a model at a provider. Draining, probing and describing are for the platform team."""
 
     queryset = Deployment.objects.select_related("version__model", "provider")
     serializer_class = s.DeploymentSerializer
+    permission_classes = [IsAuthenticated, ManagersChange]
     lookup_value_converter = "uuid"
     filterset_fields = {
         "version__model__slug": ["exact"],
@@ -289,6 +299,39 @@ class DeploymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         "is_enabled": ["exact"],
         "health": ["exact"],
     }
+
+    @extend_schema(request=s.DescribeDeploymentSerializer, responses=s.DeploymentSerializer)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Say where it computes, and how many tokens it holds."""
+        found = self.get_object()
+        held = {"region": found.region, "context_tokens": found.context_tokens}
+        said = held | body_of(request, s.DescribeDeploymentSerializer)
+        steering.describe(deployment=found, by=request.user, **said)
+        return self._as_it_is_now()
+
+    @extend_schema(request=None, responses=s.DeploymentSerializer)
+    @action(detail=True, methods=["post"])
+    def drain(self, request: Request, pk: str) -> Response:
+        """Send it no new calls; those under way end by themselves."""
+        steering.drain(deployment=self.get_object(), by=request.user)
+        return self._as_it_is_now()
+
+    @extend_schema(request=None, responses=s.DeploymentSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: str) -> Response:
+        """Send it calls again."""
+        steering.resume(deployment=self.get_object(), by=request.user)
+        return self._as_it_is_now()
+
+    @extend_schema(request=None, responses=s.DeploymentSerializer)
+    @action(detail=True, methods=["post"])
+    def probe(self, request: Request, pk: str) -> Response:
+        """Let the next call find out whether it is back, whatever it failed or asked for before."""
+        steering.probe(deployment=self.get_object(), by=request.user)
+        return self._as_it_is_now()
+
+    def _as_it_is_now(self) -> Response:
+        return Response(s.DeploymentSerializer(self.get_object()).data)
 
 
 class ImportRunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[ImportRun]):

@@ -212,6 +212,9 @@ class Deployment(models.Model):
     source = models.CharField(max_length=60, default=PLATFORM_TEAM)
     is_enabled = models.BooleanField(default=True)
     gone_at = models.DateTimeField(null=True, blank=True, help_text="when its source stopped listing it")
+    context_tokens = models.PositiveIntegerField(null=True, blank=True, help_text="where it is not the model's own")
+    drained_at = models.DateTimeField(null=True, blank=True, help_text="since when it gets no new calls")
+    probe_asked_at = models.DateTimeField(null=True, blank=True, help_text="when a person wanted it tried at once")
     health = models.CharField(max_length=10, choices=Health, default=Health.UNKNOWN)
     checked_at = models.DateTimeField(null=True, blank=True)
     check_result = models.CharField(max_length=300, blank=True)
@@ -225,9 +228,13 @@ class Deployment(models.Model):
 
 
 class Route(models.Model):
-    """The name that clients call. Grants attach here; it resolves to deployments in order of their priority."""
+    """The name that clients call. Grants attach here; it resolves to deployments by tiers, in each by its policy."""
 
     shared_because = "every tenant finds the same catalog"
+
+    class Policy(models.TextChoices):
+        WEIGHT = "weight", "By weight"
+        LATENCY = "latency", "By latency"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.CharField(max_length=120, unique=True)
@@ -238,6 +245,23 @@ class Route(models.Model):
         help_text="how it differs from the model's first route",
     )
     is_enabled = models.BooleanField(default=True)
+    policy = models.CharField(max_length=10, choices=Policy, default=Policy.WEIGHT)
+    regions = ArrayField(
+        models.CharField(max_length=60),
+        default=list,
+        blank=True,
+        help_text="where it may be answered, each with all regions below it; empty: anywhere",
+    )
+    fallback = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="asked when no deployment takes a call",
+    )
+    first_token_timeout_s = models.FloatField(null=True, blank=True, help_text="where it is not the installation's")
+    idle_timeout_s = models.FloatField(null=True, blank=True, help_text="where it is not the installation's")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -249,16 +273,20 @@ class Route(models.Model):
 
 
 class RouteTarget(models.Model):
-    """A deployment that serves a route; lower priority first."""
+    """A deployment that serves a route: its tier (`priority`, the lowest is asked first) and its share in that tier.
+
+    Weight 0: asked when no other one of its tier can be.
+    """
 
     shared_because = "every tenant finds the same catalog"
 
     route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="targets")
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="targets")
     priority = models.PositiveSmallIntegerField(default=1)
+    weight = models.PositiveSmallIntegerField(default=100)
 
     class Meta:
-        ordering = ["priority"]
+        ordering = ["priority", "-weight"]
         constraints = [models.UniqueConstraint(fields=["route", "deployment"], name="target_once_a_route")]
 
     def __str__(self) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from catalog import steering
 from catalog.figures import LARGEST_PRICE
-from catalog.models import Change, Deployment, Fact, ImportRun, Model, ModelVersion, Provider, Route
+from catalog.models import Change, Deployment, Fact, ImportRun, Model, ModelVersion, Provider, Route, RouteTarget
 from tenants.api.bodies import Body
 
 
@@ -72,20 +74,78 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
         model = Deployment
         fields = [
             "id", "model", "version", "provider", "upstream_name", "region", "offer", "price_notes", "is_enabled",
-            "gone_at", "health", "checked_at", "check_result",
+            "gone_at", "health", "checked_at", "check_result", "context_tokens", "drained_at", "probe_asked_at",
         ]  # fmt: skip
+
+
+class TargetSerializer(serializers.ModelSerializer[RouteTarget]):
+    """Where a deployment stands in a route."""
+
+    deployment = serializers.UUIDField(source="deployment_id")
+    tier = serializers.IntegerField(source="priority", min_value=1, max_value=steering.HIGHEST_TIER)
+    weight = serializers.IntegerField(min_value=0, max_value=steering.HIGHEST_WEIGHT)
+
+    class Meta:
+        model = RouteTarget
+        fields = ["deployment", "tier", "weight"]
 
 
 class RouteSerializer(serializers.ModelSerializer[Route]):
     model = serializers.CharField(source="model.slug", read_only=True)
     deployments = serializers.SerializerMethodField()
+    fallback = serializers.CharField(
+        source="fallback.slug", default="", read_only=True, help_text="asked when no deployment takes a call"
+    )
+    targets = TargetSerializer(many=True, read_only=True)
 
     class Meta:
         model = Route
-        fields = ["slug", "model", "purpose", "is_enabled", "created_at", "deployments"]
+        fields = [
+            "slug", "model", "purpose", "is_enabled", "created_at", "deployments", "policy", "regions", "fallback",
+            "first_token_timeout_s", "idle_timeout_s", "targets",
+        ]  # fmt: skip
 
     def get_deployments(self, route: Route) -> list[str]:
         return [str(target.deployment_id) for target in route.targets.all()]
+
+
+class PlaceSerializer(Body):
+    deployment = serializers.UUIDField()
+    tier = serializers.IntegerField(min_value=1, max_value=steering.HIGHEST_TIER)
+    weight = serializers.IntegerField(min_value=0, max_value=steering.HIGHEST_WEIGHT)
+
+
+class SteeringSerializer(Body):
+    """What is left out stays as it is."""
+
+    policy = serializers.ChoiceField(choices=Route.Policy.choices, required=False)
+    regions = serializers.ListField(
+        child=serializers.CharField(max_length=60), max_length=steering.MOST_REGIONS, required=False
+    )
+    fallback = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    first_token_timeout_s = serializers.FloatField(required=False, allow_null=True)
+    idle_timeout_s = serializers.FloatField(required=False, allow_null=True)
+    targets = PlaceSerializer(many=True, required=False)
+
+    def to(self, route: Route) -> steering.Steering:
+        """Everything, as it is to be."""
+        said = dict(self.validated_data)
+        held = steering.steering_of(route)
+        if "targets" in said:
+            told = {each["deployment"]: steering.Place(each["tier"], each["weight"]) for each in said.pop("targets")}
+            said["places"] = {**held.places, **told}
+        if "regions" in said:
+            said["regions"] = tuple(said["regions"])
+        return replace(held, **said)
+
+
+class DescribeDeploymentSerializer(Body):
+    """What is left out stays as it is."""
+
+    region = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    context_tokens = serializers.IntegerField(
+        min_value=1, max_value=steering.LARGEST_CONTEXT, required=False, allow_null=True
+    )
 
 
 class RouteOfModelSerializer(RouteSerializer):

@@ -1,4 +1,4 @@
-"""Say which deployment a route calls first, as the gateway would, for whoever shows a price before a call."""
+"""Say which deployment a route calls first while all are well, for whoever shows a price before a call."""
 
 from __future__ import annotations
 
@@ -15,5 +15,6 @@ def first_targets(routes: Iterable[Route]) -> dict[UUID, UUID]:
     """The key of the deployment that each of `routes` is sent to first; a route that nothing serves has none."""
     connected = ~Q(deployment__provider__base_url="") | Q(deployment__provider__dialect=LOCAL)
     rows = RouteTarget.objects.filter(connected, route__in=list(routes), deployment__is_enabled=True)
-    first = rows.order_by("route_id", "priority", "deployment_id").distinct("route_id")
+    rows = rows.filter(deployment__drained_at=None)
+    first = rows.order_by("route_id", "priority", "-weight", "deployment_id").distinct("route_id")
     return dict(first.values_list("route_id", "deployment_id"))

@@ -1,7 +1,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 import catalog.converters  # noqa: F401  (how a name is written in an address)
-from catalog import browsing, comparison_page, import_pages, model_page, provider_list, provider_pages
+from catalog import browsing, comparison_page, import_pages, model_page, provider_list, provider_pages, steering_pages
 
 app_name = "catalog"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -21,4 +21,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("platform/providers/<slug:slug>/disconnect/", provider_pages.disconnect, name="disconnect"),
     path("platform/providers/<slug:slug>/publish/", provider_pages.publish, name="publish"),
     path("platform/routes/<name:slug>/switch/", provider_pages.switch_route, name="switch-route"),
+    path("platform/routing/<name:slug>/", steering_pages.steer, name="steer"),
+    path("platform/deployments/<uuid:pk>/", steering_pages.describe, name="deployment"),
+    path("platform/deployments/<uuid:pk>/drain/", steering_pages.drain, name="drain"),
+    path("platform/deployments/<uuid:pk>/resume/", steering_pages.resume, name="resume"),
+    path("platform/deployments/<uuid:pk>/probe/", steering_pages.probe, name="probe"),
 ]

@@ -92,7 +92,10 @@ class NoDeployment(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A call that may be made: by whom, where, for what, allowed by which grant."""
+    """A call that may be made: by whom, where, for what, allowed by which grant.
+
+    `onward` are the routes that are asked when no deployment of this one takes it, each with the grant that allows it.
+    """
 
     caller: Caller
     place: Place
@@ -100,6 +103,12 @@ class Admitted:
     grant: Grant
     asked: Asked
     request_id: str
+    onward: tuple[tuple[Route, Grant], ...] = ()
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Every route that may answer it."""
+        return (self.route, *(route for route, _ in self.onward))
 
 
 def authenticate(
@@ -223,13 +232,29 @@ def admit(snapshot: Snapshot, caller: Caller, asked: Asked, request_id: str, now
         )
     if not route.is_enabled:
         raise ModelNotFound(f"“{route.slug}” has been switched off by the platform team.", field="model")
-    if not any(target.is_connected for target in route.targets):
+    admitted = Admitted(caller, place, route, grant, asked, request_id, _onward(snapshot, caller, route, now))
+    if not any(target.is_connected for each in admitted.routes for target in each.targets):
         raise NoDeployment(
             f"No provider is connected that serves “{route.slug}”. The platform team has to connect one.",
             field="model",
             way_out=route.model_path,
         )
-    return Admitted(caller, place, route, grant, asked, request_id)
+    return admitted
+
+
+def _onward(snapshot: Snapshot, caller: Caller, route: Route, now: dt.datetime) -> tuple[tuple[Route, Grant], ...]:
+    """The fallbacks of a route that the caller may call by themselves: nobody gets a model by falling back to it."""
+    if not route.fallback:
+        return ()
+    found: list[tuple[Route, Grant]] = []
+    grants, seen = snapshot.grants.get(caller.environment_id, {}), {route.slug}
+    while (slug := route.fallback) and slug not in seen and (following := snapshot.routes.get(slug)) is not None:
+        seen.add(slug)
+        route, grant = following, grants.get(slug)
+        is_allowed = grant is not None and grant.is_in_force(now) and (caller.routes is None or slug in caller.routes)
+        if grant is not None and is_allowed and route.is_enabled:
+            found.append((route, grant))
+    return tuple(found)
 
 
 def _caller(place: Place, key: Key) -> Caller:

@@ -149,7 +149,7 @@ async def _count(exchange: Exchange) -> None:
     snapshot = here().snapshot()
     known = as_known_now(snapshot, caller)
     admitted = admit(snapshot, known, asked, exchange.request_id, dt.datetime.now(dt.UTC))
-    counted = counted_input(admitted.route, asked)
+    counted = counted_input(admitted.routes, asked)
     await exchange.answer(200, orjson.dumps({"input_tokens": counted}))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -26,9 +26,10 @@ def expected_tokens(asked: Asked) -> int:
     return tokens_of_length(sum(map(len, asked.texts))) + asked.tokens + (_bound(asked) or 0)
 
 
-def counted_input(route: Route, asked: Asked) -> int:
-    """The tokens of a prompt at the deployment that is asked first, without asking it."""
-    return prompt_tokens(asked, next(provider_of(target).template for target in route.targets if target.is_connected))
+def counted_input(routes: Iterable[Route], asked: Asked) -> int:
+    """The tokens of a prompt at the first connected deployment of the routes that may answer it, without asking it."""
+    connected = (target for route in routes for target in route.targets if target.is_connected)
+    return prompt_tokens(asked, provider_of(next(connected)).template)
 
 
 def prompt_tokens(asked: Asked, template: Template, count: Callable[[str], int] = tokens_of) -> int:
@@ -39,17 +40,19 @@ def prompt_tokens(asked: Asked, template: Template, count: Callable[[str], int] 
     return counted + TOKENS_A_PART * _parts(asked.neutral.get("messages"))
 
 
-def greatest_cost(route: Route, asked: Asked, at: dt.datetime) -> tuple[Decimal, str]:
-    """The most that a call can cost at the dearest deployment of its route, and the currency; nothing without
-    prices."""
-    tokens_in, tokens_out = greatest_input(asked), greatest_output(route, asked)
+def greatest_cost(routes: Iterable[Route], asked: Asked, at: dt.datetime) -> tuple[Decimal, str]:
+    """The most that a call can cost at the dearest deployment of the routes that may answer it, and the currency;
+    nothing without prices."""
+    tokens_in = greatest_input(asked)
     dearest, currency = Decimal(0), ""
-    for target in route.targets:
-        price = target.price_at(at)
-        if price is not None:
-            amount = cost(price, tokens_in + asked.added_by(provider_of(target).template), tokens_out)
-            if amount > dearest or not currency:
-                dearest, currency = amount, price.currency
+    for route in routes:
+        tokens_out = greatest_output(route, asked)
+        for target in route.targets:
+            price = target.price_at(at)
+            if price is not None:
+                amount = cost(price, tokens_in + asked.added_by(provider_of(target).template), tokens_out)
+                if amount > dearest or not currency:
+                    dearest, currency = amount, price.currency
     return dearest, currency
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from gateway import overflow
 from gateway.snapshot import Target
 from refusals import Refusal
 
@@ -20,15 +21,19 @@ OURS_TO_MEND = {401, 402, 403, 404, 405}  # statuses that tell of our connection
 
 
 class ProviderFailure(Refusal):
-    """The provider did not answer the call. `may_try_elsewhere`: another deployment may do better."""
+    """The provider did not answer the call. `may_try_elsewhere`: another deployment may do better; `upstream_status`
+    is what it answered with, if it did."""
 
     code = "provider_failed"
     status = 502
     title = "The provider failed"
     may_try_elsewhere = True
 
-    def __init__(self, sentence: str, *, status: int | None = None, **facts: Any) -> None:
+    def __init__(
+        self, sentence: str, *, status: int | None = None, upstream_status: int | None = None, **facts: Any
+    ) -> None:
         super().__init__(sentence, **facts)
+        self.upstream_status = upstream_status
         if status is not None:
             self.status = status  # type: ignore[misc]  # the provider's own
 
@@ -81,6 +86,13 @@ class ProviderRejected(ProviderFailure):
     may_try_elsewhere = False
 
 
+class PromptTooLong(ProviderRejected):
+    """The prompt does not fit into what this deployment holds; one that holds more may take it."""
+
+    code = "context_length_exceeded"  # as OpenAI names it, for clients that look for that
+    may_try_elsewhere = True
+
+
 def from_status(target: Target, status: int, headers: Mapping[str, str], body: bytes) -> ProviderFailure:
     """The failure that an answer other than 200 means."""
     said = quoted(body)
@@ -101,7 +113,8 @@ def from_status(target: Target, status: int, headers: Mapping[str, str], body: b
     is_callers = target.dialect == "local" and status == 500 and any(words in said.lower() for words in CALLERS_FAULT)
     if is_callers or (400 <= status < 500 and status != 408):
         error = _error_of(body)
-        return ProviderRejected(
+        kind = PromptTooLong if overflow.is_told(error) else ProviderRejected
+        return kind(
             f"{target.provider_name} does not accept the request{said}.",
             status=400 if is_callers else status,
             field=param if isinstance(error, dict) and isinstance(param := error.get("param"), str) else "",
@@ -110,11 +123,14 @@ def from_status(target: Target, status: int, headers: Mapping[str, str], body: b
         f"{target.provider_name} failed with status {status}{said}. Please try again later.",
         retry_after_s=_seconds(headers.get("retry-after")),
         status=503 if status in OVERLOADED else None,
+        upstream_status=status,
     )
 
 
 def from_error(target: Target, error: Any) -> ProviderFailure:
     """The failure that an error object in an answer of status 200, or in the middle of a stream, means."""
+    if overflow.is_told(error):
+        return PromptTooLong(f"{target.provider_name} does not accept the request{_quoted(error)}.")
     is_overloaded = isinstance(error, dict) and error.get("type") == "overloaded_error"  # as Anthropic says it there
     return ProviderFailure(
         f"{target.provider_name} reported an error{_quoted(error)}.", status=503 if is_overloaded else None

@@ -59,7 +59,7 @@ async def hold(rates: Rates, leases: Leases, bounds: Mapping[UUID, Bounds], admi
     try:
         reservation = Reservation(NOTHING, "")
         if budgets:
-            amount, currency = greatest_cost(admitted.route, admitted.asked, dt.datetime.now(dt.UTC))
+            amount, currency = greatest_cost(admitted.routes, admitted.asked, dt.datetime.now(dt.UTC))
             reservation = await leases.reserve(budgets, amount, currency)
     except BaseException:
         rates.undo(taken)

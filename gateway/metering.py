@@ -25,7 +25,8 @@ from gateway.failures import ProviderFailure
 from gateway.holding import Hold
 from gateway.journal import Journal
 from gateway.providers import provider_of
-from gateway.snapshot import Target, UnitPrice
+from gateway.routing import Choice
+from gateway.snapshot import Grant, Target, UnitPrice
 from gateway.told import Told, told_by
 from usage.calls import CallRecord
 from usage.pricing import cost
@@ -66,11 +67,13 @@ class Meter:
         self.call_id = call_id
         self.summary: CallSummary | None = None
         self.finish_reason = ""
+        self.choice: Choice | None = None  # who was asked and who was not, and why (`reasons`)
         self._journal = journal
         self._is_streamed = is_streamed
         self._began = time.monotonic()
         self._started_at = dt.datetime.now(dt.UTC)
         self._target: Target | None = None
+        self._grant = admitted.grant
         self._price: UnitPrice | None = None
         self._is_open = False
         self._was_taken = False  # the provider has the prompt, as far as we know
@@ -87,8 +90,9 @@ class Meter:
     def target(self) -> Target | None:
         return self._target
 
-    def sends_to(self, target: Target) -> None:
-        """The call is about to be sent to `target`. Raises `JournalUnwritable` the first time."""
+    def sends_to(self, target: Target, grant: Grant) -> None:
+        """The call is about to be sent to `target`, allowed by `grant`. Raises `JournalUnwritable` the first time."""
+        self._grant = grant
         self._target, self._price, self._prompt_by_length = target, target.price_at(self._started_at), None
         self._was_taken = True
         if not self._is_open:
@@ -192,11 +196,11 @@ class Meter:
             user_label=caller.user_label,
             origin=caller.origin,
             route=route.slug,
-            model_slug=route.model_slug,
+            model_slug=target.model_slug if target else route.model_slug,
             provider=target.provider if target else "",
             upstream_name=target.upstream_name if target else "",
-            grant_id=self.admitted.grant.id,
-            decision_id=self.admitted.grant.decision_id,
+            grant_id=self._grant.id,
+            decision_id=self._grant.decision_id,
             request_id=self.admitted.request_id,
             outcome=outcome,
             status=status,
@@ -257,7 +261,7 @@ class Meter:
 
 INTERRUPTED = "The gateway's process ended in the middle of this call."
 CHANGING = (
-    "id", "provider", "upstream_name", "finish_reason", "first_token_ms", "duration_ms", "usage_source", "price_id",
-    "input_per_million", "output_per_million", "cached_input_per_million", "currency", "cost", "input_tokens",
-    "output_tokens", "cached_input_tokens", "reasoning_tokens",
+    "id", "model_slug", "grant_id", "decision_id", "provider", "upstream_name", "finish_reason", "first_token_ms",
+    "duration_ms", "usage_source", "price_id", "input_per_million", "output_per_million", "cached_input_per_million",
+    "currency", "cost", "input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens",
 )  # fmt: skip

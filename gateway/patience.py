@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 
+from gateway.snapshot import Route
 from gateway.stop import Stop
 from gateway.upstream import Exchange, Timeouts, TooLarge, TooSlow
 
@@ -14,8 +15,9 @@ from gateway.upstream import Exchange, Timeouts, TooLarge, TooSlow
 class Patience:
     """The deadlines of one call, over all deployments that it is sent to."""
 
-    def __init__(self, timeouts: Timeouts) -> None:
-        self._idle_s, self._first_byte_s = timeouts.idle_s, timeouts.first_byte_s
+    def __init__(self, timeouts: Timeouts, route: Route) -> None:
+        self.idle_s = route.idle_timeout_s or timeouts.idle_s
+        self._usual_first_byte_s = self.first_byte_s = route.first_token_timeout_s or timeouts.first_byte_s
         self.total_s = timeouts.total_s
         self._ends = time.monotonic() + timeouts.total_s
         self._next = self._ends
@@ -25,17 +27,22 @@ class Patience:
         """Whether the call has had all its time."""
         return time.monotonic() >= self._ends
 
+    def of_attempt(self, at_most_s: float | None) -> None:
+        """The next deployment is waited for as usual, or no longer than that."""
+        usual = self._usual_first_byte_s
+        self.first_byte_s = usual if at_most_s is None else min(usual, at_most_s)
+
     def was_sent(self) -> None:
         """A deployment is about to be asked: its answer has to begin in time."""
-        self._next = min(self._ends, time.monotonic() + self._first_byte_s)
+        self._next = min(self._ends, time.monotonic() + self.first_byte_s)
 
     def has_begun(self) -> None:
         """The head of the answer is here: what follows may take as long as was left, and at least until it is idle."""
-        self._next = min(self._ends, max(self._next, time.monotonic() + self._idle_s))
+        self._next = min(self._ends, max(self._next, time.monotonic() + self.idle_s))
 
     def counts(self) -> None:
         """Something came that counts, and was passed on: a slow reader is not the provider's fault."""
-        self._next = min(self._ends, time.monotonic() + self._idle_s)
+        self._next = min(self._ends, time.monotonic() + self.idle_s)
 
     def left_s(self) -> float:
         """Seconds until the nearest deadline. Raises `TooSlow` when there are none left."""

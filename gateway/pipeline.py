@@ -74,7 +74,7 @@ class Call:
             return
         self._runtime.call_began(self)
         try:
-            async with aclosing(relay(self._runtime.upstream, self.meter, self._stop)) as answer:
+            async with aclosing(relay(self._runtime.upstream, self._runtime.router, self.meter, self._stop)) as answer:
                 async for event in answer:
                     if not self.has_answered:
                         self.has_answered = True

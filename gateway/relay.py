@@ -18,7 +18,7 @@ from gateway.metering import Meter
 from gateway.patience import Patience, whole
 from gateway.providers import provider_of
 from gateway.providers.provider import Provider, Reading, Request, ToldNo, Unreadable
-from gateway.routing import targets_in_order
+from gateway.routing import Attempt, Router
 from gateway.snapshot import Target
 from gateway.sse import EventTooLarge
 from gateway.stop import Stop
@@ -38,44 +38,53 @@ SENT = {
 REST_S = 0.05
 
 
-async def relay(upstream: Upstream, meter: Meter, stop: Stop) -> AsyncGenerator[Event]:
-    """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable` and `Stopped`, and
-    `InvalidRequest` where nobody can be asked this."""
-    asked = meter.admitted.asked
-    patience = Patience(upstream.timeouts)
+async def relay(upstream: Upstream, router: Router, meter: Meter, stop: Stop) -> AsyncGenerator[Event]:
+    """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable` and `Stopped`; `InvalidRequest`
+    where nobody can be asked this, and `NoDeployment` where nobody may be asked."""
+    admitted = meter.admitted
+    patience = Patience(upstream.timeouts, admitted.route)
+    meter.choice = choice = router.choose(admitted)
     unable: InvalidRequest | None = None
     failed: failures.ProviderFailure | None = None
-    for target in targets_in_order(meter.admitted.route, asked):
-        try:
-            request = provider_of(target).request(target, asked)
-        except InvalidRequest as error:  # another one may be able to take it
-            unable = error
-            continue
-        if failed is not None:
-            meter.goes_elsewhere(failed)
-            if meter.hold.is_overdrawn:  # what that attempt cost leaves too little of a budget for another
-                raise failed
-        has_begun = False
-        try:
-            async with aclosing(_from(target, request, upstream, meter, patience, stop)) as events:
-                async for event in events:
-                    has_begun = True
-                    yield event
-            return
-        except failures.ProviderFailure as failure:
-            if has_begun or not failure.may_try_elsewhere:
-                raise
-            failed = failure
-    if (why := failed or unable) is not None:
-        raise why
+    while (attempt := choice.next(admitted)) is not None:
+        with attempt:
+            try:
+                request = provider_of(attempt.target).request(attempt.target, admitted.asked)
+            except InvalidRequest as error:  # another one may be able to take it
+                unable = error
+                attempt.cannot(error)
+                continue
+            if failed is not None:
+                meter.goes_elsewhere(failed)
+                if meter.hold.is_overdrawn:  # what that attempt cost leaves too little of a budget for another
+                    raise failed
+            attempt.is_sent()
+            patience.of_attempt(attempt.patience_s)
+            has_begun = False
+            try:
+                async with aclosing(_from(attempt, request, upstream, meter, patience, stop)) as events:
+                    async for event in events:
+                        if not has_begun:
+                            has_begun = True
+                            attempt.answered()
+                        yield event
+                attempt.succeeded()
+                return
+            except failures.ProviderFailure as failure:
+                attempt.failed(failure)
+                if has_begun or not failure.may_try_elsewhere:
+                    raise
+                failed = failure
+    raise failed or unable or choice.refusal()
 
 
 async def _from(
-    target: Target, request: Request, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
+    attempt: Attempt, request: Request, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
 ) -> AsyncGenerator[Event]:
     """The answer of one deployment."""
-    provider, asked = provider_of(target), meter.admitted.asked
-    exchange, url = await _open(target, provider, request, upstream, meter, patience, stop)
+    target, asked = attempt.target, meter.admitted.asked
+    provider = provider_of(target)
+    exchange, url = await _open(attempt, provider, request, upstream, meter, patience, stop)
     patience.has_begun()
     reading = provider.reading(asked)
     try:
@@ -95,7 +104,7 @@ async def _from(
     except Dropped as error:
         raise failures.ProviderDropped(f"{target.provider_name} broke off in the middle of its answer.") from error
     except TooSlow as error:
-        raise _too_slow(target, patience, f"has sent nothing of an answer for {upstream.timeouts.idle_s:g}") from error
+        raise _too_slow(target, patience, f"has sent nothing of an answer for {patience.idle_s:g}") from error
     except (TooLarge, EventTooLarge) as error:
         raise failures.ProviderMalformed(f"{target.provider_name} sent more than an answer can be.") from error
     finally:
@@ -112,13 +121,14 @@ def _too_slow(target: Target, patience: Patience, said: str) -> failures.Provide
 
 
 async def _open(
-    target: Target, provider: Provider, request: Request, upstream: Upstream, meter: Meter, patience: Patience,
+    attempt: Attempt, provider: Provider, request: Request, upstream: Upstream, meter: Meter, patience: Patience,
     stop: Stop,
 ) -> tuple[Exchange, str]:  # fmt: skip
     """Send the request and return with a head that says 200."""
+    target = attempt.target
     patient_until = time.monotonic() + provider.patience_s
     while True:
-        meter.sends_to(target)
+        meter.sends_to(target, attempt.grant)
         try:
             return await _attempt(target, request, upstream, meter, patience, stop)
         except failures.ProviderFailure as failure:
@@ -148,7 +158,7 @@ async def _attempt(
     except Dropped as error:
         raise failures.ProviderDropped(f"{target.provider_name} broke off before it answered.") from error
     except TooSlow as error:
-        raise _too_slow(target, patience, f"has not answered within {upstream.timeouts.first_byte_s:g}") from error
+        raise _too_slow(target, patience, f"has not answered within {patience.first_byte_s:g}") from error
     except TooLarge as error:
         raise failures.ProviderMalformed(f"{target.provider_name} sent more than an answer can be.") from error
     if exchange.status == 200:

@@ -55,16 +55,18 @@ _IN_FORCE_FIRST = """
      ORDER BY g.environment_id, r.slug, least(g.expires_at, g.revoked_at) DESC NULLS FIRST, g.granted_at DESC
 """
 _ROUTES = """
-    SELECT r.id, r.slug, m.slug, r.is_enabled, r.created_at, m.max_output_tokens
-      FROM catalog_route r JOIN catalog_model m ON m.id = r.model_id
+    SELECT r.id, r.slug, m.slug, r.is_enabled, r.created_at, m.max_output_tokens, r.policy = 'latency',
+           coalesce(f.slug, ''), r.regions, r.first_token_timeout_s, r.idle_timeout_s
+      FROM catalog_route r JOIN catalog_model m ON m.id = r.model_id LEFT JOIN catalog_route f ON f.id = r.fallback_id
 """
 _TARGETS = """
     SELECT rt.route_id, d.id, p.slug, p.name, p.dialect, p.base_url, p.credential, d.upstream_name,
-           m.max_output_tokens
+           m.max_output_tokens, m.slug, rt.priority, rt.weight, coalesce(nullif(d.region, ''), p.region),
+           coalesce(d.context_tokens, m.context_tokens), d.drained_at IS NOT NULL, d.probe_asked_at
       FROM catalog_routetarget rt JOIN catalog_deployment d ON d.id = rt.deployment_id
       JOIN catalog_provider p ON p.id = d.provider_id
       JOIN catalog_route r ON r.id = rt.route_id JOIN catalog_model m ON m.id = r.model_id
-     WHERE d.is_enabled ORDER BY rt.priority, d.id
+     WHERE d.is_enabled ORDER BY rt.priority, rt.weight DESC, d.id
 """
 _PRICES = """
     SELECT deployment_id, id, currency, input_per_million, output_per_million, cached_input_per_million,
@@ -148,28 +150,27 @@ async def routes(connection: Connection) -> dict[str, Route]:
     async for deployment_id, *price in _rows(connection, _PRICES):
         prices[deployment_id].append(UnitPrice(*price))
     targets: dict[UUID, list[Target]] = defaultdict(list)
-    async for route_id, deployment_id, provider, name, dialect, base_url, credential, upstream, longest in _rows(
-        connection, _TARGETS
-    ):
-        clear = _in_clear(provider, credential)
-        if clear is not None:
-            targets[route_id].append(
-                Target(
-                    deployment_id,
-                    provider,
-                    name,
-                    dialect,
-                    base_url.rstrip("/"),
-                    clear,
-                    upstream,
-                    tuple(prices[deployment_id]),
-                    longest,
-                )
-            )
-    return {
-        slug: Route(slug, model, f"/catalog/models/{model}/", is_enabled, created_at, tuple(targets[route_id]), longest)
-        async for route_id, slug, model, is_enabled, created_at, longest in _rows(connection, _ROUTES)
-    }
+    async for route_id, *row in _rows(connection, _TARGETS):
+        if (target := _target(row, prices)) is not None:
+            targets[route_id].append(target)
+    return {row[1]: _route(row, tuple(targets[row[0]])) async for row in _rows(connection, _ROUTES)}
+
+
+def _target(row: Any, prices: dict[UUID, list[UnitPrice]]) -> Target | None:
+    deployment_id, provider, name, dialect, base_url, credential, upstream, *facts = row
+    clear = _in_clear(provider, credential)
+    if clear is None:
+        return None
+    priced = tuple(prices[deployment_id])
+    return Target(deployment_id, provider, name, dialect, base_url.rstrip("/"), clear, upstream, priced, *facts)
+
+
+def _route(row: Any, targets: tuple[Target, ...]) -> Route:
+    _, slug, model, is_enabled, created_at, longest, by_latency, fallback, regions, first_token_s, idle_s = row
+    return Route(
+        slug, model, f"/catalog/models/{model}/", is_enabled, created_at, targets, longest, by_latency, fallback,
+        tuple(regions), first_token_s, idle_s,
+    )  # fmt: skip
 
 
 def _key(row: Any) -> Key:

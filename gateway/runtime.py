@@ -27,6 +27,8 @@ from gateway.leases import Leases
 from gateway.metering import CallSummary
 from gateway.pipeline import Call, ShuttingDown
 from gateway.rates import Rates
+from gateway.routing import Router
+from gateway.routing.telling import and_close, gone, tell_for_ever
 from gateway.sharing import Sharing
 from gateway.snapshot import Snapshot
 from gateway.upstream import Timeouts, Upstream
@@ -55,7 +57,8 @@ class Runtime:
     """Begun by `runtime()`; `close` ends it without losing a call."""
 
     def __init__(self) -> None:
-        self.keeper = SnapshotKeeper(self._stop_what_may_not_go_on)
+        self.router = Router()
+        self.keeper = SnapshotKeeper(self._is_fresh)
         self.upstream = Upstream(Timeouts(*settings.GATEWAY_TIMEOUTS_S))
         self.journal = Journal(settings.JOURNAL_FOLDER)
         self.leases = Leases(self.journal.folder.name, self.wake)
@@ -66,7 +69,8 @@ class Runtime:
         self.running: set[Call] = set()
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="atrium-ledger")
-        self._tasks = [asyncio.create_task(self.keeper.run()), asyncio.create_task(self._deliver_for_ever())]
+        telling = tell_for_ever(self.router, self.journal.folder.name, self._in_thread)
+        self._tasks = [asyncio.create_task(each) for each in (self.keeper.run(), self._deliver_for_ever(), telling)]
         self._ending: asyncio.Task[None] | None = None
         self._is_closed = self._has_retried = False
 
@@ -99,6 +103,10 @@ class Runtime:
     def wake(self) -> None:
         """Something waits for the ledger's thread."""
         self._wake.set()
+
+    def _is_fresh(self, snapshot: Snapshot) -> None:
+        self.router.fresh(snapshot)
+        self._stop_what_may_not_go_on(snapshot)
 
     def _stop_what_may_not_go_on(self, snapshot: Snapshot) -> None:
         """Something was revoked or somebody shut out: their calls under way end too."""
@@ -178,6 +186,8 @@ class Runtime:
                 await self._in_thread(self._deliver, False, True)
                 if self.drain.delivered >= self.journal.closings:
                     await self._in_thread(self._give_back)
+                if self.router.knows_any:
+                    await self._in_thread(and_close, gone, self.journal.folder.name)
                 if not self.journal.remove(self.drain.delivered):
                     log.warning("Calls stay in the journal for the next process.")
             except Exception as error:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal import accounts, bell, guide, health, home, palette, platform, second_factor
+from portal import accounts, bell, guide, health, home, palette, platform, routing_page, second_factor
 from portal.account_page import account, end_session
 
 urlpatterns = [
@@ -24,6 +24,7 @@ urlpatterns = [
     path("account/second-factor/", second_factor.set_up, name="set-up-second-factor"),
     path("account/second-factor/back/", second_factor.go_back, name="second-factor-back"),
     path("platform/", platform.platform, name="platform"),
+    path("platform/routing/", routing_page.routing, name="platform-routing"),
     path("platform/settings/", platform.settings_page, name="platform-settings"),
     path("about/ui/", guide.guide, name="ui-guide"),
     path("healthz", health.alive, name="healthz"),

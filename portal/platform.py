@@ -26,6 +26,7 @@ from ui.places import Card, register_card
 # What the platform team works on: name, sentence, address, icon.
 PAGES = (
     ("Providers", "Who serves models; connect, test, publish.", "catalog:providers", "plug-connected"),
+    ("Routing", "Where calls go, and why; weights, breakers, drains.", "platform-routing", "route"),
     (
         "Imports",
         "Where models and prices come from; what each import changed.",

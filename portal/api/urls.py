@@ -12,6 +12,7 @@ from portal.api import (
 )
 from portal.api.routing import Router
 from portal.platform import SettingsView, StatusView
+from portal.routing_page import RoutingView
 
 router = Router()
 for room in (
@@ -30,6 +31,7 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs/", reading.docs, name="api-docs"),
     path("platform/status/", StatusView.as_view(), name="api-status"),
+    path("platform/routing/", RoutingView.as_view(), name="api-routing"),
     path("platform/settings/", SettingsView.as_view(), name="api-settings"),
     path("", include(router.urls)),
     re_path(r"^.*$", problems.not_found, name="api-missing"),

@@ -106,13 +106,13 @@ def _model(exchange: Exchange) -> str:
 
 
 class Provider:
-    """Runs in a thread of its own, as a context manager."""
+    """Runs in a thread of its own, as a context manager; on a `port` that one had before, or on a free one."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.behaviours: dict[str, Behaviour] = {}
         self.exchanges: list[Exchange] = []
         self._loop = asyncio.new_event_loop()
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = socket.create_server(("127.0.0.1", port))
         self.port: int = self._socket.getsockname()[1]
         self.accepted = 0  # connections so far
         self._connections: set[asyncio.StreamWriter] = set()

@@ -129,6 +129,8 @@ class Stage:
             "notification- pk": Notification.objects.create(user=cast.dev, title="Look").pk,
             "catalog:model slug": "echo-model",
             "catalog:switch-route slug": "echo-model",
+            "catalog:steer slug": "echo-model",
+            "catalog: pk": asked_route.targets.get().deployment_id,
             "catalog: slug": "echo",
             "provider- slug": "echo",
             "model- slug": "echo-model",

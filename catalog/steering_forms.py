@@ -1,0 +1,112 @@
+"""What the platform team types to say how a route's calls go."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+
+from catalog import steering
+from catalog.models import Route, RouteTarget
+
+_SECONDS: dict[str, Any] = {
+    "required": False,
+    "min_value": steering.SHORTEST_TIMEOUT_S,
+    "max_value": steering.LONGEST_TIMEOUT_S,
+}
+WAYS = (
+    (Route.Policy.WEIGHT, "By weight: each gets its share of the calls"),
+    (Route.Policy.LATENCY, "By latency: the one that would answer first is asked"),
+)
+
+
+class SteeringForm(forms.Form):
+    """Everything of a route; `rows` are its deployments, each with the fields of its tier and weight."""
+
+    policy = forms.ChoiceField(label="How a tier's calls are spread", choices=WAYS, widget=forms.RadioSelect)
+    regions = forms.CharField(
+        required=False,
+        label="Answered in these regions only",
+        help_text="Separated by commas; “eu” means all that begins so, such as eu-central-1. Empty: anywhere. "
+        "A deployment that tells no region is passed over then.",
+    )
+    fallback = forms.CharField(
+        required=False,
+        max_length=120,
+        label="Fallback",
+        help_text="The route that is asked when no deployment of this one takes a call, also because the prompt is "
+        "too long. Only for environments that have access to that one too.",
+        widget=forms.TextInput(attrs={"list": "routes", "autocomplete": "off"}),
+    )
+    first_token_timeout_s = forms.FloatField(
+        label="Seconds until an answer begins", help_text="Empty: as the installation says.", **_SECONDS
+    )
+    idle_timeout_s = forms.FloatField(
+        label="Seconds between two pieces of an answer", help_text="Empty: as the installation says.", **_SECONDS
+    )
+
+    def __init__(self, route: Route, *args: Any, **kwargs: Any) -> None:
+        held = steering.steering_of(route)
+        kwargs["initial"] = {
+            "policy": held.policy,
+            "regions": ", ".join(held.regions),
+            "fallback": held.fallback,
+            "first_token_timeout_s": held.first_token_timeout_s,
+            "idle_timeout_s": held.idle_timeout_s,
+        }
+        super().__init__(*args, **kwargs)
+        self.targets = list(route.targets.select_related("deployment__provider"))
+        for target in self.targets:
+            name = target.deployment_id.hex
+            self.fields[f"tier-{name}"] = forms.IntegerField(
+                label=f"Tier of {target.deployment}",
+                min_value=1,
+                max_value=steering.HIGHEST_TIER,
+                initial=target.priority,
+            )
+            self.fields[f"weight-{name}"] = forms.IntegerField(
+                label=f"Weight of {target.deployment}",
+                min_value=0,
+                max_value=steering.HIGHEST_WEIGHT,
+                initial=target.weight,
+            )
+        self.others = Route.objects.exclude(pk=route.pk).filter(is_enabled=True)
+
+    @property
+    def rows(self) -> list[tuple[RouteTarget, Any, Any]]:
+        return [
+            (each, self[f"tier-{each.deployment_id.hex}"], self[f"weight-{each.deployment_id.hex}"])
+            for each in self.targets
+        ]
+
+    def steering(self) -> steering.Steering:
+        """What was said, once it is valid."""
+        said = self.cleaned_data
+        places: dict[UUID, steering.Place] = {
+            each.deployment_id: steering.Place(
+                said[f"tier-{each.deployment_id.hex}"], said[f"weight-{each.deployment_id.hex}"]
+            )
+            for each in self.targets
+        }
+        return steering.Steering(
+            said["policy"],
+            tuple(said["regions"].split(",")),
+            said["fallback"].strip().lower(),
+            said["first_token_timeout_s"],
+            said["idle_timeout_s"],
+            places,
+        )
+
+
+class DescribeForm(forms.Form):
+    region = forms.CharField(
+        max_length=60, required=False, help_text="Where it computes, for example eu-central-1. Empty: as its provider."
+    )
+    context_tokens = forms.IntegerField(
+        required=False,
+        label="Tokens it holds",
+        min_value=1,
+        max_value=steering.LARGEST_CONTEXT,
+        help_text="Prompt and answer together. Empty: as many as its model.",
+    )

@@ -1,0 +1,93 @@
+"""The platform team's pages: how a route's calls go, and a deployment that is drained, tried at once or described."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from catalog import steering
+from catalog.authority import require_manager
+from catalog.models import Deployment, Route
+from catalog.steering_forms import DescribeForm, SteeringForm
+from catalog.steps import address
+from refusals import Refusal
+from refusals.errors import Missing
+
+
+@require_http_methods(["GET", "POST"])
+def steer(request: HttpRequest, slug: str) -> HttpResponse:
+    """`/platform/routing/<route>/`: policy, tiers and weights, regions, fallback and time-outs of a route."""
+    require_manager(request.user)
+    route = Route.objects.select_related("model", "fallback").filter(slug=slug).first()
+    if route is None:
+        raise Missing(f"There is no route “{slug}”.")
+    form = SteeringForm(route, request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            steering.steer(route=route, to=form.steering(), by=request.user)
+        except Refusal as refusal:
+            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.sentence)
+        else:
+            messages.success(request, f"Calls of “{route.slug}” go as you said, in all processes within a second.")
+            return redirect("catalog:steer", route.slug)
+    status = 422 if form.is_bound else 200
+    context = {"route": route, "form": form, "live": address("platform-routing")}
+    return render(request, "catalog/steer.html", context, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+def describe(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """`/platform/deployments/<key>/`: where a deployment computes and how much it holds."""
+    require_manager(request.user)
+    found = _find(pk)
+    start = {"region": found.region, "context_tokens": found.context_tokens}
+    form = DescribeForm(request.POST if request.method == "POST" else None, initial=start)
+    if request.method == "POST" and form.is_valid():
+        steering.describe(deployment=found, by=request.user, **form.cleaned_data)
+        messages.success(request, f"{found} is described anew.")
+        return redirect("catalog:deployment", found.pk)
+    status = 422 if form.is_bound else 200
+    context = {"deployment": found, "form": form, "live": address("platform-routing")}
+    return render(request, "catalog/deployment.html", context, status=status)
+
+
+@require_POST
+def drain(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Send it no new calls."""
+    return _done(request, pk, steering.drain, "gets no new calls; those under way end by themselves")
+
+
+@require_POST
+def resume(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Send it calls again."""
+    return _done(request, pk, steering.resume, "gets calls again")
+
+
+@require_POST
+def probe(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Let the next call find out whether it is back."""
+    return _done(request, pk, steering.probe, "is asked by the next call that may go there")
+
+
+def _done(request: HttpRequest, pk: UUID, verb: Callable[..., Any], words: str) -> HttpResponse:
+    require_manager(request.user)
+    found = _find(pk)
+    verb(deployment=found, by=request.user)
+    messages.success(request, f"{found} {words}.")
+    route = Route.objects.filter(slug=request.POST.get("route", ""), targets__deployment=found).first()
+    if route is not None:
+        return redirect("catalog:steer", route.slug)
+    return redirect(address("platform-routing") or "catalog:providers")
+
+
+def _find(pk: UUID) -> Deployment:
+    found = Deployment.objects.select_related("provider", "version__model").filter(pk=pk).first()
+    if found is None:
+        raise Missing("There is no such deployment.")
+    return found

@@ -1,0 +1,76 @@
+"""One deployment that a call is sent to, from before it is asked until it has answered or not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from gateway import failures
+from gateway.routing.standing import Standing
+from gateway.snapshot import Target
+from refusals import Refusal
+
+if TYPE_CHECKING:
+    from gateway.routing.choosing import Choice, Link
+
+
+class Attempt:
+    """One deployment that the call is sent to; a context manager, within which it counts as under way."""
+
+    __slots__ = (
+        "_began", "_choice", "_has_answered", "_has_ended", "_route", "_standing", "grant", "is_probe", "patience_s",
+        "target",
+    )  # fmt: skip
+
+    def __init__(self, choice: Choice, target: Target, link: Link, standing: Standing, *, is_probe: bool) -> None:
+        self._choice, self._standing = choice, standing
+        self.target, self.is_probe = target, is_probe
+        self._route, self.grant = link
+        self.patience_s: float | None = None  # where it is less than usual
+        self._has_answered = self._has_ended = False
+        self._began = 0.0
+
+    def __enter__(self) -> Self:
+        self._began = self._choice.router.now()
+        self._standing.under_way += 1
+        if self.is_probe:
+            self._standing.breaker.probes()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._standing.under_way -= 1
+        if not self._has_ended and not self._has_answered:  # its caller left, or it could not be asked at all
+            now = self._choice.router.now()
+            self._standing.waited(now - self._began, now, is_streamed=self._choice.is_streamed)
+            if self.is_probe:
+                self._standing.breaker.learned_nothing()
+
+    def is_sent(self) -> None:
+        """The request is about to go out."""
+        self._standing.is_asked(self._route.slug, self._began)
+
+    def answered(self) -> None:
+        """The first event of the answer is here."""
+        now = self._choice.router.now()
+        self._has_answered = True
+        self._standing.answered(now - self._began, now, is_streamed=self._choice.is_streamed)
+        if self.is_probe:
+            self._standing.breaker.succeeded(now, was_probe=True)
+
+    def succeeded(self) -> None:
+        """The answer came to its end."""
+        self._has_ended = True
+        if not self.is_probe:
+            self._standing.breaker.succeeded(self._choice.router.now())
+
+    def failed(self, failure: failures.ProviderFailure) -> None:
+        """It did not answer, or not to the end."""
+        now = self._choice.router.now()
+        self._has_ended = True
+        if not self._has_answered and isinstance(failure, failures.ProviderSilent):
+            self._standing.waited(now - self._began, now, is_streamed=self._choice.is_streamed)
+        self._standing.failed(failure, now, was_probe=self.is_probe and not self._has_answered)
+        self._choice.failed(self.target, failure)
+
+    def cannot(self, why: Refusal) -> None:
+        """It was not asked: this request cannot be put to it."""
+        self._choice.says(self.target, f"cannot be asked this: {why.sentence}")

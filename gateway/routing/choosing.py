@@ -1,0 +1,275 @@
+"""Choose for one call which deployment it is sent to, and the next one when that does not take it.
+
+Tier by tier: in the first tier where somebody can be asked, by weight or by latency as the route says. When nobody is
+left, the route's fallback is asked the same way; then those that were passed over for having failed, because one that
+might answer is better than a refusal. Only who said itself for how long it is not to be asked is not asked before.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from gateway import failures
+from gateway.admission import Admitted, NoDeployment
+from gateway.asked import Asked, InvalidRequest
+from gateway.overflow import PromptSize
+from gateway.providers import provider_of
+from gateway.routing.attempting import Attempt
+from gateway.routing.retry_budget import RetryBudget
+from gateway.routing.standing import Standing, brief
+from gateway.snapshot import Grant, Route, Target
+from refusals import Refusal
+
+if TYPE_CHECKING:
+    from gateway.routing.router import Router
+
+type Link = tuple[Route, Grant]  # a route, and the grant by which it may be asked
+type Said = list[tuple[Target | None, str]]  # of a deployment, or of the call as a whole
+
+PROBE_PATIENCE_S = 10.0  # a call that finds out whether one is back waits no longer, or thrice what is usual there
+
+SOON, OPEN, SMALL = range(3)  # who is asked when nobody else is left, in this order
+
+
+class Choice:
+    """The deployments for one call, one after another. Raises nothing: where `next` finds none, `refusal` says why."""
+
+    __slots__ = (
+        "_after", "_budget", "_in_order", "_later", "_left", "_more_than", "_next_link", "_said", "_size", "_unable",
+        "_wait_until", "at", "is_notable", "is_streamed", "route", "router",
+    )  # fmt: skip
+
+    def __init__(self, router: Router, admitted: Admitted, budget: RetryBudget) -> None:
+        self.router, self.route = router, admitted.route
+        self.at = time.time()
+        self.is_streamed = admitted.asked.is_streamed
+        self.is_notable = False
+        self._budget = budget
+        self._next_link = 0
+        self._size: PromptSize | None = None
+        self._left: list[Target] = []
+        self._later: list[tuple[int, float, Target, Link]] = []
+        self._in_order: Link | None = None
+        self._said: Said = []
+        self._after: failures.ProviderFailure | None = None
+        self._more_than = -1  # a prompt did not fit into so many tokens
+        self._unable: InvalidRequest | None = None
+        self._wait_until = 0.0
+        router.last.append((self.at, self.route.slug, self._said))
+        self._enter_next(admitted)
+
+    @property
+    def reasons(self) -> list[str]:
+        """What was chosen and what was passed over, in order, a sentence each."""
+        return sentences(self._said)
+
+    def next(self, admitted: Admitted) -> Attempt | None:
+        """The next deployment to ask; None when nobody is left, or after a failure when the retries are used up."""
+        now, after, self._after = self.router.now(), self._after, None
+        is_counted = after is not None and _is_counted(after)
+        if is_counted and not self._budget.has_any(now):
+            self._says(None, "Nobody else was asked: too many calls of this route were sent elsewhere lately")
+            return None
+        attempt = self._pick(now)
+        while attempt is None and self._enter_next(admitted):
+            attempt = self._pick(now)
+        attempt = attempt or self._last_resort(now)
+        if attempt is not None and is_counted:
+            self._budget.takes(now)
+        return attempt
+
+    def failed(self, target: Target, failure: failures.ProviderFailure) -> None:
+        """An attempt ended so; `next` heeds it."""
+        self._after = failure
+        self._says(target, f"failed: {brief(failure)}")
+        if isinstance(failure, failures.PromptTooLong):
+            self._more_than = max(self._more_than, target.context_tokens or 0)
+            self._left = [each for each in self._left if (each.context_tokens or 0) > self._more_than]
+            self._later = [each for each in self._later if (each[2].context_tokens or 0) > self._more_than]
+
+    def says(self, target: Target, what: str) -> None:
+        """One more reason."""
+        self._says(target, what)
+
+    def refusal(self) -> Refusal:
+        """Why nobody is asked, where nobody was."""
+        now, slug = self.router.now(), self.route.slug
+        if self._wait_until > now:
+            seconds = self._wait_until - now
+            return failures.ProviderBusy(
+                f"What serves “{slug}” asked not to be called for another {max(1, round(seconds))} s. "
+                "Please try again after that.",
+                retry_after_s=seconds,
+            )
+        if self._unable is not None:
+            return self._unable
+        return NoDeployment(
+            f"Nothing that serves “{slug}” may be asked at the moment: {'; '.join(self._short()) or 'nothing does'}. "
+            "The platform team has to look.",
+            field="model",
+            way_out=self.route.model_path,
+        )
+
+    def _short(self) -> list[str]:
+        return [f"{_named(target)} {said}" for target, said in self._said[:3] if target]
+
+    def _says(self, target: Target | None, what: str) -> None:
+        if not self.is_notable:
+            self.is_notable = True
+            self.router.notable.append((self.at, self.route.slug, self._said))
+        self._said.append((target, what))
+
+    # --- who can be asked at all -------------------------------------------------------------------------------------
+
+    def _enter_next(self, admitted: Admitted) -> bool:
+        """Go on to the route, or the fallback after it; whether there was one."""
+        if self._next_link > len(admitted.onward):
+            return False
+        link = admitted.onward[self._next_link - 1] if self._next_link else (admitted.route, admitted.grant)
+        self._next_link += 1
+        route, asked = link[0], admitted.asked
+        if self._in_order is not None:
+            self._says(None, f"Nobody else serves “{self._in_order[0].slug}”: its fallback “{route.slug}” is asked")
+        self._in_order = link
+        self._left = []
+        connected = [target for target in route.targets if target.is_connected]
+        has_choice = len(connected) > 1 or bool(admitted.onward)
+        for target in connected:
+            if target.is_drained:
+                self._says(target, "is drained and gets no new calls")
+            elif route.regions and not _is_in(target.region, route.regions):
+                where = f"computes in {target.region}" if target.region else "tells no region"
+                self._says(target, f"{where}, and “{route.slug}” is answered in {' or '.join(route.regions)} only")
+            elif why := provider_of(target).cannot(asked):
+                self._says(target, f"cannot be asked this: {why}")
+                self._unable = self._unable or InvalidRequest(
+                    f"What serves “{route.slug}” cannot answer this as it is asked: {why}."
+                )
+            elif target.context_tokens and self._more_than >= target.context_tokens:
+                self._says(target, f"holds no more than {target.context_tokens:,} tokens")
+            elif has_choice and target.context_tokens and self._is_beyond(target.context_tokens, asked):
+                self._says(target, f"holds {target.context_tokens:,} tokens, and the prompt is longer")
+                self._later.append((SMALL, -target.context_tokens, target, link))
+            else:
+                self._left.append(target)
+        return True
+
+    def _is_beyond(self, context_tokens: int, asked: Asked) -> bool:
+        """Whether the prompt is longer than that."""
+        if self._size is None:
+            self._size = PromptSize(asked)
+        return self._size.is_beyond(context_tokens)
+
+    # --- and who of those is -----------------------------------------------------------------------------------------
+
+    def _pick(self, now: float) -> Attempt | None:
+        """Who is asked now of those that are left of this route: in the first tier where somebody is well."""
+        assert self._in_order is not None  # noqa: S101  # entered when it was made
+        link = self._in_order
+        while self._left:
+            tier = self._left[0].tier
+            able: list[tuple[Target, Standing]] = []
+            for target in [each for each in self._left if each.tier == tier]:
+                standing = self.router.standing(target)
+                verdict = standing.breaker.verdict(now)
+                if standing.paused_until > now:
+                    self._passes_over_pausing(target, standing, link, now)
+                elif verdict == "probe":
+                    return self._takes(target, link, standing, is_probe=True)
+                elif verdict == "wait":
+                    self._left.remove(target)
+                    self._later.append((OPEN, standing.breaker.probe_at, target, link))
+                    self._says(target, self._breaker_words(standing))
+                else:
+                    able.append((target, standing))
+            if able:
+                target, standing, why = self._best(link[0], able, now)
+                self._said.append((target, why))
+                return self._takes(target, link, standing)
+        return None
+
+    def _best(self, route: Route, able: list[tuple[Target, Standing]], now: float) -> tuple[Target, Standing, str]:
+        weighed = [each for each in able if each[0].weight] or able
+        if len(weighed) == 1:
+            return *weighed[0], "is asked"
+        if route.by_latency:
+            target, standing = min(weighed, key=lambda each: self._load(each, now))
+            latency = standing.latency(is_streamed=self.is_streamed)
+            known = f"{latency.at(now):.3f} s with {standing.under_way} calls" if latency.is_known else "not known yet"
+            return target, standing, f"is asked, by latency: {known}"
+        shares = [(each[0].weight or 1) * each[1].breaker.share(now) for each in weighed]
+        point = whole = sum(shares)
+        point *= self.router.random.random()
+        chosen = len(shares) - 1
+        for place, share in enumerate(shares):
+            point -= share
+            if point < 0:
+                chosen = place
+                break
+        return *weighed[chosen], f"is asked, by weight: {shares[chosen]:.0f} of {whole:.0f}"
+
+    def _load(self, each: tuple[Target, Standing], now: float) -> float:
+        target, standing = each
+        latency = standing.latency(is_streamed=self.is_streamed)
+        share = (target.weight or 1) * standing.breaker.share(now)
+        return latency.load(standing.under_way, now) / share
+
+    def _takes(self, target: Target, link: Link, standing: Standing, *, is_probe: bool = False) -> Attempt:
+        if target in self._left:
+            self._left.remove(target)
+        attempt = Attempt(self, target, link, standing, is_probe=is_probe)
+        if is_probe:
+            usual = standing.first_tokens
+            attempt.patience_s = max(PROBE_PATIENCE_S, 3 * sorted(usual)[len(usual) // 2] if usual else 0.0)
+            self._says(target, "is asked, to find out whether it is back")
+        return attempt
+
+    def _passes_over_pausing(self, target: Target, standing: Standing, link: Link, now: float) -> None:
+        self._left.remove(target)
+        until = self.router.clock_time(standing.paused_until)
+        if standing.asked_for_pause:
+            first = self._wait_until
+            self._wait_until = min(first, standing.paused_until) if first else standing.paused_until
+            self._says(target, f"passed over: asked not to be called before {until}")
+        else:
+            self._later.append((SOON, standing.paused_until, target, link))
+            self._says(target, f"passed over: was busy, is asked again after {until}")
+
+    def _breaker_words(self, standing: Standing) -> str:
+        breaker = standing.breaker
+        since = self.router.clock_time(breaker.since)
+        return f"passed over: breaker open since {since} after {breaker.failures} failures: {breaker.why}"
+
+    def _last_resort(self, now: float) -> Attempt | None:
+        """One that was passed over, the most hopeful first."""
+        self._later.sort(key=lambda each: each[:2])
+        while self._later:
+            _, _, target, link = self._later.pop(0)
+            standing = self.router.standing(target)
+            if standing.paused_until > now and standing.asked_for_pause:
+                continue
+            self._says(target, "is asked all the same, as nobody else is left")
+            return self._takes(target, link, standing)
+        return None
+
+
+def sentences(said: Said) -> list[str]:
+    """Reasons as people read them."""
+    return [f"{_named(target)}: {what}." if target else f"{what}." for target, what in said]
+
+
+def _is_counted(failure: failures.ProviderFailure) -> bool:
+    """Whether asking somebody else after it is a retry in the sense of the budget: not where nothing was asked of
+    anybody, or the request is what is wrong."""
+    return not isinstance(failure, failures.ProviderUnreachable | failures.PromptTooLong)
+
+
+def _is_in(region: str, allowed: tuple[str, ...]) -> bool:
+    """Whether a region is one of those, or lies below one: `eu-central-1` in `eu`."""
+    region = region.lower()
+    return any(region == each or region.startswith((f"{each}-", f"{each} ", f"{each}/")) for each in allowed)
+
+
+def _named(target: Target) -> str:
+    return f"{target.upstream_name} at {target.provider_name}"

@@ -1,0 +1,75 @@
+"""Tell other processes how deployments stand as this one sees them, and hear whose breakers are open there.
+
+A row a process, written every two seconds off the way of calls; rows of processes that died are passed over and go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.db import Error as DatabaseError
+from django.db import connection
+from django.db.models.functions import Now
+
+from gateway.models import ProcessReport
+from gateway.routing.router import Router
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 2.0
+LIVES_FOR = dt.timedelta(seconds=10)  # a process that was not heard of for so long counts as gone
+KEPT_FOR = dt.timedelta(minutes=1)
+
+
+async def tell_for_ever(router: Router, process: str, in_thread: Callable[..., Awaitable[Any]]) -> None:
+    """Tell and hear, `in_thread` where the ORM is at home. A process that was asked nothing tells nothing."""
+    is_in_trouble = False
+    while True:
+        await asyncio.sleep(EVERY_S)
+        if not router.knows_any:
+            continue
+        try:
+            router.hears(await in_thread(and_close, exchange, process, router.report()))
+            is_in_trouble = False
+        except (DatabaseError, OSError) as error:
+            if not is_in_trouble:  # once, not with each attempt
+                log.warning("Other processes cannot be told how deployments stand here: %s", error)
+            is_in_trouble = True
+
+
+def exchange(process: str, report: dict[str, Any]) -> list[str]:
+    """Write this process's row; the keys of the deployments whose breakers are open in others."""
+    opened = [key for key, told in report["deployments"].items() if told["breaker"] != "closed"]
+    row = ProcessReport(
+        process=process, host=socket.gethostname(), pid=os.getpid(), at=Now(), open_breakers=opened, report=report
+    )
+    ProcessReport.objects.bulk_create(
+        [row], update_conflicts=True, unique_fields=["process"], update_fields=["at", "open_breakers", "report"]
+    )
+    ProcessReport.objects.filter(at__lt=Now() - KEPT_FOR).delete()
+    others = living().exclude(process=process).values_list("open_breakers", flat=True)
+    return sorted({key for keys in others for key in keys})
+
+
+def living() -> Any:
+    """The rows of processes that are there."""
+    return ProcessReport.objects.filter(at__gt=Now() - LIVES_FOR)
+
+
+def gone(process: str) -> None:
+    """This process ends."""
+    ProcessReport.objects.filter(process=process).delete()
+
+
+def and_close[Answer](work: Callable[..., Answer], *arguments: Any) -> Answer:
+    """Do it, and give back the thread's connection."""
+    try:
+        return work(*arguments)
+    finally:
+        connection.close()

@@ -1,0 +1,86 @@
+"""Where a route's calls go is changed by the platform team alone, as a whole or in part, and never into a circle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from audit.models import Entry
+from catalog.models import Route
+from tenants.changes import ChangeNote
+from tests.cast import Cast, route
+
+
+def patch(client: Client, path: str, **body: Any) -> Any:
+    return client.patch(path, body, "application/json")
+
+
+def test_what_is_left_out_stays(cast: Cast, client: Client) -> None:
+    held = route()
+    target = held.targets.get()
+    client.force_login(cast.pat)
+    place = {"deployment": str(target.deployment_id), "tier": 3, "weight": 7}
+    answer = patch(client, "/api/routes/echo-model/", policy="latency", targets=[place])
+    assert answer.status_code == 200, answer.content
+    assert (answer.json()["policy"], answer.json()["targets"]) == ("latency", [place])
+    answer = patch(client, "/api/routes/echo-model/", regions=["EU", "eu"], idle_timeout_s=5)
+    told = answer.json()
+    assert (told["policy"], told["regions"], told["idle_timeout_s"], told["fallback"]) == ("latency", ["eu"], 5.0, "")
+    assert told["targets"] == [place]
+    entry = Entry.objects.filter(verb="route.steered").latest("sequence")
+    assert entry.actor_label == str(cast.pat)
+    assert ChangeNote.objects.filter(kind="route").exists()
+
+
+def test_the_same_again_changes_nothing(cast: Cast, client: Client) -> None:
+    route()
+    client.force_login(cast.pat)
+    notes = ChangeNote.objects.count()
+    assert patch(client, "/api/routes/echo-model/", policy="weight").status_code == 200
+    assert not Entry.objects.filter(verb="route.steered").exists() and ChangeNote.objects.count() == notes
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"policy": "chance"}, "policy"),
+        ({"first_token_timeout_s": 0}, "first_token_timeout_s"),
+        ({"idle_timeout_s": 1e9}, "idle_timeout_s"),
+        ({"fallback": "nowhere"}, "fallback"),
+        ({"fallback": "echo-model"}, "fallback"),
+        ({"regions": ["x" * 61]}, "regions"),
+        ({"targets": [{"deployment": "00000000-0000-7000-8000-000000000000", "tier": 1, "weight": 1}]}, "places"),
+        ({"targets": [{"deployment": "00000000-0000-7000-8000-000000000000", "tier": 0, "weight": 1}]}, "targets"),
+        ({"weights": 1}, "weights"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_says_where(cast: Cast, client: Client, body: Any, field: str) -> None:
+    route()
+    client.force_login(cast.pat)
+    answer = patch(client, "/api/routes/echo-model/", **body)
+    assert answer.status_code == 422 and field in answer.content.decode()
+
+
+def test_fallbacks_never_lead_back(cast: Cast, client: Client) -> None:
+    route()
+    route("second", provider="second")
+    route("third", provider="third")
+    client.force_login(cast.pat)
+    assert patch(client, "/api/routes/echo-model/", fallback="second").status_code == 200
+    assert patch(client, "/api/routes/second/", fallback="third").status_code == 200
+    answer = patch(client, "/api/routes/third/", fallback="echo-model")
+    assert answer.status_code == 422 and "leads back" in answer.content.decode()
+    assert Route.objects.get(slug="third").fallback is None
+
+
+def test_drained_twice_is_drained_once(cast: Cast, client: Client) -> None:
+    held = route().targets.get().deployment_id
+    client.force_login(cast.pat)
+    for verb in ("drain", "drain", "probe", "resume", "resume"):
+        assert client.post(f"/api/deployments/{held}/{verb}/", {}, "application/json").status_code == 200
+    verbs = Entry.objects.filter(subject_id=str(held)).values_list("verb", flat=True)
+    assert sorted(verbs) == ["deployment.drained", "deployment.probe_asked", "deployment.resumed"]
+    answer = patch(client, f"/api/deployments/{held}/", context_tokens=4000)
+    assert (answer.json()["context_tokens"], answer.json()["region"]) == (4000, "")

@@ -1,0 +1,154 @@
+"""The page of routing tells how deployments stand in all gateway processes together, and why; programs get the same."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from typing import Any
+
+from django.test import Client
+from django.utils import timezone
+
+from catalog import steering
+from catalog.models import Route
+from gateway.models import ProcessReport
+from gateway.routing.telling import exchange, gone
+from tests.cast import Cast, route
+
+
+def told(key: Any, **more: Any) -> dict[str, Any]:
+    """What a process tells of one deployment."""
+    usual = {
+        "breaker": "closed", "since": None, "why": "", "failures": 0, "probe_at": None, "paused_until": None,
+        "asked_for_pause": False, "under_way": 2, "calls": 30, "failed": 0, "busy": 0,
+        "first_tokens_ms": [100, 300], "average_ms": 200,
+    }  # fmt: skip
+    return {
+        "deployments": {str(key): usual | more},
+        "routes": {"echo-model": {str(key): 30}},
+        "retries_left": {},
+        "choices": [{"at": time.time(), "route": "echo-model", "reasons": ["echo-model at Echo: is asked."]}],
+    }
+
+
+def opened(**more: Any) -> dict[str, Any]:
+    now = time.time()
+    return {
+        "breaker": "open", "since": now - 60, "why": "status 500", "failures": 5, "probe_at": now + 5, "failed": 5,
+        **more,
+    }  # fmt: skip
+
+
+def page(client: Client, query: str = "", **headers: str) -> str:
+    answer = client.get(f"/platform/routing/{query}", headers=headers)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def state_of(client: Client) -> dict[str, Any]:
+    answer = client.get("/api/platform/routing/").json()
+    found: dict[str, Any] = answer["routes"][0]["deployments"][0]
+    return found
+
+
+def test_what_processes_tell_is_added_up(cast: Cast, client: Client) -> None:
+    key = route().targets.get().deployment_id
+    client.force_login(cast.pat)
+    assert state_of(client)["state"] == "idle" and "No process has asked a deployment yet" in page(client)
+    exchange("one", told(key, **opened()))
+    exchange("two", told(key, first_tokens_ms=[500], average_ms=400))
+    found = state_of(client)
+    assert (found["state"], found["calls"], found["failed"], found["under_way"]) == ("breaker_open", 60, 5, 4)
+    assert (found["first_token_ms"], found["average_ms"], found["share"]) == (300, 300, 1.0)
+    assert found["why"].startswith("after 5 failures: status 500 (in 1 of 2 processes); tried again at ")
+    text = page(client)
+    assert "Breaker open" in text and "status 500" in text and "Try now" in text
+    assert "echo-model at Echo: is asked." in text
+    assert len(client.get("/api/platform/routing/").json()["processes"]) == 2
+
+
+def test_a_process_that_ended_or_died_is_gone(cast: Cast, client: Client) -> None:
+    key = route().targets.get().deployment_id
+    client.force_login(cast.pat)
+    exchange("ends", told(key))
+    exchange("dies", told(key))
+    gone("ends")
+    assert state_of(client)["calls"] == 30
+    ProcessReport.objects.filter(process="dies").update(at=timezone.now() - dt.timedelta(seconds=11))
+    assert state_of(client)["calls"] == 0
+    ProcessReport.objects.filter(process="dies").update(at=timezone.now() - dt.timedelta(seconds=61))
+    exchange("lives", told(key))
+    assert list(ProcessReport.objects.values_list("process", flat=True)) == ["lives"]
+
+
+def test_it_looks_again_by_itself_and_keeps_its_filters(cast: Cast, client: Client) -> None:
+    route()
+    client.force_login(cast.pat)
+    part = page(client, "?q=echo", **{"HX-Request": "true"})
+    assert part.lstrip().startswith('<div id="live"') and 'hx-trigger="every 3s"' in part
+    assert 'hx-get="/platform/routing/?q=echo"' in part
+    assert "No route fits" in page(client, "?q=zzz")
+
+
+def test_those_in_trouble_and_those_drained_can_be_filtered(cast: Cast, client: Client) -> None:
+    key = route().targets.get().deployment_id
+    other = route("other-model", provider="other")
+    client.force_login(cast.pat)
+    exchange("one", told(key, paused_until=time.time() + 30, asked_for_pause=True))
+    steering.drain(deployment=other.targets.get().deployment, by=cast.pat)
+
+    def shown(query: str) -> list[tuple[str, str]]:
+        found = client.get(f"/api/platform/routing/?show={query}").json()["routes"]
+        return [(row["route"], row["deployments"][0]["state"]) for row in found]
+
+    assert shown("trouble") == [("echo-model", "pausing")]
+    assert shown("drained") == [("other-model", "drained")]
+    assert [name for name, _ in shown("")] == ["echo-model", "other-model"], "trouble first"
+    assert "Resume" in page(client, "?show=drained") and "Asked to wait" in page(client)
+
+
+def test_it_asks_few_questions_however_many_routes(
+    cast: Cast, client: Client, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(30):
+        route(f"model-{number}")
+    client.force_login(cast.pat)
+    page(client)
+    with django_assert_max_num_queries(12):
+        page(client)
+
+
+def test_calls_are_steered_on_the_page_of_a_route(cast: Cast, client: Client) -> None:
+    held, fallback = route(), route("long-model", provider="other")
+    client.force_login(cast.pat)
+    target = held.targets.get()
+    assert 'name="policy"' in client.get("/platform/routing/echo-model/").content.decode()
+    said = {
+        "policy": "latency", "regions": "EU, us-east", "fallback": "long-model", "first_token_timeout_s": "2.5",
+        "idle_timeout_s": "", f"tier-{target.deployment_id.hex}": "2", f"weight-{target.deployment_id.hex}": "30",
+    }  # fmt: skip
+    assert client.post("/platform/routing/echo-model/", said).status_code == 302
+    held = Route.objects.get(slug="echo-model")
+    assert (held.policy, held.regions, held.fallback, held.first_token_timeout_s) == (
+        "latency", ["eu", "us-east"], fallback, 2.5
+    )  # fmt: skip
+    target.refresh_from_db()
+    assert (target.priority, target.weight) == (2, 30)
+    wrong = client.post("/platform/routing/long-model/", {"policy": "weight", "fallback": "echo-model"})
+    assert wrong.status_code == 422
+
+
+def test_a_deployment_is_described_drained_and_tried_on_its_page(cast: Cast, client: Client) -> None:
+    deployment = route().targets.get().deployment
+    client.force_login(cast.pat)
+    at = f"/platform/deployments/{deployment.pk}/"
+    assert client.post(at, {"region": "eu-west", "context_tokens": "8000"}).status_code == 302
+    assert client.post(f"{at}drain/").status_code == client.post(f"{at}probe/").status_code == 302
+    deployment.refresh_from_db()
+    assert (deployment.region, deployment.context_tokens) == ("eu-west", 8000)
+    assert deployment.drained_at and deployment.probe_asked_at
+    assert "Drained" in client.get(at).content.decode()
+    assert client.post(f"{at}resume/", {"route": "echo-model"}).headers["location"] == "/platform/routing/echo-model/"
+    deployment.refresh_from_db()
+    assert deployment.drained_at is None
+    assert client.post(at, {"context_tokens": "0"}).status_code == 422
