@@ -20,6 +20,7 @@ from gateway.caller import Caller
 from gateway.event import Event
 from gateway.holding import Hold, hold
 from gateway.metering import CallSummary, Meter
+from gateway.rates import use_of
 from gateway.relay import relay
 from gateway.stop import Stop, Stopped
 from refusals import Refusal
@@ -114,7 +115,7 @@ class Call:
     def _end(self, outcome: str, status: int, code: str = "", message: str = "") -> None:
         if self.meter.summary is None:
             summary = self.meter.close(outcome, status, code, message)
-            self.meter.hold.settle(summary.input_tokens + summary.output_tokens)
+            self.meter.hold.settle(use_of(summary.input_tokens, summary.output_tokens))
             self._runtime.call_ended(self, summary)
             self.ended.set()
 
@@ -128,6 +129,6 @@ async def begin(runtime: Runtime, caller: Caller, asked: Asked, request_id: str)
         raise ShuttingDown
     snapshot = runtime.snapshot()
     admitted = admit(snapshot, as_known_now(snapshot, caller), asked, request_id, dt.datetime.now(dt.UTC))
-    if snapshot.bounds:
+    if snapshot.bounds or snapshot.capacities:
         runtime.sharing.begin()
-    return Call(runtime, admitted, await hold(runtime.rates, runtime.leases, snapshot.bounds, admitted))
+    return Call(runtime, admitted, await hold(runtime.rates, runtime.leases, snapshot, admitted))

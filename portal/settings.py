@@ -357,6 +357,8 @@ NEW_TENANT_LIMITS = {  # what a tenant begins with (`usage.limits`); 0: nothing
     for metric, amount in (
         ("requests", env.int("NEW_TENANT_REQUESTS_A_MINUTE", 600)),
         ("tokens", env.int("NEW_TENANT_TOKENS_A_MINUTE", 500_000)),
+        ("input_tokens", env.int("NEW_TENANT_INPUT_TOKENS_A_MINUTE", 0)),
+        ("output_tokens", env.int("NEW_TENANT_OUTPUT_TOKENS_A_MINUTE", 0)),
         ("concurrent", env.int("NEW_TENANT_CALLS_AT_ONCE", 50)),
     )
     if amount

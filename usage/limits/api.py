@@ -74,6 +74,8 @@ class LimitsSerializer(Body):
     place = serializers.CharField(max_length=200, help_text=PLACE_HELP)
     requests = _amount("Requests in any 60 seconds")
     tokens = _amount("Tokens, in and out, in any 60 seconds")
+    input_tokens = _amount("Tokens of prompts in any 60 seconds")
+    output_tokens = _amount("Tokens of answers in any 60 seconds")
     concurrent = _amount("Calls at the same moment")
 
 
@@ -118,6 +120,8 @@ class LimitRequestSerializer(Body):
     place = serializers.CharField(max_length=200, help_text=PLACE_HELP)
     requests = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_LIMIT)
     tokens = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_LIMIT)
+    input_tokens = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_LIMIT)
+    output_tokens = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_LIMIT)
     concurrent = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_LIMIT)
     budget = WantedBudgetSerializer(required=False)
     reason = serializers.CharField(max_length=4000)
