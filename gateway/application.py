@@ -10,6 +10,7 @@ import dataclasses
 import datetime as dt
 import hmac
 import logging
+import math
 import time
 from contextlib import aclosing
 from ipaddress import ip_address
@@ -20,6 +21,7 @@ from django.conf import settings
 
 from gateway import telemetry
 from gateway.admission import ModelNotFound, admit, as_known_now, authenticate, check_still_allowed
+from gateway.asked import InvalidRequest
 from gateway.caller import Caller
 from gateway.costing import counted_input
 from gateway.ending import when_told_to_stop
@@ -159,7 +161,7 @@ async def _call(exchange: Exchange, form: Form) -> None:
     if form.headers:
         sent = {name: value for name in form.headers if (value := exchange.header(name.encode()))}
         asked = dataclasses.replace(asked, headers=sent)
-    call = await begin(here(), caller, asked, exchange.request_id)
+    call = await begin(here(), caller, asked, exchange.request_id, max_wait_s=_max_wait_s(exchange))
     exchange.writing = writing = form.writing(form, asked)
     answer = _streamed if call.is_streamed else _whole
     answering = asyncio.ensure_future(answer(exchange, call, writing))
@@ -174,6 +176,19 @@ async def _call(exchange: Exchange, form: Form) -> None:
     finally:
         leaving.cancel()
         call.settle()
+
+
+def _max_wait_s(exchange: Exchange) -> float | None:
+    """How long the call may wait for room at most, where its caller says so. Raises `InvalidRequest`."""
+    if not (said := exchange.header(b"x-atrium-max-wait")):
+        return None
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise InvalidRequest("“x-atrium-max-wait” is a number of seconds, such as 2.5; 0: do not wait at all.")
+    return min(seconds, settings.GATEWAY_QUEUE_WAIT_S)
 
 
 async def _left(exchange: Exchange) -> None:

@@ -77,7 +77,7 @@ async def hold(rates: Rates, leases: Leases, snapshot: Snapshot, admitted: Admit
     """
     held, capacities = held_places(snapshot, admitted.caller), snapshot.capacities
     route = admitted.route.id
-    if capacities and route in capacities:
+    if capacities and route is not None and route in capacities:
         held = [*held, (route, capacities[route])]
     if not held:
         return Hold(rates, leases, Taken((), 0, NOTHING_USED), Reservation(NOTHING, ""))
@@ -93,10 +93,3 @@ async def hold(rates: Rates, leases: Leases, snapshot: Snapshot, admitted: Admit
         rates.undo(taken)
         raise
     return Hold(rates, leases, taken, reservation, [budget for budget, _ in budgets])
-
-
-def count_a_request(rates: Rates, snapshot: Snapshot, caller: Caller) -> Mapping[str, Headroom]:
-    """Count what is no call but work all the same as one request, without tokens. Raises `RateLimited`."""
-    taken = rates.take(held_places(snapshot, caller), NOTHING_USED)
-    rates.settle(taken, NOTHING_USED)
-    return taken.headroom

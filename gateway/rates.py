@@ -119,6 +119,21 @@ class Rates:
             return None
         return self._take(held, use, now)
 
+    def count_request(self, held: Held) -> dict[str, Headroom]:
+        """Count what is no call, but work all the same, as one request at all of `held`. Raises `RateLimited`."""
+        now = self._now()
+        limited = [(place, bound) for place, bound in held if bound.requests is not None]
+        for place, bound in limited:
+            window = self._window(place, REQUESTS, now)
+            if bound.requests is not None and window.used >= bound.requests:
+                wait_s = max(1, window.wait_s(bound.requests - 1))
+                raise _refusal(bound, Obstacle(REQUESTS, window.used, wait_s), NOTHING_USED)
+        for place, _ in limited:
+            self._count(place, REQUESTS, now, now, 1)
+        if limited:
+            self._on_change()
+        return self.headroom(held)
+
     def obstacle(self, place: UUID, bound: Bounds, use: Use, now: int | None = None) -> Obstacle | None:
         """What stands in the way of one more call at a place; None where there is room."""
         now = self._now() if now is None else now

@@ -18,6 +18,8 @@ from gateway.metering import Meter
 from gateway.patience import Patience, whole
 from gateway.providers import provider_of
 from gateway.providers.provider import Provider, Reading, Request, ToldNo, Unreadable
+from gateway.queueing.seating import Seated
+from gateway.queueing.waiting import WaitingRoom
 from gateway.routing import targets_in_order
 from gateway.snapshot import Target
 from gateway.sse import EventTooLarge
@@ -38,14 +40,14 @@ SENT = {
 REST_S = 0.05
 
 
-async def relay(upstream: Upstream, meter: Meter, stop: Stop) -> AsyncGenerator[Event]:
-    """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable` and `Stopped`, and
-    `InvalidRequest` where nobody can be asked this."""
+async def relay(upstream: Upstream, room: WaitingRoom, meter: Meter, stop: Stop) -> AsyncGenerator[Event]:
+    """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable` and `Stopped`, `InvalidRequest`
+    where nobody can be asked this, and what `Seated` raises where there is no room."""
     asked = meter.admitted.asked
     patience = Patience(upstream.timeouts)
     unable: InvalidRequest | None = None
     failed: failures.ProviderFailure | None = None
-    for target in targets_in_order(meter.admitted.route, asked):
+    async for target in Seated(targets_in_order(meter.admitted.route, asked), room, meter, stop):
         try:
             request = provider_of(target).request(target, asked)
         except InvalidRequest as error:  # another one may be able to take it

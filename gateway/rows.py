@@ -56,16 +56,18 @@ _IN_FORCE_FIRST = """
      ORDER BY g.environment_id, r.slug, least(g.expires_at, g.revoked_at) DESC NULLS FIRST, g.granted_at DESC
 """
 _ROUTES = """
-    SELECT r.id, r.slug, m.slug, r.is_enabled, r.created_at, m.max_output_tokens
-      FROM catalog_route r JOIN catalog_model m ON m.id = r.model_id
+    SELECT r.id, r.slug, m.slug, r.is_enabled, r.created_at, m.max_output_tokens, r.policy = 'latency',
+           coalesce(f.slug, ''), r.regions, r.first_token_timeout_s, r.idle_timeout_s
+      FROM catalog_route r JOIN catalog_model m ON m.id = r.model_id LEFT JOIN catalog_route f ON f.id = r.fallback_id
 """
 _TARGETS = """
     SELECT rt.route_id, d.id, p.slug, p.name, p.dialect, p.base_url, p.credential, d.upstream_name,
-           m.max_output_tokens
+           m.max_output_tokens, m.slug, rt.priority, rt.weight, coalesce(nullif(d.region, ''), p.region),
+           coalesce(d.context_tokens, m.context_tokens), d.drained_at IS NOT NULL, d.probe_asked_at
       FROM catalog_routetarget rt JOIN catalog_deployment d ON d.id = rt.deployment_id
       JOIN catalog_provider p ON p.id = d.provider_id
       JOIN catalog_route r ON r.id = rt.route_id JOIN catalog_model m ON m.id = r.model_id
-     WHERE d.is_enabled ORDER BY rt.priority, d.id
+     WHERE d.is_enabled ORDER BY rt.priority, rt.weight DESC, d.id
 """
 _PRICES = """
     SELECT deployment_id, id, currency, input_per_million, output_per_million, cached_input_per_million,
@@ -148,7 +150,7 @@ async def bounds(connection: Connection, condition: str = "", of: Sequence[UUID]
     async for place, *budget in _rows(connection, _BUDGETS, condition, of, " ORDER BY b.id"):
         budgets[place].append(HardBudget(*budget))
     return {
-        place: Bounds(words, tenant, **amounts.get(place, {}), budgets=tuple(budgets.get(place, ())))
+        place: Bounds.of(words, tenant, amounts.get(place, {}), budgets=tuple(budgets.get(place, ())))
         async for place, words, tenant in _rows(connection, _BOUND_PLACES, condition, of)
     }
 
@@ -160,7 +162,7 @@ async def capacities(connection: Connection) -> dict[UUID, Bounds]:
     async for subject, metric, amount, words, model in _rows(connection, _CAPACITIES):
         amounts[subject][metric] = amount
         told[subject] = (words, f"/catalog/models/{model}/")
-    return {each: Bounds(words, "", **amounts[each], told_at=page) for each, (words, page) in told.items()}
+    return {each: Bounds.of(words, "", amounts[each], told_at=page) for each, (words, page) in told.items()}
 
 
 async def routes(connection: Connection) -> dict[str, Route]:
@@ -189,7 +191,14 @@ async def routes(connection: Connection) -> dict[str, Route]:
             )
     return {
         slug: Route(
-            slug, model, f"/catalog/models/{model}/", is_enabled, created_at, tuple(targets[route_id]), longest, route_id
+            slug,
+            model,
+            f"/catalog/models/{model}/",
+            is_enabled,
+            created_at,
+            tuple(targets[route_id]),
+            longest,
+            route_id,
         )
         async for route_id, slug, model, is_enabled, created_at, longest in _rows(connection, _ROUTES)
     }
@@ -212,8 +221,10 @@ def _key(row: Any) -> Key:
 
 
 def _place(row: Any) -> Place:
-    *place, networks, weight = row
-    return Place(*place, _networks(networks), weight)
+    environment_id, project_id, tenant_id, path, is_archived, is_demonstration, networks, weight = row
+    return Place(
+        environment_id, project_id, tenant_id, path, is_archived, is_demonstration, _networks(networks), weight
+    )
 
 
 def _networks(texts: Sequence[str] | None) -> tuple[Network, ...] | None:

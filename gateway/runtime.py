@@ -26,6 +26,7 @@ from gateway.last_used import write_last_used
 from gateway.leases import Leases
 from gateway.metering import CallSummary
 from gateway.pipeline import Call, ShuttingDown
+from gateway.queueing.waiting import WaitingRoom
 from gateway.rates import Rates
 from gateway.sharing import Sharing
 from gateway.snapshot import Snapshot
@@ -60,7 +61,8 @@ class Runtime:
         self.journal = Journal(settings.JOURNAL_FOLDER)
         self.leases = Leases(self.journal.folder.name, self.wake)
         self.drain = Drain(self.journal, self.leases.delivered)
-        self.rates = Rates(lambda: self.sharing.changed())
+        self.rates = Rates(lambda: self.sharing.changed(), on_room=lambda: self.room.room())
+        self.room = WaitingRoom(self.rates, lambda: self.snapshot().capacities)
         self.sharing = Sharing(self.rates, self.leases, self.journal.folder.name)
         self.last_used: dict[str, float] = {}
         self.running: set[Call] = set()
@@ -119,6 +121,7 @@ class Runtime:
     def begin_to_end(self) -> asyncio.Task[None]:
         """From now on no call is admitted; running ones get a moment, then are told so and settled."""
         if self._ending is None:
+            self.room.close(ShuttingDown)
             self._ending = asyncio.get_running_loop().create_task(self._let_calls_end(GRACE_S))
         return self._ending
 

@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from tenants.networks import Network
@@ -88,7 +89,9 @@ class UnitPrice:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A deployment that a route may be served by; `max_output_tokens` is its longest answer, where that is known.
+    """A deployment that a route may be served by; `max_output_tokens` is its longest answer, `context_tokens` the most
+    that it holds, where they are known. The lowest `tier` is asked first, in it by `weight`. One that is drained gets
+    no new calls; `probe_asked_at` is when a person last wanted it to be tried at once.
 
     `credential` is in clear and must never be shown or logged.
     """
@@ -102,6 +105,13 @@ class Target:
     upstream_name: str
     prices: tuple[UnitPrice, ...] = ()
     max_output_tokens: int | None = None
+    model_slug: str = ""
+    tier: int = 1
+    weight: int = 100
+    region: str = ""
+    context_tokens: int | None = None
+    is_drained: bool = False
+    probe_asked_at: dt.datetime | None = None
 
     def __repr__(self) -> str:
         return f"<{self.upstream_name} at {self.provider}>"
@@ -116,7 +126,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The name that clients call, with its deployments in the order in which they are tried."""
+    """The name that clients call, with its deployments tier by tier. `by_latency`: in a tier the quickest is asked
+    first, else it goes by weight. `fallback` is the route that is asked when none of them takes a call; `regions` are
+    where it may be answered (empty: anywhere). Time-outs are None where the installation's hold.
+    """
 
     slug: str
     model_slug: str
@@ -160,6 +173,20 @@ class Bounds:
     def __post_init__(self) -> None:
         stated = [(metric, getattr(self, metric)) for metric in A_MINUTE]
         object.__setattr__(self, "a_minute", tuple(each for each in stated if each[1] is not None))
+
+    @classmethod
+    def of(
+        cls,
+        words: str,
+        tenant: str,
+        amounts: Mapping[str, int],
+        *,
+        budgets: tuple[HardBudget, ...] = (),
+        told_at: str = "",
+    ) -> Bounds:
+        """The bounds of a place from its limits by metric."""
+        limits: dict[str, Any] = dict(amounts)
+        return cls(words, tenant, budgets=budgets, told_at=told_at, **limits)
 
     @property
     def is_platforms(self) -> bool:

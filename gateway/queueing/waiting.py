@@ -19,7 +19,8 @@ from django.conf import settings
 from gateway import telemetry
 from gateway.queueing.fair import FairQueue
 from gateway.queueing.refusals import NoRoom, QueueFull, WaitedTooLong
-from gateway.rates import Rates, Taken, Use, use_of
+from gateway.rates import Rates, Use
+from gateway.seat import Seat
 from gateway.snapshot import Bounds, Place, Target
 from gateway.stop import Stop
 from refusals import Refusal
@@ -28,22 +29,6 @@ from usage.limits.tables import Metric
 LOOK_EVERY_S = 0.1  # room also comes with time, from other processes, and with a change of a limit
 SMOOTHING = 0.2  # of how long it takes until the next one gets room
 IDLE_S = 30.0  # after so long what was measured tells nothing any more
-
-
-class Seat:
-    """Room at a deployment that one call has. Ends once, by `settle`."""
-
-    __slots__ = ("_rates", "_taken")
-
-    def __init__(self, rates: Rates, taken: Taken) -> None:
-        self._rates = rates
-        self._taken: Taken | None = taken
-
-    def settle(self, tokens_in: int, tokens_out: int) -> None:
-        """The deployment is done with the call, which used so many tokens there."""
-        if (taken := self._taken) is not None:
-            self._taken = None
-            self._rates.settle(taken, use_of(tokens_in, tokens_out))
 
 
 class Granted(NamedTuple):
@@ -90,7 +75,7 @@ class _Line:
 
 
 class WaitingRoom:
-    """The queues of one event loop. `capacities` are those in force; `refuse` makes what who waits is told at the end."""
+    """The queues of one event loop, for the deployments that `capacities` limits now."""
 
     def __init__(self, rates: Rates, capacities: Callable[[], Mapping[UUID, Bounds]]) -> None:
         self._rates, self._capacities = rates, capacities
@@ -121,8 +106,8 @@ class WaitingRoom:
         return len(line.queue) if line is not None else 0
 
     async def wait(self, ticket: Ticket, within_s: float, stop: Stop) -> Granted:
-        """Room at one of the ticket's deployments, in its turn. Raises `QueueFull`, `WaitedTooLong`, `Stopped`, and what
-        `close` was given."""
+        """Room at one of the ticket's deployments, in its turn. Raises `QueueFull`, `WaitedTooLong`, `Stopped`, and
+        what `close` was given."""
         if self._closing is not None:
             raise self._closing()
         self._enter(ticket, within_s)
@@ -243,6 +228,5 @@ def _whose(target: Target, bound: Bounds | None, rates: Rates, use: Use) -> str:
     if bound is None or found is None:
         return f"others came first at {target.upstream_name} of {target.provider_name}."
     limit = getattr(bound, found.metric)
-    return (
-        f"{bound.words} takes {limit:,} {Metric(found.metric).label.lower()} of all tenants together, and they are used."
-    )
+    takes = f"{limit:,} {Metric(found.metric).label.lower()}"
+    return f"{bound.words} takes {takes} of all tenants together, and they are used."

@@ -28,7 +28,7 @@ def require_capacity_setter(person: Any) -> None:
         )
 
 
-def attached(subject: Subject) -> dict[str, Subject | None]:
+def attached(subject: Subject) -> dict[str, Any]:
     """What a row holds that is about `subject`."""
     is_route = isinstance(subject, Route)
     return {"route": subject if is_route else None, "deployment": None if is_route else subject}

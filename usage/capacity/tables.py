@@ -31,7 +31,9 @@ class Capacity(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["route", "deployment", "metric"], nulls_distinct=False, name="one_capacity"),
+            models.UniqueConstraint(
+                fields=["route", "deployment", "metric"], nulls_distinct=False, name="one_capacity"
+            ),
             models.CheckConstraint(
                 condition=Q(route=None, deployment__isnull=False) | Q(route__isnull=False, deployment=None),
                 name="capacity_of_one",
