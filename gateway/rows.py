@@ -56,18 +56,16 @@ _IN_FORCE_FIRST = """
      ORDER BY g.environment_id, r.slug, least(g.expires_at, g.revoked_at) DESC NULLS FIRST, g.granted_at DESC
 """
 _ROUTES = """
-    SELECT r.id, r.slug, m.slug, r.is_enabled, r.created_at, m.max_output_tokens, r.policy = 'latency',
-           coalesce(f.slug, ''), r.regions, r.first_token_timeout_s, r.idle_timeout_s
-      FROM catalog_route r JOIN catalog_model m ON m.id = r.model_id LEFT JOIN catalog_route f ON f.id = r.fallback_id
+    SELECT r.id, r.slug, m.slug, r.is_enabled, r.created_at, m.max_output_tokens
+      FROM catalog_route r JOIN catalog_model m ON m.id = r.model_id
 """
 _TARGETS = """
     SELECT rt.route_id, d.id, p.slug, p.name, p.dialect, p.base_url, p.credential, d.upstream_name,
-           m.max_output_tokens, m.slug, rt.priority, rt.weight, coalesce(nullif(d.region, ''), p.region),
-           coalesce(d.context_tokens, m.context_tokens), d.drained_at IS NOT NULL, d.probe_asked_at
+           m.max_output_tokens
       FROM catalog_routetarget rt JOIN catalog_deployment d ON d.id = rt.deployment_id
       JOIN catalog_provider p ON p.id = d.provider_id
       JOIN catalog_route r ON r.id = rt.route_id JOIN catalog_model m ON m.id = r.model_id
-     WHERE d.is_enabled ORDER BY rt.priority, rt.weight DESC, d.id
+     WHERE d.is_enabled ORDER BY rt.priority, d.id
 """
 _PRICES = """
     SELECT deployment_id, id, currency, input_per_million, output_per_million, cached_input_per_million,

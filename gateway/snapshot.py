@@ -89,9 +89,7 @@ class UnitPrice:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A deployment that a route may be served by; `max_output_tokens` is its longest answer, `context_tokens` the most
-    that it holds, where they are known. The lowest `tier` is asked first, in it by `weight`. One that is drained gets
-    no new calls; `probe_asked_at` is when a person last wanted it to be tried at once.
+    """A deployment that a route may be served by; `max_output_tokens` is its longest answer, where that is known.
 
     `credential` is in clear and must never be shown or logged.
     """
@@ -105,13 +103,6 @@ class Target:
     upstream_name: str
     prices: tuple[UnitPrice, ...] = ()
     max_output_tokens: int | None = None
-    model_slug: str = ""
-    tier: int = 1
-    weight: int = 100
-    region: str = ""
-    context_tokens: int | None = None
-    is_drained: bool = False
-    probe_asked_at: dt.datetime | None = None
 
     def __repr__(self) -> str:
         return f"<{self.upstream_name} at {self.provider}>"
@@ -126,10 +117,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The name that clients call, with its deployments tier by tier. `by_latency`: in a tier the quickest is asked
-    first, else it goes by weight. `fallback` is the route that is asked when none of them takes a call; `regions` are
-    where it may be answered (empty: anywhere). Time-outs are None where the installation's hold.
-    """
+    """The name that clients call, with its deployments in the order in which they are tried."""
 
     slug: str
     model_slug: str

@@ -346,9 +346,7 @@ GATEWAY_TIMEOUTS_S = (  # to connect, until a provider's answer begins, between 
     env.float("GATEWAY_IDLE_TIMEOUT_S", 60.0),
     env.float("GATEWAY_TOTAL_TIMEOUT_S", 1800.0),
 )
-GATEWAY_QUEUE_WAIT_S = env.float(
-    "GATEWAY_QUEUE_WAIT_S", 10.0
-)  # for room at a deployment that is full; callers shorten it
+GATEWAY_QUEUE_WAIT_S = env.float("GATEWAY_QUEUE_WAIT_S", 10.0)  # for room at a deployment; callers may shorten it
 GATEWAY_QUEUE_LENGTHS = (  # calls of one tenant that may wait in a process, and of all
     env.int("GATEWAY_QUEUE_LENGTH_OF_A_TENANT", 200),
     env.int("GATEWAY_QUEUE_LENGTH", 2000),
