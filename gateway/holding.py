@@ -4,42 +4,23 @@ at its end."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from gateway.admission import Admitted
 from gateway.caller import Caller
 from gateway.costing import expected_tokens, greatest_cost
 from gateway.leases import NOTHING, Leases, Reservation
-from gateway.rates import NOTHING_USED, Headroom, Held, Rates, Taken, Use, use_of
-from gateway.snapshot import HardBudget, Snapshot
+from gateway.rates import NOTHING_USED, Held, Rates, Taken, Use, use_of
+from gateway.snapshot import Snapshot
 
 
 class Hold:
-    """What one call was counted as and has reserved. Ends once, by `settle`. `budgets` are those that hold it."""
+    """What one call was counted as and has reserved. Ends once, by `settle`."""
 
-    def __init__(
-        self, rates: Rates, leases: Leases, taken: Taken, reservation: Reservation, budgets: Sequence[HardBudget] = ()
-    ) -> None:
+    def __init__(self, rates: Rates, leases: Leases, taken: Taken, reservation: Reservation) -> None:
         self._rates, self._leases = rates, leases
         self._taken, self._reservation = taken, reservation
-        self.budgets = budgets
         self._is_settled = False
-
-    @property
-    def headroom(self) -> Mapping[str, Headroom]:
-        """The tightest limits after this call was counted, by metric."""
-        return self._taken.headroom
-
-    @property
-    def held(self) -> Held:
-        """The limited places that it was counted at."""
-        return self._taken.held
-
-    @property
-    def use(self) -> Use:
-        """What it was counted as beforehand."""
-        return self._taken.use
 
     @property
     def reserved(self) -> tuple[Decimal, str]:
@@ -92,4 +73,4 @@ async def hold(rates: Rates, leases: Leases, snapshot: Snapshot, admitted: Admit
     except BaseException:
         rates.undo(taken)
         raise
-    return Hold(rates, leases, taken, reservation, [budget for budget, _ in budgets])
+    return Hold(rates, leases, taken, reservation)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
@@ -81,7 +81,6 @@ class Taken:
     held: Held
     second: int
     use: Use
-    headroom: dict[str, Headroom] = field(default_factory=dict)
 
 
 class Rates:
@@ -119,7 +118,7 @@ class Rates:
             return None
         return self._take(held, use, now)
 
-    def count_request(self, held: Held) -> dict[str, Headroom]:
+    def count_request(self, held: Held) -> None:
         """Count what is no call, but work all the same, as one request at all of `held`. Raises `RateLimited`."""
         now = self._now()
         limited = [(place, bound) for place, bound in held if bound.requests is not None]
@@ -132,7 +131,6 @@ class Rates:
             self._count(place, REQUESTS, now, now, 1)
         if limited:
             self._on_change()
-        return self.headroom(held)
 
     def obstacle(self, place: UUID, bound: Bounds, use: Use, now: int | None = None) -> Obstacle | None:
         """What stands in the way of one more call at a place; None where there is room."""
@@ -158,6 +156,10 @@ class Rates:
             metric: Headroom(limit, max(0, left), self._window(place, metric, now).wait_s(0))
             for metric, (left, limit, place) in found.items()
         }
+
+    def used(self, place: UUID, metric: str) -> int:
+        """What counts at a place now, of what counts over 60 seconds."""
+        return self._used(place, metric, self._now())
 
     def settle(self, taken: Taken, use: Use) -> None:
         """The call has ended and did `use` so much."""
@@ -227,7 +229,7 @@ class Rates:
             self._running[place] += 1
         if held:
             self._on_change()
-        return Taken(held, now, use, self.headroom(held))
+        return Taken(held, now, use)
 
     def _count(self, place: UUID, metric: str, now: int, second: int, count: int) -> None:
         self._window(place, metric, now).add(second, count)

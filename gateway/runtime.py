@@ -23,6 +23,7 @@ from gateway.delivery import Drain, adopt_orphans, retry_refused
 from gateway.freshness import SnapshotKeeper
 from gateway.journal import Journal
 from gateway.last_used import write_last_used
+from gateway.leaked import LeakedKeys
 from gateway.leases import Leases
 from gateway.metering import CallSummary
 from gateway.pipeline import Call, ShuttingDown
@@ -65,6 +66,7 @@ class Runtime:
         self.room = WaitingRoom(self.rates, lambda: self.snapshot().capacities)
         self.sharing = Sharing(self.rates, self.leases, self.journal.folder.name)
         self.last_used: dict[str, float] = {}
+        self.leaked = LeakedKeys(self.wake)
         self.running: set[Call] = set()
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="atrium-ledger")
@@ -203,6 +205,7 @@ class Runtime:
                 self._has_retried = True
             if adopt:
                 adopt_orphans(settings.JOURNAL_FOLDER)
+            self.leaked.report()
             if keys and self.last_used:
                 seen, self.last_used = self.last_used, {}
                 try:

@@ -157,9 +157,7 @@ def test_who_waits_too_long_is_told_where_it_stood(
     kept(1)  # who never reached a provider is in no ledger
 
 
-def test_a_queue_is_bounded(
-    team: Cast, key: str, route: Route, gate: Gate, front_with: Any, settings: Any
-) -> None:
+def test_a_queue_is_bounded(team: Cast, key: str, route: Route, gate: Gate, front_with: Any, settings: Any) -> None:
     settings.GATEWAY_QUEUE_LENGTHS = (1, 5)
     set_capacity(subject=only(route), amounts={"concurrent": 1}, by=team.pat)
     with front_with(key) as client, ThreadPoolExecutor(2) as pool:
@@ -238,8 +236,10 @@ def test_a_routes_limit_refuses_and_says_whose_it_is(team: Cast, key: str, route
     with front_with(key) as client:
         answers = [ask(client) for _ in range(3)]
     assert [each.status_code for each in answers] == [200, 200, 429]
-    assert answers[-1].json()["error"]["message"].startswith(
-        "The route echo-model may have 2 requests a minute, and they are used up."
+    assert (
+        answers[-1]
+        .json()["error"]["message"]
+        .startswith("The route echo-model may have 2 requests a minute, and they are used up.")
     )
     assert "x-ratelimit-remaining-requests" not in answers[0].headers, "what all tenants share is nobody's to be told"
 
