@@ -172,7 +172,8 @@ def test_a_stream_tells_at_its_head_and_what_it_came_to_at_its_end(
         account = json.loads(comment.removeprefix(": x-atrium "))
         assert (account["outcome"], account["output_tokens"], account["call"]) == ("ok", 5, told["call"])
         assert Decimal(account["cost"]) > 0
-        with openai.OpenAI(base_url=f"{str(client.base_url).rstrip("/")}/v1", api_key=key, default_headers=EXPLAIN) as sdk:
+        base_url = str(client.base_url.join("/v1"))
+        with openai.OpenAI(base_url=base_url, api_key=key, default_headers=EXPLAIN) as sdk:
             stream = sdk.chat.completions.create(**ASKED, stream=True)
             words = [chunk.choices[0].delta.content for chunk in stream if chunk.choices]
         assert "".join(filter(None, words)) == "Well, this is it."
