@@ -245,6 +245,10 @@ class Rates:
         found = self._windows.get((place, metric))
         return found.at(now).used if found else 0
 
+    def running(self, place: UUID) -> int:
+        """The calls under way at a place in this process."""
+        return self._running.get(place, 0)
+
     def at_once(self, place: UUID) -> int:
         """The calls under way at a place, here and as far as is known in other processes."""
         oldest = self._clock() - SILENT_AFTER_S

@@ -27,6 +27,7 @@ from gateway.leaked import LeakedKeys
 from gateway.leases import Leases
 from gateway.metering import CallSummary
 from gateway.pipeline import Call, ShuttingDown
+from gateway.queueing.among_processes import Shares
 from gateway.queueing.waiting import WaitingRoom
 from gateway.rates import Rates
 from gateway.sharing import Sharing
@@ -63,8 +64,11 @@ class Runtime:
         self.leases = Leases(self.journal.folder.name, self.wake)
         self.drain = Drain(self.journal, self.leases.delivered)
         self.rates = Rates(lambda: self.sharing.changed(), on_room=lambda: self.room.room())
-        self.room = WaitingRoom(self.rates, lambda: self.snapshot().capacities)
-        self.sharing = Sharing(self.rates, self.leases, self.journal.folder.name)
+        self.shares = Shares(self.journal.folder.name)
+        self.room = WaitingRoom(
+            self.rates, lambda: self.snapshot().capacities, self.shares, on_change=lambda: self.sharing.changed()
+        )
+        self.sharing = Sharing(self.rates, self.leases, self.room, self.shares, self.journal.folder.name)
         self.last_used: dict[str, float] = {}
         self.leaked = LeakedKeys(self.wake)
         self.running: set[Call] = set()

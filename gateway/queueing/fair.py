@@ -114,6 +114,15 @@ class FairQueue[Item: Waiting]:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def weight(self) -> int:
+        """Of all that wait: of each tenant once for each kind of environment, by the kind's share."""
+        return sum(
+            self._share(str(kind)) * sum(line.weight for line in flow.source.flows.values() if _size(line.source))
+            for kind, flow in self._kinds.flows.items()
+            if isinstance(flow.source, RoundRobin)
+        )
+
     def add(self, item: Item) -> None:
         """Let `item` wait, last of its tenant."""
         tenants: RoundRobin[Item] = self._kinds.source(item.kind, self._share(item.kind), RoundRobin)

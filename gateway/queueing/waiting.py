@@ -17,6 +17,7 @@ from uuid import UUID
 from django.conf import settings
 
 from gateway import telemetry
+from gateway.queueing.among_processes import Shares
 from gateway.queueing.fair import FairQueue
 from gateway.queueing.refusals import NoRoom, QueueFull, WaitedTooLong
 from gateway.rates import Rates, Use
@@ -77,8 +78,15 @@ class _Line:
 class WaitingRoom:
     """The queues of one event loop, for the deployments that `capacities` limits now."""
 
-    def __init__(self, rates: Rates, capacities: Callable[[], Mapping[UUID, Bounds]]) -> None:
+    def __init__(
+        self,
+        rates: Rates,
+        capacities: Callable[[], Mapping[UUID, Bounds]],
+        shares: Shares,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
         self._rates, self._capacities = rates, capacities
+        self._shares, self._on_change = shares, on_change
         self._lines: dict[UUID, _Line] = defaultdict(_Line)
         self._waiting: dict[UUID, int] = defaultdict(int)  # by tenant
         self._count = 0
@@ -100,10 +108,11 @@ class WaitingRoom:
             return None
         return self._seat(target, use)
 
-    def waiting_at(self, deployment_id: UUID) -> int:
-        """How many calls wait for a deployment here."""
-        line = self._lines.get(deployment_id)
-        return len(line.queue) if line is not None else 0
+    def weights(self) -> dict[UUID, int]:
+        """What waits here, by deployment, for other processes to be told."""
+        if not self._count:
+            return {}
+        return {deployment: line.queue.weight for deployment, line in self._lines.items() if len(line.queue)}
 
     async def wait(self, ticket: Ticket, within_s: float, stop: Stop) -> Granted:
         """Room at one of the ticket's deployments, in its turn. Raises `QueueFull`, `WaitedTooLong`, `Stopped`, and
@@ -159,6 +168,7 @@ class WaitingRoom:
         for target in ticket.targets:
             self._lines[target.deployment_id].queue.add(ticket)
         telemetry.waiting(self._count)
+        self._on_change()
         if self._tick is None:
             self._tick = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look)
 
@@ -169,6 +179,7 @@ class WaitingRoom:
             del self._waiting[ticket.tenant]
         self._count -= 1
         telemetry.waiting(self._count)
+        self._on_change()
         self.room()  # it may have stood before one that fits
 
     def _remove(self, ticket: Ticket) -> None:
@@ -197,8 +208,14 @@ class WaitingRoom:
                 ticket.granted.set_result(Granted(target, seat))
 
     def _seat(self, target: Target, use: Use) -> Seat | None:
-        bound = self.capacities.get(target.deployment_id)
-        taken = self._rates.try_take([(target.deployment_id, bound)] if bound is not None else (), use)
+        deployment_id = target.deployment_id
+        bound = self.capacities.get(deployment_id)
+        if bound is not None and bound.concurrent is not None:
+            line = self._lines.get(deployment_id)
+            mine = line.queue.weight if line is not None else 0
+            if self._rates.running(deployment_id) >= self._shares.of(deployment_id, bound.concurrent, mine):
+                return None
+        taken = self._rates.try_take([(deployment_id, bound)] if bound is not None else (), use)
         return Seat(self._rates, taken) if taken is not None else None
 
     def _no_room[Kind: NoRoom](self, kind: type[Kind], ticket: Ticket, said: str) -> Kind:

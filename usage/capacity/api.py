@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, viewsets
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -77,7 +77,7 @@ class CapacityViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Capacity]):
 
     queryset = Capacity.objects.none()
     serializer_class = CapacitySerializer
-    permission_classes = (SettersOnly,)
+    permission_classes = (IsAuthenticated, SettersOnly)
     pagination_class = NewestSet
     filter_backends: list[Any] = []
 
