@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from benchmarks.ground import embedded_database
 from benchmarks.serving import free_port, serve
 
-PLACES, SERVICE_S = 8, 0.2
+PLACES, SERVICE_S = 8, 0.4
 SHARE = PLACES / SERVICE_S / 2  # calls a second, of each of two tenants
 QUIET_PACE, NOISY_PACE = SHARE / 2, SHARE * 20
 SECONDS, WARM_S = 30.0, 3.0
