@@ -141,6 +141,8 @@ def _limits(held: Runtime, snapshot: Snapshot, caller: Caller, route: Route | No
     shared = snapshot.capacities.get(route.id) if route is not None and route.id is not None else None
     if shared is not None:
         told += [{"of": shared.words, "metric": metric, "limit": limit} for metric, limit in shared.a_minute]
+        if shared.concurrent is not None:
+            told.append({"of": shared.words, "metric": "concurrent", "limit": shared.concurrent})
     return told
 
 

@@ -139,8 +139,9 @@ class Meter:
         self.passed.append((target, why))
 
     def waited(self, seconds: float) -> None:
-        """The call has waited for room."""
-        self.waited_ms = (self.waited_ms or 0) + round(seconds * 1000)
+        """The call has waited for room; who is turned away at once has not."""
+        if milliseconds := round(seconds * 1000):
+            self.waited_ms = (self.waited_ms or 0) + milliseconds
 
     def was_refused(self) -> None:
         """No connection, or an answer that says no: nothing was used at the target that it was sent to."""

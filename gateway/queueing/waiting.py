@@ -20,7 +20,7 @@ from gateway import telemetry
 from gateway.queueing.among_processes import Shares
 from gateway.queueing.fair import FairQueue
 from gateway.queueing.refusals import NoRoom, QueueFull, WaitedTooLong
-from gateway.rates import Rates, Use
+from gateway.rates import CONCURRENT, Obstacle, Rates, Use
 from gateway.seat import Seat
 from gateway.snapshot import Bounds, Place, Target
 from gateway.stop import Stop
@@ -227,11 +227,14 @@ class WaitingRoom:
             every_s = line.every_s if line is not None else None
             outlooks.append((position * every_s if every_s is not None else math.inf, position, target))
         wait_s, position, target = min(outlooks, key=lambda each: each[:2])
-        expected_s = max(1, math.ceil(wait_s)) if wait_s < math.inf else None
         bound = self.capacities.get(target.deployment_id)
+        full = self._rates.obstacle(target.deployment_id, bound, ticket.use) if bound is not None else None
+        if full is not None and full.metric != CONCURRENT:  # a minute's worth is used: before that nobody is let in
+            wait_s = max(wait_s if wait_s < math.inf else 0, full.wait_s)
+        expected_s = max(1, math.ceil(wait_s)) if wait_s < math.inf else None
         outlook = f", which takes about {expected_s} s" if expected_s is not None else ""
         return kind(
-            f"{said}: {_whose(target, bound, self._rates, ticket.use)} It is number {position} in turn{outlook}. Try "
+            f"{said}: {_whose(target, bound, full)} It is number {position} in turn{outlook}. Try "
             f"again in {expected_s or 1} s, let it wait longer (x-atrium-max-wait), or ask for another model.",
             position=position,
             expected_wait_s=expected_s,
@@ -239,11 +242,10 @@ class WaitingRoom:
         )
 
 
-def _whose(target: Target, bound: Bounds | None, rates: Rates, use: Use) -> str:
+def _whose(target: Target, bound: Bounds | None, full: Obstacle | None) -> str:
     """Whose limit it is."""
-    found = rates.obstacle(target.deployment_id, bound, use) if bound is not None else None
-    if bound is None or found is None:
+    if bound is None or full is None:
         return f"others came first at {target.upstream_name} of {target.provider_name}."
-    limit = getattr(bound, found.metric)
-    takes = f"{limit:,} {Metric(found.metric).label.lower()}"
+    limit = getattr(bound, full.metric)
+    takes = f"{limit:,} {Metric(full.metric).label.lower()}"
     return f"{bound.words} takes {takes} of all tenants together, and they are used."

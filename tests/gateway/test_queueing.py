@@ -214,6 +214,8 @@ def test_room_that_comes_with_time_or_with_a_change_is_found(
     set_capacity(subject=only(route), amounts={"requests": 1}, by=team.pat)
     with front_with(key) as client, ThreadPoolExecutor(1) as pool:
         assert ask(client).status_code == 200
+        refused = ask(client, x_atrium_max_wait="0")
+        assert refused.status_code == 429 and 50 <= int(refused.headers["retry-after"]) <= 61
         second = pool.submit(ask, client)
         eventually(lambda: waiting() == 1)
         set_capacity(subject=only(route), amounts={"requests": 100}, by=team.pat)
