@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 from benchmarks.ground import embedded_database
 from benchmarks.serving import free_port, serve
 
-PLACES, SERVICE_S = 8, 0.4
+PLACES, SERVICE_S = 8, 0.8  # on average; each answer takes from half to one and a half of it
 SHARE = PLACES / SERVICE_S / 2  # calls a second, of each of two tenants
 QUIET_PACE, NOISY_PACE = SHARE / 2, SHARE * 20
-SECONDS, WARM_S = 30.0, 3.0
+SECONDS, WARM_S = 40.0, 3.0
 TIMES, CONSTANT_S = 1.5, 2 * SERVICE_S / PLACES
 ANSWER = json.dumps({
     "id": "c", "object": "chat.completion", "created": 1, "model": "m",
@@ -48,7 +48,7 @@ class Provider:
                 await reader.readexactly(int(length.split(b":")[1]))
                 self.at_once += 1
                 self.most = max(self.most, self.at_once)
-                await asyncio.sleep(SERVICE_S)
+                await asyncio.sleep(SERVICE_S * random.uniform(0.5, 1.5))  # no secret
                 self.at_once -= 1
                 start = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(ANSWER)}\r\n\r\n"
                 writer.write(start.encode() + ANSWER)
@@ -64,6 +64,7 @@ class Tenant:
     secret: str
     statuses: Counter[int] = field(default_factory=Counter)
     answered_s: list[float] = field(default_factory=list)
+    waited_s: list[float] = field(default_factory=list)  # for room, as the gateway tells
     _free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
 
     async def send(self, pace: float, seconds: float) -> None:
@@ -90,10 +91,17 @@ class Tenant:
         self.statuses[status] += 1
         if status == 200:
             self.answered_s.append(time.perf_counter() - began)
+            waited = next(
+                (line for line in told.lower().split(b"\r\n") if line.startswith(b"x-atrium-waited-ms:")), b":0"
+            )
+            self.waited_s.append(int(waited.split(b":")[1]) / 1000)
         self._free.append((reader, writer))
 
     def p(self, percent: int) -> float:
         return statistics.quantiles(self.answered_s, n=100)[percent - 1]
+
+    def p_waited(self, percent: int) -> float:
+        return statistics.quantiles(self.waited_s, n=100)[percent - 1]
 
 
 async def _measured(port: int, upstream: int, quiet: str, noisy: str) -> int:
@@ -111,7 +119,8 @@ async def _measured(port: int, upstream: int, quiet: str, noisy: str) -> int:
     print(f"{PLACES} places of {SERVICE_S * 1000:.0f} ms; quiet {QUIET_PACE:.0f}/s, noisy {NOISY_PACE:.0f}/s")
     for name, tenant in (("quiet, alone", alone), ("quiet, beside", beside), ("noisy", other)):
         times = "  ".join(f"p{percent} {tenant.p(percent) * 1000:>6.0f} ms" for percent in (50, 99))
-        print(f"{name:<15}{times}  {dict(tenant.statuses)}")
+        waited = f"waited p50 {tenant.p_waited(50) * 1000:.0f} p99 {tenant.p_waited(99) * 1000:.0f} ms"
+        print(f"{name:<15}{times}  {waited}  {dict(tenant.statuses)}")
     bound = TIMES * alone.p(99) + CONSTANT_S
     print(f"at the provider at once: at most {provider.most}")
     print(

@@ -47,16 +47,19 @@ class _Flow[Item: Waiting]:
 
 
 class RoundRobin[Item: Waiting]:
-    """Sources that take turns by their weights."""
+    """Sources that take turns by their weights. Turns advance only as somebody is taken: who was next while there was
+    no room is no more so than others when another source comes, else each newcomer would wait for one more."""
 
     def __init__(self) -> None:
         self.flows: dict[object, _Flow[Item]] = {}
         self._turns: deque[object] = deque()
+        self._as_taken: list[tuple[object, int, bool]] | None = None  # the turns when somebody was taken last
 
     def source[Source](self, key: object, weight: int, make: type[Source]) -> Source:
         """The one called `key`, last in turn where it is new."""
         flow = self.flows.get(key)
         if flow is None:
+            self._take_back_turns()
             flow = self.flows[key] = _Flow(make(), weight)  # type: ignore[arg-type]  # a line, or others in turn
             self._turns.append(key)
         flow.weight = weight
@@ -64,6 +67,8 @@ class RoundRobin[Item: Waiting]:
 
     def head(self) -> Item | None:
         """Who is next, and stays so until somebody is taken or comes."""
+        if self._as_taken is None:
+            self._as_taken = [(key, (held := self.flows[key]).deficit, held.has_turn) for key in self._turns]
         walked = 0
         while self._turns:
             key = self._turns[0]
@@ -93,7 +98,17 @@ class RoundRobin[Item: Waiting]:
         flow = self.flows[self._turns[0]]
         flow.deficit -= item.cost
         flow.source.pop()
+        self._as_taken = None
         return item
+
+    def _take_back_turns(self) -> None:
+        """As they were when somebody was taken last, but for those of whom nobody waits any more."""
+        if self._as_taken is not None:
+            self._turns = deque(key for key, _, _ in self._as_taken if key in self.flows)
+            for key, deficit, has_turn in self._as_taken:
+                if (flow := self.flows.get(key)) is not None:
+                    flow.deficit, flow.has_turn = deficit, has_turn
+            self._as_taken = None
 
     def _skip_rounds(self) -> None:
         """Add as many rounds as pass before anybody can be served, but for the one that serves."""

@@ -80,6 +80,26 @@ def test_production_comes_before_development_which_is_not_starved() -> None:
     assert found == {"production": 80, "development": 10}
 
 
+def test_who_comes_while_another_is_next_and_has_no_room_is_not_behind_its_whole_turn() -> None:
+    queue = queue_of(*(Waiter(NOISY, cost=12) for _ in range(9)))
+    queue.pop()
+    assert queue.head() is not None, "looked at again and again while there is no room"
+    queue.add(Waiter(QUIET, cost=12))
+    assert [each.tenant for each in taken(queue, 4)] == [QUIET, NOISY, NOISY, NOISY]
+
+
+def test_who_comes_with_one_at_a_time_gets_no_more_than_its_share() -> None:
+    queue = queue_of(*(Waiter(NOISY, cost=12) for _ in range(200)), Waiter(QUIET, cost=12))
+    found: Counter[UUID] = Counter()
+    for _ in range(100):
+        queue.head()
+        found[(last := queue.pop()).tenant] += 1
+        queue.head()
+        if last.tenant == QUIET:
+            queue.add(Waiter(QUIET, cost=12))
+    assert found[QUIET] <= 51
+
+
 def test_who_leaves_is_passed_over() -> None:
     first, second = Waiter(NOISY), Waiter(NOISY)
     queue = queue_of(first, second)
