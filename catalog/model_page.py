@@ -19,6 +19,7 @@ from catalog.vocabulary import OFFERS
 from tenants.models import User
 
 SET_PRICES = "usage.manage_prices"
+SET_LIMITS = "usage.manage_limits"
 TABS = {
     "overview": "Overview",
     "deployments": "Deployments",
@@ -85,7 +86,8 @@ def _deployments(request: HttpRequest, found: Model, routes: list[Route], stands
         for each in offers
     ]
     rows.sort(key=lambda row: (not row["is_serving"], row["deployment"].provider.name, row["deployment"].upstream_name))
-    return {"rows": rows, "price_addresses": _price_addresses(request, offers)}
+    limits = steps.address("usage:capacity", found.slug) if request.user.has_perm(SET_LIMITS) else ""
+    return {"rows": rows, "price_addresses": _price_addresses(request, offers), "limits_address": limits}
 
 
 def _pricing(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:

@@ -10,8 +10,11 @@ import dataclasses
 import datetime as dt
 import hmac
 import logging
+import math
 import time
+from collections.abc import Mapping
 from contextlib import aclosing
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
@@ -20,18 +23,23 @@ from django.conf import settings
 
 from gateway import telemetry
 from gateway.admission import ModelNotFound, admit, as_known_now, authenticate, check_still_allowed
+from gateway.asked import InvalidRequest
+from gateway.call_headers import call_headers
 from gateway.caller import Caller
 from gateway.costing import counted_input
 from gateway.ending import when_told_to_stop
+from gateway.explaining import Explanation, account, as_header, as_json, explanation
 from gateway.forms import FORMS, form_of
 from gateway.forms.form import Form, Writing
 from gateway.forms.messages import MESSAGES
+from gateway.holding import held_places
+from gateway.leaked import refuse_key_in_address
 from gateway.pipeline import Call, begin
-from gateway.runtime import here, runtime
+from gateway.rates import Headroom
+from gateway.runtime import Runtime, current_snapshot, here, runtime
 from gateway.snapshot import Route
 from gateway.told import as_usage
 from gateway.wire import ClientLeft, Exchange, Receive, Scope, Send
-from gateway.wire_errors import headroom_headers
 from refusals import Refusal
 
 log = logging.getLogger(__name__)
@@ -90,7 +98,7 @@ async def _guarded(exchange: Exchange) -> None:
         return
     except Refusal as refusal:
         telemetry.refused(refusal.code)
-        await exchange.refuse(refusal)
+        await _refuse(exchange, refusal)
     except Exception:
         log.exception("A request to %s broke.", exchange.path)
         await exchange.refuse(InternalError(f"Something broke on our side. Please quote {exchange.request_id}."))
@@ -99,6 +107,8 @@ async def _guarded(exchange: Exchange) -> None:
 async def _answer(exchange: Exchange) -> None:
     path = exchange.path.rstrip("/")
     exchange.form = form_of(path, exchange.header)
+    if exchange.query:
+        refuse_key_in_address(exchange.query, exchange.path, exchange.client_address, await runtime())
     if path in FORMS:
         _require(exchange, "POST")
         await _call(exchange, FORMS[path])
@@ -130,7 +140,13 @@ async def _caller(exchange: Exchange) -> Caller:
     held = await runtime()
     caller = authenticate(held.snapshot(), exchange.authorization, dt.datetime.now(dt.UTC), exchange.client_address)
     held.last_used[caller.key_prefix] = time.time()
+    exchange.caller = caller
+    exchange.headroom = partial(_headroom, held, caller)
     return caller
+
+
+def _headroom(held: Runtime, caller: Caller) -> Mapping[str, Headroom]:
+    return held.rates.headroom(held_places(held.snapshot(), caller))
 
 
 async def _routes(exchange: Exchange) -> list[Route]:
@@ -143,11 +159,14 @@ async def _routes(exchange: Exchange) -> list[Route]:
 
 
 async def _count(exchange: Exchange) -> None:
-    """How many tokens a prompt has, by our own count. Who may call may ask; it is no call, and costs nothing."""
+    """How many tokens a prompt has, by our own count. Who may call may ask; it is no call and costs nothing, but is
+    work, so it counts as a request."""
     caller = await _caller(exchange)
     asked = MESSAGES.read_prompt(await exchange.json())
+    exchange.model = asked.model
     snapshot = here().snapshot()
     known = as_known_now(snapshot, caller)
+    here().rates.count_request(held_places(snapshot, known))
     admitted = admit(snapshot, known, asked, exchange.request_id, dt.datetime.now(dt.UTC))
     counted = counted_input(admitted.routes, asked)
     await exchange.answer(200, orjson.dumps({"input_tokens": counted}))
@@ -159,7 +178,8 @@ async def _call(exchange: Exchange, form: Form) -> None:
     if form.headers:
         sent = {name: value for name in form.headers if (value := exchange.header(name.encode()))}
         asked = dataclasses.replace(asked, headers=sent)
-    call = await begin(here(), caller, asked, exchange.request_id)
+    exchange.model = asked.model
+    call = await begin(here(), caller, asked, exchange.request_id, max_wait_s=_max_wait_s(exchange))
     exchange.writing = writing = form.writing(form, asked)
     answer = _streamed if call.is_streamed else _whole
     answering = asyncio.ensure_future(answer(exchange, call, writing))
@@ -176,6 +196,19 @@ async def _call(exchange: Exchange, form: Form) -> None:
         call.settle()
 
 
+def _max_wait_s(exchange: Exchange) -> float | None:
+    """How long the call may wait for room at most, where its caller says so. Raises `InvalidRequest`."""
+    if not (said := exchange.header(b"x-atrium-max-wait")):
+        return None
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise InvalidRequest("“x-atrium-max-wait” is a number of seconds, such as 2.5; 0: do not wait at all.")
+    return min(seconds, settings.GATEWAY_QUEUE_WAIT_S)
+
+
 async def _left(exchange: Exchange) -> None:
     """Ends when the client has closed the connection."""
     while (await exchange.receive())["type"] != "http.disconnect":
@@ -187,11 +220,11 @@ async def _whole(exchange: Exchange, call: Call, writing: Writing) -> None:
         async with aclosing(call.events()) as events:
             answers = [event async for event in events]
     except Refusal as refusal:
-        await exchange.refuse(refusal, _told(call))
+        await _refuse(exchange, refusal, call)
         return
     writing.counted = _counted(call)
     if answers:
-        await exchange.answer(200, writing.whole(answers[0]), _told(call))
+        await exchange.answer(200, writing.whole(answers[0]), _told(exchange, call))
 
 
 async def _streamed(exchange: Exchange, call: Call, writing: Writing) -> None:
@@ -205,12 +238,35 @@ async def _streamed(exchange: Exchange, call: Call, writing: Writing) -> None:
                     await exchange.piece(sent)
     except Refusal as refusal:
         writing.counted = _counted(call)
-        await exchange.refuse(refusal, _told(call))
+        await _refuse(exchange, refusal, call)
         return
     if not exchange.has_begun:
         await _begin_stream(exchange, call)
     writing.counted = _counted(call)
-    await exchange.piece(writing.end(), is_last=True)
+    told = _comment(account(call.summary)) if exchange.wants_explanation and call.summary is not None else b""
+    await exchange.piece(told + writing.end(), is_last=True)
+
+
+def _comment(told: Explanation) -> bytes:
+    """A comment in a stream: clients pass over it (WHATWG HTML, "Server-sent events", 9.2.5), people can read it."""
+    return b": x-atrium " + as_header(told) + b"\n\n"
+
+
+async def _refuse(exchange: Exchange, refusal: Refusal, call: Call | None = None) -> None:
+    """Tell the refusal, with the explanation where the caller wants it."""
+    if exchange.wants_explanation and current_snapshot() is not None:
+        meter = call.meter if call is not None else None
+        refusal.facts["explanation"] = as_json(explanation(here(), exchange.caller, exchange.model, meter, refusal))
+    await exchange.refuse(refusal, call_headers(call) if call is not None else ())
+
+
+def _told(exchange: Exchange, call: Call) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, with the explanation where the caller wants it."""
+    headers = call_headers(call)
+    if exchange.wants_explanation:
+        told = explanation(here(), exchange.caller, exchange.model, call.meter)
+        headers.append((b"x-atrium-explanation", as_header(told)))
+    return headers
 
 
 def _counted(call: Call) -> dict[str, Any] | None:
@@ -222,23 +278,7 @@ def _counted(call: Call) -> dict[str, Any] | None:
 
 async def _begin_stream(exchange: Exchange, call: Call) -> None:
     no_buffering = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
-    await exchange.begin(200, b"text/event-stream; charset=utf-8", [*_told(call), *no_buffering])
-
-
-def _told(call: Call) -> list[tuple[bytes, bytes]]:
-    """Which call it was, what it was sent to, and what it cost when that is known already."""
-    target, summary = call.meter.target, call.summary
-    headers = [
-        (b"x-atrium-call-id", str(call.id).encode()),
-        (b"x-atrium-route", call.admitted.route.slug.encode("latin-1", "replace")),
-    ]
-    if target is not None:
-        deployment = f"{target.provider}/{target.upstream_name}"
-        headers.append((b"x-atrium-deployment", deployment.encode("ascii", "replace")))
-    if summary is not None and summary.cost is not None:
-        headers.append((b"x-atrium-cost", format(summary.cost, "f").encode()))
-        headers.append((b"x-atrium-currency", summary.currency.encode()))
-    return headers + headroom_headers(call.meter.hold.headroom)
+    await exchange.begin(200, b"text/event-stream; charset=utf-8", [*_told(exchange, call), *no_buffering])
 
 
 async def _metrics(exchange: Exchange, scope: Scope) -> None:

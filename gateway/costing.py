@@ -21,9 +21,9 @@ OF_THE_PROMPT = ("tools", "functions", "response_format")
 LONGEST = 10_000_000
 
 
-def expected_tokens(asked: Asked) -> int:
-    """About the tokens that a call will count: its prompt, and the answer as far as the caller bounds it."""
-    return tokens_of_length(sum(map(len, asked.texts))) + asked.tokens + (_bound(asked) or 0)
+def expected_tokens(asked: Asked) -> tuple[int, int]:
+    """About the tokens that a call will count: of its prompt, and of the answer as far as the caller bounds it."""
+    return tokens_of_length(sum(map(len, asked.texts))) + asked.tokens, _bound(asked) or 0
 
 
 def counted_input(routes: Iterable[Route], asked: Asked) -> int:

@@ -1,17 +1,17 @@
-"""Hold a call to the limits and budgets around its caller: counted and reserved beforehand, settled at its end."""
+"""Hold a call to the limits and budgets around its caller, and to its route's: counted and reserved beforehand, settled
+at its end."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from decimal import Decimal
-from uuid import UUID
 
 from gateway.admission import Admitted
+from gateway.caller import Caller
 from gateway.costing import expected_tokens, greatest_cost
 from gateway.leases import NOTHING, Leases, Reservation
-from gateway.rates import Headroom, Rates, Taken
-from gateway.snapshot import Bounds
+from gateway.rates import NOTHING_USED, Held, Rates, Taken, Use, use_of
+from gateway.snapshot import Snapshot
 
 
 class Hold:
@@ -23,9 +23,9 @@ class Hold:
         self._is_settled = False
 
     @property
-    def headroom(self) -> Mapping[str, Headroom]:
-        """The tightest limits after this call was counted, by metric."""
-        return self._taken.headroom
+    def reserved(self) -> tuple[Decimal, str]:
+        """How much of each hard budget it has reserved, and the currency."""
+        return self._reservation.amount, self._reservation.currency
 
     @property
     def is_overdrawn(self) -> bool:
@@ -37,25 +37,34 @@ class Hold:
         if cost and currency == self._reservation.currency:
             self._leases.owe(self._reservation, row, cost)
 
-    def settle(self, tokens: int) -> None:
-        """The call has ended and used `tokens`."""
+    def settle(self, use: Use) -> None:
+        """The call has ended and did `use` so much."""
         if not self._is_settled:
             self._is_settled = True
-            self._rates.settle(self._taken, tokens)
+            self._rates.settle(self._taken, use)
             self._leases.release(self._reservation)
 
 
-async def hold(rates: Rates, leases: Leases, bounds: Mapping[UUID, Bounds], admitted: Admitted) -> Hold:
-    """Count the call and reserve what it can cost, at every place around its caller; or at none.
+def held_places(snapshot: Snapshot, caller: Caller) -> Held:
+    """Where limits or budgets hold `caller`, the narrowest first."""
+    bounds = snapshot.bounds
+    return [(place, bounds[place]) for place in caller.places if place in bounds] if bounds else ()
+
+
+async def hold(rates: Rates, leases: Leases, snapshot: Snapshot, admitted: Admitted) -> Hold:
+    """Count the call and reserve what it can cost, at every place around its caller and at its route; or at none.
 
     Raises `RateLimited`, `LargerThanLimit`, `BudgetExceeded`, `BudgetReserved` and `BudgetUnknown`.
     """
-    places = [place for place in admitted.caller.places if place in bounds]
-    if not places:
-        return Hold(rates, leases, Taken((), 0, 0), Reservation(NOTHING, ""))
-    tokens = expected_tokens(admitted.asked) if any(bounds[place].tokens is not None for place in places) else 0
-    taken = rates.take(tuple(places), bounds, tokens)
-    budgets = [(budget, bounds[place]) for place in places for budget in bounds[place].budgets]
+    held, capacities = held_places(snapshot, admitted.caller), snapshot.capacities
+    route = admitted.route.id
+    if capacities and route is not None and route in capacities:
+        held = [*held, (route, capacities[route])]
+    if not held:
+        return Hold(rates, leases, Taken((), 0, NOTHING_USED), Reservation(NOTHING, ""))
+    counts_tokens = any(len(bound.a_minute) > (bound.requests is not None) for _, bound in held)
+    taken = rates.take(held, use_of(*expected_tokens(admitted.asked)) if counts_tokens else NOTHING_USED)
+    budgets = [(budget, bound) for _, bound in held for budget in bound.budgets]
     try:
         reservation = Reservation(NOTHING, "")
         if budgets:

@@ -130,6 +130,13 @@ class Leases:
         """Whether a call waits for the database's answer."""
         return any(each.waiting for each in list(self._leases.values()))
 
+    def left_of(self, budget: HardBudget) -> Decimal | None:
+        """What was left of a budget when the database was last asked; None while it was not."""
+        found = self._leases.get((budget.id, Span(budget.span).begins(dt.datetime.now(dt.UTC).date())))
+        if found is None or found.spent is None:
+            return None
+        return max(NOTHING, budget.amount - found.spent - found.owed)
+
     async def reserve(
         self, budgets: Sequence[tuple[HardBudget, Bounds]], amount: Decimal, currency: str
     ) -> Reservation:

@@ -83,6 +83,7 @@ async def _load(connection: Connection, held: Snapshot | None) -> Snapshot:
             grants=await rows.grants(connection),
             routes=await rows.routes(connection),
             bounds=await rows.bounds(connection),
+            capacities=await rows.capacities(connection),
             shut_out=await rows.shut_out(connection),
             read_from=oldest,
             read=frozenset(noted),
@@ -137,6 +138,8 @@ async def _changed(connection: Connection, held: Snapshot, notes: Notes) -> dict
         changed["grants"] = await _grants(connection, held, notes)
     if {"limit", "tenant"} & notes.keys():
         changed["bounds"] = await _bounds(connection, held, notes)
+    if ({"capacity"} | CATALOG) & notes.keys():  # its words name the route or deployment, and the page is the model's
+        changed["capacities"] = await rows.capacities(connection)
     return changed
 
 

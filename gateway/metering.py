@@ -20,12 +20,14 @@ from django.conf import settings
 from audit.identifiers import uuid7
 from gateway import counting
 from gateway.admission import Admitted
-from gateway.costing import prompt_tokens
+from gateway.costing import expected_tokens, prompt_tokens
 from gateway.failures import ProviderFailure
 from gateway.holding import Hold
 from gateway.journal import Journal
 from gateway.providers import provider_of
+from gateway.rates import Use, use_of
 from gateway.routing import Choice
+from gateway.seat import Seat
 from gateway.snapshot import Grant, Target, UnitPrice
 from gateway.told import Told, told_by
 from usage.calls import CallRecord
@@ -46,6 +48,7 @@ class CallSummary:
     error_message: str
     finish_reason: str
     first_token_ms: int | None
+    waited_ms: int | None
     duration_ms: int
     input_tokens: int
     output_tokens: int
@@ -61,7 +64,16 @@ class CallSummary:
 class Meter:
     """The account of one call."""
 
-    def __init__(self, admitted: Admitted, call_id: UUID, journal: Journal, hold: Hold, *, is_streamed: bool) -> None:
+    def __init__(
+        self,
+        admitted: Admitted,
+        call_id: UUID,
+        journal: Journal,
+        hold: Hold,
+        *,
+        is_streamed: bool,
+        max_wait_s: float | None = None,
+    ) -> None:
         self.admitted = admitted
         self.hold = hold
         self.call_id = call_id
@@ -85,6 +97,10 @@ class Meter:
         self._kept = self._beyond = self._chunks = 0
         self._journaled = self._began
         self._prompt_by_length: int | None = None  # at this target, for the journal
+        self._seat: Seat | None = None
+        self._expected: Use | None = None
+        self.may_wait_until = self._began + (settings.GATEWAY_QUEUE_WAIT_S if max_wait_s is None else max_wait_s)
+        self.waited_ms: int | None = None
 
     @property
     def target(self) -> Target | None:
@@ -100,6 +116,31 @@ class Meter:
             self._is_open = True
         else:
             self._progress()
+
+    # --- room at deployments that are limited (`gateway.queueing`) ----------------------------------------------------
+
+    @property
+    def expected_use(self) -> Use:
+        """What the call may use, as far as that is known beforehand."""
+        if self._expected is None:
+            self._expected = use_of(*expected_tokens(self.admitted.asked))
+        return self._expected
+
+    def sits_down(self, seat: Seat) -> None:
+        """The call has room at the deployment that it is sent to next."""
+        self._seat = seat
+
+    def stands_up(self) -> None:
+        """The deployment that it was sent to is done with it, and another may be tried."""
+        if (seat := self._seat) is not None:
+            self._seat = None
+            (tokens_in, tokens_out, _, _), _ = self._used(is_rough=True)
+            seat.settle(tokens_in, tokens_out)
+
+    def waited(self, seconds: float) -> None:
+        """The call has waited for room; who is turned away at once has not."""
+        if milliseconds := round(seconds * 1000):
+            self.waited_ms = (self.waited_ms or 0) + milliseconds
 
     def was_refused(self) -> None:
         """No connection, or an answer that says no: nothing was used at the target that it was sent to."""
@@ -173,6 +214,9 @@ class Meter:
         record = self._record(outcome, status, error_code, error_message)
         if self._is_open:
             self._write(record)
+        if (seat := self._seat) is not None:
+            self._seat = None
+            seat.settle(record.input_tokens, record.output_tokens)
         same = {field.name for field in dataclasses.fields(CallSummary)} - {"call_id"}
         self.summary = CallSummary(call_id=record.id, **{name: getattr(record, name) for name in same})
         return self.summary
@@ -210,6 +254,7 @@ class Meter:
             is_streamed=self._is_streamed,
             started_at=self._started_at,
             first_token_ms=self._first_token_ms,
+            waited_ms=self.waited_ms,
             duration_ms=round((time.monotonic() - self._began) * 1000),
             usage_source=source,
             price_id=price.id if price else None,
@@ -262,6 +307,7 @@ class Meter:
 INTERRUPTED = "The gateway's process ended in the middle of this call."
 CHANGING = (
     "id", "model_slug", "grant_id", "decision_id", "provider", "upstream_name", "finish_reason", "first_token_ms",
-    "duration_ms", "usage_source", "price_id", "input_per_million", "output_per_million", "cached_input_per_million",
-    "currency", "cost", "input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens",
+    "waited_ms", "duration_ms", "usage_source", "price_id", "input_per_million", "output_per_million",
+    "cached_input_per_million", "currency", "cost", "input_tokens", "output_tokens", "cached_input_tokens",
+    "reasoning_tokens",
 )  # fmt: skip

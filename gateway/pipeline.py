@@ -20,6 +20,7 @@ from gateway.caller import Caller
 from gateway.event import Event
 from gateway.holding import Hold, hold
 from gateway.metering import CallSummary, Meter
+from gateway.rates import use_of
 from gateway.relay import relay
 from gateway.stop import Stop, Stopped
 from refusals import Refusal
@@ -49,7 +50,7 @@ class ShuttingDown(Refusal):
 class Call:
     """One call that was admitted. Its events are read once; then `summary` says what came of it."""
 
-    def __init__(self, runtime: Runtime, admitted: Admitted, hold: Hold) -> None:
+    def __init__(self, runtime: Runtime, admitted: Admitted, hold: Hold, *, max_wait_s: float | None = None) -> None:
         self.id: UUID = uuid7()
         self.admitted = admitted
         self.is_streamed = admitted.asked.is_streamed
@@ -58,7 +59,9 @@ class Call:
         self._runtime = runtime
         self._stop = Stop()
         self._because: Refusal | None = None  # why it was stopped, when it was not its reader
-        self.meter = Meter(admitted, self.id, runtime.journal, hold, is_streamed=self.is_streamed)
+        self.meter = Meter(
+            admitted, self.id, runtime.journal, hold, is_streamed=self.is_streamed, max_wait_s=max_wait_s
+        )
 
     @property
     def summary(self) -> CallSummary | None:
@@ -74,7 +77,7 @@ class Call:
             return
         self._runtime.call_began(self)
         try:
-            async with aclosing(relay(self._runtime.upstream, self._runtime.router, self.meter, self._stop)) as answer:
+            async with aclosing(relay(self._runtime, self.meter, self._stop)) as answer:
                 async for event in answer:
                     if not self.has_answered:
                         self.has_answered = True
@@ -114,20 +117,24 @@ class Call:
     def _end(self, outcome: str, status: int, code: str = "", message: str = "") -> None:
         if self.meter.summary is None:
             summary = self.meter.close(outcome, status, code, message)
-            self.meter.hold.settle(summary.input_tokens + summary.output_tokens)
+            self.meter.hold.settle(use_of(summary.input_tokens, summary.output_tokens))
             self._runtime.call_ended(self, summary)
             self.ended.set()
 
 
-async def begin(runtime: Runtime, caller: Caller, asked: Asked, request_id: str) -> Call:
+async def begin(
+    runtime: Runtime, caller: Caller, asked: Asked, request_id: str, *, max_wait_s: float | None = None
+) -> Call:
     """Admit a call against the snapshot in force, and hold it to its limits and budgets. Whoever gets it ends it.
 
+    It waits for room at a deployment for `max_wait_s` at most; None: as long as the installation has it.
     Raises the refusals of `gateway.admission` and `gateway.holding`, and `ShuttingDown`.
     """
     if runtime.is_ending:
         raise ShuttingDown
     snapshot = runtime.snapshot()
     admitted = admit(snapshot, as_known_now(snapshot, caller), asked, request_id, dt.datetime.now(dt.UTC))
-    if snapshot.bounds:
+    if snapshot.bounds or snapshot.capacities:
         runtime.sharing.begin()
-    return Call(runtime, admitted, await hold(runtime.rates, runtime.leases, snapshot.bounds, admitted))
+    held = await hold(runtime.rates, runtime.leases, snapshot, admitted)
+    return Call(runtime, admitted, held, max_wait_s=max_wait_s)

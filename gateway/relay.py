@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from typing import Protocol
 
 from gateway import failures
 from gateway.asked import InvalidRequest
@@ -18,6 +19,8 @@ from gateway.metering import Meter
 from gateway.patience import Patience, whole
 from gateway.providers import provider_of
 from gateway.providers.provider import Provider, Reading, Request, ToldNo, Unreadable
+from gateway.queueing.seating import Seated
+from gateway.queueing.waiting import WaitingRoom
 from gateway.routing import Attempt, Router
 from gateway.snapshot import Target
 from gateway.sse import EventTooLarge
@@ -38,15 +41,24 @@ SENT = {
 REST_S = 0.05
 
 
-async def relay(upstream: Upstream, router: Router, meter: Meter, stop: Stop) -> AsyncGenerator[Event]:
+class Ground(Protocol):
+    """What a call is relayed with: connections to providers, what is known of deployments, and where calls wait."""
+
+    upstream: Upstream
+    router: Router
+    room: WaitingRoom
+
+
+async def relay(ground: Ground, meter: Meter, stop: Stop) -> AsyncGenerator[Event]:
     """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable` and `Stopped`; `InvalidRequest`
-    where nobody can be asked this, and `NoDeployment` where nobody may be asked."""
-    admitted = meter.admitted
+    where nobody can be asked this, `NoDeployment` where nobody may be asked, and what `Seated` raises where there is
+    no room."""
+    admitted, upstream = meter.admitted, ground.upstream
     patience = Patience(upstream.timeouts, admitted.route)
-    meter.choice = choice = router.choose(admitted)
+    meter.choice = choice = ground.router.choose(admitted)
     unable: InvalidRequest | None = None
     failed: failures.ProviderFailure | None = None
-    while (attempt := choice.next(admitted)) is not None:
+    async for attempt in Seated(choice, ground.room, meter, stop):
         with attempt:
             try:
                 request = provider_of(attempt.target).request(attempt.target, admitted.asked)

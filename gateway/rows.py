@@ -40,15 +40,16 @@ SHUT_OUT = "SELECT u.id FROM tenants_user u WHERE NOT u.is_active"
 PLACES = """
     SELECT e.id, e.project_id, e.tenant_id, t.slug || '/' || p.slug || '/' || e.kind,
            (t.archived_at IS NOT NULL OR p.archived_at IS NOT NULL), t.is_demonstration,
-           nullif(t.allowed_networks, '{}')
+           nullif(t.allowed_networks, '{}'), t.weight
       FROM tenants_environment e
       JOIN tenants_project p ON p.id = e.project_id JOIN tenants_tenant t ON t.id = e.tenant_id
      WHERE true
 """
 GRANTS = """
     SELECT DISTINCT ON (g.environment_id, r.slug)
-           g.environment_id, r.slug, g.id, g.decision_id, least(g.expires_at, g.revoked_at)
+           g.environment_id, r.slug, g.id, g.decision_id, least(g.expires_at, g.revoked_at), coalesce(q.number, 0)
       FROM access_grant g JOIN catalog_route r ON r.id = g.route_id
+      LEFT JOIN approvals_decision d ON d.id = g.decision_id LEFT JOIN approvals_request q ON q.id = d.request_id
      WHERE true
 """
 _IN_FORCE_FIRST = """
@@ -93,6 +94,16 @@ _BOUND_PLACES = f"""
       LEFT JOIN tenants_environment e ON e.id = b.environment_id LEFT JOIN tenants_project ep ON ep.id = e.project_id
       LEFT JOIN tenants_apikey k ON k.id = b.key_id
      WHERE true
+"""
+_CAPACITIES = """
+    SELECT coalesce(c.route_id, c.deployment_id), c.metric, c.amount,
+           CASE WHEN c.route_id IS NOT NULL THEN 'the route ' || r.slug ELSE d.upstream_name || ' at ' || p.name END,
+           m.slug
+      FROM usage_capacity c
+      LEFT JOIN catalog_route r ON r.id = c.route_id
+      LEFT JOIN catalog_deployment d ON d.id = c.deployment_id LEFT JOIN catalog_provider p ON p.id = d.provider_id
+      LEFT JOIN catalog_modelversion v ON v.id = d.version_id
+      JOIN catalog_model m ON m.id = coalesce(r.model_id, v.model_id)
 """
 
 # Conditions that narrow these, each with a list of keys as its one parameter.
@@ -139,9 +150,19 @@ async def bounds(connection: Connection, condition: str = "", of: Sequence[UUID]
     async for place, *budget in _rows(connection, _BUDGETS, condition, of, " ORDER BY b.id"):
         budgets[place].append(HardBudget(*budget))
     return {
-        place: Bounds(words, tenant, **amounts.get(place, {}), budgets=tuple(budgets.get(place, ())))
+        place: Bounds.of(words, tenant, amounts.get(place, {}), budgets=tuple(budgets.get(place, ())))
         async for place, words, tenant in _rows(connection, _BOUND_PLACES, condition, of)
     }
+
+
+async def capacities(connection: Connection) -> dict[UUID, Bounds]:
+    """What each route and deployment takes of all tenants together, where somebody has set it."""
+    amounts: dict[UUID, dict[str, int]] = defaultdict(dict)
+    told: dict[UUID, tuple[str, str]] = {}
+    async for subject, metric, amount, words, model in _rows(connection, _CAPACITIES):
+        amounts[subject][metric] = amount
+        told[subject] = (words, f"/catalog/models/{model}/")
+    return {each: Bounds.of(words, "", amounts[each], told_at=page) for each, (words, page) in told.items()}
 
 
 async def routes(connection: Connection) -> dict[str, Route]:
@@ -166,10 +187,10 @@ def _target(row: Any, prices: dict[UUID, list[UnitPrice]]) -> Target | None:
 
 
 def _route(row: Any, targets: tuple[Target, ...]) -> Route:
-    _, slug, model, is_enabled, created_at, longest, by_latency, fallback, regions, first_token_s, idle_s = row
+    key, slug, model, is_enabled, created_at, longest, by_latency, fallback, regions, first_token_s, idle_s = row
     return Route(
         slug, model, f"/catalog/models/{model}/", is_enabled, created_at, targets, longest, by_latency, fallback,
-        tuple(regions), first_token_s, idle_s,
+        tuple(regions), first_token_s, idle_s, key,
     )  # fmt: skip
 
 
@@ -190,8 +211,10 @@ def _key(row: Any) -> Key:
 
 
 def _place(row: Any) -> Place:
-    environment_id, project_id, tenant_id, path, is_archived, is_demonstration, networks = row
-    return Place(environment_id, project_id, tenant_id, path, is_archived, is_demonstration, _networks(networks))
+    environment_id, project_id, tenant_id, path, is_archived, is_demonstration, networks, weight = row
+    return Place(
+        environment_id, project_id, tenant_id, path, is_archived, is_demonstration, _networks(networks), weight
+    )
 
 
 def _networks(texts: Sequence[str] | None) -> tuple[Network, ...] | None:

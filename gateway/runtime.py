@@ -23,9 +23,12 @@ from gateway.delivery import Drain, adopt_orphans, retry_refused
 from gateway.freshness import SnapshotKeeper
 from gateway.journal import Journal
 from gateway.last_used import write_last_used
+from gateway.leaked import LeakedKeys
 from gateway.leases import Leases
 from gateway.metering import CallSummary
 from gateway.pipeline import Call, ShuttingDown
+from gateway.queueing.among_processes import Shares
+from gateway.queueing.waiting import WaitingRoom
 from gateway.rates import Rates
 from gateway.routing import Router
 from gateway.routing.telling import and_close, gone, tell_for_ever
@@ -63,9 +66,14 @@ class Runtime:
         self.journal = Journal(settings.JOURNAL_FOLDER)
         self.leases = Leases(self.journal.folder.name, self.wake)
         self.drain = Drain(self.journal, self.leases.delivered)
-        self.rates = Rates(lambda: self.sharing.changed())
-        self.sharing = Sharing(self.rates, self.leases, self.journal.folder.name)
+        self.rates = Rates(lambda: self.sharing.changed(), on_room=lambda: self.room.room())
+        self.shares = Shares(self.journal.folder.name)
+        self.room = WaitingRoom(
+            self.rates, lambda: self.snapshot().capacities, self.shares, on_change=lambda: self.sharing.changed()
+        )
+        self.sharing = Sharing(self.rates, self.leases, self.room, self.shares, self.journal.folder.name)
         self.last_used: dict[str, float] = {}
+        self.leaked = LeakedKeys(self.wake)
         self.running: set[Call] = set()
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="atrium-ledger")
@@ -127,6 +135,7 @@ class Runtime:
     def begin_to_end(self) -> asyncio.Task[None]:
         """From now on no call is admitted; running ones get a moment, then are told so and settled."""
         if self._ending is None:
+            self.room.close(ShuttingDown)
             self._ending = asyncio.get_running_loop().create_task(self._let_calls_end(GRACE_S))
         return self._ending
 
@@ -210,6 +219,7 @@ class Runtime:
                 self._has_retried = True
             if adopt:
                 adopt_orphans(settings.JOURNAL_FOLDER)
+            self.leaked.report()
             if keys and self.last_used:
                 seen, self.last_used = self.last_used, {}
                 try:

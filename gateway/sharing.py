@@ -6,6 +6,7 @@ that has just begun asks the others for what they know.
 
 A message is JSON: `p` who sends it; `c` counts since the last one as [place, metric, count]; `r` calls under way as
 [place, count]; `hello` from who has begun; `w` all that counts, as [place, metric, [[age, count], …]], in answer to it;
+`q` what waits for deployments, as [place, weight], all of it;
 `recall` a budget of which somebody wants what others do not need; `bye`.
 """
 
@@ -24,6 +25,8 @@ import psycopg
 
 from gateway.leases import Leases
 from gateway.loading import connect
+from gateway.queueing.among_processes import Shares
+from gateway.queueing.waiting import WaitingRoom
 from gateway.rates import Rates
 
 log = logging.getLogger(__name__)
@@ -32,6 +35,7 @@ CHANNEL = "atrium_counts"
 GATHER_S = 0.1
 HEARTBEAT_S = 5.0
 LARGEST = 7_000  # bytes; PostgreSQL takes 7,999
+MOST_WAITED_FOR = 120  # deployments, in one message
 A_MESSAGE = 60  # entries, each some 60 bytes
 FIRST_BACK_OFF_S, LONGEST_BACK_OFF_S = 0.2, 5.0
 
@@ -39,8 +43,10 @@ FIRST_BACK_OFF_S, LONGEST_BACK_OFF_S = 0.2, 5.0
 class Sharing:
     """The exchange of one event loop. It begins with the first call that something limits (`begin`)."""
 
-    def __init__(self, rates: Rates, leases: Leases, name: str) -> None:
+    def __init__(self, rates: Rates, leases: Leases, room: WaitingRoom, shares: Shares, name: str) -> None:
         self._rates, self._leases, self._name = rates, leases, name
+        self._room, self._shares = room, shares
+        self._told_waiting: dict[UUID, int] = {}
         self._peers: set[str] = set()
         self._newcomers: set[str] = set()
         self._told_running: dict[UUID, int] = {}
@@ -106,6 +112,11 @@ class Sharing:
         if not self._peers:
             self._told_running = {}
             return
+        waiting = self._room.weights()
+        if waiting != self._told_waiting or (waiting and (is_heartbeat or self._newcomers)):
+            self._told_waiting = waiting
+            told_waiting = sorted(waiting.items(), key=lambda each: -each[1])[:MOST_WAITED_FOR]
+            yield {"q": [[place.hex, weight] for place, weight in told_waiting]}
         newcomers, self._newcomers = self._newcomers, set()
         if newcomers:
             self._told_running = {}
@@ -144,6 +155,7 @@ class Sharing:
         if "bye" in message:
             self._peers.discard(peer)
             self._rates.forget(peer)
+            self._shares.forget(peer)
             return
         if peer not in self._peers or "hello" in message:
             self._peers.add(peer)
@@ -153,6 +165,9 @@ class Sharing:
             self._rates.heard(UUID(place), metric, count)
         if running := message.get("r"):
             self._rates.heard_running(peer, {UUID(place): count for place, count in running})
+        if (waiting := message.get("q")) is not None:
+            self._shares.heard(peer, {UUID(place): weight for place, weight in waiting})
+            self._room.room()
         if message.get("to") == self._name:
             for place, metric, pairs in message["w"]:
                 self._rates.heard_whole(UUID(place), metric, pairs)

@@ -10,9 +10,12 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from tenants.networks import Network
+
+A_MINUTE = ("requests", "tokens", "input_tokens", "output_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +50,22 @@ class Place:
     is_archived: bool
     is_demonstration: bool
     networks: tuple[Network, ...] | None = None
+    weight: int = 1  # of the tenant, where calls wait
+
+    @property
+    def kind(self) -> str:
+        """Development, test or production."""
+        return self.path.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The right of an environment to call a route, and the decision that gave it."""
+    """The right of an environment to call a route, and the decision that gave it, in which request (0: none)."""
 
     id: UUID
     decision_id: UUID | None
     expires_at: dt.datetime | None
+    request_number: int = 0
 
     def is_in_force(self, at: dt.datetime) -> bool:
         return self.expires_at is None or self.expires_at > at
@@ -133,6 +143,7 @@ class Route:
     regions: tuple[str, ...] = ()
     first_token_timeout_s: float | None = None
     idle_timeout_s: float | None = None
+    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +160,43 @@ class HardBudget:
 class Bounds:
     """What holds everything at one place (a tenant, project, environment or key), with what people call the place.
 
-    Limits are by any 60 seconds, `concurrent` at any moment; None: not limited here.
+    Limits are by any 60 seconds, `concurrent` at any moment; None: not limited here. A route or deployment is limited
+    by the platform, for all tenants together: then `tenant` is empty, and `told_at` the page that tells of it.
     """
 
     words: str
     tenant: str
     requests: int | None = None
     tokens: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
     concurrent: int | None = None
     budgets: tuple[HardBudget, ...] = ()
+    told_at: str = ""
+    a_minute: tuple[tuple[str, int], ...] = field(init=False)  # what of it counts over 60 seconds: asked with each call
+
+    def __post_init__(self) -> None:
+        stated = [(metric, getattr(self, metric)) for metric in A_MINUTE]
+        object.__setattr__(self, "a_minute", tuple(each for each in stated if each[1] is not None))
+
+    @classmethod
+    def of(
+        cls,
+        words: str,
+        tenant: str,
+        amounts: Mapping[str, int],
+        *,
+        budgets: tuple[HardBudget, ...] = (),
+        told_at: str = "",
+    ) -> Bounds:
+        """The bounds of a place from its limits by metric."""
+        limits: dict[str, Any] = dict(amounts)
+        return cls(words, tenant, budgets=budgets, told_at=told_at, **limits)
+
+    @property
+    def is_platforms(self) -> bool:
+        """Whether all tenants are limited together."""
+        return not self.tenant
 
     @property
     def subject(self) -> str:
@@ -167,7 +206,7 @@ class Bounds:
     @property
     def page(self) -> str:
         """Where its limits and budgets are told, and changed."""
-        return f"/tenants/{self.tenant}/limits/"
+        return self.told_at or f"/tenants/{self.tenant}/limits/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +221,7 @@ class Snapshot:
     grants: Mapping[UUID, Mapping[str, Grant]]
     routes: Mapping[str, Route]
     bounds: Mapping[UUID, Bounds] = field(default_factory=dict)
+    capacities: Mapping[UUID, Bounds] = field(default_factory=dict)  # of routes and deployments, for all tenants
     shut_out: frozenset[UUID] = frozenset()  # people who are switched off
     # Which notes of changes are in it (`gateway.loading`): all of transactions before this one, and these.
     read_from: int = 0

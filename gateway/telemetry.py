@@ -22,6 +22,11 @@ _lag = Gauge("atrium_journal_lag_calls", "Calls that ended and are not in the le
 _stale = Gauge("atrium_snapshot_stale", "1 while keys, grants and prices cannot be read anew", registry=registry)
 _aside = Gauge("atrium_calls_refused_by_ledger", "Calls that ended and that the ledger refuses", registry=registry)
 _aside.set_function(lambda: put_aside.count(settings.JOURNAL_FOLDER))
+_waiting = Gauge("atrium_calls_waiting", "Calls that wait for room at a deployment", registry=registry)
+_waited = Histogram(
+    "atrium_waited_seconds", "Time that calls waited for room at a deployment", ["route"], buckets=_SECONDS,
+    registry=registry,
+)  # fmt: skip
 _refused = Counter("atrium_refusals", "Requests refused before any provider was called", ["code"], registry=registry)
 
 
@@ -37,12 +42,18 @@ def ended(origin: str, route: str, summary: CallSummary) -> None:
     _duration.labels(route).observe(summary.duration_ms / 1000)
     if summary.first_token_ms is not None:
         _first.labels(route).observe(summary.first_token_ms / 1000)
+    if summary.waited_ms is not None:
+        _waited.labels(route).observe(summary.waited_ms / 1000)
     if summary.cost is None:
         _unpriced.labels(route).inc()
 
 
 def refused(code: str) -> None:
     _refused.labels(code).inc()
+
+
+def waiting(calls: int) -> None:
+    _waiting.set(calls)
 
 
 def lag(calls: int) -> None:

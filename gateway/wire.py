@@ -6,15 +6,17 @@ import asyncio
 import json
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 from django.conf import settings
 
 from gateway.asked import InvalidRequest
+from gateway.caller import Caller
 from gateway.forms.chat import CHAT
 from gateway.forms.form import Form, Writing
+from gateway.rates import Headroom
 from gateway.wire_errors import error_headers
 from refusals import Refusal
 from tenants.client_address import Address, client_address
@@ -75,6 +77,7 @@ class Exchange:
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.query: bytes = scope.get("query_string", b"")
         self.receive = receive
         self._send = send
         self._fields = {name.lower(): value for name, value in scope["headers"]}
@@ -85,6 +88,9 @@ class Exchange:
         self.has_begun = False
         self.form: Form = CHAT  # in which it is answered; OpenAI's until another is known
         self.writing: Writing | None = None  # what writes the answer, once there may be one
+        self.caller: Caller | None = None  # once they are known, and what they ask
+        self.model = ""
+        self.headroom: Callable[[], Mapping[str, Headroom]] = dict  # what limits leave the caller, once that is known
 
     def header(self, name: bytes) -> str:
         """A header of the request, empty when it was not sent."""
@@ -95,6 +101,11 @@ class Exchange:
         """The `Authorization` header; Anthropic's clients may send the key alone, in one of their own."""
         key = self.header(b"x-api-key")
         return self.header(b"authorization") or (f"Bearer {key}" if key else "")
+
+    @property
+    def wants_explanation(self) -> bool:
+        """Whether its caller asks why the call goes as it does."""
+        return self.header(b"x-atrium-explain").lower() in ("1", "true", "yes")
 
     def client_address(self) -> Address | None:
         """Where the client calls from; None where that cannot be told."""
@@ -139,7 +150,8 @@ class Exchange:
         """Send the head of the answer."""
         self.has_begun = True
         ids = [(name, self.request_id.encode()) for name in self.form.id_headers]
-        fields = [(b"content-type", content_type), *ids, *_ALWAYS, *headers]
+        limits = self.form.headroom(self.headroom())
+        fields = [(b"content-type", content_type), *ids, *_ALWAYS, *limits, *headers]
         if length is not None:
             fields.append((b"content-length", str(length).encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": fields})
@@ -160,5 +172,8 @@ class Exchange:
         if self.has_begun:
             await self.piece((self.writing or self.form).last_words(refusal, self.request_id), is_last=True)
         else:
+            if exceeded := refusal.facts.get("headroom"):  # the limit that refuses is the one to be told
+                left = self.headroom()
+                self.headroom = lambda: {**left, **exceeded}
             body = self.form.refusal(refusal, self.request_id)
             await self.answer(refusal.status, body, [*error_headers(refusal), *headers])

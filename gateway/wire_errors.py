@@ -19,8 +19,14 @@ def error_object(refusal: Refusal) -> dict[str, Any]:
             "type": "insufficient_quota" if refusal.code == "insufficient_quota" else _type(refusal.status),
             "param": refusal.field or None,
             "code": refusal.code,
+            **explained(refusal),
         }
     }
+
+
+def explained(refusal: Refusal) -> dict[str, Any]:
+    """The explanation, where the caller wants one (`gateway.explaining`)."""
+    return {"explanation": told} if (told := refusal.facts.get("explanation")) else {}
 
 
 def told_in_full(refusal: Refusal) -> str:
@@ -41,7 +47,6 @@ def error_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
         headers.append((b"www-authenticate", b'Bearer realm="Atrium"'))
     if refusal.facts.get("should_retry") is False:  # OpenAI's clients try a 429 again unless they are told
         headers.append((b"x-should-retry", b"false"))
-    headers += headroom_headers(refusal.facts.get("headroom", {}))
     allow = refusal.facts.get("allow")
     if allow:
         headers.append((b"allow", str(allow).encode()))
@@ -53,7 +58,7 @@ def headroom_headers(headroom: Mapping[str, Headroom]) -> list[tuple[bytes, byte
     headers = []
     for metric, told in headroom.items():
         for name, value in (("limit", told.limit), ("remaining", told.remaining), ("reset", f"{told.reset_s}s")):
-            headers.append((f"x-ratelimit-{name}-{metric}".encode(), str(value).encode()))
+            headers.append((f"x-ratelimit-{name}-{metric.replace('_', '-')}".encode(), str(value).encode()))
     return headers
 
 

@@ -346,6 +346,16 @@ GATEWAY_TIMEOUTS_S = (  # to connect, until a provider's answer begins, between 
     env.float("GATEWAY_IDLE_TIMEOUT_S", 60.0),
     env.float("GATEWAY_TOTAL_TIMEOUT_S", 1800.0),
 )
+GATEWAY_QUEUE_WAIT_S = env.float("GATEWAY_QUEUE_WAIT_S", 10.0)  # for room at a deployment; callers may shorten it
+GATEWAY_QUEUE_LENGTHS = (  # calls of one tenant that may wait in a process, and of all
+    env.int("GATEWAY_QUEUE_LENGTH_OF_A_TENANT", 200),
+    env.int("GATEWAY_QUEUE_LENGTH", 2000),
+)
+GATEWAY_QUEUE_SHARES = {  # how environments weigh against each other where calls wait
+    "production": env.int("GATEWAY_QUEUE_SHARE_OF_PRODUCTION", 8),
+    "test": env.int("GATEWAY_QUEUE_SHARE_OF_TEST", 2),
+    "development": env.int("GATEWAY_QUEUE_SHARE_OF_DEVELOPMENT", 1),
+}
 GATEWAY_LARGEST_BODY = env.int("GATEWAY_LARGEST_BODY", 20 * 1024 * 1024)
 GATEWAY_BODY_TIMEOUT_S = env.float("GATEWAY_BODY_TIMEOUT_S", 60.0)
 ERASE_AFTER_DAYS = env.int("ERASE_AFTER_DAYS", 30)  # a tenant that leaves can be kept, and its archive taken, so long
@@ -357,6 +367,8 @@ NEW_TENANT_LIMITS = {  # what a tenant begins with (`usage.limits`); 0: nothing
     for metric, amount in (
         ("requests", env.int("NEW_TENANT_REQUESTS_A_MINUTE", 600)),
         ("tokens", env.int("NEW_TENANT_TOKENS_A_MINUTE", 500_000)),
+        ("input_tokens", env.int("NEW_TENANT_INPUT_TOKENS_A_MINUTE", 0)),
+        ("output_tokens", env.int("NEW_TENANT_OUTPUT_TOKENS_A_MINUTE", 0)),
         ("concurrent", env.int("NEW_TENANT_CALLS_AT_ONCE", 50)),
     )
     if amount

@@ -7,6 +7,7 @@ import datetime as dt
 import pgtrigger
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower, Upper
@@ -39,6 +40,7 @@ from tenants.project_roles import ProjectRole as ProjectRole
 from tenants.roles import Role
 from tenants.transfers import OwnershipTransfer as OwnershipTransfer
 
+LARGEST_WEIGHT = 100
 slug_form = SlugForm(
     r"^[a-z][a-z0-9]*(-[a-z0-9]+)*\Z", "Use lower-case letters, digits and single hyphens, beginning with a letter."
 )
@@ -87,6 +89,12 @@ class Tenant(models.Model):
     allowed_email_domains = ArrayField(models.CharField(max_length=255), default=list, db_default=[], blank=True)
     allowed_networks = ArrayField(models.CharField(max_length=50), default=list, db_default=[], blank=True)
     second_factor_from = models.DateTimeField(null=True, blank=True)
+    weight = models.PositiveSmallIntegerField(
+        default=1,
+        db_default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(LARGEST_WEIGHT)],
+        help_text="its share where calls wait for a deployment",
+    )
 
     class Meta:
         ordering = ["name"]

@@ -19,6 +19,7 @@ from tenants.api.reading import viewer_of
 from usage.asked import Asked, ask
 from usage.call_page import find_call
 from usage.calls_page import found
+from usage.capacity.api import CapacityViewSet
 from usage.dimensions import DIMENSIONS
 from usage.figures import figures
 from usage.latency import latency
@@ -203,5 +204,6 @@ def register(router: DefaultRouter) -> None:
     router.register("usage/month", MonthViewSet, basename="usage-month")
     router.register("prices", PriceViewSet, basename="price")
     router.register("limits", LimitViewSet, basename="limit")
+    router.register("capacities", CapacityViewSet, basename="capacity")
     router.register("budgets", BudgetViewSet, basename="budget")
     router.register("limit-requests", LimitRequestViewSet, basename="limit-request")

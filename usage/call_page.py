@@ -87,16 +87,21 @@ def terms_of(call: Call) -> list[Term]:
 
 
 def spans_of(call: Call) -> list[Span]:
-    """Waiting for the first token, then writing; one span where the first token was not seen."""
+    """What a call spent its time with, one after another: waiting for room at a deployment where it had to, waiting
+    for the first token, writing; the last two as one where the first token was not seen."""
     whole = max(call.duration_ms, 1)
-    first = call.first_token_ms
-    if first is None or first > whole:
-        return [Span("Whole answer", call.duration_ms, 0, 0, 1000, 1)]
-    edge = round(1000 * first / whole, 1)
-    return [
-        Span("Until the first token", first, 0, 0, max(edge, 2), 2),
-        Span("Writing the answer", whole - first, edge, 16, max(1000 - edge, 2), 1),
-    ]
+    waited, first = min(call.waited_ms or 0, whole), call.first_token_ms
+    parts = [("Waiting for room", waited, 3)] if waited else []
+    if first is None or not waited <= first <= whole:
+        parts.append(("Whole answer", whole - waited, 1))
+    else:
+        parts += [("Until the first token", first - waited, 2), ("Writing the answer", whole - first, 1)]
+    spans, x = [], 0.0
+    for row, (name, ms, tone) in enumerate(parts):
+        width = round(1000 * ms / whole, 1)
+        spans.append(Span(name, ms, x, 16 * row, max(width, 2), tone))
+        x = round(x + width, 1)
+    return spans
 
 
 def _tokens_a_second(call: Call) -> float | None:

@@ -22,6 +22,7 @@ LONGEST_TEXT = {
 COUNTS = (
     "first_token_ms",
     "duration_ms",
+    "waited_ms",
     "input_tokens",
     "output_tokens",
     "cached_input_tokens",
@@ -69,6 +70,7 @@ class CallRecord:
     finish_reason: str = ""
     is_streamed: bool = False
     first_token_ms: int | None = None
+    waited_ms: int | None = None
     input_tokens: int = 0
     output_tokens: int = 0
     cached_input_tokens: int = 0

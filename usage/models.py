@@ -14,6 +14,7 @@ from audit.identifiers import uuid7
 from audit.protection import never_truncated
 from catalog.models import Deployment
 from tenants.models import Environment, Project, Tenant
+from usage.capacity.tables import Capacity as Capacity
 from usage.limits.tables import Budget as Budget
 from usage.limits.tables import BudgetLease as BudgetLease
 from usage.limits.tables import BudgetWarning as BudgetWarning
@@ -111,6 +112,7 @@ class Call(models.Model):
     started_at = models.DateTimeField()
     first_token_ms = models.PositiveIntegerField(null=True)
     duration_ms = models.PositiveIntegerField()
+    waited_ms = models.PositiveIntegerField(null=True, help_text="for room at a deployment; a part of the duration")
     input_tokens = models.PositiveIntegerField(default=0)
     output_tokens = models.PositiveIntegerField(default=0)
     cached_input_tokens = models.PositiveIntegerField(default=0)

@@ -1,6 +1,8 @@
 from django.urls import URLPattern, URLResolver, path
 
+import catalog.converters  # noqa: F401  (how a name is written in an address)
 from usage import call_page, calls_page, overview_page, price_page
+from usage.capacity import pages as capacity
 from usage.limits import asking_page
 from usage.limits import pages as limits
 
@@ -15,6 +17,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tenants/<slug:slug>/limits/", limits.limits, name="limits"),
     path("tenants/<slug:slug>/limits/change/", limits.change, name="change-limits"),
     path("tenants/<slug:slug>/limits/ask/", asking_page.ask, name="ask-limits"),
+    path("tenants/<slug:slug>/limits/weight/", limits.weigh, name="weigh-tenant"),
+    path("platform/models/<name:slug>/limits/", capacity.capacity, name="capacity"),
     path("tenants/<slug:slug>/budgets/set/", limits.budget, name="set-budget"),
     path("tenants/<slug:slug>/budgets/remove/", limits.remove, name="remove-budget"),
 ]

@@ -8,15 +8,14 @@ from typing import Any
 
 from access.applying.steps import Change, Plan, Step
 from ui.formatting import exact_count
+from usage.limits.effective import UNITS
 
 FIELDS = {
     "cost_centre": "cost centre",
     "is_discoverable": "found by who wants to join",
     "email_domains": "e-mail domains",
     "second_factor_from": "second factor from",
-    "requests": "requests a minute",
-    "tokens": "tokens a minute",
-    "concurrent": "calls at once",
+    **UNITS,
 }
 KINDS = {"limits": "limit of", "security": "what is asked of who comes into"}
 WORDS = {

@@ -1,1 +1,1 @@
-"""The gateway against others, one core each, same upstream and same load: `python -m benchmarks.gateway`."""
+"""The gateway against others, what it costs, and how fairly it shares: `python -m benchmarks.gateway`."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import orjson
 
 from gateway.asked import Asked
 from gateway.event import Event
+from gateway.rates import Headroom
 from gateway.snapshot import Route
-from gateway.wire_errors import error_object
+from gateway.wire_errors import error_object, headroom_headers
 from refusals import Refusal
 
 
@@ -76,6 +77,10 @@ class Form(ABC):
     def models(self, routes: Sequence[Route]) -> dict[str, Any]:
         """The list of them."""
         return {"object": "list", "data": [self.model(route) for route in routes]}
+
+    def headroom(self, headroom: Mapping[str, Headroom]) -> Sequence[tuple[bytes, bytes]]:
+        """The headers that tell the tightest limits by metric, as OpenAI's clients read them."""
+        return headroom_headers(headroom)
 
     def refusal(self, refusal: Refusal, request_id: str) -> bytes:
         """The body of a refusal, as OpenAI's clients read it."""

@@ -37,7 +37,7 @@ class Choice:
 
     __slots__ = (
         "_after", "_budget", "_in_order", "_later", "_left", "_more_than", "_next_link", "_said", "_size", "_unable",
-        "_wait_until", "at", "is_notable", "is_streamed", "route", "router",
+        "_wait_until", "at", "is_notable", "is_spent", "is_streamed", "route", "router",
     )  # fmt: skip
 
     def __init__(self, router: Router, admitted: Admitted, budget: RetryBudget) -> None:
@@ -45,6 +45,7 @@ class Choice:
         self.at = time.time()
         self.is_streamed = admitted.asked.is_streamed
         self.is_notable = False
+        self.is_spent = False  # nobody else is asked, whoever is left: the retries are used up
         self._budget = budget
         self._next_link = 0
         self._size: PromptSize | None = None
@@ -64,17 +65,27 @@ class Choice:
         """What was chosen and what was passed over, in order, a sentence each."""
         return sentences(self._said)
 
-    def next(self, admitted: Admitted) -> Attempt | None:
-        """The next deployment to ask; None when nobody is left, or after a failure when the retries are used up."""
+    @property
+    def said(self) -> Said:
+        """The same, of each deployment or (None) of the call as a whole."""
+        return self._said
+
+    def next(self, admitted: Admitted, *, may_hope: bool = True) -> Attempt | None:
+        """The next deployment to ask; None when nobody is left, or after a failure when the retries are used up.
+
+        Unless one `may_hope`, nobody is asked who was passed over for having failed.
+        """
         now, after, self._after = self.router.now(), self._after, None
         is_counted = after is not None and _is_counted(after)
         if is_counted and not self._budget.has_any(now):
+            self.is_spent = True
             self._says(None, "Nobody else was asked: too many calls of this route were sent elsewhere lately")
             return None
         attempt = self._pick(now)
         while attempt is None and self._enter_next(admitted):
             attempt = self._pick(now)
-        attempt = attempt or self._last_resort(now)
+        if attempt is None and may_hope:
+            attempt = self._last_resort(now)
         if attempt is not None and is_counted:
             self._budget.takes(now)
         return attempt

@@ -65,7 +65,11 @@ def test_it_works() -> None:
         ("limits: {requests: 1e9}\n", 3, "a whole number"),
         ("limits: {requests: '5'}\n", 3, "a whole number"),
         ("limits: {requests: 0}\n", 3, "a whole number"),
-        ("limits: [5]\n", 3, "Names and values are needed here: requests, tokens, concurrent."),
+        (
+            "limits: [5]\n",
+            3,
+            "Names and values are needed here: requests, tokens, input_tokens, output_tokens, concurrent.",
+        ),
         ("budgets: {fortnight: {amount: 5}}\n", 3, "no period “fortnight” here."),
         ("budgets: {month: {hard: true}}\n", 3, "A budget has an amount."),
         ("budgets: {month: {amount: .nan}}\n", 3, "an amount from 0 to"),

@@ -233,6 +233,8 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("imports", "/platform/catalog/", "platform-admin"),
     NamedPage("import", "/platform/catalog/1/", "platform-admin"),
     NamedPage("set-price", f"{SMOLLM2}?tab=pricing", "finops", ("main a[href^='/usage/prices/']",)),
+    NamedPage("capacity", f"{SMOLLM2.replace('/catalog/', '/platform/')}limits/", "platform-admin"),
+    NamedPage("tenant-weight", "/tenants/retail-banking/limits/change/?place=retail-banking", "platform-admin"),
     NamedPage("providers", "/platform/providers/", "platform-admin"),
     NamedPage("providers-none-fits", "/platform/providers/?q=zzzz&state=connected", "platform-admin"),
     NamedPage("provider-models", "/platform/providers/local/?models=1", "platform-admin"),

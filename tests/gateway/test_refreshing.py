@@ -29,9 +29,11 @@ from tenants.service_accounts import create as create_service_account
 from tenants.service_accounts import switch
 from tenants.structure import change_project, change_tenant, create_project, create_tenant
 from tests.cast import Cast, person, route
+from usage.capacity.setting import set_capacity
 from usage.limits.budgets import remove_budget, set_budget
 from usage.limits.places import of_environment, of_key, of_project, of_tenant
 from usage.limits.setting import set_limits
+from usage.limits.weighing import set_weight
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -118,6 +120,12 @@ def test_after_each_deed_the_snapshot_is_as_if_read_anew(cast: Cast) -> None:
         "limits of a tenant": lambda: set_limits(place=of_tenant(cast.acme), amounts={"requests": 9}, by=cast.pat),
         "limits of a key": lambda: set_limits(place=of_key(found(key)), amounts={"tokens": 9}, by=cast.pat),
         "limits of a project": lambda: set_limits(place=of_project(cast.project), amounts={"tokens": 9}, by=cast.pat),
+        "what a route takes": lambda: set_capacity(subject=model, amounts={"requests": 9}, by=cast.pat),
+        "what a deployment takes": lambda: set_capacity(
+            subject=model.targets.get().deployment, amounts={"concurrent": 9}, by=cast.pat
+        ),
+        "a route takes all again": lambda: set_capacity(subject=model, amounts={"requests": None}, by=cast.pat),
+        "a tenant's weight": lambda: set_weight(tenant=cast.acme, weight=7, by=cast.pat),
         "a tenant named anew": lambda: change_tenant(
             tenant=cast.acme, name="Acme Inc.", cost_centre="", by=cast.olivia
         ),

@@ -177,6 +177,7 @@ class Stage:
             "my-invitation- pk": invited.invitation.pk,
             "usage:call pk": (call := called(environment)).pk,
             "call- pk": call.pk,
+            "usage:capacity slug": "echo-model",
             "usage:set-price pk": asked_route.targets.get().deployment_id,
             "budget- pk": budget.pk,
             "offboarding- pk": left.pk,

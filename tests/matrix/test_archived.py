@@ -24,7 +24,8 @@ DONE = ("200", "201", "202", "204", "302", "409", "422")  # the person may, what
 # Addresses that are no tenant's: the platform's, the catalog's, one's own account, and a team that is yet to come.
 OF_NO_TENANT = (
     "api-docs", "me-", "notification-", "person-", "token-", "board-", "policy-", "provider-", "route-", "price-",
-    "catalog", "audit", "onboarding-", "leaked-key-", "bell", "theme", "healthz", "readyz", "usage:set-price",
+    "capacity-", "usage:capacity", "catalog", "audit", "onboarding-", "leaked-key-", "bell", "theme", "healthz",
+    "readyz", "usage:set-price",
     "access:new-tenant", "access:discard-onboarding", "access:onboarding-", "access:retry-", "access:take-back-",
     "approvals:policies", "approvals:change-delegation", "delegation-preview",
     "approvals:board", "approvals:seat", "approvals:unseat", "tenants:create", "tenants:tokens",
@@ -78,7 +79,8 @@ OF_THE_TENANT = (
     "directory-", "tenants:directory", "tenants:new-directory-rule", "webhook-", "mail-default-", "notices:",
     "service-account-", "tenants:services", "tenants:issue-service-token",
     "delegation-list", "usage:ask-limits",
-    "usage:change-limits", "usage:set-budget", "usage:remove-budget", "access:structure", "access:apply-structure",
+    "usage:change-limits", "usage:weigh-tenant", "limit-weight", "usage:set-budget", "usage:remove-budget",
+    "access:structure", "access:apply-structure",
     "elevation-", "tenants:new-elevation", "tenants:stand-in", "tenants:grant-elevation",
     "custom-role-", "tenants:new-role", "tenants:role", "tenants:retire-role",
     "project-archive", "tenants:archive-project", "project-restore", "tenants:restore-project",

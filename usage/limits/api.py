@@ -18,6 +18,7 @@ from refusals.errors import Invalid
 from tenants.api.bodies import Body, body_of
 from tenants.api.paging import CursorPaging
 from tenants.api.reading import text_of, viewer_of
+from tenants.models import LARGEST_WEIGHT
 from tenants.scoping import visible
 from usage.limits.asking import request_limits
 from usage.limits.authority import setting_as
@@ -27,6 +28,7 @@ from usage.limits.places import LEVELS, WITH_PLACES, Place, find_place, place_of
 from usage.limits.setting import set_limits
 from usage.limits.spending import Spending, spending
 from usage.limits.tables import LARGEST_LIMIT, Budget, Limit, Metric, Span
+from usage.limits.weighing import require_weigher, set_weight
 
 PLACE_HELP = "A tenant's short name, “tenant/project”, “tenant/project/production”, or the prefix of a key."
 PLACE = OpenApiParameter("place", str, description=f"{PLACE_HELP} What is set there alone.")
@@ -74,7 +76,14 @@ class LimitsSerializer(Body):
     place = serializers.CharField(max_length=200, help_text=PLACE_HELP)
     requests = _amount("Requests in any 60 seconds")
     tokens = _amount("Tokens, in and out, in any 60 seconds")
+    input_tokens = _amount("Tokens of prompts in any 60 seconds")
+    output_tokens = _amount("Tokens of answers in any 60 seconds")
     concurrent = _amount("Calls at the same moment")
+
+
+class WeightSerializer(Body):
+    tenant = serializers.CharField(max_length=40, help_text="A tenant's slug.")
+    weight = serializers.IntegerField(min_value=1, max_value=LARGEST_WEIGHT)
 
 
 class BudgetSerializer(serializers.Serializer[Spending]):
@@ -118,6 +127,8 @@ class LimitRequestSerializer(Body):
     place = serializers.CharField(max_length=200, help_text=PLACE_HELP)
     requests = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_LIMIT)
     tokens = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_LIMIT)
+    input_tokens = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_LIMIT)
+    output_tokens = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_LIMIT)
     concurrent = serializers.IntegerField(required=False, min_value=1, max_value=LARGEST_LIMIT)
     budget = WantedBudgetSerializer(required=False)
     reason = serializers.CharField(max_length=4000)
@@ -179,6 +190,28 @@ class LimitViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Limit]):
         if not path:
             raise Invalid(f"Name the place. {PLACE_HELP}", field="place")
         return self._told(find_place(viewer_of(request), path))
+
+    @extend_schema(
+        methods=["GET"],
+        parameters=[OpenApiParameter("tenant", str, required=True, description="A tenant's slug.")],
+        responses=WeightSerializer,
+    )
+    @extend_schema(methods=["POST"], request=WeightSerializer, responses=WeightSerializer)
+    @action(detail=False, methods=["get", "post"], pagination_class=None)
+    def weight(self, request: Request) -> Response:
+        """A tenant's weight: its share, beside other tenants, where calls wait for a deployment that is full."""
+        viewer = viewer_of(request)
+        if request.method == "GET":
+            slug = text_of(request, "tenant")
+            if not slug:
+                raise Invalid("Name the tenant.", field="tenant")
+            tenant = find_place(viewer, slug.partition("/")[0]).tenant
+        else:
+            given = body_of(request, WeightSerializer)
+            tenant = find_place(viewer, given["tenant"].partition("/")[0]).tenant
+            require_weigher(viewer)
+            tenant = set_weight(tenant=tenant, weight=given["weight"], by=viewer)
+        return Response({"tenant": tenant.slug, "weight": tenant.weight})
 
     def _told(self, place: Place) -> Response:
         told = effective(place, held_limits(place.tenant.pk))

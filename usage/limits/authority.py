@@ -18,7 +18,7 @@ from refusals.errors import Forbidden
 from tenants import scoping
 from tenants.models import User
 from usage.limits.budgets import ends_stop
-from usage.limits.delegated import LIMITS, SPEND, a_month, refuse_above
+from usage.limits.delegated import LIMITS, SPEND, a_month, by_threshold, refuse_above
 from usage.limits.places import Place
 from usage.limits.setting import limits_at, lock
 
@@ -66,12 +66,12 @@ def require_setter(
         now = limits_at(place)
         changed: dict[str, Any] = {metric: amount for metric, amount in amounts.items() if now.get(metric) != amount}
         if changed:
-            refuse_above(place, changed)
+            refuse_above(place, by_threshold(changed), next(iter(changed)))
     if budget is not None:
         amount, span, is_hard = budget
         if ends_stop(place, span, is_hard=is_hard):
             amount = None
-        refuse_above(place, {SPEND: None if amount is None else a_month(amount, span)})
+        refuse_above(place, {SPEND: None if amount is None else a_month(amount, span)}, SPEND)
 
 
 @contextmanager

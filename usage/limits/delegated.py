@@ -16,7 +16,7 @@ from approvals.delegation.standing import standing
 from approvals.delegation.tables import Mode
 from refusals.errors import Forbidden
 from usage.limits.places import Place
-from usage.limits.tables import Metric, Span
+from usage.limits.tables import OF_TOKENS, Metric, Span
 
 LIMITS = "limits"
 SPEND = "spend"
@@ -55,11 +55,22 @@ def measure(facts: Mapping[str, Any], environment_kind: str = "") -> Mapping[str
     """What a request asks for, by the names of the thresholds; None for a tenant as a whole: that is the platform's."""
     if facts["level"] == "tenant":
         return None
-    asked = dict(facts["amounts"])
+    asked = by_threshold(facts["amounts"])
     if budget := facts["budget"]:
         ends_stop = budget.get("ends_stop", False)  # then no amount bounds anything
         asked[SPEND] = None if ends_stop else a_month(Decimal(budget["amount"]), budget["span"])
     return asked
+
+
+def by_threshold(amounts: Mapping[str, Any]) -> dict[str, Any]:
+    """`amounts` by metric as the thresholds measure them: tokens of prompts and of answers are tokens, and of several
+    bounds of them the widest counts (None: none)."""
+    measured: dict[str, Any] = {}
+    for metric, amount in amounts.items():
+        name = Metric.TOKENS.value if metric in OF_TOKENS else metric
+        is_wider = name not in measured or amount is None or (measured[name] is not None and amount > measured[name])
+        measured[name] = amount if is_wider else measured[name]
+    return measured
 
 
 def a_month(amount: Decimal, span: str) -> Decimal:
@@ -67,13 +78,14 @@ def a_month(amount: Decimal, span: str) -> Decimal:
     return amount * A_MONTH[Span(span)]
 
 
-def refuse_above(place: Place, measured: Mapping[str, Any]) -> None:
-    """Raise `AboveThreshold` unless what is `measured` is left to the tenant of `place`; None: without any bound."""
+def refuse_above(place: Place, measured: Mapping[str, Any], field: str) -> None:
+    """Raise `AboveThreshold` for `field` unless what is `measured` is left to the tenant of `place`; None: without any
+    bound."""
     who = standing(LIMITS, place.tenant)
     if who.leaves_to_tenant(measured):
         return
     raise AboveThreshold(
         f"{who.words}: {who.sentence} Ask for it, and it is set when it is approved.",
         way_out=f"/tenants/{place.tenant.slug}/limits/ask/?place={place.path}",
-        field=next(iter(measured), ""),
+        field=field,
     )

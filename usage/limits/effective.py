@@ -10,7 +10,7 @@ from ui.formatting import exact_count
 from usage.limits.places import Place
 from usage.limits.tables import Limit, Metric
 
-UNITS = {"requests": "requests a minute", "tokens": "tokens a minute", "concurrent": "calls at once"}
+UNITS = {metric.value: str(metric.label).lower() for metric in Metric}
 Held = Mapping[UUID, Mapping[str, int]]
 
 

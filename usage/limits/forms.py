@@ -9,6 +9,7 @@ from django import forms
 from django.utils.html import format_html
 
 from tenants.forms import VerbForm
+from tenants.models import LARGEST_WEIGHT
 from usage.limits.budgets import LARGEST_BUDGET
 from usage.limits.effective import Effective
 from usage.limits.tables import LARGEST_LIMIT, Metric, Span
@@ -32,6 +33,18 @@ class LimitsForm(VerbForm):
     def amounts(self) -> dict[str, int | None]:
         """What was entered, by metric."""
         return {metric: self.cleaned_data[metric] for metric in Metric.values}
+
+
+class WeightForm(VerbForm):
+    """A tenant's share where calls wait."""
+
+    weight = forms.IntegerField(
+        label="Weight",
+        min_value=1,
+        max_value=LARGEST_WEIGHT,
+        help_text="Its share beside other tenants where calls have to wait for a deployment. 2: twice that of 1.",
+        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+    )
 
 
 class BudgetForm(VerbForm):

@@ -20,14 +20,15 @@ from refusals import Refusal
 from tenants.views.entering import Inside, enter, posted, text_of
 from ui.exporting import csv_response
 from ui.formatting import money
-from usage.limits.authority import may_set, require_setter, setting_as
+from usage.limits.authority import ABOVE, may_set, require_setter, setting_as
 from usage.limits.budgets import remove_budget, set_budget
 from usage.limits.delegated import LIMITS
-from usage.limits.forms import BudgetForm, LimitsForm
-from usage.limits.places import Place, find_place
+from usage.limits.forms import BudgetForm, LimitsForm, WeightForm
+from usage.limits.places import Place, find_place, of_tenant
 from usage.limits.setting import set_limits
 from usage.limits.table import Line, line, table
 from usage.limits.tables import Span
+from usage.limits.weighing import require_weigher, set_weight
 
 SEE_SPEND = "tenants.view_usage"
 
@@ -75,6 +76,26 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
             messages.success(request, f"The limits of {place.words} are saved. The gateway keeps to them from now on.")
             return redirect(_address(place))
     return _change(request, inside, told, form, _budget_form(told), status=422 if form.errors else 200)
+
+
+@require_POST
+def weigh(request: HttpRequest, slug: str) -> HttpResponse:
+    """Set the tenant's weight where calls wait."""
+    inside = enter(request, slug)
+    require_weigher(inside.viewer)
+    place = of_tenant(inside.tenant)
+    form = WeightForm(request.POST)
+    if form.is_valid():
+        try:
+            set_weight(tenant=inside.tenant, weight=form.cleaned_data["weight"], by=inside.viewer)
+        except Refusal as refusal:
+            form.refused(refusal)
+        else:
+            messages.success(request, f"{inside.tenant} has the weight {form.cleaned_data['weight']} from now on.")
+            return redirect(_address(place))
+    told = line(place, spent=inside.may(SEE_SPEND, at=place.row))
+    shown = LimitsForm(applying=told.limits)
+    return _change(request, inside, told, shown, _budget_form(told), weight_form=form, status=422)
 
 
 @require_POST
@@ -137,9 +158,18 @@ def _address(place: Place) -> str:
 
 
 def _change(
-    request: HttpRequest, inside: Inside, told: Line, form: LimitsForm, budget_form: BudgetForm, *, status: int
+    request: HttpRequest,
+    inside: Inside,
+    told: Line,
+    form: LimitsForm,
+    budget_form: BudgetForm,
+    *,
+    status: int,
+    weight_form: WeightForm | None = None,
 ) -> HttpResponse:
     shown: dict[str, Any] = {"told": told, "place": told.place, "form": form, "budget_form": budget_form}
+    if told.place.level == "tenant" and inside.viewer.has_perm(ABOVE):
+        shown["weight_form"] = weight_form or WeightForm(initial={"weight": inside.tenant.weight})
     return _show(request, inside, "change_limits", status=status, currency=settings.CURRENCY, **shown)
 
 

@@ -33,12 +33,7 @@ def set_limits(*, place: Place, amounts: Mapping[str, int | None], by: Any) -> d
 
     In force in every gateway process within a second. Raises `LimitNotAcceptable` naming the metric.
     """
-    for metric, amount in amounts.items():
-        if amount is not None and not 1 <= amount <= LARGEST_LIMIT:
-            raise LimitNotAcceptable(
-                f"Use a whole number from 1 to {exact_count(LARGEST_LIMIT)}, or leave it empty for no limit here.",
-                field=Metric(metric).value,
-            )
+    refuse_amounts(amounts)
     lock(place)
     before = limits_at(place)
     after = {name: amount for name, amount in (before | dict(amounts)).items() if amount is not None}
@@ -57,6 +52,16 @@ def set_limits(*, place: Place, amounts: Mapping[str, int | None], by: Any) -> d
     )  # fmt: skip
     announce("limit", place.id)
     return after
+
+
+def refuse_amounts(amounts: Mapping[str, int | None]) -> None:
+    """Raise `LimitNotAcceptable`, naming the metric, for an amount that no limit can be."""
+    for metric, amount in amounts.items():
+        if amount is not None and not 1 <= amount <= LARGEST_LIMIT:
+            raise LimitNotAcceptable(
+                f"Use a whole number from 1 to {exact_count(LARGEST_LIMIT)}, or leave it empty for no limit here.",
+                field=Metric(metric).value,
+            )
 
 
 def lock(place: Place) -> None:

@@ -28,7 +28,12 @@ class Metric(models.TextChoices):
 
     REQUESTS = "requests", "Requests a minute"
     TOKENS = "tokens", "Tokens a minute"
+    INPUT_TOKENS = "input_tokens", "Input tokens a minute"
+    OUTPUT_TOKENS = "output_tokens", "Output tokens a minute"
     CONCURRENT = "concurrent", "Calls at once"
+
+
+OF_TOKENS = (Metric.TOKENS.value, Metric.INPUT_TOKENS.value, Metric.OUTPUT_TOKENS.value)
 
 
 class Span(models.TextChoices):
@@ -92,7 +97,7 @@ PLACE = ["tenant", "project", "environment", "key"]
 class Limit(Attached):
     """How much of `metric` a place may have. Counted over any 60 seconds; `concurrent` at any moment."""
 
-    metric = models.CharField(max_length=12, choices=Metric)
+    metric = models.CharField(max_length=16, choices=Metric)
     amount = models.PositiveBigIntegerField(validators=[MinValueValidator(1), MaxValueValidator(LARGEST_LIMIT)])
 
     class Meta:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import orjson
@@ -11,8 +12,9 @@ from gateway.asked import Asked
 from gateway.forms.form import Form, sent_event
 from gateway.forms.messages.reading import call_of, prompt_of
 from gateway.forms.messages.writing import MessagesWriting
+from gateway.rates import Headroom
 from gateway.snapshot import Route
-from gateway.wire_errors import told_in_full
+from gateway.wire_errors import explained, told_in_full
 from refusals import Refusal
 
 # Anthropic's "Errors" page; 504 and 529 are its own for what has no answer in time, and for too much at once.
@@ -56,11 +58,20 @@ class Messages(Form):
         )
         return {"data": [self.model(route) for route in routes], "has_more": False, **ends}
 
+    def headroom(self, headroom: Mapping[str, Headroom]) -> Sequence[tuple[bytes, bytes]]:
+        """As Anthropic's clients read them ("Rate limits", response headers), with the time of the reset."""
+        headers, now = [], dt.datetime.now(dt.UTC)
+        for metric, told in headroom.items():
+            reset = f"{now + dt.timedelta(seconds=told.reset_s):%Y-%m-%dT%H:%M:%SZ}"
+            for name, value in (("limit", told.limit), ("remaining", told.remaining), ("reset", reset)):
+                headers.append((f"anthropic-ratelimit-{metric.replace('_', '-')}-{name}".encode(), str(value).encode()))
+        return headers
+
     def refusal(self, refusal: Refusal, request_id: str) -> bytes:
         """As Anthropic's clients read it; our own code and the field are among the details."""
         kind = TYPES.get(refusal.status, "api_error" if refusal.status >= 500 else "invalid_request_error")
         details = {"error_code": refusal.code} | ({"field": refusal.field} if refusal.field else {})
-        error = {"type": kind, "message": told_in_full(refusal), "details": details}
+        error = {"type": kind, "message": told_in_full(refusal), "details": details} | explained(refusal)
         return orjson.dumps({"type": "error", "error": error, "request_id": request_id})
 
     def last_words(self, refusal: Refusal, request_id: str) -> bytes:

@@ -147,5 +147,5 @@ def test_who_takes_texts_alone_is_sent_no_token_numbers(
 )
 def test_what_is_reserved_is_the_input_alone(given: Any, expected: int, greatest: int) -> None:
     asked = EMBEDDINGS.read(ASKED | {"input": given, "max_tokens": None})
-    assert (expected_tokens(asked), greatest_input(asked)) == (expected, greatest)
+    assert (expected_tokens(asked), greatest_input(asked)) == ((expected, 0), greatest)
     assert greatest_output(RouteFacts("echo-model", "m", "/", True, None), asked) == 0  # type: ignore[arg-type]

@@ -1,0 +1,25 @@
+"""What the head of an answer tells of its call: which it was, where it was sent, how long it waited, what it cost."""
+
+from __future__ import annotations
+
+from gateway.pipeline import Call
+
+type Headers = list[tuple[bytes, bytes]]
+
+
+def call_headers(call: Call) -> Headers:
+    """A stream's head comes before its cost is known; that is told by the call's page, and on demand at its end."""
+    target, summary, waited_ms = call.meter.target, call.summary, call.meter.waited_ms
+    headers = [
+        (b"x-atrium-call-id", str(call.id).encode()),
+        (b"x-atrium-route", call.admitted.route.slug.encode("latin-1", "replace")),
+    ]
+    if target is not None:
+        deployment = f"{target.provider}/{target.upstream_name}"
+        headers.append((b"x-atrium-deployment", deployment.encode("ascii", "replace")))
+    if waited_ms is not None:
+        headers.append((b"x-atrium-waited-ms", str(waited_ms).encode()))
+    if summary is not None and summary.cost is not None:
+        headers.append((b"x-atrium-cost", format(summary.cost, "f").encode()))
+        headers.append((b"x-atrium-currency", summary.currency.encode()))
+    return headers

@@ -1,0 +1,185 @@
+"""Why a call went as it did, told to its own caller on demand (`x-atrium-explain: 1`): key, environment, grant, route,
+deployments, limits, budgets and price.
+
+It holds what that caller may know alone: nothing that other tenants use, no address or credential of a provider.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from gateway.caller import Caller
+from gateway.holding import held_places
+from gateway.metering import CallSummary, Meter
+from gateway.snapshot import Grant, Route, Snapshot, Target
+from gateway.wire_errors import absolute
+from refusals import Refusal
+
+if TYPE_CHECKING:
+    from gateway.runtime import Runtime
+
+LARGEST_HEADER = 4096  # bytes; what is beyond is left out part by part, and that is said
+MOST_DEPLOYMENTS = 20
+LEFT_OUT_FIRST = ("deployments", "limits", "budgets", "key")
+Explanation = dict[str, Any]
+
+
+def explanation(
+    held: Runtime, caller: Caller | None, model: str, meter: Meter | None, refusal: Refusal | None = None
+) -> Explanation:
+    """As far as the call got: what is not known yet, or to nobody, is left out."""
+    told: Explanation = {}
+    if refusal is not None:
+        told["refused"] = refusal.code
+        if queue := refusal.facts.get("queue"):
+            told["queue"] = queue
+    if caller is None:
+        return told
+    snapshot = held.snapshot()
+    if caller.key_prefix:
+        told["key"] = {"prefix": caller.key_prefix, "name": caller.key_name}
+    told["environment"] = caller.environment_path
+    if model:
+        told |= _of_route(snapshot, caller, model, meter)
+    told["limits"] = _limits(held, snapshot, caller, snapshot.routes.get(model))
+    told["budgets"] = _budgets(held, snapshot, caller, meter)
+    if meter is not None:
+        told |= _of_call(meter)
+    return told
+
+
+def account(summary: CallSummary) -> Explanation:
+    """What a call came to, for the end of a stream."""
+    return {
+        "call": str(summary.call_id),
+        "outcome": summary.outcome,
+        "input_tokens": summary.input_tokens,
+        "output_tokens": summary.output_tokens,
+        "waited_ms": summary.waited_ms or 0,
+        **_cost(summary),
+    }
+
+
+def as_header(told: Explanation) -> bytes:
+    """It as a header's value: JSON in ASCII, of a bounded length."""
+    for name in (None, *LEFT_OUT_FIRST):
+        if name is not None:
+            told = {key: value for key, value in told.items() if key != name} | {"shortened": True}
+        written = json.dumps(told, separators=(",", ":"), default=_plain).encode("ascii")
+        if len(written) <= LARGEST_HEADER:
+            break
+    return written
+
+
+def as_json(told: Explanation) -> Explanation:
+    """It as values that any JSON can hold."""
+    plain: Explanation = json.loads(json.dumps(told, default=_plain))
+    return plain
+
+
+def _of_route(snapshot: Snapshot, caller: Caller, model: str, meter: Meter | None) -> Explanation:
+    route = snapshot.routes.get(model)
+    if route is None or (caller.routes is not None and model not in caller.routes):
+        return {"route": None}
+    grant = snapshot.grants.get(caller.environment_id, {}).get(model)
+    told: Explanation = {"route": route.slug, "grant": _grant(grant)}
+    if grant is not None:
+        told["deployments"] = _deployments(route, meter)
+    return told
+
+
+def _grant(grant: Grant | None) -> Explanation | None:
+    """The request in which it was decided, where it is told by whom, and until when it holds."""
+    if grant is None:
+        return None
+    number = grant.request_number
+    return {
+        "decided_in": f"R-{number}" if number else None,
+        "decided_at": absolute(f"/requests/{number}/") if number else None,
+        "until": grant.expires_at,
+        "in_force": grant.is_in_force(dt.datetime.now(dt.UTC)),
+    }
+
+
+def _deployments(route: Route, meter: Meter | None) -> list[Explanation]:
+    """Those that were considered, in the order in which they were, each with what became of it; then the others of the
+    route."""
+    considered: dict[str, list[str]] = {}
+    for target, said in meter.choice.said if meter is not None and meter.choice is not None else ():
+        if target is not None:
+            considered.setdefault(_name(target), []).append(said)
+    for target in route.targets:
+        considered.setdefault(_name(target), ["not needed" if target.is_connected else "passed over: not connected"])
+    return [
+        {"deployment": name, "outcome": "; ".join(said)} for name, said in list(considered.items())[:MOST_DEPLOYMENTS]
+    ]
+
+
+def _limits(held: Runtime, snapshot: Snapshot, caller: Caller, route: Route | None) -> list[Explanation]:
+    """Every limit that was kept to, with what is left of it now, and which is the tightest of its metric; of what all
+    tenants share nothing is told but that it is there."""
+    told: list[Explanation] = []
+    for place, bound in held_places(snapshot, caller):
+        for metric, limit in bound.a_minute:
+            left = max(0, limit - held.rates.used(place, metric))
+            told.append({"of": bound.words, "metric": metric, "limit": limit, "left": left})
+        if bound.concurrent is not None:
+            left = max(0, bound.concurrent - held.rates.at_once(place))
+            told.append({"of": bound.words, "metric": "concurrent", "limit": bound.concurrent, "left": left})
+    for metric in {each["metric"] for each in told}:
+        min((each for each in told if each["metric"] == metric), key=lambda each: int(each["left"]))["tightest"] = True
+    shared = snapshot.capacities.get(route.id) if route is not None and route.id is not None else None
+    if shared is not None:
+        told += [{"of": shared.words, "metric": metric, "limit": limit} for metric, limit in shared.a_minute]
+        if shared.concurrent is not None:
+            told.append({"of": shared.words, "metric": "concurrent", "limit": shared.concurrent})
+    return told
+
+
+def _budgets(held: Runtime, snapshot: Snapshot, caller: Caller, meter: Meter | None) -> list[Explanation]:
+    """Each hard budget: how much it is, what was left when the ledger was last asked, and what this call reserved."""
+    reserved = meter.hold.reserved if meter is not None else (Decimal(0), "")
+    return [
+        {
+            "of": bound.words,
+            "amount": budget.amount,
+            "currency": budget.currency,
+            "each": budget.span,
+            "left": held.leases.left_of(budget),
+            "reserved": reserved[0] if reserved[1] == budget.currency else Decimal(0),
+        }
+        for _, bound in held_places(snapshot, caller)
+        for budget in bound.budgets
+    ]
+
+
+def _of_call(meter: Meter) -> Explanation:
+    target, summary = meter.target, meter.summary
+    told: Explanation = {"call": str(meter.call_id), "waited_ms": meter.waited_ms or 0}
+    price = target.price_at(dt.datetime.now(dt.UTC)) if target is not None else None
+    if price is not None:
+        told["price"] = {
+            "input_per_million": price.input_per_million,
+            "output_per_million": price.output_per_million,
+            "currency": price.currency,
+        }
+    return told | (_cost(summary) if summary is not None else {})
+
+
+def _cost(summary: CallSummary) -> Explanation:
+    return {"cost": summary.cost, "currency": summary.currency} if summary.cost is not None else {"cost": None}
+
+
+def _name(target: Target) -> str:
+    return f"{target.provider}/{target.upstream_name}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is nothing that is told")
