@@ -10,14 +10,23 @@ from refusals.errors import Invalid
 
 
 @dataclass(frozen=True)
+class TokenRequest:
+    """A `form` that is posted to `url` for an access token (RFC 6749, 5.1), which is sent as a bearer's."""
+
+    url: str
+    form: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Listing:
     """How an endpoint is asked which models it serves: where, with which headers. `names` finds them in the answer as
     parsed, and raises KeyError or TypeError where it is another one; None: those that it tells are not what it serves,
-    and its status alone counts."""
+    and its status alone counts. `token` is asked for before, where a credential is no more than a way to one."""
 
     url: str
     headers: dict[str, str]
     names: Callable[[Any], Iterable[Any]] | None
+    token: TokenRequest | None = None
 
 
 class Dialect(Protocol):
@@ -70,6 +79,7 @@ def words_of(name: str) -> str:
 
 
 USUAL_CREDENTIAL = "An API key."
+LONGEST_CREDENTIAL = 8000  # characters; the key file of a service account has some 2,400
 COMPATIBLE = "openai"
 LOCAL = "local"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 
-from catalog.dialects import COMPATIBLE, USUAL_CREDENTIAL, dialect_called, offered
+from catalog.dialects import COMPATIBLE, LONGEST_CREDENTIAL, USUAL_CREDENTIAL, dialect_called, offered
 from catalog.figures import LARGEST_PRICE
 from catalog.models import Model, Route, name_for_addresses
 from ui.formatting import money
@@ -25,7 +25,7 @@ class EndpointForm(forms.Form):
         widget=forms.URLInput(attrs={"placeholder": "https://models.example.com/v1", "autocomplete": "off"}),
     )
     credential = forms.CharField(
-        max_length=4000,
+        max_length=LONGEST_CREDENTIAL,
         required=False,
         help_text=KEPT,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
@@ -57,7 +57,7 @@ class EndpointForm(forms.Form):
 
 class CredentialForm(forms.Form):
     credential = forms.CharField(
-        max_length=4000,
+        max_length=LONGEST_CREDENTIAL,
         required=False,
         label="New credential",
         help_text="Tested first; the old one stays until this one works. Leave empty if the endpoint wants none.",

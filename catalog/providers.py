@@ -181,6 +181,8 @@ def slug_of(name: str) -> str:
 
 def _clean(credential: str) -> str:
     credential = credential.strip()
+    if credential.startswith("{"):  # a key file, whose lines end in its white space: keys in it have none
+        credential = re.sub(r"[\r\n\t]+", " ", credential)
     if not (credential.isascii() and credential.isprintable()) and credential:
         raise Invalid("A credential has printable ASCII signs only. Was something else copied?", field="credential")
     return credential

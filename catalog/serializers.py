@@ -8,6 +8,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from catalog.dialects import LONGEST_CREDENTIAL
 from catalog.figures import LARGEST_PRICE
 from catalog.models import Change, Deployment, Fact, ImportRun, Model, ModelVersion, Provider, Route
 from tenants.api.bodies import Body
@@ -141,7 +142,9 @@ class ConnectSerializer(Body):
     base_url = serializers.CharField(
         max_length=300, required=False, allow_blank=True, default="", help_text="empty: the kind's usual address"
     )
-    credential = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="", write_only=True)
+    credential = serializers.CharField(
+        max_length=LONGEST_CREDENTIAL, required=False, allow_blank=True, default="", write_only=True
+    )
     region = serializers.CharField(max_length=60, required=False, allow_blank=True, default="")
     slug = serializers.CharField(
         max_length=80,
@@ -164,7 +167,7 @@ class ConnectSuggestedSerializer(Body):
 
 
 class CredentialSerializer(Body):
-    credential = serializers.CharField(max_length=4000, allow_blank=True, write_only=True)
+    credential = serializers.CharField(max_length=LONGEST_CREDENTIAL, allow_blank=True, write_only=True)
 
 
 class PublishSerializer(Body):

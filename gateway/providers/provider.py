@@ -1,6 +1,7 @@
 """What a kind of provider is: how a request is put to it, and how its answer is read. Each is a folder beside this.
 
-Nothing here waits for the network: `gateway.relay` sends what `request` makes and feeds what comes to a `Reading`.
+Nothing here waits for the network but `send`, which most leave as it is: `gateway.relay` has what `request` makes sent
+by it, and feeds what comes to a `Reading`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import orjson
 
 from catalog.dialects import USUAL_CREDENTIAL, Listing, openai_listing
+from gateway.answering import Answering
 from gateway.asked import Asked, InvalidRequest
 from gateway.counting import USUAL, Template
 from gateway.event import Event
 from gateway.snapshot import Target
 from gateway.sse import EventParser, ServerSentEvent
+from gateway.stop import Stop
+from gateway.upstream import Upstream
 
 
 class Request(NamedTuple):
@@ -98,6 +102,13 @@ class Provider(ABC):
     @abstractmethod
     def request(self, target: Target, asked: Asked) -> Request:
         """What to send to `target`. Raises `InvalidRequest` for what it cannot be asked."""
+
+    async def send(
+        self, upstream: Upstream, target: Target, request: Request, timeout_s: float, stop: Stop
+    ) -> Answering:
+        """Send it, and return when the head of the answer is here. Raises as `Upstream.post`: `ConnectFailed` where
+        nothing has reached the provider."""
+        return await upstream.post(request.url, request.headers, request.body, timeout_s, stop)
 
     @abstractmethod
     def reading(self, asked: Asked) -> Reading:
