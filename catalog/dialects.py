@@ -29,6 +29,15 @@ class Listing:
     token: TokenRequest | None = None
 
 
+@dataclass(frozen=True)
+class Inside:
+    """A kind that answers within this installation, so that nobody is asked: how its address is brought into its form
+    (raising `Invalid`), and the `names` of its models."""
+
+    normalise: Callable[[str], str]
+    names: tuple[str, ...]
+
+
 class Dialect(Protocol):
     """A kind of endpoint, called `name`, by people `words`. `address` is the usual one, empty where each has its own as
     `example` shows; `credential` says what it wants, and `listed_as` which provider of the catalog speaks so (empty
@@ -40,6 +49,11 @@ class Dialect(Protocol):
     example: ClassVar[str]
     credential: ClassVar[str]
     listed_as: ClassVar[str]
+    inside: ClassVar[Inside | None]
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether people may connect one."""
 
     def listing(self, base_url: str, credential: str) -> Listing | None:
         """How an endpoint is asked for its models; None where it tells none: any answer will do."""
@@ -54,9 +68,10 @@ def register(dialect: Dialect) -> None:
 
 
 def offered() -> list[Dialect]:
-    """Those that have an address to type, in the order of their words; the one that most endpoints speak first."""
-    typed = [each for each in _known.values() if each.address or each.example]
-    return sorted(typed, key=lambda each: (each.name != COMPATIBLE, each.words))
+    """Those that may be connected, in the order of their words: the one that most endpoints speak first, those of this
+    installation last."""
+    found = [each for each in _known.values() if each.is_offered]
+    return sorted(found, key=lambda each: (each.name != COMPATIBLE, each.inside is not None, each.words))
 
 
 def dialect_called(name: str) -> Dialect:
@@ -65,6 +80,11 @@ def dialect_called(name: str) -> Dialect:
     if name not in kinds:
         raise Invalid(f"There is no kind of endpoint “{name[:40]}”. Choose one of {', '.join(kinds)}.", field="dialect")
     return kinds[name]
+
+
+def known_as(name: str) -> Dialect:
+    """The kind called `name`, whether or not more of it may be connected; for an unknown one what most speak."""
+    return _known.get(name) or _known[COMPATIBLE]
 
 
 def usual_for(slug: str) -> str:

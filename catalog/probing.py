@@ -102,6 +102,8 @@ def list_models(dialect: Dialect, base_url: str, credential: str) -> Answer:
 
     Raises one of this module's refusals, never anything that holds the credential.
     """
+    if dialect.inside is not None:
+        return Answer(list(dialect.inside.names), 0)
     give_back()  # an endpoint may take seconds to answer
     check_address(base_url, has_credential=bool(credential))
     told = dialect.listing(base_url, credential)

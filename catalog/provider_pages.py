@@ -18,6 +18,7 @@ from catalog import figures, health, lexical, providers, publishing, served, she
 from catalog.authority import require_manager
 from catalog.dialects import usual_for
 from catalog.forms import CredentialForm, EndpointForm, PublishForm
+from catalog.loopback import LOOPBACK
 from catalog.models import Deployment, Model, Provider, Route, RouteTarget
 from refusals import Refusal
 from refusals.errors import Missing
@@ -168,6 +169,8 @@ def _likely(found: Provider, upstream: str) -> dict[str, Any]:
         "model": model.slug if model else "",
         "slug": model.slug if model else "",
     }
+    if found.is_loopback and model is None:  # it costs nothing unless somebody says so
+        start |= {"slug": LOOPBACK, "input_per_million": 0, "output_per_million": 0}
     if model is not None and model.input_price is not None and model.output_price is not None:
         start |= {"input_per_million": model.input_price, "output_per_million": model.output_price}
     deployment = Deployment.objects.filter(provider=found, upstream_name=upstream).first()

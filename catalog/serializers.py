@@ -13,6 +13,8 @@ from catalog.figures import LARGEST_PRICE
 from catalog.models import Change, Deployment, Fact, ImportRun, Model, ModelVersion, Provider, Route
 from tenants.api.bodies import Body
 
+NO_MODEL = "No model answers: the gateway makes the answers itself, for tests and load."
+
 
 class StandingSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=["granted", "pending", "request", "unavailable"])
@@ -68,12 +70,13 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
     model = serializers.CharField(source="version.model.slug", read_only=True)
     version = serializers.CharField(source="version.label", read_only=True)
     provider = serializers.CharField(source="provider.slug", read_only=True)
+    is_loopback = serializers.BooleanField(source="provider.is_loopback", read_only=True, help_text=NO_MODEL)
 
     class Meta:
         model = Deployment
         fields = [
-            "id", "model", "version", "provider", "upstream_name", "region", "offer", "price_notes", "is_enabled",
-            "gone_at", "health", "checked_at", "check_result",
+            "id", "model", "version", "provider", "is_loopback", "upstream_name", "region", "offer", "price_notes",
+            "is_enabled", "gone_at", "health", "checked_at", "check_result",
         ]  # fmt: skip
 
 
@@ -117,12 +120,13 @@ class ModelDetailSerializer(ModelSerializer):
 class ProviderSerializer(serializers.ModelSerializer[Provider]):
     website = serializers.CharField(read_only=True, help_text='"" where none is known.')
     is_connected = serializers.BooleanField(read_only=True)
+    is_loopback = serializers.BooleanField(read_only=True, help_text=NO_MODEL)
     has_credential = serializers.SerializerMethodField()
 
     class Meta:
         model = Provider
         fields = [
-            "slug", "name", "website", "dialect", "base_url", "region", "is_connected", "has_credential",
+            "slug", "name", "website", "dialect", "is_loopback", "base_url", "region", "is_connected", "has_credential",
             "connected_at", "tested_at", "test_result",
         ]  # fmt: skip
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from audit.identifiers import uuid7
 from audit.protection import never_truncated
+from catalog.loopback import is_loopback
 from catalog.models import Deployment
 from tenants.models import Environment, Project, Tenant
 from usage.limits.tables import Budget as Budget
@@ -145,6 +146,11 @@ class Call(models.Model):
 
     def __str__(self) -> str:
         return f"{self.route} {self.started_at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether no model answered."""
+        return is_loopback(self.provider)
 
 
 class Rollup(models.Model):

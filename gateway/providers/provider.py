@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import orjson
 
-from catalog.dialects import USUAL_CREDENTIAL, Listing, openai_listing
+from catalog.dialects import USUAL_CREDENTIAL, Inside, Listing, openai_listing
 from gateway.answering import Answering
 from gateway.asked import Asked, InvalidRequest
 from gateway.counting import USUAL, Template
@@ -83,9 +83,15 @@ class Provider(ABC):
     example: ClassVar[str] = ""
     credential: ClassVar[str] = USUAL_CREDENTIAL
     listed_as: ClassVar[str] = ""
+    inside: ClassVar[Inside | None] = None
     patience_s: float = 0.0  # how long one that is not there, or says 503, is asked again before anybody else is
     template: Template = USUAL  # what it adds to a prompt, where it does not count itself
     streams_as: ClassVar[str] = "text/event-stream"
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether people may connect one: it has an address to type."""
+        return bool(self.address or self.example)
 
     def listing(self, base_url: str, credential: str) -> Listing | None:
         """How an endpoint is asked which models it serves; None where it tells no list."""
