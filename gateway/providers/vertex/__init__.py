@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 from catalog.dialects import Listing
 from gateway.answering import Answering
 from gateway.asked import Asked
+from gateway.providers.anthropic import VERSION as FIRST_VERSION
 from gateway.providers.anthropic import Anthropic
 from gateway.providers.gemini import Gemini
 from gateway.providers.gemini.reading import AnswerReading
@@ -22,7 +23,7 @@ from gateway.snapshot import Target
 from gateway.stop import Stop
 from gateway.upstream import Upstream
 
-ANTHROPIC_VERSION = "vertex-2023-10-16"
+ANTHROPIC_VERSION = "vertex-2023-10-16"  # as the first one, which most clients name, is called there
 
 
 class Vertex(Gemini):
@@ -71,10 +72,12 @@ class Claude(Anthropic):
 
     def request(self, target: Target, asked: Asked) -> Request:
         verb = "streamRawPredict" if asked.is_streamed else "rawPredict"
-        body = self.body(target, asked) | {"anthropic_version": ANTHROPIC_VERSION}
-        body.pop("model", None)
-        headers = headers_with(target.credential) | self.headers_of(asked)
-        return Request(_address(target, "anthropic", verb), headers, as_json(body))
+        headers = self.headers_of(asked)
+        version = headers.pop("anthropic-version", FIRST_VERSION)
+        body = self.body(target, asked)
+        body = {name: value for name, value in body.items() if name != "model"}
+        body["anthropic_version"] = ANTHROPIC_VERSION if version == FIRST_VERSION else version
+        return Request(_address(target, "anthropic", verb), headers_with(target.credential) | headers, as_json(body))
 
     async def send(
         self, upstream: Upstream, target: Target, request: Request, timeout_s: float, stop: Stop
