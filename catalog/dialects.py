@@ -40,14 +40,15 @@ class Inside:
 
 class Dialect(Protocol):
     """A kind of endpoint, called `name`, by people `words`. `address` is the usual one, empty where each has its own as
-    `example` shows; `credential` says what it wants, and `listed_as` which provider of the catalog speaks so (empty
-    where none does more than others)."""
+    `example` shows; `credential` says what it wants, `about` what else who connects one should know, and `listed_as`
+    which provider of the catalog speaks so (empty where none does more than others)."""
 
     name: ClassVar[str]
     words: ClassVar[str]
     address: ClassVar[str]
     example: ClassVar[str]
     credential: ClassVar[str]
+    about: ClassVar[str]
     listed_as: ClassVar[str]
     inside: ClassVar[Inside | None]
 

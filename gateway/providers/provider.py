@@ -82,6 +82,7 @@ class Provider(ABC):
     address: ClassVar[str] = ""
     example: ClassVar[str] = ""
     credential: ClassVar[str] = USUAL_CREDENTIAL
+    about: ClassVar[str] = ""
     listed_as: ClassVar[str] = ""
     inside: ClassVar[Inside | None] = None
     patience_s: float = 0.0  # how long one that is not there, or says 503, is asked again before anybody else is

@@ -33,6 +33,10 @@ class Loopback(Provider):
     address = "loopback://here"
     example = "loopback://here?first_ms=50&tps=200&fail=0.01"
     credential = "None."
+    about = (
+        "Its address can say how it answers: first_ms until an answer begins, tps tokens a second, tokens of every "
+        "answer, and the part of the calls (0 to 1) that fail, are told that it is busy, or drop in the middle."
+    )
     inside: ClassVar[Inside | None] = Inside(normalised, (LOOPBACK,))
 
     def __init__(self) -> None:

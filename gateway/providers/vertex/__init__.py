@@ -36,6 +36,7 @@ class Vertex(Gemini):
     address = ""
     example = "https://europe-west4-aiplatform.googleapis.com/v1/projects/PROJECT/locations/europe-west4"
     credential = "The key file of a service account, all of its JSON; or an access token, which ends within the hour."
+    about = "Gemini and embeddings are called as Google names them, a Claude with its version behind @; none is listed."
 
     def at(self, target: Target) -> Provider:
         return CLAUDE if "claude" in target.upstream_name else self
