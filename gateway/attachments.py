@@ -57,6 +57,11 @@ def attached(turns: list[Any]) -> Attached:
     return Attached(inlined, tokens)
 
 
+def parts_beside_text(messages: Any) -> int:
+    """How many parts of the messages of a chat are no text, wherever they stand in them."""
+    return sum(1 for _ in _parts(messages)) if isinstance(messages, list) else 0
+
+
 def _parts(turns: list[Any]) -> Iterator[dict[str, Any]]:
     """Every part of `turns` that is no text, also in what tools gave back and in documents made of parts."""
     around = list(turns)

@@ -15,6 +15,7 @@ from gateway import failures
 from gateway.answering import Answering
 from gateway.asked import InvalidRequest
 from gateway.event import Event
+from gateway.extent import apart
 from gateway.metering import Meter
 from gateway.patience import Patience, whole
 from gateway.providers import provider_of
@@ -48,7 +49,7 @@ async def relay(upstream: Upstream, meter: Meter, stop: Stop) -> AsyncGenerator[
     failed: failures.ProviderFailure | None = None
     for target in targets_in_order(meter.admitted.route, asked):
         try:
-            request = provider_of(target).request(target, asked)
+            request = await apart(asked.is_heavy, provider_of(target).request, target, asked)
         except InvalidRequest as error:  # another one may be able to take it
             unable = error
             continue
