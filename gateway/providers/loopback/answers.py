@@ -135,8 +135,8 @@ def _events(
         delta = {"role": "assistant", "content": text} if place == 0 else {"content": text}
         yield _event(chunk | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
     if call is not None:
-        delta = {"role": "assistant", "content": None, "tool_calls": [{"index": 0, **call}]}
-        yield _event(chunk | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+        called = {"role": "assistant", "content": None, "tool_calls": [{"index": 0, **call}]}
+        yield _event(chunk | {"choices": [{"index": 0, "delta": called, "finish_reason": None}]})
     end = _event(chunk | {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
     yield end + _event(chunk | {"choices": [], "usage": usage}) + b"data: [DONE]\n\n"
 

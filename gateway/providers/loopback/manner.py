@@ -60,7 +60,7 @@ def normalised(address: str) -> str:
 
 
 def _refusal() -> AddressNotAllowed:
-    most = ", ".join(f"{name} (up to {most:g})" for name, most in MOST.items())
+    most = ", ".join(f"{name} (up to {most:,.0f})" for name, most in MOST.items())
     return AddressNotAllowed(
         f"A loopback's address is loopback://here, with any of these behind a question mark, each a number: {most}.",
         field="base_url",

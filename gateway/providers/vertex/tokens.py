@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 WITHIN = Timeouts(connect_s=5.0, first_byte_s=10.0, idle_s=5.0, total_s=15.0)
 LARGEST = 64 * 1024
 EARLIEST_S = 600.0  # how long before its end a token is renewed, or a third of the time that it lasts
+UNSTATED_S = 300.0  # how long one is kept whose time is not told
 LONGEST_S = 12 * 3600.0
 AGAIN_S = 2.0  # after one could not be had, calls are told so for as long without asking again
 HEADERS = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json", "user-agent": "atrium"}
@@ -150,7 +151,8 @@ async def _had(upstream: Upstream, account: ServiceAccount) -> Held:
         reason = told.get("error")
         why = f", “{reason[:60]}”" if isinstance(reason, str) else ""
         raise ConnectFailed(f"no access token can be had: its address answered {status}{why}")
-    lasts_s = min(float(lasts_s), LONGEST_S) if type(lasts_s) in (int, float) and lasts_s > 0 else 300.0
+    is_stated = isinstance(lasts_s, int | float) and lasts_s > 0
+    lasts_s = min(float(lasts_s or 0), LONGEST_S) if is_stated else UNSTATED_S
     return Held(token, asked + lasts_s - min(EARLIEST_S, lasts_s / 3), asked + lasts_s)
 
 
