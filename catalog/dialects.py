@@ -10,27 +10,51 @@ from refusals.errors import Invalid
 
 
 @dataclass(frozen=True)
+class TokenRequest:
+    """A `form` that is posted to `url` for an access token (RFC 6749, 5.1), which is sent as a bearer's."""
+
+    url: str
+    form: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Listing:
     """How an endpoint is asked which models it serves: where, with which headers. `names` finds them in the answer as
     parsed, and raises KeyError or TypeError where it is another one; None: those that it tells are not what it serves,
-    and its status alone counts."""
+    and its status alone counts. `token` is asked for before, where a credential is no more than a way to one."""
 
     url: str
     headers: dict[str, str]
     names: Callable[[Any], Iterable[Any]] | None
+    token: TokenRequest | None = None
+
+
+@dataclass(frozen=True)
+class Inside:
+    """A kind that answers within this installation, so that nobody is asked: how its address is brought into its form
+    (raising `Invalid`), and the `names` of its models."""
+
+    normalise: Callable[[str], str]
+    names: tuple[str, ...]
 
 
 class Dialect(Protocol):
     """A kind of endpoint, called `name`, by people `words`. `address` is the usual one, empty where each has its own as
-    `example` shows; `credential` says what it wants, and `listed_as` which provider of the catalog speaks so (empty
-    where none does more than others)."""
+    `example` shows; `credential` says what it wants, `about` what else who connects one should know, and `listed_as`
+    which provider of the catalog speaks so (empty where none does more than others)."""
 
     name: ClassVar[str]
     words: ClassVar[str]
     address: ClassVar[str]
     example: ClassVar[str]
     credential: ClassVar[str]
+    about: ClassVar[str]
     listed_as: ClassVar[str]
+    inside: ClassVar[Inside | None]
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether people may connect one."""
 
     def listing(self, base_url: str, credential: str) -> Listing | None:
         """How an endpoint is asked for its models; None where it tells none: any answer will do."""
@@ -45,9 +69,10 @@ def register(dialect: Dialect) -> None:
 
 
 def offered() -> list[Dialect]:
-    """Those that have an address to type, in the order of their words; the one that most endpoints speak first."""
-    typed = [each for each in _known.values() if each.address or each.example]
-    return sorted(typed, key=lambda each: (each.name != COMPATIBLE, each.words))
+    """Those that may be connected, in the order of their words: the one that most endpoints speak first, those of this
+    installation last."""
+    found = [each for each in _known.values() if each.is_offered]
+    return sorted(found, key=lambda each: (each.name != COMPATIBLE, each.inside is not None, each.words))
 
 
 def dialect_called(name: str) -> Dialect:
@@ -56,6 +81,11 @@ def dialect_called(name: str) -> Dialect:
     if name not in kinds:
         raise Invalid(f"There is no kind of endpoint “{name[:40]}”. Choose one of {', '.join(kinds)}.", field="dialect")
     return kinds[name]
+
+
+def known_as(name: str) -> Dialect:
+    """The kind called `name`, whether or not more of it may be connected; for an unknown one what most speak."""
+    return _known.get(name) or _known[COMPATIBLE]
 
 
 def usual_for(slug: str) -> str:
@@ -70,6 +100,7 @@ def words_of(name: str) -> str:
 
 
 USUAL_CREDENTIAL = "An API key."
+LONGEST_CREDENTIAL = 8000  # characters; the key file of a service account has some 2,400
 COMPATIBLE = "openai"
 LOCAL = "local"
 

@@ -27,6 +27,7 @@ class PricedOffer:
     input_per_million: Decimal
     output_per_million: Decimal
     cached_input_per_million: Decimal | None
+    cache_write_per_million: Decimal | None
     starts_on: dt.date | None
     source: str
 
@@ -40,6 +41,7 @@ class PricePeriod:
     input_per_million: Decimal
     output_per_million: Decimal
     cached_input_per_million: Decimal | None
+    cache_write_per_million: Decimal | None
     currency: str
     source: str
 

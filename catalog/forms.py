@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 
-from catalog.dialects import COMPATIBLE, USUAL_CREDENTIAL, dialect_called, offered
+from catalog.dialects import COMPATIBLE, LONGEST_CREDENTIAL, Dialect, dialect_called, offered
 from catalog.figures import LARGEST_PRICE
 from catalog.models import Model, Route, name_for_addresses
 from ui.formatting import money
@@ -17,15 +17,28 @@ KEPT = "Tested now, kept encrypted, never shown again."
 
 class EndpointForm(forms.Form):
     name = forms.CharField(max_length=120, help_text="How people will read it, for example “Research cluster”.")
-    dialect = forms.ChoiceField(label="Kind", help_text="Which API it speaks.")
+    dialect = forms.ChoiceField(
+        label="Kind",
+        help_text="Which API it speaks.",
+        widget=forms.Select(
+            attrs={
+                "hx-get": "?of_kind=1",
+                "hx-trigger": "change",
+                "hx-target": "#of-kind",
+                "hx-swap": "innerHTML",
+                "aria-describedby": "id_dialect_helptext of-kind",
+            }
+        ),
+    )
     base_url = forms.CharField(
         label="Address",
         max_length=300,
         required=False,
-        widget=forms.URLInput(attrs={"placeholder": "https://models.example.com/v1", "autocomplete": "off"}),
+        help_text="Empty: the usual one of its kind, where it has one.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "url", "spellcheck": "false"}),
     )
     credential = forms.CharField(
-        max_length=4000,
+        max_length=LONGEST_CREDENTIAL,
         required=False,
         help_text=KEPT,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
@@ -38,13 +51,17 @@ class EndpointForm(forms.Form):
         assert isinstance(kind, forms.ChoiceField)  # noqa: S101  # for the type checker
         kind.choices = [(each.name, each.words) for each in offered()]
         kind.initial = COMPATIBLE
-        usual = [each.words for each in offered() if each.address]
-        self.fields["base_url"].help_text = (
-            "Of a compatible endpoint that below which /models and /chat/completions lie; it usually ends with /v1."
-            + (f" Leave it empty for the usual address of {' or '.join(usual)}." if usual else "")
-        )
-        odd = [f"{each.words}: {each.credential}" for each in offered() if each.credential != USUAL_CREDENTIAL]
-        self.fields["credential"].help_text = " ".join([KEPT, *odd])
+
+    @property
+    def chosen(self) -> Dialect:
+        """The kind that is chosen, to say what it wants."""
+        name = self["dialect"].value()
+        return next((each for each in offered() if each.name == name), offered()[0])
+
+    @property
+    def kinds(self) -> list[Dialect]:
+        """All of them."""
+        return offered()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -57,7 +74,7 @@ class EndpointForm(forms.Form):
 
 class CredentialForm(forms.Form):
     credential = forms.CharField(
-        max_length=4000,
+        max_length=LONGEST_CREDENTIAL,
         required=False,
         label="New credential",
         help_text="Tested first; the old one stays until this one works. Leave empty if the endpoint wants none.",

@@ -39,7 +39,8 @@ def _check(provider: Provider, by: Any = None) -> probing.Answer:
     except Refusal as refusal:
         _note(provider, refusal.sentence, set(), is_up=False, by=by)
         raise
-    is_local = provider.dialect == LOCAL  # it serves what it is called with
+    # The local server and a loopback serve what they are called with.
+    is_local = provider.dialect == LOCAL or providers.kind_of(provider).inside is not None
     _note(provider, answer.sentence, set() if is_local else set(answer.models), is_up=True, by=by)
     return answer
 

@@ -13,6 +13,7 @@ from pgvector.django import HnswIndex, VectorField
 
 from audit.identifiers import uuid7
 from catalog.dialects import COMPATIBLE, words_of
+from catalog.loopback import is_loopback
 from catalog.triggers import new_edition
 from catalog.vocabulary import CAPABILITIES, MODALITIES, MODES, Word, label
 
@@ -55,6 +56,11 @@ class Provider(models.Model):
     @property
     def is_connected(self) -> bool:
         return bool(self.base_url)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether no model answers."""
+        return is_loopback(self.slug)
 
     @property
     def kind(self) -> str:
@@ -127,6 +133,11 @@ class Model(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("catalog:model", args=[self.slug])
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether no model answers under this name."""
+        return is_loopback(self.slug)
 
     @property
     def can(self) -> list[Word]:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from catalog.dialects import Dialect, Listing
+from catalog.dialects import Dialect, Listing, TokenRequest
 from catalog.egress import AddressNotAllowed, address_of, refuse_peer
 from refusals.errors import Invalid
 from ui.connections import give_back
@@ -102,20 +102,48 @@ def list_models(dialect: Dialect, base_url: str, credential: str) -> Answer:
 
     Raises one of this module's refusals, never anything that holds the credential.
     """
+    if dialect.inside is not None:
+        return Answer(list(dialect.inside.names), 0)
     give_back()  # an endpoint may take seconds to answer
     check_address(base_url, has_credential=bool(credential))
     told = dialect.listing(base_url, credential)
     listing = told or Listing(base_url, {}, None)
     address = listing.url.partition("?")[0]
+    timeout = httpx.Timeout(READ_S, connect=CONNECT_S)
+    with httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False) as client:
+        headers = listing.headers | (_bearer(client, listing.token) if listing.token else {})
+        response, body = _asked(client, "GET", listing.url, headers=headers)
+    took_ms = round(response.elapsed.total_seconds() * 1000)
+    if told is not None:
+        _refuse_status(response, address, has_credential=bool(credential))
+    if listing.names is None:
+        return Answer(None, took_ms)
+    return Answer(_names(body, address, listing.names, dialect.words), took_ms)
+
+
+def _bearer(client: httpx.Client, wanted: TokenRequest) -> dict[str, str]:
+    """The header with the access token that a credential is exchanged for. Raises this module's refusals: the address
+    is a part of the credential, so it is looked at as any other."""
+    check_address(normalise(wanted.url), has_credential=True)
+    response, body = _asked(client, "POST", wanted.url, data=wanted.form)
     try:
-        with (
-            httpx.Client(
-                timeout=httpx.Timeout(READ_S, connect=CONNECT_S), follow_redirects=False, trust_env=False
-            ) as client,
-            client.stream("GET", listing.url, headers=listing.headers, extensions={"trace": _look_at_peer}) as response,
-        ):
-            body = _read(response)
-            took_ms = round(response.elapsed.total_seconds() * 1000) if response.is_closed else 0
+        token = json.loads(body).get("access_token") if response.status_code == 200 else None
+    except (ValueError, AttributeError):
+        token = None
+    if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+        raise CredentialRejected(
+            f"{wanted.url} answered {response.status_code} and gave no access token for this credential.",
+            field="credential",
+        )
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _asked(client: httpx.Client, method: str, url: str, **more: Any) -> tuple[httpx.Response, bytes]:
+    """The answer with its body, within the bounds of time and size. Raises `ProviderUnreachable`."""
+    address = url.partition("?")[0]
+    try:
+        with client.stream(method, url, extensions={"trace": _look_at_peer}, **more) as response:
+            return response, _read(response)
     except httpx.TimeoutException as error:
         raise ProviderUnreachable(
             f"{address} did not answer within {READ_S:.0f} s. Is it running, and may this host reach it?",
@@ -126,11 +154,6 @@ def list_models(dialect: Dialect, base_url: str, credential: str) -> Answer:
             f"{address} cannot be reached: {_plain(error)}. Check the address and that this host may reach it.",
             field="base_url",
         ) from error
-    if told is not None:
-        _refuse_status(response, address, has_credential=bool(credential))
-    if listing.names is None:
-        return Answer(None, took_ms)
-    return Answer(_names(body, address, listing.names, dialect.words), took_ms)
 
 
 def _look_at_peer(event: str, facts: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from catalog import figures, health, lexical, providers, publishing, served, she
 from catalog.authority import require_manager
 from catalog.dialects import usual_for
 from catalog.forms import CredentialForm, EndpointForm, PublishForm
+from catalog.loopback import LOOPBACK
 from catalog.models import Deployment, Model, Provider, Route, RouteTarget
 from refusals import Refusal
 from refusals.errors import Missing
@@ -28,8 +29,12 @@ MOST_OFFERED = 20
 @sensitive_post_parameters("credential")
 @require_http_methods(["GET", "POST"])
 def connect(request: HttpRequest) -> HttpResponse:
-    """`/platform/providers/connect/?provider=<slug>`: an endpoint, tested before it is kept."""
+    """`/platform/providers/connect/?provider=<slug>`: an endpoint, tested before it is kept; with `?of_kind=1` what the
+    kind `?dialect=` wants."""
     require_manager(request.user)
+    if "of_kind" in request.GET:
+        form = EndpointForm(initial={"dialect": request.GET.get("dialect", "")})
+        return render(request, "catalog/provider_connect.html#of_kind", {"kind": form.chosen})
     listed = Provider.objects.filter(slug=request.GET.get("provider", "")).first()
     start = {"name": listed.name, "dialect": usual_for(listed.slug)} if listed else {}
     form = EndpointForm(request.POST or None, initial=start)
@@ -39,7 +44,8 @@ def connect(request: HttpRequest) -> HttpResponse:
             messages.success(request, f"{found.name} is connected: it {found.test_result}.")
             return redirect("catalog:provider", found.slug)
     status = 422 if form.is_bound else 200
-    return render(request, "catalog/provider_connect.html", {"form": form, "listed": listed}, status=status)
+    context = {"form": form, "listed": listed, "kind": form.chosen}
+    return render(request, "catalog/provider_connect.html", context, status=status)
 
 
 @require_POST
@@ -60,10 +66,12 @@ def provider(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
     if found.is_connected and request.GET.get("models"):
         try:
             asked = served.ask(request.GET)
-            names = providers.ask(found).models
+            answer = providers.ask(found)
+            names = answer.models
             if request.GET.get("format") == "csv":
                 exported(request, f"models of {found.slug}")
                 return served.as_csv(found, names, asked)
+            context["tells_none"] = answer.told is None
             context |= served.page_of(found, names, asked, request.GET.get("page"))
         except Refusal as refusal:
             context["trouble"] = refusal
@@ -168,6 +176,8 @@ def _likely(found: Provider, upstream: str) -> dict[str, Any]:
         "model": model.slug if model else "",
         "slug": model.slug if model else "",
     }
+    if found.is_loopback and model is None:  # it costs nothing unless somebody says so
+        start |= {"slug": LOOPBACK, "input_per_million": 0, "output_per_million": 0}
     if model is not None and model.input_price is not None and model.output_price is not None:
         start |= {"input_per_million": model.input_price, "output_per_million": model.output_price}
     deployment = Deployment.objects.filter(provider=found, upstream_name=upstream).first()

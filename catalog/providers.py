@@ -15,7 +15,8 @@ from django.utils import timezone
 from audit.record import record
 from catalog import figures, probing
 from catalog.credentials import decrypt, encrypt, rotated
-from catalog.dialects import COMPATIBLE, LOCAL, Dialect, dialect_called, usual_for
+from catalog.dialects import COMPATIBLE, LOCAL, Dialect, dialect_called, known_as, usual_for
+from catalog.loopback import LOOPBACK, name_with_label, refuse_disguise, slug_with_label
 from catalog.models import Provider, RouteTarget
 from refusals.errors import Conflict, Invalid
 from tenants.changes import announce
@@ -69,13 +70,18 @@ def connect(
     """Connect an endpoint of the kind `dialect`, after it has answered. `slug` names a provider that the catalog lists
     already, which has a kind that is usual for it; without `base_url` it is the kind's usual address.
 
-    Raises the refusals of `catalog.probing`, `Invalid` for an unknown kind, and `NameIsTaken`.
+    Raises the refusals of `catalog.probing`, `Invalid` for an unknown kind or a name that hides a loopback, and
+    `NameIsTaken`.
     """
     kind = dialect_called(dialect or usual_for(slug))
-    base_url = probing.normalise(base_url or kind.address)
+    normalise = kind.inside.normalise if kind.inside else probing.normalise
+    base_url = normalise(base_url or kind.address)
     credential = _clean(credential)
     listed = Provider.objects.filter(slug=slug).first() if slug else None
     wanted = listed.slug if listed else slug_of(name)
+    if kind.name == LOOPBACK and listed is None:
+        wanted, name = slug_with_label(wanted)[:80], name_with_label(name.strip())[:120]
+    refuse_disguise(wanted, is_loopback_behind=kind.name == LOOPBACK, field="name")
     if listed is None and Provider.objects.filter(slug=wanted).exclude(base_url="").exists():
         raise NameIsTaken(f"A provider called “{name}” is connected already. Choose another name.", field="name")
     answer = probing.list_models(kind, base_url, credential)  # before the transaction: it may take seconds
@@ -140,7 +146,7 @@ def disconnect(*, provider: Provider, by: Any) -> int:
 
 def kind_of(provider: Provider) -> Dialect:
     """How it is asked. The local model server is asked as any other that is compatible with OpenAI."""
-    return dialect_called(COMPATIBLE if provider.dialect == LOCAL else provider.dialect)
+    return known_as(COMPATIBLE if provider.dialect == LOCAL else provider.dialect)
 
 
 def base_url_of(provider: Provider) -> str:
@@ -181,6 +187,8 @@ def slug_of(name: str) -> str:
 
 def _clean(credential: str) -> str:
     credential = credential.strip()
+    if credential.startswith("{"):  # a key file, whose lines end in its white space: keys in it have none
+        credential = re.sub(r"[\r\n\t]+", " ", credential)
     if not (credential.isascii() and credential.isprintable()) and credential:
         raise Invalid("A credential has printable ASCII signs only. Was something else copied?", field="credential")
     return credential

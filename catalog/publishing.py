@@ -14,6 +14,7 @@ from audit.record import record
 from catalog import figures, indexing
 from catalog.importing import names, purposes, titles
 from catalog.importing.writing import CURRENT
+from catalog.loopback import name_with_label, refuse_disguise, slug_with_label
 from catalog.models import (
     PLATFORM_TEAM,
     Change,
@@ -76,7 +77,7 @@ def deploy(*, provider: Provider, upstream: str, model: Model | None, new_name: 
     """A deployment of `model` (or of a new model called `new_name`) at `provider`; the one that is there is taken as
     it is.
 
-    Raises `NotConnected` and `Invalid`.
+    Raises `NotConnected`, and `Invalid` also where a loopback and a model would pass for each other.
     """
     if not provider.is_connected:
         raise NotConnected(f"{provider.name} is not connected. Connect it first.")
@@ -90,6 +91,7 @@ def deploy(*, provider: Provider, upstream: str, model: Model | None, new_name: 
             deployment.save(update_fields=["gone_at", "is_enabled"])
         return deployment
     chosen = model or _new_model(provider, upstream, new_name)
+    refuse_disguise(chosen.slug, is_loopback_behind=provider.is_loopback, field="model")
     version, _ = ModelVersion.objects.get_or_create(
         model=chosen, label=names.read(provider.slug, upstream).version or CURRENT
     )
@@ -122,6 +124,7 @@ def publish_route(*, model: Model, deployment: Deployment, slug: str, by: Any, r
         raise Invalid(" ".join(error.messages), field="slug") from error
     if len(slug) > 120:
         raise Invalid("A route's name has at most 120 signs.", field="slug")
+    refuse_disguise(slug, is_loopback_behind=deployment.provider.is_loopback, field="slug")
     if not deployment.provider.is_connected:
         raise NotConnected(f"{deployment.provider.name} is not connected. Connect it first.")
     route = Route.objects.select_for_update().filter(slug=slug).first()
@@ -189,7 +192,7 @@ def _switch(route: Route, *, is_on: bool, by: Any) -> None:
 
 def _new_model(provider: Provider, upstream: str, name: str) -> Model:
     named = names.read(provider.slug, name or upstream)
-    slug = named.base[:120]
+    slug = (slug_with_label(named.base) if provider.is_loopback else named.base)[:120]
     try:
         name_for_addresses(slug)
     except ValidationError as error:
@@ -198,9 +201,12 @@ def _new_model(provider: Provider, upstream: str, name: str) -> Model:
     if existing is not None:
         return existing
     mode = purposes.mode_of(slug, "")
+    called = name.strip() or titles.title(slug, [])
+    if provider.is_loopback:
+        called = name_with_label(called[:120])
     model = Model.objects.create(
         slug=slug,
-        name=(name.strip() or titles.title(slug, []))[:160],
+        name=called[:160],
         developer=named.stated_maker or named.family_maker,
         mode=mode,
         purpose=f"Published by the platform team from {provider.name}; its facts are not filled in yet.",

@@ -10,9 +10,12 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from catalog import steering
+from catalog.dialects import LONGEST_CREDENTIAL
 from catalog.figures import LARGEST_PRICE
 from catalog.models import Change, Deployment, Fact, ImportRun, Model, ModelVersion, Provider, Route, RouteTarget
 from tenants.api.bodies import Body
+
+NO_MODEL = "No model answers: the gateway makes the answers itself, for tests and load."
 
 
 class StandingSerializer(serializers.Serializer[Any]):
@@ -69,12 +72,14 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
     model = serializers.CharField(source="version.model.slug", read_only=True)
     version = serializers.CharField(source="version.label", read_only=True)
     provider = serializers.CharField(source="provider.slug", read_only=True)
+    is_loopback = serializers.BooleanField(source="provider.is_loopback", read_only=True, help_text=NO_MODEL)
 
     class Meta:
         model = Deployment
         fields = [
-            "id", "model", "version", "provider", "upstream_name", "region", "offer", "price_notes", "is_enabled",
-            "gone_at", "health", "checked_at", "check_result", "context_tokens", "drained_at", "probe_asked_at",
+            "id", "model", "version", "provider", "is_loopback", "upstream_name", "region", "offer", "price_notes",
+            "is_enabled", "gone_at", "health", "checked_at", "check_result", "context_tokens", "drained_at",
+            "probe_asked_at",
         ]  # fmt: skip
 
 
@@ -176,12 +181,13 @@ class ModelDetailSerializer(ModelSerializer):
 class ProviderSerializer(serializers.ModelSerializer[Provider]):
     website = serializers.CharField(read_only=True, help_text='"" where none is known.')
     is_connected = serializers.BooleanField(read_only=True)
+    is_loopback = serializers.BooleanField(read_only=True, help_text=NO_MODEL)
     has_credential = serializers.SerializerMethodField()
 
     class Meta:
         model = Provider
         fields = [
-            "slug", "name", "website", "dialect", "base_url", "region", "is_connected", "has_credential",
+            "slug", "name", "website", "dialect", "is_loopback", "base_url", "region", "is_connected", "has_credential",
             "connected_at", "tested_at", "test_result",
         ]  # fmt: skip
 
@@ -201,7 +207,9 @@ class ConnectSerializer(Body):
     base_url = serializers.CharField(
         max_length=300, required=False, allow_blank=True, default="", help_text="empty: the kind's usual address"
     )
-    credential = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="", write_only=True)
+    credential = serializers.CharField(
+        max_length=LONGEST_CREDENTIAL, required=False, allow_blank=True, default="", write_only=True
+    )
     region = serializers.CharField(max_length=60, required=False, allow_blank=True, default="")
     slug = serializers.CharField(
         max_length=80,
@@ -224,7 +232,7 @@ class ConnectSuggestedSerializer(Body):
 
 
 class CredentialSerializer(Body):
-    credential = serializers.CharField(max_length=4000, allow_blank=True, write_only=True)
+    credential = serializers.CharField(max_length=LONGEST_CREDENTIAL, allow_blank=True, write_only=True)
 
 
 class PublishSerializer(Body):

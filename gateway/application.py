@@ -29,6 +29,7 @@ from gateway.caller import Caller
 from gateway.costing import counted_input
 from gateway.ending import when_told_to_stop
 from gateway.explaining import Explanation, account, as_header, as_json, explanation
+from gateway.extent import apart
 from gateway.forms import FORMS, form_of
 from gateway.forms.form import Form, Writing
 from gateway.forms.messages import MESSAGES
@@ -162,22 +163,24 @@ async def _count(exchange: Exchange) -> None:
     """How many tokens a prompt has, by our own count. Who may call may ask; it is no call and costs nothing, but is
     work, so it counts as a request."""
     caller = await _caller(exchange)
-    asked = MESSAGES.read_prompt(await exchange.json())
+    body = await exchange.json()
+    asked = await apart(exchange.is_heavy, MESSAGES.read_prompt, body)
     exchange.model = asked.model
     snapshot = here().snapshot()
     known = as_known_now(snapshot, caller)
     here().rates.count_request(held_places(snapshot, known))
     admitted = admit(snapshot, known, asked, exchange.request_id, dt.datetime.now(dt.UTC))
-    counted = counted_input(admitted.routes, asked)
+    counted = await apart(exchange.is_heavy, counted_input, admitted.routes, asked)
     await exchange.answer(200, orjson.dumps({"input_tokens": counted}))
 
 
 async def _call(exchange: Exchange, form: Form) -> None:
     caller = await _caller(exchange)  # before the body is read: strangers do not get to send megabytes
-    asked = form.read(await exchange.json())
-    if form.headers:
+    body = await exchange.json()
+    asked = await apart(exchange.is_heavy, form.read, body)
+    if form.headers or exchange.is_heavy:
         sent = {name: value for name in form.headers if (value := exchange.header(name.encode()))}
-        asked = dataclasses.replace(asked, headers=sent)
+        asked = dataclasses.replace(asked, headers=sent, is_heavy=exchange.is_heavy)
     exchange.model = asked.model
     call = await begin(here(), caller, asked, exchange.request_id, max_wait_s=_max_wait_s(exchange))
     exchange.writing = writing = form.writing(form, asked)
@@ -273,7 +276,8 @@ def _counted(call: Call) -> dict[str, Any] | None:
     """What the call has used, as a chat completion tells it; None while that is not known."""
     if (told := call.summary) is None:
         return None
-    return as_usage(told.input_tokens, told.output_tokens, told.cached_input_tokens, told.reasoning_tokens)
+    written = told.cache_write_tokens or None
+    return as_usage(told.input_tokens, told.output_tokens, told.cached_input_tokens, told.reasoning_tokens, written)
 
 
 async def _begin_stream(exchange: Exchange, call: Call) -> None:

@@ -30,6 +30,7 @@ class Asked:
     `neutral` says the same in OpenAI's form of the operation (a chat completion, embeddings), which every provider's
     part reads. `lost` is why that would not be quite the same, and empty where it is: then only providers that take
     `form` itself can answer. `headers` came with it and belong to that form, as the version of it does.
+    What `is_heavy` is written for a provider in a thread (`gateway.extent`).
     """
 
     form: str
@@ -38,6 +39,7 @@ class Asked:
     neutral: dict[str, Any]
     lost: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_heavy: bool = False
 
     @property
     def model(self) -> str:

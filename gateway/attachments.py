@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from gateway.providers.parts import inside
+from gateway.providers.parts import inlined_in, inside
 
 TOKENS_A_PART = 2000  # an image, a file: more than any provider counts for one of usual size
 TOKENS_FAR_AWAY = 1_000_000  # a file that lies elsewhere: as long as a context is; the snapshot knows no model's own
@@ -35,7 +35,6 @@ TEXTS = (
     "text", "input_text", "output_text", "summary_text", "reasoning_text", "refusal", "thinking", "redacted_thinking",
     "tool_use", "tool_result", "server_tool_use", "web_search_tool_result", "web_search_result", "search_result",
 )  # fmt: skip
-_DATA = re.compile(r"data:([^,]*);base64,")
 _ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
@@ -56,6 +55,11 @@ def attached(turns: list[Any]) -> Attached:
         if tokens > MOST:
             break
     return Attached(inlined, tokens)
+
+
+def parts_beside_text(messages: Any) -> int:
+    """How many parts of the messages of a chat are no text, wherever they stand in them."""
+    return sum(1 for _ in _parts(messages)) if isinstance(messages, list) else 0
 
 
 def _parts(turns: list[Any]) -> Iterator[dict[str, Any]]:
@@ -106,8 +110,7 @@ def _inlined(part: dict[str, Any], kind: Any, content: str) -> tuple[str, str]:
         return str(inside(part, "source", "media_type")), content
     if kind == "input_audio":
         return "audio/", content
-    found = _DATA.match(content)
-    return (found[1], content[found.end() :]) if found else ("", "")
+    return inlined_in(content) or ("", "")
 
 
 def _values(part: dict[str, Any]) -> Iterator[Any]:

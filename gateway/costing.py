@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.asked import BOUNDS, Asked
-from gateway.attachments import TOKENS_A_PART, attached
+from gateway.attachments import TOKENS_A_PART, attached, parts_beside_text
 from gateway.counting import ASSUMED_OUTPUT, Template, tokens_of, tokens_of_length
 from gateway.providers import provider_of
 from gateway.providers.provider import as_json
@@ -37,7 +37,7 @@ def prompt_tokens(asked: Asked, template: Template, count: Callable[[str], int] 
     counted by `count`."""
     tools = [as_json(asked.neutral[name]).decode() for name in OF_THE_PROMPT if asked.neutral.get(name)]
     counted = count("\n".join([*asked.texts, *tools])) + asked.tokens + asked.added_by(template)
-    return counted + TOKENS_A_PART * _parts(asked.neutral.get("messages"))
+    return counted + TOKENS_A_PART * parts_beside_text(asked.neutral.get("messages"))
 
 
 def greatest_cost(routes: Iterable[Route], asked: Asked, at: dt.datetime) -> tuple[Decimal, str]:
@@ -50,7 +50,9 @@ def greatest_cost(routes: Iterable[Route], asked: Asked, at: dt.datetime) -> tup
         for target in route.targets:
             price = target.price_at(at)
             if price is not None:
-                amount = cost(price, tokens_in + asked.added_by(provider_of(target).template), tokens_out)
+                whole = tokens_in + asked.added_by(provider_of(target).template)
+                is_dearer = (price.cache_write_per_million or 0) > price.input_per_million  # all of it may be written
+                amount = cost(price, whole, tokens_out, 0, whole if is_dearer else 0)
                 if amount > dearest or not currency:
                     dearest, currency = amount, price.currency
     return dearest, currency
@@ -121,13 +123,3 @@ def _bound(asked: Asked) -> int | None:
     if not stated or not all(type(value) is int and value >= 0 for value in stated):
         return None
     return min(max(stated), LONGEST)
-
-
-def _parts(messages: Any) -> int:
-    """How many parts of messages are no text."""
-    return sum(
-        1
-        for message in (messages if isinstance(messages, list) else ())
-        for part in (message.get("content") if isinstance(message.get("content"), list) else ())
-        if not isinstance(part, dict) or part.get("type") != "text"
-    )

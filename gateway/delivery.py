@@ -186,13 +186,16 @@ class _RowPrices:
         self.output_per_million = Decimal(row["output_per_million"])
         cached = row["cached_input_per_million"]
         self.cached_input_per_million = None if cached is None else Decimal(cached)
+        written = row.get("cache_write_per_million")  # a journal of an earlier release has none
+        self.cache_write_per_million = None if written is None else Decimal(written)
 
 
 def priced(row: Row) -> Row:
     """The row with the cost of the tokens that it holds; without a price it stays without a cost."""
     if row["input_per_million"] is None:
         return row
-    amount = cost(_RowPrices(row), row["input_tokens"], row["output_tokens"], row["cached_input_tokens"])
+    written = row.get("cache_write_tokens") or 0
+    amount = cost(_RowPrices(row), row["input_tokens"], row["output_tokens"], row["cached_input_tokens"], written)
     return row | {"cost": format(amount, "f")}
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -54,11 +54,22 @@ class CallSummary:
     output_tokens: int
     cached_input_tokens: int
     reasoning_tokens: int
+    cache_write_tokens: int
     cost: Decimal | None
     currency: str
     usage_source: str
     provider: str
     upstream_name: str
+
+
+class Used(NamedTuple):
+    """Tokens of a call: `cached` and `written` (to a cache) of those in, `reasoning` of those out."""
+
+    tokens_in: int
+    tokens_out: int
+    cached: int = 0
+    reasoning: int = 0
+    written: int = 0
 
 
 class Meter:
@@ -261,23 +272,25 @@ class Meter:
             input_per_million=price.input_per_million if price else None,
             output_per_million=price.output_per_million if price else None,
             cached_input_per_million=price.cached_input_per_million if price else None,
-            cost=cost(price, used[0], used[1], used[2]) if price else None,
+            cache_write_per_million=price.cache_write_per_million if price else None,
+            cost=cost(price, used.tokens_in, used.tokens_out, used.cached, used.written) if price else None,
             currency=price.currency if price else settings.CURRENCY,
-            input_tokens=used[0],
-            output_tokens=used[1],
-            cached_input_tokens=used[2],
-            reasoning_tokens=used[3],
+            input_tokens=used.tokens_in,
+            output_tokens=used.tokens_out,
+            cached_input_tokens=used.cached,
+            reasoning_tokens=used.reasoning,
+            cache_write_tokens=used.written,
             is_demonstration=self.admitted.place.is_demonstration,
         )
 
-    def _used(self, *, is_rough: bool) -> tuple[tuple[int, int, int, int], str]:
-        """Tokens in, out, cached of those in, reasoning of those out; and who counted them.
+    def _used(self, *, is_rough: bool) -> tuple[Used, str]:
+        """The tokens, and who counted them.
 
         What the provider did not tell, or cannot be true of an answer that came, is counted.
         """
         told = self._told
         if self._target is None or (told is None and not self._was_taken):
-            return (0, 0, 0, 0), "counted"
+            return Used(0, 0), "counted"
         tokens_in = told.tokens_in if told else None
         tokens_out = (told.tokens_out if told else None) or 0
         has_told_in = tokens_in is not None and (tokens_in > 0 or not self._has_answer)
@@ -286,9 +299,13 @@ class Meter:
             tokens_in = self._counted_prompt(self._target, is_rough=is_rough)
         if not has_told_out:
             tokens_out = max(tokens_out, self._counted_output(is_rough=is_rough))
-        cached, reasoning = (told.cached, told.reasoning) if told else (0, 0)
         source = "provider" if has_told_in and has_told_out else "counted"
-        return (tokens_in, tokens_out, min(cached, tokens_in), min(reasoning, tokens_out)), source
+        if told is None:
+            return Used(tokens_in, tokens_out), source
+        cached = min(told.cached, tokens_in)
+        return Used(
+            tokens_in, tokens_out, cached, min(told.reasoning, tokens_out), min(told.written, tokens_in - cached)
+        ), source
 
     def _counted_prompt(self, target: Target, *, is_rough: bool) -> int:
         if not is_rough:
@@ -308,6 +325,6 @@ INTERRUPTED = "The gateway's process ended in the middle of this call."
 CHANGING = (
     "id", "model_slug", "grant_id", "decision_id", "provider", "upstream_name", "finish_reason", "first_token_ms",
     "waited_ms", "duration_ms", "usage_source", "price_id", "input_per_million", "output_per_million",
-    "cached_input_per_million", "currency", "cost", "input_tokens", "output_tokens", "cached_input_tokens",
-    "reasoning_tokens",
+    "cached_input_per_million", "cache_write_per_million", "currency", "cost", "input_tokens", "output_tokens",
+    "cached_input_tokens", "reasoning_tokens", "cache_write_tokens",
 )  # fmt: skip

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 
+from gateway.answering import Answering
 from gateway.snapshot import Route
 from gateway.stop import Stop
-from gateway.upstream import Exchange, Timeouts, TooLarge, TooSlow
+from gateway.upstream import Timeouts, TooLarge, TooSlow
 
 
 class Patience:
@@ -53,7 +54,7 @@ class Patience:
 
 
 async def whole(
-    exchange: Exchange, largest: int, patience: Patience, stop: Stop, *, each_piece_counts: bool = True
+    exchange: Answering, largest: int, patience: Patience, stop: Stop, *, each_piece_counts: bool = True
 ) -> bytes:
     """The whole body; unless each piece counts, one deadline holds for all. Raises `TooLarge` and `TooSlow`."""
     pieces, size = [], 0

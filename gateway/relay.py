@@ -13,8 +13,10 @@ from contextlib import aclosing
 from typing import Protocol
 
 from gateway import failures
+from gateway.answering import Answering
 from gateway.asked import InvalidRequest
 from gateway.event import Event
+from gateway.extent import apart
 from gateway.metering import Meter
 from gateway.patience import Patience, whole
 from gateway.providers import provider_of
@@ -25,7 +27,7 @@ from gateway.routing import Attempt, Router
 from gateway.snapshot import Target
 from gateway.sse import EventTooLarge
 from gateway.stop import Stop
-from gateway.upstream import ConnectFailed, Dropped, Exchange, TooLarge, TooSlow, Upstream
+from gateway.upstream import ConnectFailed, Dropped, TooLarge, TooSlow, Upstream
 from refusals import Refusal
 
 log = logging.getLogger(__name__)
@@ -61,7 +63,8 @@ async def relay(ground: Ground, meter: Meter, stop: Stop) -> AsyncGenerator[Even
     async for attempt in Seated(choice, ground.room, meter, stop):
         with attempt:
             try:
-                request = provider_of(attempt.target).request(attempt.target, admitted.asked)
+                putting = provider_of(attempt.target).request
+                request = await apart(admitted.asked.is_heavy, putting, attempt.target, admitted.asked)
             except InvalidRequest as error:  # another one may be able to take it
                 unable = error
                 attempt.cannot(error)
@@ -135,7 +138,7 @@ def _too_slow(target: Target, patience: Patience, said: str) -> failures.Provide
 async def _open(
     attempt: Attempt, provider: Provider, request: Request, upstream: Upstream, meter: Meter, patience: Patience,
     stop: Stop,
-) -> tuple[Exchange, str]:  # fmt: skip
+) -> tuple[Answering, str]:  # fmt: skip
     """Send the request and return with a head that says 200."""
     target = attempt.target
     patient_until = time.monotonic() + provider.patience_s
@@ -154,14 +157,15 @@ async def _open(
 
 async def _attempt(
     target: Target, request: Request, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
-) -> tuple[Exchange, str]:
+) -> tuple[Answering, str]:
     url = request.url
     headers = SENT | {"x-client-request-id": str(meter.call_id)} | request.headers
     try:
         if not url:
             raise ConnectFailed("it has not started yet")
         patience.was_sent()
-        exchange = await upstream.post(url, headers, request.body, patience.left_s(), stop)
+        sent = request._replace(headers=headers)
+        exchange = await provider_of(target).send(upstream, target, sent, patience.left_s(), stop)
     except ConnectFailed as error:
         meter.was_refused()
         raise failures.ProviderUnreachable(
@@ -187,7 +191,7 @@ async def _attempt(
 
 
 async def _streamed(
-    target: Target, provider: Provider, reading: Reading, exchange: Exchange, meter: Meter, patience: Patience,
+    target: Target, provider: Provider, reading: Reading, exchange: Answering, meter: Meter, patience: Patience,
     stop: Stop,
 ) -> AsyncGenerator[Event]:  # fmt: skip
     if provider.streams_as not in exchange.headers.get("content-type", ""):
@@ -225,7 +229,7 @@ def _understood[Told, Meaning](read: Callable[[Told], Meaning], told: Told) -> M
         raise Unreadable("sent what cannot be understood") from error
 
 
-async def _rest(exchange: Exchange, stop: Stop) -> None:
+async def _rest(exchange: Answering, stop: Stop) -> None:
     """Read the end of the body after [DONE], so that the connection can be kept; it has a moment, whatever it sends."""
     until = time.monotonic() + REST_S
     try:

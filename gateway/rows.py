@@ -71,7 +71,7 @@ _TARGETS = """
 """
 _PRICES = """
     SELECT deployment_id, id, currency, input_per_million, output_per_million, cached_input_per_million,
-           valid_from, valid_until
+           valid_from, valid_until, cache_write_per_million
       FROM usage_price
      WHERE (valid_until IS NULL OR valid_until > now())
        AND deployment_id IN (SELECT deployment_id FROM catalog_routetarget)

@@ -82,6 +82,7 @@ class UnitPrice:
     cached_input_per_million: Decimal | None
     valid_from: dt.datetime
     valid_until: dt.datetime | None
+    cache_write_per_million: Decimal | None = None
 
     def is_in_force(self, at: dt.datetime) -> bool:
         return self.valid_from <= at and (self.valid_until is None or at < self.valid_until)

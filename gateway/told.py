@@ -7,21 +7,25 @@ from typing import Any
 
 from usage.calls import LARGEST_COUNT
 
+WRITTEN = "cache_creation_tokens"  # of the prompt's, to a provider's cache: a name that OpenAI's form has not
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Tokens; None: it did not say. `cached` are some of those in, `reasoning` some of those out."""
+    """Tokens; None: it did not say. `cached` and `written` (to a cache) are some of those in, `reasoning` some of those
+    out."""
 
     tokens_in: int | None
     tokens_out: int | None
     cached: int
     reasoning: int
+    written: int = 0
 
     def after(self, earlier: Told | None) -> Told:
         """What is known now, where a chunk before told `earlier`: some tell the prompt at the beginning only."""
         if earlier is None or self.tokens_in:
             return self
-        return replace(self, tokens_in=earlier.tokens_in, cached=earlier.cached)
+        return replace(self, tokens_in=earlier.tokens_in, cached=earlier.cached, written=earlier.written)
 
 
 def told_by(usage: Any) -> Told | None:
@@ -40,16 +44,19 @@ def told_by(usage: Any) -> Told | None:
         tokens_out,
         _detail(usage, "prompt_tokens_details", "cached_tokens"),
         _detail(usage, "completion_tokens_details", "reasoning_tokens"),
+        _detail(usage, "prompt_tokens_details", WRITTEN),
     )
 
 
-def as_usage(tokens_in: int, tokens_out: int, cached: int, reasoning: int | None = None) -> dict[str, Any]:
-    """Tokens as a chat completion's usage tells them; without `reasoning` it is not told how many of those out were."""
+def as_usage(
+    tokens_in: int, tokens_out: int, cached: int, reasoning: int | None = None, written: int | None = None
+) -> dict[str, Any]:
+    """Tokens as a chat completion's usage tells them; what is None of those out and in is not told."""
     usage: dict[str, Any] = {
         "prompt_tokens": tokens_in,
         "completion_tokens": tokens_out,
         "total_tokens": tokens_in + tokens_out,
-        "prompt_tokens_details": {"cached_tokens": cached},
+        "prompt_tokens_details": {"cached_tokens": cached} | ({} if written is None else {WRITTEN: written}),
     }
     return usage if reasoning is None else usage | {"completion_tokens_details": {"reasoning_tokens": reasoning}}
 

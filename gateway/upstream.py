@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from catalog.egress import address_of, is_forbidden
+from gateway.answering import Answering
 from gateway.stop import Stop, Stopped
 
 LARGEST_HEAD = 64 * 1024
@@ -264,15 +265,15 @@ class Upstream:
             raise
         return exchange
 
-    def done(self, exchange: Exchange, url: str) -> None:
+    def done(self, exchange: Answering, url: str) -> None:
         """Keep the connection when its answer was read to the end, else break it."""
-        origin = parsed(url)[0]
-        kept = self._idle[origin]
-        if exchange.is_reusable and len(kept) < KEEP_IDLE_MOST:
-            exchange.rest()
-            kept.append(exchange)
-        else:
-            exchange.abort()
+        if isinstance(exchange, Exchange) and exchange.is_reusable:
+            kept = self._idle[parsed(url)[0]]
+            if len(kept) < KEEP_IDLE_MOST:
+                exchange.rest()
+                kept.append(exchange)
+                return
+        exchange.abort()
 
     def close(self) -> None:
         """Break all kept connections."""

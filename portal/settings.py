@@ -358,6 +358,7 @@ GATEWAY_QUEUE_SHARES = {  # how environments weigh against each other where call
 }
 GATEWAY_LARGEST_BODY = env.int("GATEWAY_LARGEST_BODY", 20 * 1024 * 1024)
 GATEWAY_BODY_TIMEOUT_S = env.float("GATEWAY_BODY_TIMEOUT_S", 60.0)
+LOOPBACK_PROVIDER = env.bool("ATRIUM_LOOPBACK", MODE != "production")  # answers without a model, for tests and load
 ERASE_AFTER_DAYS = env.int("ERASE_AFTER_DAYS", 30)  # a tenant that leaves can be kept, and its archive taken, so long
 WEBHOOK_NETWORKS = env.list(  # beside public addresses, where tenants' webhooks may lead (`notices.webhooks.addresses`)
     "WEBHOOK_NETWORKS", default=["127.0.0.0/8", "::1/128"] if DEMONSTRATION else []

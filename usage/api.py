@@ -63,6 +63,7 @@ class CallSerializer(serializers.ModelSerializer[Call]):
     tenant: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     project: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     environment: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="kind", read_only=True)
+    is_loopback = serializers.BooleanField(read_only=True, help_text="No model answered: the gateway did, for a test.")
 
     class Meta:
         model = Call

@@ -79,10 +79,15 @@ def terms_of(call: Call) -> list[Term]:
     if call.input_per_million is None or call.output_per_million is None:
         return []
     cached = min(call.cached_input_tokens, call.input_tokens)
-    cached_price = call.input_per_million if call.cached_input_per_million is None else call.cached_input_per_million
-    terms = [Term("input", call.input_tokens - cached, call.input_per_million)]
-    if cached:
-        terms.append(Term("cached input", cached, cached_price))
+    written = min(call.cache_write_tokens or 0, call.input_tokens - cached)
+    parts = (
+        ("cached input", cached, call.cached_input_per_million),
+        ("input written to a cache", written, call.cache_write_per_million),
+    )
+    terms = [Term("input", call.input_tokens - cached - written, call.input_per_million)]
+    terms += [
+        Term(kind, tokens, call.input_per_million if own is None else own) for kind, tokens, own in parts if tokens
+    ]
     return [*terms, Term("output", call.output_tokens, call.output_per_million)]
 
 

@@ -27,6 +27,7 @@ COUNTS = (
     "output_tokens",
     "cached_input_tokens",
     "reasoning_tokens",
+    "cache_write_tokens",
 )
 
 
@@ -40,8 +41,8 @@ IDENTIFIERS = (
 class CallRecord:
     """A call that has ended. Times are UTC, durations milliseconds, prices per million tokens, `cost` in `currency`.
 
-    `cost` None says that no price was known. Tokens of the input include the cached ones, tokens of the output the
-    ones spent on reasoning.
+    `cost` None says that no price was known. Tokens of the input include those read from a cache and those
+    written to one, tokens of the output the ones spent on reasoning.
     """
 
     id: uuid.UUID
@@ -75,10 +76,12 @@ class CallRecord:
     output_tokens: int = 0
     cached_input_tokens: int = 0
     reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
     price_id: uuid.UUID | None = None
     input_per_million: Decimal | None = None
     output_per_million: Decimal | None = None
     cached_input_per_million: Decimal | None = None
+    cache_write_per_million: Decimal | None = None
     cost: Decimal | None = None
     currency: str = "USD"
     is_demonstration: bool = False

@@ -23,9 +23,9 @@ from usage.period import NAMED
 COLUMNS = (
     "id", "started_at", "tenant", "project", "environment", "route", "model_slug", "provider", "upstream_name",
     "origin", "key_prefix", "key_name", "user_label", "outcome", "status", "error_code", "finish_reason",
-    "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens", "waited_ms", "first_token_ms",
-    "duration_ms", "input_per_million", "output_per_million", "cached_input_per_million", "cost", "currency",
-    "usage_source", "request_id", "decision_id", "is_demonstration",
+    "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "waited_ms",
+    "first_token_ms", "duration_ms", "input_per_million", "output_per_million", "cached_input_per_million",
+    "cache_write_per_million", "cost", "currency", "usage_source", "request_id", "decision_id", "is_demonstration",
 )  # fmt: skip
 
 

@@ -59,6 +59,7 @@ def price_history(deployments: Sequence[Deployment]) -> dict[UUID, list[PricePer
                 input_per_million=price.input_per_million,
                 output_per_million=price.output_per_million,
                 cached_input_per_million=price.cached_input_per_million,
+                cache_write_per_million=price.cache_write_per_million,
                 currency=price.currency,
                 source=price.source,
             )

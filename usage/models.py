@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from audit.identifiers import uuid7
 from audit.protection import never_truncated
+from catalog.loopback import is_loopback
 from catalog.models import Deployment
 from tenants.models import Environment, Project, Tenant
 from usage.capacity.tables import Capacity as Capacity
@@ -55,6 +56,7 @@ class Price(models.Model):
     input_per_million = models.DecimalField(max_digits=16, decimal_places=6)
     output_per_million = models.DecimalField(max_digits=16, decimal_places=6)
     cached_input_per_million = models.DecimalField(max_digits=16, decimal_places=6, null=True, blank=True)
+    cache_write_per_million = models.DecimalField(max_digits=16, decimal_places=6, null=True, blank=True)
     valid_from = models.DateTimeField()
     valid_until = models.DateTimeField(null=True, blank=True)
     source = models.CharField(max_length=80)
@@ -117,11 +119,13 @@ class Call(models.Model):
     output_tokens = models.PositiveIntegerField(default=0)
     cached_input_tokens = models.PositiveIntegerField(default=0)
     reasoning_tokens = models.PositiveIntegerField(default=0)
+    cache_write_tokens = models.PositiveIntegerField(null=True, help_text="null: it was not noted when it was made")
     usage_source = models.CharField(max_length=10, choices=[("provider", "Provider"), ("counted", "Counted")])
     price_id = models.UUIDField(null=True)
     input_per_million = models.DecimalField(max_digits=16, decimal_places=6, null=True)
     output_per_million = models.DecimalField(max_digits=16, decimal_places=6, null=True)
     cached_input_per_million = models.DecimalField(max_digits=16, decimal_places=6, null=True)
+    cache_write_per_million = models.DecimalField(max_digits=16, decimal_places=6, null=True)
     cost = models.DecimalField(max_digits=30, decimal_places=12, null=True, help_text="null: no price was known")
     currency = models.CharField(max_length=3, default="USD")
     is_demonstration = models.BooleanField(default=False)
@@ -147,6 +151,11 @@ class Call(models.Model):
 
     def __str__(self) -> str:
         return f"{self.route} {self.started_at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether no model answered."""
+        return is_loopback(self.provider)
 
 
 class Rollup(models.Model):

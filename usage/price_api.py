@@ -40,7 +40,8 @@ class PriceSerializer(serializers.ModelSerializer[Price]):
         model = Price
         fields = [
             "id", "deployment", "model", "provider", "upstream_name", "currency", "input_per_million",
-            "output_per_million", "cached_input_per_million", "valid_from", "valid_until", "source", "set_at",
+            "output_per_million", "cached_input_per_million", "cache_write_per_million", "valid_from", "valid_until",
+            "source", "set_at",
         ]  # fmt: skip
 
 
@@ -56,6 +57,16 @@ class NewPriceSerializer(Body):
         required=False,
         allow_null=True,
         default=None,
+    )
+    cache_write_per_million = serializers.DecimalField(
+        max_digits=16,
+        decimal_places=6,
+        min_value=0,
+        max_value=LARGEST_PRICE,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Of input that the provider writes to its cache; as much as other input unless told.",
     )
     currency = serializers.RegexField(r"^[A-Z]{3}$", required=False, default="USD")
     valid_from = serializers.DateTimeField(

@@ -70,6 +70,7 @@ def _price(rate: PricedOffer, begins: dt.datetime, ends: dt.datetime | None, now
         input_per_million=rate.input_per_million,
         output_per_million=rate.output_per_million,
         cached_input_per_million=rate.cached_input_per_million,
+        cache_write_per_million=rate.cache_write_per_million,
         valid_from=begins,
         valid_until=ends,
         source=rate.source,
@@ -78,11 +79,15 @@ def _price(rate: PricedOffer, begins: dt.datetime, ends: dt.datetime | None, now
 
 
 def _same(price: Price, rate: PricedOffer) -> bool:
-    return (price.input_per_million, price.output_per_million, price.cached_input_per_million) == (
+    return (
+        price.input_per_million, price.output_per_million, price.cached_input_per_million,
+        price.cache_write_per_million,
+    ) == (
         _stored(rate.input_per_million),
         _stored(rate.output_per_million),
         None if rate.cached_input_per_million is None else _stored(rate.cached_input_per_million),
-    )
+        None if rate.cache_write_per_million is None else _stored(rate.cache_write_per_million),
+    )  # fmt: skip
 
 
 def _list_of(source: str) -> str:
@@ -109,10 +114,16 @@ def _tell(moved: list[tuple[UUID, Price, PricedOffer]]) -> list[str]:
                 model=deployment.version.model,
                 kind=Change.Kind.PRICE,
                 what=f"price of {deployment.upstream_name} at {deployment.provider.name}"[:200],
-                before=f"{before.input_per_million:f} in, {before.output_per_million:f} out",
-                after=f"{after.input_per_million:f} in, {after.output_per_million:f} out",
+                before=_in_words(before),
+                after=_in_words(after),
                 source=after.source,
             )
         )
     Change.objects.bulk_create(changes, batch_size=1000)
     return [f"{change.what}: {change.before} → {change.after}" for change in changes[:20]]
+
+
+def _in_words(price: Price | PricedOffer) -> str:
+    written = price.cache_write_per_million
+    told = f"{price.input_per_million:f} in, {price.output_per_million:f} out"
+    return told if written is None else f"{told}, {written:f} written to a cache"

@@ -44,6 +44,11 @@ class PriceForm(OnceForm):
     cached_input_per_million = _amount(
         "Cached input per million tokens", required=False, help_text="Empty: as much as other input."
     )
+    cache_write_per_million = _amount(
+        "Input written to a cache per million tokens",
+        required=False,
+        help_text="Empty: as much as other input. Anthropic and Amazon ask more for it.",
+    )
     currency = forms.RegexField(
         r"^[A-Z]{3}$", label="Currency", initial="USD", help_text="Three capital letters, such as USD or EUR."
     )
@@ -108,6 +113,9 @@ def _initial(deployment: Deployment) -> dict[str, Any]:
     start: dict[str, Any] = {"once": once.new_token()}
     current: Price | None = in_force().filter(deployment=deployment).first()
     if current is not None:
-        names = ("input_per_million", "output_per_million", "cached_input_per_million", "currency")
+        names = (
+            "input_per_million", "output_per_million", "cached_input_per_million", "cache_write_per_million",
+            "currency",
+        )  # fmt: skip
         start |= {name: getattr(current, name) for name in names}
     return start

@@ -59,6 +59,7 @@ def set_price(
     input_per_million: Decimal,
     output_per_million: Decimal,
     cached_input_per_million: Decimal | None = None,
+    cache_write_per_million: Decimal | None = None,
     valid_from: dt.datetime | None = None,
     currency: str = "USD",
     source: str,
@@ -76,6 +77,7 @@ def set_price(
         ("input_per_million", input_per_million),
         ("output_per_million", output_per_million),
         ("cached_input_per_million", cached_input_per_million),
+        ("cache_write_per_million", cache_write_per_million),
     ):
         if amount is not None and not (amount.is_finite() and amount >= 0):
             raise PriceIsNegative("A price is zero or more.", field=field)
@@ -89,9 +91,10 @@ def set_price(
     last = Price.objects.filter(deployment=deployment, valid_until=None).first()
     if last is not None:
         if (
-            last.input_per_million, last.output_per_million, last.cached_input_per_million, last.currency, last.source
+            last.input_per_million, last.output_per_million, last.cached_input_per_million,
+            last.cache_write_per_million, last.currency, last.source,
         ) == (
-            input_per_million, output_per_million, cached_input_per_million, currency, source
+            input_per_million, output_per_million, cached_input_per_million, cache_write_per_million, currency, source,
         ) and last.valid_from <= begins:  # fmt: skip
             return last
         if last.valid_from >= begins:
@@ -113,6 +116,7 @@ def set_price(
         input_per_million=input_per_million,
         output_per_million=output_per_million,
         cached_input_per_million=cached_input_per_million,
+        cache_write_per_million=cache_write_per_million,
         currency=currency,
         valid_from=begins,
         source=source,
@@ -126,6 +130,7 @@ def set_price(
         input_per_million=str(input_per_million),
         output_per_million=str(output_per_million),
         cached_input_per_million=None if cached_input_per_million is None else str(cached_input_per_million),
+        cache_write_per_million=None if cache_write_per_million is None else str(cache_write_per_million),
         currency=price.currency,
         valid_from=begins.isoformat(),
         source=source,

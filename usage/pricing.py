@@ -7,7 +7,8 @@ from typing import Protocol
 
 
 class UnitPrices(Protocol):
-    """Prices per million tokens in one currency; cached input without a price of its own costs what input costs."""
+    """Prices per million tokens in one currency; input that is read from a provider's cache, or written to it, costs
+    what input costs where it has no price of its own."""
 
     @property
     def input_per_million(self) -> Decimal: ...
@@ -18,22 +19,34 @@ class UnitPrices(Protocol):
     @property
     def cached_input_per_million(self) -> Decimal | None: ...
 
+    @property
+    def cache_write_per_million(self) -> Decimal | None: ...
+
 
 def cost(
     price: UnitPrices,
     input_tokens: int,
     output_tokens: int,
     cached_input_tokens: int = 0,
+    cache_write_tokens: int = 0,
 ) -> Decimal:
     """The cost in the price's currency, exact to 12 decimals (a price has 6, a millionth of it 6 more).
 
-    `input_tokens` counts all of the input; `cached_input_tokens` of them are priced as cached.
+    `input_tokens` counts all of the input; `cached_input_tokens` of them were read from a cache, and
+    `cache_write_tokens` of the others written to one.
     """
-    cached = min(max(cached_input_tokens, 0), max(input_tokens, 0))
-    cached_price = price.input_per_million if price.cached_input_per_million is None else price.cached_input_per_million
+    whole = max(input_tokens, 0)
+    cached = min(max(cached_input_tokens, 0), whole)
+    written = min(max(cache_write_tokens, 0), whole - cached)
     millionths = (
-        price.input_per_million * (max(input_tokens, 0) - cached)
-        + cached_price * cached
+        price.input_per_million * (whole - cached - written)
+        + or_input(price, price.cached_input_per_million) * cached
+        + or_input(price, price.cache_write_per_million) * written
         + price.output_per_million * max(output_tokens, 0)
     )
     return millionths.scaleb(-6)
+
+
+def or_input(price: UnitPrices, own: Decimal | None) -> Decimal:
+    """A price of some of the input, where it has one of its `own`."""
+    return price.input_per_million if own is None else own

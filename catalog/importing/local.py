@@ -59,5 +59,5 @@ def write() -> tuple[Model, PricedOffer]:
         RouteTarget.objects.get_or_create(route=route, deployment=deployment)
     if is_new:
         Change.objects.create(model=model, kind=Change.Kind.LISTED, what="listed", source=PLATFORM_TEAM)
-    price = PricedOffer(deployment.pk, Decimal("0.05"), Decimal("0.10"), None, None, PLATFORM_TEAM)
+    price = PricedOffer(deployment.pk, Decimal("0.05"), Decimal("0.10"), None, None, None, PLATFORM_TEAM)
     return model, price

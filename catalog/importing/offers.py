@@ -18,7 +18,7 @@ from genai_prices import data, types
 from catalog.importing import names
 
 SOURCE = f"genai-prices {version('genai-prices')}"
-_TEXT_UNITS = {"input_mtok", "output_mtok", "cache_read_mtok"}
+_TEXT_UNITS = {"input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok"}
 _WEBSITES = {"together": "https://www.together.ai", "github-copilot": "https://github.com/features/copilot"}
 
 
@@ -38,6 +38,7 @@ class Rate:
     input: Decimal
     output: Decimal
     cached_input: Decimal | None
+    cache_write: Decimal | None = None
     starts_on: dt.date | None = None
 
 
@@ -107,11 +108,12 @@ def _rate(price: types.ModelPrice, starts_on: dt.date | None = None) -> Rate | N
     published = _priced(price)
     if "input_mtok" not in published and "output_mtok" not in published:
         return None
-    cached = published.get("cache_read_mtok")
+    cached, written = published.get("cache_read_mtok"), published.get("cache_write_mtok")
     return Rate(
         input=_base(published.get("input_mtok", Decimal(0))),
         output=_base(published.get("output_mtok", Decimal(0))),
         cached_input=None if cached is None else _base(cached),
+        cache_write=None if written is None else _base(written),
         starts_on=starts_on,
     )
 

@@ -82,6 +82,7 @@ def _prices(drafts: list[drafting.ModelDraft], written: writing.Written) -> list
             input_per_million=rate.input,
             output_per_million=rate.output,
             cached_input_per_million=rate.cached_input,
+            cache_write_per_million=rate.cache_write,
             starts_on=rate.starts_on,
             source=each.price_source,
         )

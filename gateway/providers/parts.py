@@ -13,7 +13,7 @@ from gateway.asked import BOUNDS, InvalidRequest
 from gateway.providers.provider import Unreadable
 
 SYSTEM = ("system", "developer")
-_DATA = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
+_DATA = re.compile(r"data:([^;,]*)(?:;[^;,]*)*;base64,")  # RFC 2397, with parameters of the type in between
 
 
 class Image(NamedTuple):
@@ -55,9 +55,14 @@ def image_of(part: dict[str, Any], field: str) -> Image | None:
     url = given.get("url") if isinstance(given, dict) else given
     if not isinstance(url, str) or not url:
         raise InvalidRequest("An image needs a “url”: https://…, or data:image/png;base64,…", field=field)
-    if found := _DATA.fullmatch(url):
-        return Image(found[1], found[2], "")
-    return Image("", "", url)
+    inlined = inlined_in(url)
+    return Image(*inlined, "") if inlined and "/" in inlined[0] else Image("", "", url)
+
+
+def inlined_in(url: str) -> tuple[str, str] | None:
+    """The media type and the base64 of a `data:` address; None for any other."""
+    found = _DATA.match(url)
+    return (found[1], url[found.end() :]) if found else None
 
 
 class ToolCall(NamedTuple):

@@ -1,6 +1,7 @@
 """What a kind of provider is: how a request is put to it, and how its answer is read. Each is a folder beside this.
 
-Nothing here waits for the network: `gateway.relay` sends what `request` makes and feeds what comes to a `Reading`.
+Nothing here waits for the network but `send`, which most leave as it is: `gateway.relay` has what `request` makes sent
+by it, and feeds what comes to a `Reading`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import orjson
 
-from catalog.dialects import USUAL_CREDENTIAL, Listing, openai_listing
+from catalog.dialects import USUAL_CREDENTIAL, Inside, Listing, openai_listing
+from gateway.answering import Answering
 from gateway.asked import Asked, InvalidRequest
 from gateway.counting import USUAL, Template
 from gateway.event import Event
 from gateway.snapshot import Target
 from gateway.sse import EventParser, ServerSentEvent
+from gateway.stop import Stop
+from gateway.upstream import Upstream
 
 
 class Request(NamedTuple):
@@ -78,10 +82,17 @@ class Provider(ABC):
     address: ClassVar[str] = ""
     example: ClassVar[str] = ""
     credential: ClassVar[str] = USUAL_CREDENTIAL
+    about: ClassVar[str] = ""
     listed_as: ClassVar[str] = ""
+    inside: ClassVar[Inside | None] = None
     patience_s: float = 0.0  # how long one that is not there, or says 503, is asked again before anybody else is
     template: Template = USUAL  # what it adds to a prompt, where it does not count itself
     streams_as: ClassVar[str] = "text/event-stream"
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether people may connect one: it has an address to type."""
+        return bool(self.address or self.example)
 
     def listing(self, base_url: str, credential: str) -> Listing | None:
         """How an endpoint is asked which models it serves; None where it tells no list."""
@@ -98,6 +109,13 @@ class Provider(ABC):
     @abstractmethod
     def request(self, target: Target, asked: Asked) -> Request:
         """What to send to `target`. Raises `InvalidRequest` for what it cannot be asked."""
+
+    async def send(
+        self, upstream: Upstream, target: Target, request: Request, timeout_s: float, stop: Stop
+    ) -> Answering:
+        """Send it, and return when the head of the answer is here. Raises as `Upstream.post`: `ConnectFailed` where
+        nothing has reached the provider."""
+        return await upstream.post(request.url, request.headers, request.body, timeout_s, stop)
 
     @abstractmethod
     def reading(self, asked: Asked) -> Reading:

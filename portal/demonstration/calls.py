@@ -210,6 +210,7 @@ def _call(
         input_per_million=price.input_per_million,
         output_per_million=price.output_per_million,
         cached_input_per_million=price.cached_input_per_million,
+        cache_write_per_million=price.cache_write_per_million,
         cost=cost(price, tokens_in, tokens_out) if answered else Decimal(0),
         currency=price.currency,
         is_demonstration=True,

@@ -19,6 +19,7 @@ class Unit:
     input_per_million: Decimal
     output_per_million: Decimal
     cached_input_per_million: Decimal | None = None
+    cache_write_per_million: Decimal | None = None
 
 
 def test_input_and_output_are_priced_per_million() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from catalog.dialects import Listing, ids_of_data
 from gateway.asked import Asked
 from gateway.providers.anthropic.asking import as_sent, check_betas, translated
@@ -37,11 +39,18 @@ class Anthropic(Provider):
         return asked.lost
 
     def request(self, target: Target, asked: Asked) -> Request:
-        body = as_sent(asked.body) if asked.form == FORM else translated(asked.neutral, target)
-        check_betas(asked.headers.get("anthropic-beta", ""))
-        headers = _headers(target.credential) | dict(asked.headers)
+        headers = _headers(target.credential) | self.headers_of(asked)
         address = f"{target.base_url}/messages" if target.base_url else ""
-        return Request(address, headers, as_json(body | {"model": target.upstream_name}))
+        return Request(address, headers, as_json(self.body(target, asked) | {"model": target.upstream_name}))
+
+    def body(self, target: Target, asked: Asked) -> dict[str, Any]:
+        """What is asked, under the name that the client called the model. Raises `InvalidRequest`."""
+        return as_sent(asked.body) if asked.form == FORM else translated(asked.neutral, target)
+
+    def headers_of(self, asked: Asked) -> dict[str, str]:
+        """Those that the client named: a version and betas. Raises `InvalidRequest`."""
+        check_betas(asked.headers.get("anthropic-beta", ""))
+        return dict(asked.headers)
 
     def reading(self, asked: Asked) -> Reading:
         return MessagesReading(asked)

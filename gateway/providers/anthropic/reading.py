@@ -122,9 +122,9 @@ class MessagesReading(Reading):
             return {}
         fresh, out, written, read = counts
         thought = object_of(self._usage.get("output_tokens_details")).get("thinking_tokens")
-        used = as_usage(fresh + written + read, out, read, thought if type(thought) is int else None)
-        used["prompt_tokens_details"]["cache_creation_tokens"] = written
-        return {"usage": used}
+        return {
+            "usage": as_usage(fresh + written + read, out, read, thought if type(thought) is int else None, written)
+        }
 
     def _used_so_far(self) -> dict[str, Any]:
         """What an answer has used that may fail now: its prompt alone where its own count is behind what it said."""

@@ -6,11 +6,10 @@ import re
 from typing import Any
 
 from gateway.asked import InvalidRequest
-from gateway.providers.parts import SYSTEM, add_turn, arguments_of, calls_of, image_of, inside
+from gateway.providers.parts import SYSTEM, add_turn, arguments_of, calls_of, image_of, inlined_in, inside
 
 Block = dict[str, Any]
 NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9_-]")  # of calls of tools; other providers give such
-PDF = re.compile(r"data:([^;,]+);base64,(.*)", re.DOTALL)
 
 
 def turns_of(messages: list[dict[str, Any]]) -> list[Block]:
@@ -74,8 +73,8 @@ def _block(part: dict[str, Any], field: str) -> Block | None:
         given = {"type": "base64", "media_type": image.media_type, "data": image.data}
         return {"type": "image", "source": lies if image.url else given}
     file = inside(part, "file", "file_data")  # one that lies with another provider cannot be had
-    if kind != "file" or not isinstance(file, str) or not (found := PDF.fullmatch(file)):
+    if kind != "file" or not isinstance(file, str) or not (found := inlined_in(file)):
         return None
     name = inside(part, "file", "filename")
     titled = {"title": name} if isinstance(name, str) else {}
-    return {"type": "document", "source": {"type": "base64", "media_type": found[1], "data": found[2]}, **titled}
+    return {"type": "document", "source": {"type": "base64", "media_type": found[0], "data": found[1]}, **titled}

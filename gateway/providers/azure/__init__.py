@@ -46,6 +46,7 @@ class Azure(Compatible):
     listed_as = "azure"
     example = "https://NAME.openai.azure.com/openai/v1"
     credential = "An API key of the resource, or a token of Entra, which ends within hours."
+    about = "A model is called there as its deployment is; they are not listed."
     bound, paths, readings = OpenAI.bound, OpenAI.paths, OpenAI.readings
 
     def at(self, target: Target) -> Provider:

@@ -32,6 +32,7 @@ class Bedrock(Provider):
     credential = (
         "ACCESS_KEY_ID:SECRET_ACCESS_KEY, with :SESSION_TOKEN behind it where there is one; or a Bedrock API key."
     )
+    about = "A model is called there by its identifier, or by that of an inference profile; they are not listed."
     streams_as: ClassVar[str] = "application/vnd.amazon.eventstream"
 
     def listing(self, base_url: str, credential: str) -> None:

@@ -124,4 +124,4 @@ def _usage(told: dict[str, Any]) -> dict[str, Any]:
     if counts is None:
         return {}
     fresh, tokens_out, cached, written = counts
-    return {"usage": as_usage(fresh + cached + written, tokens_out, cached)}
+    return {"usage": as_usage(fresh + cached + written, tokens_out, cached, None, written or None)}

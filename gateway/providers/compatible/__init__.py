@@ -19,6 +19,7 @@ class Compatible(Provider):
     name = "openai"
     words = "OpenAI-compatible"
     example = "https://models.example.com/v1"
+    about = "Its address is that below which /models and /chat/completions lie; it usually ends with /v1."
     bound: ClassVar[str] = "max_tokens"
     paths: ClassVar[Mapping[str, str]] = {
         "chat": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings",

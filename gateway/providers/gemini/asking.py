@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.asked import InvalidRequest
+from gateway.effort import tokens_to_think
 from gateway.providers.parts import (
     SYSTEM,
     add_turn,
@@ -26,8 +27,6 @@ SAME = {
     "presence_penalty": "presencePenalty", "frequency_penalty": "frequencyPenalty", "logprobs": "responseLogprobs",
     "top_logprobs": "logprobs",
 }  # fmt: skip
-# Tokens to think with, by how much effort is asked for; where nothing is, the model decides.
-THOUGHT = {"none": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576}
 AS_DATA = ("image/", "audio/", "application/pdf")
 CHOICE = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 
@@ -125,9 +124,8 @@ def _settings(body: dict[str, Any]) -> dict[str, Any]:
         settings["maxOutputTokens"] = bound
     if stops := stops_of(body):
         settings["stopSequences"] = stops
-    effort = body.get("reasoning_effort")
-    if isinstance(effort, str) and effort in THOUGHT:
-        settings["thinkingConfig"] = {"thinkingBudget": THOUGHT[effort], "includeThoughts": THOUGHT[effort] > 0}
+    if (thought := tokens_to_think(body.get("reasoning_effort"))) is not None:
+        settings["thinkingConfig"] = {"thinkingBudget": thought, "includeThoughts": thought > 0}
     wanted = body.get("response_format")
     kind = inside(wanted, "type")
     if kind in ("json_object", "json_schema"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import struct
 import time
 from typing import Any
 from uuid import uuid4
@@ -12,6 +10,7 @@ from gateway.asked import Asked
 from gateway.event import Event
 from gateway.providers.parts import as_text, counts_of, inside, word
 from gateway.providers.provider import Reading, ToldNo, Unreadable, from_json
+from gateway.providers.vectors import embeddings
 from gateway.sse import ServerSentEvent
 from gateway.told import as_usage
 
@@ -110,17 +109,7 @@ class EmbeddingReading(Reading):
         rows = told.get("embeddings")
         if not isinstance(rows, list):
             raise Unreadable("sent an answer without embeddings", told)
-        try:
-            vectors = [self._written([float(number) for number in row["values"]]) for row in rows]
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise Unreadable("sent embeddings that are no numbers", told) from error
-        data = [{"object": "embedding", "index": place, "embedding": each} for place, each in enumerate(vectors)]
-        return Event(body, {"object": "list", "model": self.asked.model, "data": data})
-
-    def _written(self, vector: list[float]) -> list[float] | str:
-        if self.asked.neutral.get("encoding_format") != "base64":
-            return vector
-        return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+        return Event(body, embeddings(self.asked, [inside(row, "values") for row in rows], told))
 
 
 def _refuse(told: dict[str, Any]) -> None:

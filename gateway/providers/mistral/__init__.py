@@ -44,6 +44,7 @@ class Mistral(Compatible):
     listed_as = "mistral"
     address = "https://api.mistral.ai/v1"
     example = address
+    about = ""
     paths: ClassVar[Mapping[str, str]] = {"chat": "/chat/completions", "embeddings": "/embeddings"}
     readings: ClassVar[Mapping[str, type[Reading]]] = {"chat": MistralReading, "embeddings": EmbeddingsReading}
 

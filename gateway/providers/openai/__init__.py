@@ -14,6 +14,7 @@ class OpenAI(Compatible):
     listed_as = "openai"
     address = "https://api.openai.com/v1"
     example = address
+    about = ""
     bound = "max_completion_tokens"  # its reasoning models refuse the other one
     paths: ClassVar = {**Compatible.paths, "responses": "/responses"}
     readings: ClassVar = {**Compatible.readings, "responses": ResponsesReading}
