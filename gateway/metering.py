@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -87,15 +87,30 @@ class Meter:
     def target(self) -> Target | None:
         return self._target
 
-    def sends_to(self, target: Target) -> None:
-        """The call is about to be sent to `target`. Raises `JournalUnwritable` the first time."""
+    def sends_to(self, target: Target) -> Awaitable[None] | None:
+        """The call is about to be sent to `target`. Raises `JournalUnwritable` the first time.
+
+        What is returned has to be awaited first: then the opening is as safe as `gateway.durability` has it.
+        """
+        is_other = target is not self._target
         self._target, self._price, self._prompt_by_length = target, target.price_at(self._started_at), None
         self._was_taken = True
         if not self._is_open:
-            self._journal.opened(self._record("interrupted", 500, "interrupted", INTERRUPTED, is_rough=True).row())
+            row = self._record("interrupted", 500, "interrupted", INTERRUPTED, is_rough=True).row()
+            kept = self._journal.opened(row)
             self._is_open = True
+        elif is_other:
+            kept = self._journal.moved(self._progress_row())
         else:
             self._progress()
+            return None
+        return None if kept is None else self._until(kept)
+
+    async def _until(self, kept: Awaitable[None]) -> None:
+        """Who leaves meanwhile, or is refused, has sent nothing."""
+        self._was_taken = False
+        await kept
+        self._was_taken = True
 
     def was_refused(self) -> None:
         """No connection, or an answer that says no: nothing was used at the target that it was sent to."""
@@ -158,9 +173,12 @@ class Meter:
             self._progress(now)
 
     def _progress(self, now: float | None = None) -> None:
+        self._journal.progressed(self._progress_row(now))
+
+    def _progress_row(self, now: float | None = None) -> dict[str, Any]:
         self._journaled = now or time.monotonic()
         row = self._record("interrupted", 500, "interrupted", INTERRUPTED, is_rough=True).row()
-        self._journal.progressed({name: row[name] for name in CHANGING})
+        return {name: row[name] for name in CHANGING}
 
     def close(self, outcome: str, status: int, error_code: str = "", error_message: str = "") -> CallSummary:
         """The call has ended, in one way or another; a second time changes nothing."""

@@ -39,8 +39,8 @@ REST_S = 0.05
 
 
 async def relay(upstream: Upstream, meter: Meter, stop: Stop) -> AsyncGenerator[Event]:
-    """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable` and `Stopped`, and
-    `InvalidRequest` where nobody can be asked this."""
+    """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable`, `LedgerUnreachable` and
+    `Stopped`, and `InvalidRequest` where nobody can be asked this."""
     asked = meter.admitted.asked
     patience = Patience(upstream.timeouts)
     unable: InvalidRequest | None = None
@@ -118,7 +118,8 @@ async def _open(
     """Send the request and return with a head that says 200."""
     patient_until = time.monotonic() + provider.patience_s
     while True:
-        meter.sends_to(target)
+        if (kept := meter.sends_to(target)) is not None:
+            await kept
         try:
             return await _attempt(target, request, upstream, meter, patience, stop)
         except failures.ProviderFailure as failure:

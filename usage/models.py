@@ -18,6 +18,8 @@ from usage.limits.tables import Budget as Budget
 from usage.limits.tables import BudgetLease as BudgetLease
 from usage.limits.tables import BudgetWarning as BudgetWarning
 from usage.limits.tables import Limit as Limit
+from usage.openings import Holder as Holder
+from usage.openings import Opening as Opening
 from usage.spans import spans_covering
 
 # A call is removed with its tenant when that is one of the demonstration's, and never else: a mark on the row alone
