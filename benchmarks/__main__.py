@@ -14,6 +14,7 @@ ALL = (
     "benchmarks.provisioning",
     "benchmarks.snapshot",
     "benchmarks.scim",
+    "benchmarks.gateway.durability",
 )
 
 
