@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 
-from gateway import telemetry
+from gateway import access_log, telemetry
 from gateway.admission import ModelNotFound, admit, as_known_now, authenticate, check_still_allowed
 from gateway.caller import Caller
 from gateway.costing import counted_input
@@ -90,6 +90,7 @@ async def _guarded(exchange: Exchange) -> None:
         return
     except Refusal as refusal:
         telemetry.refused(refusal.code)
+        access_log.refused(exchange, refusal)
         await exchange.refuse(refusal)
     except Exception:
         log.exception("A request to %s broke.", exchange.path)
@@ -160,6 +161,7 @@ async def _call(exchange: Exchange, form: Form) -> None:
         sent = {name: value for name in form.headers if (value := exchange.header(name.encode()))}
         asked = dataclasses.replace(asked, headers=sent)
     call = await begin(here(), caller, asked, exchange.request_id)
+    call.meter.trace = exchange.trace
     exchange.writing = writing = form.writing(form, asked)
     answer = _streamed if call.is_streamed else _whole
     answering = asyncio.ensure_future(answer(exchange, call, writing))

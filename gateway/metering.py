@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from gateway.journal import Journal
 from gateway.providers import provider_of
 from gateway.snapshot import Target, UnitPrice
 from gateway.told import Told, told_by
+from gateway.tracing import Trace, begun
 from usage.calls import CallRecord
 from usage.pricing import cost
 
@@ -82,6 +84,11 @@ class Meter:
         self._kept = self._beyond = self._chunks = 0
         self._journaled = self._began
         self._prompt_by_length: int | None = None  # at this target, for the journal
+
+    @cached_property
+    def trace(self) -> Trace:
+        """The trace that the call is a part of: the client's where that is told, else one that begins here."""
+        return begun()
 
     @property
     def target(self) -> Target | None:
@@ -216,6 +223,7 @@ class Meter:
             grant_id=self.admitted.grant.id,
             decision_id=self.admitted.grant.decision_id,
             request_id=self.admitted.request_id,
+            trace_id=UUID(self.trace.trace_id),
             outcome=outcome,
             status=status,
             error_code=code,

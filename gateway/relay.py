@@ -135,7 +135,7 @@ async def _attempt(
     target: Target, request: Request, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
 ) -> tuple[Exchange, str]:
     url = request.url
-    headers = SENT | {"x-client-request-id": str(meter.call_id)} | request.headers
+    headers = SENT | {"x-client-request-id": str(meter.call_id)} | meter.trace.headers() | request.headers
     try:
         if not url:
             raise ConnectFailed("it has not started yet")

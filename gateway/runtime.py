@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from gateway import telemetry
+from gateway import access_log, telemetry
 from gateway.admission import check_still_allowed
 from gateway.delivery import Drain, adopt_orphans, keep_interrupted, retry_refused
 from gateway.durability import keeping_of
@@ -101,6 +101,7 @@ class Runtime:
             return
         self.running.discard(call)
         telemetry.ended(call.admitted.caller.origin, call.admitted.route.slug, summary)
+        access_log.ended(call, summary)
         self._wake.set()
 
     def wake(self) -> None:

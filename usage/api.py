@@ -48,7 +48,7 @@ FILTERS = [
 OF_CALLS = [
     OpenApiParameter("outcome", str, enum=[*Call.Outcome.values, "errors"]),
     OpenApiParameter("origin", str, enum=Call.Origin.values),
-    OpenApiParameter("request", str, description="A request id."),
+    OpenApiParameter("request", str, description="A request id, or a trace's (W3C)."),
 ]
 
 
@@ -62,6 +62,7 @@ class CallSerializer(serializers.ModelSerializer[Call]):
     tenant: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     project: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     environment: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="kind", read_only=True)
+    trace_id = serializers.UUIDField(format="hex", allow_null=True, read_only=True)
 
     class Meta:
         model = Call
