@@ -15,6 +15,7 @@ ALL = (
     "benchmarks.snapshot",
     "benchmarks.gateway.fairness",
     "benchmarks.scim",
+    "benchmarks.gateway.durability",
 )
 
 

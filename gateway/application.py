@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 
-from gateway import telemetry
+from gateway import access_log, telemetry
 from gateway.admission import ModelNotFound, admit, as_known_now, authenticate, check_still_allowed
 from gateway.asked import InvalidRequest
 from gateway.call_headers import call_headers
@@ -99,6 +99,7 @@ async def _guarded(exchange: Exchange) -> None:
         return
     except Refusal as refusal:
         telemetry.refused(refusal.code)
+        access_log.refused(exchange, refusal)
         await _refuse(exchange, refusal)
     except Exception:
         log.exception("A request to %s broke.", exchange.path)
@@ -183,6 +184,7 @@ async def _call(exchange: Exchange, form: Form) -> None:
         asked = dataclasses.replace(asked, headers=sent, is_heavy=exchange.is_heavy)
     exchange.model = asked.model
     call = await begin(here(), caller, asked, exchange.request_id, max_wait_s=_max_wait_s(exchange))
+    call.meter.trace = exchange.trace
     exchange.writing = writing = form.writing(form, asked)
     answer = _streamed if call.is_streamed else _whole
     answering = asyncio.ensure_future(answer(exchange, call, writing))

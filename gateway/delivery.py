@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 from itertools import batched
 from pathlib import Path
 
@@ -20,8 +21,9 @@ from gateway.journal import Journal, Position, Row, clear, lines, segments
 from gateway.refused import put_aside, taken
 from tenants.departed import was_of_demonstration
 from usage.ledger import write_rows
-from usage.limits.leasing import end_leases
+from usage.openings import forget
 from usage.pricing import cost
+from usage.taking_over import take_over
 
 log = logging.getLogger(__name__)
 
@@ -48,15 +50,17 @@ class Drain:
             except BaseException:
                 self._journal.unwritten += kept
                 raise
+        needed = self._journal.needed  # never later than the current one
         current = self._journal.current  # asked before reading: nothing is added any more to the segments before it
         for segment in segments(self._journal.folder):
             if segment.name > current:
                 break
-            if segment.name != self._position.segment:
+            if segment.name > self._position.segment:
                 self._position = Position(segment.name, 0)
-            while self._batch(segment):
-                pass
-            if segment.name < current:
+            if segment.name == self._position.segment:
+                while self._batch(segment):
+                    pass
+            if segment.name < needed:
                 segment.unlink()
         return self.delivered - before
 
@@ -90,6 +94,7 @@ def deliver(rows: Sequence[Row], root: Path) -> None:
             deliver(rows[middle:], root)
         elif reason := _written(rows[0]):
             put_aside(rows[0], reason, root)
+            forget([rows[0]["id"]])
 
 
 def retry_refused(root: Path) -> tuple[int, int]:
@@ -148,7 +153,8 @@ def _adopt(folder: Path, root: Path) -> int:
         for rows in batched(ends_of(folder), BATCH):
             deliver(rows, root)
             found += len(rows)
-        end_leases(folder.name)
+        # What the disk lost of it (after a loss of power) may be in the database.
+        found += take_over(folder.name, partial(keep_interrupted, root))
         clear(folder)
     except FileNotFoundError:
         return 0  # another process adopted it while we waited for our turn
@@ -176,6 +182,11 @@ def ends_of(folder: Path) -> Iterator[Row]:
                     running.pop(row["id"], None)
                     yield row
     yield from map(priced, running.values())
+
+
+def keep_interrupted(root: Path, openings: Iterable[Row]) -> None:
+    """Deliver calls of which nothing but their openings is known."""
+    deliver([priced(row) for row in openings], root)
 
 
 class _RowPrices:

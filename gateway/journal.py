@@ -7,12 +7,15 @@ A segment that is full is followed by a new one that repeats the openings of the
 whose closings are in the ledger is no longer needed by anybody. A new one is written under a name that nobody reads
 and appears under its own when it is whole, so a disk that fills up in between leaves the old one in force.
 
+What keeps openings beyond the process, where that is asked for, is `gateway.durability`'s to say.
+
 Lines are JSON: `{"open": row}`, `{"progress": {"id": …, changed columns}}`, `{"close": row}`, each row in the form of
 `usage.calls.CallRecord.row`. An opening is already the row of an interrupted call.
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import fcntl
 import logging
@@ -21,11 +24,14 @@ import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from refusals import Refusal
+
+if TYPE_CHECKING:
+    from gateway.durability import Keeping
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +45,27 @@ class JournalUnwritable(Refusal):
     code = "journal_unwritable"
     status = 503
     title = "The gateway cannot write its journal"
+
+
+def unwritable() -> JournalUnwritable:
+    """What a call is told that cannot be kept account of."""
+    return JournalUnwritable(
+        "The gateway cannot keep account of calls at the moment and therefore makes none. "
+        "The platform team has to look at its disk; please try again later.",
+        retry_after_s=10,
+    )
+
+
+class Unsynced(NamedTuple):
+    """What has to be on the disk so that everything written so far is: `files` (those of `former` segments are open for
+    this alone) and the names in `folders`. `ends` were written since the last time, `number` is the segment in force.
+    """
+
+    files: list[int]
+    former: list[int]
+    folders: list[Path]
+    ends: list[Row]
+    number: int
 
 
 class Journal:
@@ -58,6 +85,11 @@ class Journal:
         self._running: dict[str, Row] = {}
         self._number, self._file, self._size = 0, -1, 0
         self._is_torn = False
+        self.keeping: Keeping | None = None
+        self._unsynced_ends: list[Row] | None = None  # None: nobody asks what is on the disk
+        self._former: list[int] = []
+        self._names_in: list[Path] = []
+        self._synced, self._is_distrusted = 0, False
         try:
             self._next_segment()
         except OSError:
@@ -69,18 +101,25 @@ class Journal:
         """Calls opened and not closed."""
         return len(self._running)
 
-    def opened(self, row: Row) -> None:
-        """Before the provider is called. Raises `JournalUnwritable` (disk full, folder gone): then it must not be."""
+    def opened(self, row: Row) -> asyncio.Future[None] | None:
+        """Before the provider is called. Raises `JournalUnwritable` (disk full, folder gone): then it must not be.
+
+        What is returned, if anything, has to be awaited first (`Keeping.opened`).
+        """
+        if self.keeping is not None:
+            self.keeping.check()
         try:
             self._append(b'{"open":', row)
         except OSError as error:
             log.error("The journal cannot be written: %s", error)
-            raise JournalUnwritable(
-                "The gateway cannot keep account of calls at the moment and therefore makes none. "
-                "The platform team has to look at its disk; please try again later.",
-                retry_after_s=10,
-            ) from error
+            raise unwritable() from error
         self._running[row["id"]] = row
+        return None if self.keeping is None else self.keeping.opened(row)
+
+    def moved(self, changed: Row) -> asyncio.Future[None] | None:
+        """The call is sent to another provider; returns as `opened` does."""
+        self.progressed(changed)
+        return None if self.keeping is None else self.keeping.opened(self._running[changed["id"]])
 
     def progressed(self, changed: Row) -> None:
         """What has been used so far, in case nobody lives to tell the end."""
@@ -99,14 +138,20 @@ class Journal:
         except OSError as error:
             log.error("The journal cannot be written, a call's end is kept in memory: %s", error)
             self.unwritten.append(row)
+            return
+        if self._unsynced_ends is not None:
+            self._unsynced_ends.append(row)
+        if self.keeping is not None:
+            self.keeping.closed()
 
     def release(self) -> None:
         """Let go of the files; what is still in them is adopted by whoever looks next."""
         self._write_again()
-        for descriptor in (self._file, self._lock):
+        for descriptor in (self._file, self._lock, *self._former):
             if descriptor >= 0:
                 os.close(descriptor)
         self._file = self._lock = -1
+        self._former = []
 
     def remove(self, delivered: int) -> bool:
         """Delete the files and let go of them, if the ledger has every end (`delivered` of them) and no call runs.
@@ -124,7 +169,49 @@ class Journal:
         """The name of the segment that lines are added to; those before it are complete, there are none after it."""
         return _segment_name(self._number)
 
+    @property
+    def needed(self) -> str:
+        """The name of the first segment that may not be deleted though everything in it is in the ledger: it holds
+        openings that are not known to be on the disk elsewhere."""
+        return self.current if self._unsynced_ends is None else _segment_name(self._synced)
+
+    # --- for `gateway.syncing` ---------------------------------------------------------------------------------------
+
+    def remembers_unsynced(self) -> None:
+        """From now on `unsynced` is asked."""
+        self._unsynced_ends = []
+        self._names_in = [self.folder, self.folder.parent, self.folder.parent.parent]
+
+    def unsynced(self) -> Unsynced:
+        """What was written and not synced; `was_synced` or `was_not_synced` is to be told."""
+        ends, self._unsynced_ends = self._unsynced_ends or [], []
+        former, self._former = self._former, []
+        folders, self._names_in = self._names_in, []
+        return Unsynced([*former, self._file], former, folders, ends, self._number)
+
+    def was_synced(self, unsynced: Unsynced) -> None:
+        """It is on the disk."""
+        self._let_go(unsynced)
+        self._synced = unsynced.number
+
+    def was_not_synced(self, unsynced: Unsynced) -> None:
+        """It may be lost, whatever a later attempt says: the journal goes on in a new segment."""
+        self._let_go(unsynced)
+        ends, self._unsynced_ends = [*unsynced.ends, *(self._unsynced_ends or ())], []
+        self.closings += len(ends)  # the ledger is told of them a second time
+        self.unwritten.extend(ends)
+        self._names_in = [*unsynced.folders, *self._names_in]
+        self._is_distrusted = True
+
+    def _let_go(self, unsynced: Unsynced) -> None:
+        for file in unsynced.former:
+            os.close(file)
+
+    # --- within ------------------------------------------------------------------------------------------------------
+
     def _append(self, opening: bytes, row: Row) -> None:
+        if self._is_distrusted:
+            self._next_segment()
         line = opening + orjson.dumps(row) + b"}\n"
         if self._is_torn:
             line = b"\n" + line
@@ -158,8 +245,14 @@ class Journal:
             unfinished.unlink(missing_ok=True)
             raise
         if self._file >= 0:
-            os.close(self._file)
+            if self._unsynced_ends is None or self._is_distrusted:
+                os.close(self._file)
+            else:
+                self._former.append(self._file)
+        if self._unsynced_ends is not None:
+            self._names_in.append(self.folder)
         self._number, self._file, self._size = self._number + 1, following, 0
+        self._is_torn = self._is_distrusted = False
 
     def _write_again(self) -> None:
         """A last attempt at the ends that could not be written, before they are gone with this process."""

@@ -21,7 +21,7 @@ from django.db import transaction
 from gateway.snapshot import Bounds, HardBudget
 from refusals import Refusal
 from ui.formatting import money
-from usage.limits.leasing import Wanted, end_leases, lease, standing_of
+from usage.limits.leasing import Wanted, lease, standing_of
 from usage.limits.tables import Span
 
 PATIENCE_S = 5.0  # for money that calls under way, or other processes, may give back
@@ -184,6 +184,13 @@ class Leases:
         if found:
             self._wake()
 
+    def were_ended(self) -> None:
+        """Others took this process for gone and ended its leases: nothing is free until the database was asked."""
+        with self._lock:
+            for each in self._leases.values():
+                each.granted, each.is_changed = NOTHING, True
+        self._wake()
+
     def round_ended(self, *, has_failed: bool = False) -> None:
         """The database has answered, or could not: whoever waits looks again. Called in the loop."""
         self._has_failed = has_failed
@@ -209,11 +216,6 @@ class Leases:
                 self._renew(each, now)
             elif each.is_over():
                 self._leases.pop(key, None)
-
-    def give_back(self) -> None:
-        """The process ends, and the ledger has everything."""
-        if self._leases:
-            end_leases(self.holder)
 
     def _renew(self, each: Lease, now: float) -> None:
         with transaction.atomic():

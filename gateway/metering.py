@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -30,6 +31,7 @@ from gateway.routing import Choice
 from gateway.seat import Seat
 from gateway.snapshot import Grant, Target, UnitPrice
 from gateway.told import Told, told_by
+from gateway.tracing import Trace, begun
 from usage.calls import CallRecord
 from usage.pricing import cost
 
@@ -113,20 +115,40 @@ class Meter:
         self.may_wait_until = self._began + (settings.GATEWAY_QUEUE_WAIT_S if max_wait_s is None else max_wait_s)
         self.waited_ms: int | None = None
 
+    @cached_property
+    def trace(self) -> Trace:
+        """The trace that the call is a part of: the client's where that is told, else one that begins here."""
+        return begun()
+
     @property
     def target(self) -> Target | None:
         return self._target
 
-    def sends_to(self, target: Target, grant: Grant) -> None:
-        """The call is about to be sent to `target`, allowed by `grant`. Raises `JournalUnwritable` the first time."""
+    def sends_to(self, target: Target, grant: Grant) -> Awaitable[None] | None:
+        """The call is about to be sent to `target`, allowed by `grant`. Raises `JournalUnwritable` the first time.
+
+        What is returned has to be awaited first: then the opening is as safe as `gateway.durability` has it.
+        """
         self._grant = grant
+        is_other = target is not self._target
         self._target, self._price, self._prompt_by_length = target, target.price_at(self._started_at), None
         self._was_taken = True
         if not self._is_open:
-            self._journal.opened(self._record("interrupted", 500, "interrupted", INTERRUPTED, is_rough=True).row())
+            row = self._record("interrupted", 500, "interrupted", INTERRUPTED, is_rough=True).row()
+            kept = self._journal.opened(row)
             self._is_open = True
+        elif is_other:
+            kept = self._journal.moved(self._progress_row())
         else:
             self._progress()
+            return None
+        return None if kept is None else self._until(kept)
+
+    async def _until(self, kept: Awaitable[None]) -> None:
+        """Who leaves meanwhile, or is refused, has sent nothing."""
+        self._was_taken = False
+        await kept
+        self._was_taken = True
 
     # --- room at deployments that are limited (`gateway.queueing`) ----------------------------------------------------
 
@@ -214,9 +236,12 @@ class Meter:
             self._progress(now)
 
     def _progress(self, now: float | None = None) -> None:
+        self._journal.progressed(self._progress_row(now))
+
+    def _progress_row(self, now: float | None = None) -> dict[str, Any]:
         self._journaled = now or time.monotonic()
         row = self._record("interrupted", 500, "interrupted", INTERRUPTED, is_rough=True).row()
-        self._journal.progressed({name: row[name] for name in CHANGING})
+        return {name: row[name] for name in CHANGING}
 
     def close(self, outcome: str, status: int, error_code: str = "", error_message: str = "") -> CallSummary:
         """The call has ended, in one way or another; a second time changes nothing."""
@@ -257,6 +282,7 @@ class Meter:
             grant_id=self._grant.id,
             decision_id=self._grant.decision_id,
             request_id=self.admitted.request_id,
+            trace_id=UUID(self.trace.trace_id),
             outcome=outcome,
             status=status,
             error_code=code,

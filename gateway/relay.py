@@ -52,9 +52,9 @@ class Ground(Protocol):
 
 
 async def relay(ground: Ground, meter: Meter, stop: Stop) -> AsyncGenerator[Event]:
-    """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable` and `Stopped`; `InvalidRequest`
-    where nobody can be asked this, `NoDeployment` where nobody may be asked, and what `Seated` raises where there is
-    no room."""
+    """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable`, `LedgerUnreachable` and
+    `Stopped`; `InvalidRequest` where nobody can be asked this, `NoDeployment` where nobody may be asked, and what
+    `Seated` raises where there is no room."""
     admitted, upstream = meter.admitted, ground.upstream
     patience = Patience(upstream.timeouts, admitted.route)
     meter.choice = choice = ground.router.choose(admitted)
@@ -143,7 +143,8 @@ async def _open(
     target = attempt.target
     patient_until = time.monotonic() + provider.patience_s
     while True:
-        meter.sends_to(target, attempt.grant)
+        if (kept := meter.sends_to(target, attempt.grant)) is not None:
+            await kept
         try:
             return await _attempt(target, request, upstream, meter, patience, stop)
         except failures.ProviderFailure as failure:
@@ -159,7 +160,7 @@ async def _attempt(
     target: Target, request: Request, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
 ) -> tuple[Answering, str]:
     url = request.url
-    headers = SENT | {"x-client-request-id": str(meter.call_id)} | request.headers
+    headers = SENT | {"x-client-request-id": str(meter.call_id)} | meter.trace.headers() | request.headers
     try:
         if not url:
             raise ConnectFailed("it has not started yet")

@@ -11,16 +11,19 @@ import datetime as dt
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from gateway import telemetry
+from gateway import access_log, telemetry
 from gateway.admission import check_still_allowed
-from gateway.delivery import Drain, adopt_orphans, retry_refused
+from gateway.delivery import Drain, adopt_orphans, keep_interrupted, retry_refused
+from gateway.durability import keeping_of
 from gateway.freshness import SnapshotKeeper
+from gateway.gone import Watch
 from gateway.journal import Journal
 from gateway.last_used import write_last_used
 from gateway.leaked import LeakedKeys
@@ -37,6 +40,8 @@ from gateway.snapshot import Snapshot
 from gateway.upstream import Timeouts, Upstream
 from refusals import Refusal
 from tenants.scope import everything
+from usage.openings import beat
+from usage.taking_over import take_over
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +70,8 @@ class Runtime:
         self.upstream = Upstream(Timeouts(*settings.GATEWAY_TIMEOUTS_S))
         self.journal = Journal(settings.JOURNAL_FOLDER)
         self.leases = Leases(self.journal.folder.name, self.wake)
+        self.journal.keeping = keeping_of(settings.GATEWAY_DURABILITY, self.journal, self.leases.were_ended)
+        self.watch = Watch(self.journal.folder.name, settings.JOURNAL_FOLDER)
         self.drain = Drain(self.journal, self.leases.delivered)
         self.rates = Rates(lambda: self.sharing.changed(), on_room=lambda: self.room.room())
         self.shares = Shares(self.journal.folder.name)
@@ -106,6 +113,7 @@ class Runtime:
             return
         self.running.discard(call)
         telemetry.ended(call.admitted.caller.origin, call.admitted.route.slug, summary)
+        access_log.ended(call, summary)
         self._wake.set()
 
     def wake(self) -> None:
@@ -191,6 +199,8 @@ class Runtime:
                 await asyncio.sleep(back_off_s or (AT_ONCE_S if self.leases.is_waited_for else GATHER_S))
         finally:
             self.abandon()
+            if self.journal.keeping is not None:
+                await self.journal.keeping.end()
             try:
                 await self._in_thread(self._deliver, False, True)
                 if self.drain.delivered >= self.journal.closings:
@@ -212,6 +222,8 @@ class Runtime:
     def _deliver(self, adopt: bool, keys: bool) -> None:
         """Runs in the ledger's thread, where the ORM is at home."""
         try:
+            if adopt:
+                beat(self.journal.folder.name)
             self.drain.run()
             self.leases.renew()
             if not self._has_retried:  # what an earlier release or state of the database refused
@@ -219,6 +231,7 @@ class Runtime:
                 self._has_retried = True
             if adopt:
                 adopt_orphans(settings.JOURNAL_FOLDER)
+                self.watch.look(settings.GATEWAY_GONE_AFTER_S)
             self.leaked.report()
             if keys and self.last_used:
                 seen, self.last_used = self.last_used, {}
@@ -233,7 +246,7 @@ class Runtime:
     @everything("budgets of every tenant get back what is left of their slices")
     def _give_back(self) -> None:
         try:
-            self.leases.give_back()
+            take_over(self.journal.folder.name, partial(keep_interrupted, settings.JOURNAL_FOLDER))
         finally:
             connection.close()
 
@@ -285,6 +298,7 @@ def facts() -> dict[str, Any]:
         "snapshot_age_s": round((now - snapshot.loaded_at).total_seconds(), 1) if snapshot else None,
         "serving_from_last_snapshot_since": since.isoformat() if since else None,
         "snapshot_trouble": trouble,
+        "durability": settings.GATEWAY_DURABILITY,
         "calls_running": sum(len(runtime.running) for runtime in running),
         "calls_waiting_for_the_ledger": sum(runtime.lag() for runtime in running),
     }

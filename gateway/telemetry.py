@@ -17,6 +17,12 @@ _duration = Histogram("atrium_call_seconds", "Duration of calls", ["route"], buc
 _first = Histogram(
     "atrium_first_token_seconds", "Time to the first token", ["route"], buckets=_SECONDS, registry=registry
 )
+_kept = Histogram(
+    "atrium_openings_kept_seconds",
+    "Time to keep the openings of one group of calls (GATEWAY_DURABILITY)",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+    registry=registry,
+)
 _running = Gauge("atrium_calls_running", "Calls under way", ["origin"], registry=registry)
 _lag = Gauge("atrium_journal_lag_calls", "Calls that ended and are not in the ledger yet", registry=registry)
 _stale = Gauge("atrium_snapshot_stale", "1 while keys, grants and prices cannot be read anew", registry=registry)
@@ -54,6 +60,10 @@ def refused(code: str) -> None:
 
 def waiting(calls: int) -> None:
     _waiting.set(calls)
+
+
+def kept(seconds: float) -> None:
+    _kept.observe(seconds)
 
 
 def lag(calls: int) -> None:

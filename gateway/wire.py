@@ -7,6 +7,7 @@ import json
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -18,6 +19,7 @@ from gateway.extent import HEAVY, PIECE, apart, check_extent
 from gateway.forms.chat import CHAT
 from gateway.forms.form import Form, Writing
 from gateway.rates import Headroom
+from gateway.tracing import Trace, trace_of
 from gateway.wire_errors import error_headers
 from refusals import Refusal
 from tenants.client_address import Address, client_address
@@ -102,7 +104,7 @@ class Exchange:
         self._send = send
         self._fields = {name.lower(): value for name, value in scope["headers"]}
         self._peer = str((scope.get("client") or ("",))[0] or "")
-        self._forwarded_for = [value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
+        self._headers = scope["headers"]
         asked = self.header(b"x-request-id")
         self.request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
         self.has_begun = self.is_heavy = False
@@ -129,7 +131,16 @@ class Exchange:
 
     def client_address(self) -> Address | None:
         """Where the client calls from; None where that cannot be told."""
-        return client_address(self._peer, b",".join(self._forwarded_for).decode("latin-1"))
+        return client_address(self._peer, ",".join(self._all(b"x-forwarded-for")))
+
+    @cached_property
+    def trace(self) -> Trace:
+        """The trace that the client names, or a new one."""
+        return trace_of(self._all(b"traceparent"), self._all(b"tracestate"))
+
+    def _all(self, wanted: bytes) -> list[str]:
+        """A header of which there may be several."""
+        return [value.decode("latin-1") for name, value in self._headers if name.lower() == wanted]
 
     async def json(self) -> Any:
         """The request's body. Raises `BodyTooLarge`, `BodyTooSlow`, `TooMuchInIt`, `InvalidRequest` and

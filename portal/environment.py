@@ -18,6 +18,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 MODES = ("demonstration", "development", "production")
+DURABILITIES = ("process", "machine", "database")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 YES, NO = ("true", "on", "ok", "y", "yes", "1"), ("false", "off", "n", "no", "0", "")
 SECRET = ("SECRET", "KEY", "PASSWORD", "TOKEN", "URL")  # in the name of a variable: its value is not shown
@@ -90,6 +91,13 @@ def mode(given: str) -> str:
     `ImproperlyConfigured`."""
     if given not in MODES:
         raise ImproperlyConfigured(f"ATRIUM_MODE is {given!r}; it must be one of {', '.join(MODES)}.")
+    return given
+
+
+def durability(given: str) -> str:
+    """`given`, seen to say how safe a call's opening is. Raises `ImproperlyConfigured`."""
+    if given not in DURABILITIES:
+        raise ImproperlyConfigured(f"GATEWAY_DURABILITY is {given!r}; it must be one of {', '.join(DURABILITIES)}.")
     return given
 
 

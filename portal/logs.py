@@ -45,5 +45,9 @@ def logging_settings(level: str, *, as_json: bool) -> dict[str, Any]:
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["console"], "level": level},
         # A refused request is the caller's news, not ours; a defect is logged with its trace by django.request.
-        "loggers": {"django.request": {"level": logging.ERROR}, "django_structlog": {"level": level}},
+        "loggers": {
+            "django.request": {"level": logging.ERROR},
+            "django_structlog": {"level": level},
+            "atrium.access": {"level": logging.INFO},  # it has a setting of its own
+        },
     }

@@ -359,6 +359,10 @@ GATEWAY_QUEUE_SHARES = {  # how environments weigh against each other where call
 GATEWAY_LARGEST_BODY = env.int("GATEWAY_LARGEST_BODY", 20 * 1024 * 1024)
 GATEWAY_BODY_TIMEOUT_S = env.float("GATEWAY_BODY_TIMEOUT_S", 60.0)
 LOOPBACK_PROVIDER = env.bool("ATRIUM_LOOPBACK", MODE != "production")  # answers without a model, for tests and load
+GATEWAY_DURABILITY = environment.durability(env.str("GATEWAY_DURABILITY", "process"))  # `gateway.durability`
+# Only of `database`: a process that says nothing for so long is gone with its host; longer than calls usually take.
+GATEWAY_GONE_AFTER_S = env.float("GATEWAY_GONE_AFTER_S", 900.0)
+GATEWAY_ACCESS_LOG = env.bool("GATEWAY_ACCESS_LOG", False)  # one line for each call (`gateway.access_log`)
 ERASE_AFTER_DAYS = env.int("ERASE_AFTER_DAYS", 30)  # a tenant that leaves can be kept, and its archive taken, so long
 WEBHOOK_NETWORKS = env.list(  # beside public addresses, where tenants' webhooks may lead (`notices.webhooks.addresses`)
     "WEBHOOK_NETWORKS", default=["127.0.0.0/8", "::1/128"] if DEMONSTRATION else []

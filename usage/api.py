@@ -49,7 +49,7 @@ FILTERS = [
 OF_CALLS = [
     OpenApiParameter("outcome", str, enum=[*Call.Outcome.values, "errors"]),
     OpenApiParameter("origin", str, enum=Call.Origin.values),
-    OpenApiParameter("request", str, description="A request id."),
+    OpenApiParameter("request", str, description="A request id, or a trace's (W3C)."),
 ]
 
 
@@ -64,6 +64,7 @@ class CallSerializer(serializers.ModelSerializer[Call]):
     project: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     environment: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="kind", read_only=True)
     is_loopback = serializers.BooleanField(read_only=True, help_text="No model answered: the gateway did, for a test.")
+    trace_id = serializers.UUIDField(format="hex", allow_null=True, read_only=True)
 
     class Meta:
         model = Call

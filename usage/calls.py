@@ -55,6 +55,7 @@ class CallRecord:
     provider: str
     upstream_name: str
     request_id: str
+    trace_id: uuid.UUID | None = None
     outcome: str
     status: int
     started_at: dt.datetime

@@ -25,7 +25,8 @@ COLUMNS = (
     "origin", "key_prefix", "key_name", "user_label", "outcome", "status", "error_code", "finish_reason",
     "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "waited_ms",
     "first_token_ms", "duration_ms", "input_per_million", "output_per_million", "cached_input_per_million",
-    "cache_write_per_million", "cost", "currency", "usage_source", "request_id", "decision_id", "is_demonstration",
+    "cache_write_per_million", "cost", "currency", "usage_source", "request_id", "trace_id",
+    "decision_id", "is_demonstration",
 )  # fmt: skip
 
 
@@ -78,6 +79,7 @@ def _rows(rows: QuerySet[Call], *, oldest_first: bool) -> Iterator[list[Any]]:
             "project": call.project.slug,
             "environment": call.environment.kind,
             "id": str(call.pk),
+            "trace_id": call.trace_id.hex if call.trace_id else "",
         }
         yield [named.get(column, getattr(call, column)) for column in COLUMNS]
 

@@ -13,6 +13,7 @@ import orjson
 from django.db import connection, transaction
 
 from usage.calls import CallRecord
+from usage.openings import forget
 from usage.spans import ORIGIN, SPANS
 
 # With the day it identifies a line of totals (the constraint `rollup_once`).
@@ -86,6 +87,7 @@ def write_rows(rows: Sequence[Mapping[str, Any]]) -> int:
     if not rows:
         return 0
     with transaction.atomic(), connection.cursor() as cursor:
+        forget([row["id"] for row in rows])  # first: whoever ends a dead process's account locks in this order too
         cursor.execute(_WRITE, [orjson.dumps(rows).decode()])
         (inserted,) = cursor.fetchone()
         # Foreign keys are checked here, not at the end of whatever surrounds us: the batch is known to be whole.

@@ -20,6 +20,8 @@ from usage.limits.tables import Budget as Budget
 from usage.limits.tables import BudgetLease as BudgetLease
 from usage.limits.tables import BudgetWarning as BudgetWarning
 from usage.limits.tables import Limit as Limit
+from usage.openings import Holder as Holder
+from usage.openings import Opening as Opening
 from usage.spans import spans_covering
 
 # A call is removed with its tenant when that is one of the demonstration's, and never else: a mark on the row alone
@@ -34,9 +36,11 @@ KEPT = """
 # Nothing of a call changes, but that people, keys and messages become pseudonyms while its tenant is being erased.
 ONLY_PSEUDONYMS = """
     IF NOT EXISTS (SELECT 1 FROM tenants_tenant WHERE id = OLD.tenant_id AND erasing_since IS NOT NULL)
-       OR to_jsonb(NEW) - ARRAY['user_id', 'user_label', 'key_prefix', 'key_name', 'error_message', 'request_id']
+       OR to_jsonb(NEW) - ARRAY['user_id', 'user_label', 'key_prefix', 'key_name', 'error_message', 'request_id',
+                                'trace_id']
           IS DISTINCT FROM
-          to_jsonb(OLD) - ARRAY['user_id', 'user_label', 'key_prefix', 'key_name', 'error_message', 'request_id']
+          to_jsonb(OLD) - ARRAY['user_id', 'user_label', 'key_prefix', 'key_name', 'error_message', 'request_id',
+                                'trace_id']
        OR NEW.user_id IS NOT NULL
     THEN
         RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;
@@ -105,6 +109,7 @@ class Call(models.Model):
     grant_id = models.UUIDField(null=True)
     decision_id = models.UUIDField(null=True)
     request_id = models.CharField(max_length=64)
+    trace_id = models.UUIDField(null=True, help_text="of W3C Trace Context; null: from before it was kept")
     outcome = models.CharField(max_length=12, choices=Outcome)
     status = models.PositiveSmallIntegerField(help_text="HTTP status the caller got")
     error_code = models.CharField(max_length=60, blank=True)
@@ -137,6 +142,7 @@ class Call(models.Model):
             models.Index(fields=["-started_at", "-id"]),
             models.Index(fields=["user", "-started_at"]),
             models.Index(fields=["request_id"]),
+            models.Index(fields=["trace_id"], name="call_of_trace"),
             models.Index(fields=["route", "-started_at", "-id"]),
             models.Index(fields=["key_prefix", "-started_at"], condition=~Q(key_prefix=""), name="call_of_key"),
             models.Index(fields=["-started_at", "-id"], condition=~Q(outcome="ok"), name="call_not_answered"),

@@ -98,7 +98,7 @@ def _calls(offboarding: Offboarding) -> int:
             """
             UPDATE usage_call
                SET user_id = NULL, user_label = named.person, key_prefix = named.key, key_name = '', error_message = '',
-                   request_id = ''
+                   request_id = '', trace_id = NULL
               FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
                 AS named (user_id, user_label, key_prefix, person, key)
              WHERE usage_call.tenant_id = %s AND coalesce(usage_call.user_id::text, '') = named.user_id

@@ -1,1 +1,1 @@
-"""The gateway against others, what it costs, and how fairly it shares: `python -m benchmarks.gateway`."""
+"""The gateway against others, what it costs, and how fairly it shares: `python -m benchmarks.gateway[.NAME]`."""

@@ -27,7 +27,7 @@ from tests.cast import Cast
 from tests.gateway.conftest import HELLO, eventually, kept
 from tests.gateway.provider import Exchange, Provider, chunk
 from tests.usage.test_ledger import assert_totals_are_the_sums_of_the_calls
-from usage.models import Call
+from usage.models import Call, Opening
 
 ASKED: dict[str, Any] = {"model": "echo-model", "messages": HELLO, "stream": True}
 
@@ -35,7 +35,7 @@ ASKED: dict[str, Any] = {"model": "echo-model", "messages": HELLO, "stream": Tru
 class Killable:
     """Servers of the gateway in processes of their own, over this test's database and one journal folder."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, **settings: str) -> None:
         held = connection.settings_dict
         host = held["HOST"] or held["OPTIONS"].get("host", "")
         login = f"{held['USER']}:{held['PASSWORD']}@" if held["PASSWORD"] else f"{held['USER']}@"
@@ -47,6 +47,7 @@ class Killable:
             "ATRIUM_DATA": str(data),
             "SECRET_KEY": project.SECRET_KEY,
             "DJANGO_SETTINGS_MODULE": "portal.settings",
+            **settings,
         }
         self.processes: list[subprocess.Popen[bytes]] = []
 
@@ -75,8 +76,8 @@ def _answers(url: str) -> bool:
 
 
 @pytest.fixture
-def killable(team: Cast, tmp_path: Path) -> Iterator[Killable]:
-    made = Killable(tmp_path / "data")
+def killable(team: Cast, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Killable]:
+    made = Killable(tmp_path / "data", GATEWAY_DURABILITY=getattr(request, "param", "process"))
     yield made
     made.stop()
 
@@ -117,6 +118,7 @@ def test_a_server_killed_in_the_middle_of_a_stream_leaves_its_account(
     assert call.status == 200, "that is what the client had got"
 
 
+@pytest.mark.parametrize("killable", ["process", "machine", "database"], indirect=True)
 def test_no_call_is_lost_or_doubled_when_servers_are_killed_under_load(
     killable: Killable, provider: Provider, route: Route, key: str
 ) -> None:
@@ -171,6 +173,7 @@ def test_no_call_is_lost_or_doubled_when_servers_are_killed_under_load(
     assert reached <= in_ledger.keys()
     assert {in_ledger[never_sent] for never_sent in in_ledger.keys() - reached} <= {"interrupted"}
     assert_totals_are_the_sums_of_the_calls()
+    eventually(lambda: not Opening.objects.exists(), within_s=10)
 
 
 def _lagging(places: list[str]) -> int:
