@@ -167,8 +167,8 @@ class Meter:
         """The deployment that it was sent to is done with it, and another may be tried."""
         if (seat := self._seat) is not None:
             self._seat = None
-            (tokens_in, tokens_out, _, _), _ = self._used(is_rough=True)
-            seat.settle(tokens_in, tokens_out)
+            used, _ = self._used(is_rough=True)
+            seat.settle(used[0], used[1])
 
     def waited(self, seconds: float) -> None:
         """The call has waited for room; who is turned away at once has not."""

@@ -16,9 +16,11 @@ from gateway.upstream import Timeouts, TooLarge, TooSlow
 class Patience:
     """The deadlines of one call, over all deployments that it is sent to."""
 
-    def __init__(self, timeouts: Timeouts, route: Route) -> None:
-        self.idle_s = route.idle_timeout_s or timeouts.idle_s
-        self._usual_first_byte_s = self.first_byte_s = route.first_token_timeout_s or timeouts.first_byte_s
+    def __init__(self, timeouts: Timeouts, route: Route | None = None) -> None:
+        """A `route` may have time-outs of its own."""
+        self.idle_s = (route.idle_timeout_s if route else None) or timeouts.idle_s
+        first_byte_s = (route.first_token_timeout_s if route else None) or timeouts.first_byte_s
+        self._usual_first_byte_s = self.first_byte_s = first_byte_s
         self.total_s = timeouts.total_s
         self._ends = time.monotonic() + timeouts.total_s
         self._next = self._ends
