@@ -116,6 +116,7 @@ class Provider:
         self.port: int = self._socket.getsockname()[1]
         self.accepted = 0  # connections so far
         self._connections: set[asyncio.StreamWriter] = set()
+        self._serves = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     @property
@@ -128,6 +129,7 @@ class Provider:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        self._serves.wait()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -142,6 +144,7 @@ class Provider:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_until_complete(asyncio.start_server(self._serve, sock=self._socket))
+        self._serves.set()
         self._loop.run_forever()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -12,6 +12,7 @@ import pytest
 from django.test import Client
 
 from catalog.models import Route
+from gateway.models import ProcessReport
 from gateway.routing.breakers import FAILURES
 from tests.cast import Cast
 from tests.gateway.behaviours import answers
@@ -61,6 +62,9 @@ def test_the_page_shows_all_processes_and_the_dead_vanish(
         assert (bad["failed"], good["calls"], good["failed"]) == (FAILURES + 1, FAILURES + 1, 0)
         assert (bad["share"], good["share"]) == (0.5, 0.5)
 
+        for _ in range(2):  # the second tells how it stands, and hears from the first, every two seconds
+            before = ProcessReport.objects.get(pid=second.pid).at
+            eventually(lambda before=before: ProcessReport.objects.get(pid=second.pid).at > before, within_s=20)
         asked = len(provider.exchanges)
         eventually(lambda: ask(at_second) and "in 2 of 2 processes" in told()["routes"][0]["deployments"][0]["why"], 10)
         assert len(provider.exchanges) <= asked + 1, "the second took one failure of its own, not five"
