@@ -23,7 +23,8 @@ from tests.matrix.test_who_may import PEOPLE, by_name, client_of, send, told
 DONE = ("200", "201", "202", "204", "302", "409", "422")  # the person may, whatever came of it
 # Addresses that are no tenant's: the platform's, the catalog's, one's own account, and a team that is yet to come.
 OF_NO_TENANT = (
-    "api-docs", "me-", "notification-", "person-", "token-", "board-", "policy-", "provider-", "route-", "price-",
+    "api-docs", "me-", "notification-", "person-", "token-", "board-", "policy-", "provider-", "route-",
+    "deployment-", "price-",
     "catalog", "audit", "onboarding-", "leaked-key-", "bell", "theme", "healthz", "readyz", "usage:set-price",
     "access:new-tenant", "access:discard-onboarding", "access:onboarding-", "access:retry-", "access:take-back-",
     "approvals:policies", "approvals:change-delegation", "delegation-preview",
