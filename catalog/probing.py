@@ -103,6 +103,8 @@ def list_models(dialect: Dialect, base_url: str, credential: str) -> Answer:
     Raises one of this module's refusals, never anything that holds the credential.
     """
     if dialect.inside is not None:
+        if not dialect.is_offered:
+            raise ProviderUnreachable("Answers of this installation itself are switched off here.")
         return Answer(list(dialect.inside.names), 0)
     give_back()  # an endpoint may take seconds to answer
     check_address(base_url, has_credential=bool(credential))

@@ -144,6 +144,8 @@ def publish_route(*, model: Model, deployment: Deployment, slug: str, by: Any, r
     if not was_on:
         route.is_enabled = True
         route.save(update_fields=["is_enabled"])
+    if rate is None and is_new_target and deployment.provider.is_loopback:  # it costs nothing unless somebody says so
+        rate = Rate(Decimal(0), Decimal(0))
     if rate is not None:
         figures.set_price(
             deployment=deployment,

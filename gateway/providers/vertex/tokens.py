@@ -22,7 +22,7 @@ from gateway.providers.provider import Request
 from gateway.providers.vertex.service_account import ServiceAccount, account_of
 from gateway.snapshot import Target
 from gateway.stop import Stop, Stopped
-from gateway.upstream import ConnectFailed, Timeouts, TooSlow, Upstream, UpstreamError
+from gateway.upstream import ConnectFailed, Timeouts, Upstream, UpstreamError
 from refusals import Refusal
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Tokens:
         self._failed: dict[ServiceAccount, tuple[float, str]] = {}
 
     async def token(self, upstream: Upstream, account: ServiceAccount, timeout_s: float, stop: Stop) -> str:
-        """A token that is in force. Raises `ConnectFailed` where none can be had, `TooSlow` and `Stopped`."""
+        """A token that is in force. Raises `ConnectFailed` where none can be had, and `Stopped`."""
         now, held = time.monotonic(), self._held.get(account)
         if held is not None and now < held.ends:
             if now >= held.renewed_from and not self._has_just_failed(account, now):
@@ -123,7 +123,7 @@ async def _until(task: asyncio.Task[Held], timeout_s: float, stop: Stop) -> Held
         async with asyncio.timeout(timeout_s):
             return await waiting
     except TimeoutError as error:
-        raise TooSlow(f"no access token came for {timeout_s:g} s") from error
+        raise ConnectFailed(f"no access token came within {timeout_s:g} s") from error  # the prompt was not sent
     except asyncio.CancelledError:
         if stop.is_set:
             raise Stopped from None

@@ -113,6 +113,13 @@ def test_where_it_is_switched_off_it_is_not_offered_and_answers_nothing(pat: Cli
     assert "loopback" not in pat.get("/platform/providers/connect/").content.decode().lower()
     told = connected(pat)
     assert told.status_code == 422 and "no kind of endpoint" in told.json()["detail"]
+    settings.LOOPBACK_PROVIDER = True
+    assert connected(pat).status_code == 201
+    settings.LOOPBACK_PROVIDER = False
+    tested = pat.post(
+        "/api/providers/loopback-load/test/", content_type="application/json", headers={"Idempotency-Key": "t"}
+    )
+    assert tested.status_code == 422 and "switched off" in tested.json()["detail"]
     assert "ATRIUM_LOOPBACK" in known()["loopback"].cannot(CHAT.read({"model": "m", "messages": HELLO}))
 
 

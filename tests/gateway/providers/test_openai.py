@@ -175,7 +175,7 @@ def test_what_only_one_deployment_can_answer_goes_to_that_one(
 
     def goes_to(asked: Body) -> str:
         client.post(PATH, json=ASKED | asked)
-        return provider.exchanges[-1].path
+        return provider.exchanges[-1].path if provider.exchanges else ""  # refused while the kind is not known yet
 
     eventually(lambda: goes_to({"truncation": "auto"}) == "/v1/responses")
     assert goes_to({}) == "/v1/chat/completions"

@@ -228,6 +228,14 @@ def test_who_goes_waits_for_no_token_and_others_still_do(issuer: TokenServer) ->
     assert asyncio.run(go()) == "token-1"
 
 
+def test_who_waits_too_long_for_a_token_has_sent_nothing(issuer: TokenServer) -> None:
+    async def ask() -> None:
+        with pytest.raises(ConnectFailed, match="no access token came within"):
+            await Tokens().token(Upstream(), account(issuer), 0.000001, Stop())
+
+    asyncio.run(ask())
+
+
 def test_no_token_is_asked_for_at_an_address_of_the_link(monkeypatch: pytest.MonkeyPatch, issuer: TokenServer) -> None:
     monkeypatch.setattr("gateway.upstream.is_forbidden", lambda address: True)  # as if the name led there
 
