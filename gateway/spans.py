@@ -115,10 +115,11 @@ class Recorder:
     def _record(self, call: Call, summary: CallSummary) -> None:
         asked, target = call.admitted.asked, call.meter.target
         operation = "text_completion" if asked.form == "completions" else asked.operation
+        model = summary.upstream_name or call.admitted.route.slug
         named: dict[str, AttributeValue] = {
             "gen_ai.operation.name": operation,
             "gen_ai.provider.name": _provider_name(target) or "atrium",
-            "gen_ai.request.model": summary.upstream_name or call.admitted.route.slug,
+            "gen_ai.request.model": model,
             **_address(target),
         }
         if summary.error_code and summary.outcome != "cancelled":
@@ -129,7 +130,7 @@ class Recorder:
                 if tokens:
                     self._usage.record(tokens, {**named, "gen_ai.token.type": kind})
         if self._tracers is not None:
-            self._span(call, summary, f"{operation} {named['gen_ai.request.model']}", named)
+            self._span(call, summary, f"{operation} {model}", named)
 
     def _span(self, call: Call, summary: CallSummary, name: str, named: dict[str, AttributeValue]) -> None:
         from opentelemetry.context import Context
