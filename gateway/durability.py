@@ -2,7 +2,7 @@
 
 - `process`: it is in the kernel's hands (`gateway.journal`). It outlives the process, and costs microseconds.
 - `machine`: it is on the disk of this machine (`gateway.syncing`). It outlives a loss of power.
-- `database`: it is in Postgres (`gateway.opening`). It outlives this machine and its disk.
+- `database`: it is in Postgres (`gateway.openings`). It outlives this machine and its disk.
 
 How a call ended is carried into the ledger a moment later in each case, and no answer is held back for it.
 """
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from gateway.journal import Journal
-from gateway.opening import Opening
+from gateway.openings import Openings
 from gateway.syncing import Syncing
 
 
@@ -43,5 +43,5 @@ def keeping_of(setting: str, journal: Journal, was_taken_for_gone: Callable[[], 
         case "machine":
             return Syncing(journal)
         case "database":
-            return Opening(journal.folder.name, was_taken_for_gone)
+            return Openings(journal.folder.name, was_taken_for_gone)
     return None

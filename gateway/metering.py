@@ -121,6 +121,11 @@ class Meter:
         return begun()
 
     @property
+    def began_at_ns(self) -> int:
+        """When the call began, in nanoseconds since 1970."""
+        return int(self._started_at.timestamp() * 1_000_000) * 1_000
+
+    @property
     def target(self) -> Target | None:
         return self._target
 

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from gateway import access_log, telemetry
+from gateway import access_log, spans, telemetry
 from gateway.admission import check_still_allowed
 from gateway.delivery import Drain, adopt_orphans, keep_interrupted, retry_refused
 from gateway.durability import keeping_of
@@ -82,6 +82,7 @@ class Runtime:
         self.last_used: dict[str, float] = {}
         self.leaked = LeakedKeys(self.wake)
         self.running: set[Call] = set()
+        self.recorder = spans.recorder()
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="atrium-ledger")
         telling = tell_for_ever(self.router, self.journal.folder.name, self._in_thread)
@@ -114,6 +115,8 @@ class Runtime:
         self.running.discard(call)
         telemetry.ended(call.admitted.caller.origin, call.admitted.route.slug, summary)
         access_log.ended(call, summary)
+        if self.recorder is not None:
+            self.recorder.ended(call, summary)
         self._wake.set()
 
     def wake(self) -> None:
@@ -159,6 +162,8 @@ class Runtime:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.sharing.end()
         self.upstream.close()
+        if self.recorder is not None:
+            await asyncio.to_thread(self.recorder.flush)
 
     async def _let_calls_end(self, grace_s: float) -> None:
         if self.running:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
@@ -42,10 +42,19 @@ class Trace:
         return sent
 
 
+_is_recorded: list[Callable[[str], bool]] = []
+
+
+def are_recorded_by(decides: Callable[[str], bool]) -> None:
+    """From now on `decides` says of each trace that begins here whether it is recorded."""
+    _is_recorded[:] = [decides]
+
+
 def begun() -> Trace:
     """A trace of which this call is the first span."""
     drawn = os.urandom(24).hex()
-    return Trace(drawn[:32], drawn[32:])
+    flags = _RANDOM | (_SAMPLED if _is_recorded and _is_recorded[0](drawn[:32]) else 0)
+    return Trace(drawn[:32], drawn[32:], flags=flags)
 
 
 def trace_of(parents: Sequence[str], states: Sequence[str]) -> Trace:

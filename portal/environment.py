@@ -21,7 +21,7 @@ MODES = ("demonstration", "development", "production")
 DURABILITIES = ("process", "machine", "database")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 YES, NO = ("true", "on", "ok", "y", "yes", "1"), ("false", "off", "n", "no", "0", "")
-SECRET = ("SECRET", "KEY", "PASSWORD", "TOKEN", "URL")  # in the name of a variable: its value is not shown
+SECRET = ("SECRET", "KEY", "PASSWORD", "TOKEN", "URL", "ENDPOINT")  # in the name of a variable: its value is not shown
 OPEN = ("ATRIUM_PUBLIC_URL", "ATRIUM_LOCAL_MODEL_URL")
 _ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
 KINDS = {bool: "true or false", int: "a whole number", float: "a number"}
@@ -99,6 +99,24 @@ def durability(given: str) -> str:
     if given not in DURABILITIES:
         raise ImproperlyConfigured(f"GATEWAY_DURABILITY is {given!r}; it must be one of {', '.join(DURABILITIES)}.")
     return given
+
+
+def opentelemetry(env: Environment, signal: str) -> bool:
+    """Whether a collector is to be told of `signal` (`TRACES`, `METRICS`), by the standard variables
+    (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/). Raises `ImproperlyConfigured`
+    for what is not spoken here."""
+    known = {
+        f"OTEL_{signal}_EXPORTER": ("otlp", "none"),
+        "OTEL_EXPORTER_OTLP_PROTOCOL": ("http/protobuf",),
+        f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL": ("http/protobuf",),
+    }
+    for name, values in known.items():
+        if (given := env.str(name, values[0])) not in values:
+            raise ImproperlyConfigured(f"{name} is {given!r}; it must be {' or '.join(values)}.")
+    names = ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
+    given = [env.str(name, "") for name in names]
+    is_off = env.bool("OTEL_SDK_DISABLED", False) or env.str(f"OTEL_{signal}_EXPORTER", "otlp") == "none"
+    return any(given) and not is_off
 
 
 def database_url(given: str) -> str:

@@ -363,6 +363,9 @@ GATEWAY_DURABILITY = environment.durability(env.str("GATEWAY_DURABILITY", "proce
 # Only of `database`: a process that says nothing for so long is gone with its host; longer than calls usually take.
 GATEWAY_GONE_AFTER_S = env.float("GATEWAY_GONE_AFTER_S", 900.0)
 GATEWAY_ACCESS_LOG = env.bool("GATEWAY_ACCESS_LOG", False)  # one line for each call (`gateway.access_log`)
+# The standard variables of OpenTelemetry, of which the SDK reads more; without a collector nobody is told anything.
+OTEL_SPANS = environment.opentelemetry(env, "TRACES")
+OTEL_METRICS = environment.opentelemetry(env, "METRICS")
 ERASE_AFTER_DAYS = env.int("ERASE_AFTER_DAYS", 30)  # a tenant that leaves can be kept, and its archive taken, so long
 WEBHOOK_NETWORKS = env.list(  # beside public addresses, where tenants' webhooks may lead (`notices.webhooks.addresses`)
     "WEBHOOK_NETWORKS", default=["127.0.0.0/8", "::1/128"] if DEMONSTRATION else []

@@ -31,8 +31,6 @@ class Holder(models.Model):
 class Opening(models.Model):
     """A call under way. `row` is that of the interrupted call which it is if nobody lives to tell its end."""
 
-    stays_behind = "a call belongs to the tenant that spent, wherever its project goes"
-
     id = models.UUIDField(primary_key=True, editable=False)
     # Without an index: it would be written with each call, and the table holds those under way alone.
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)

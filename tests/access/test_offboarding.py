@@ -26,6 +26,7 @@ from access.offboarding.preview import concerned
 from approvals.models import Decision, Request
 from approvals.sealing import verify
 from approvals.voting import vote
+from audit.identifiers import uuid7
 from audit.models import Entry
 from audit.record import SYSTEM
 from audit.verify import verify as verify_audit
@@ -67,7 +68,7 @@ def fill(cast: Cast, made: Route | None = None) -> Cast:
     invite(tenant=cast.acme, email="new@example.test", role="viewer", by=cast.olivia)
     set_budget(place=of_tenant(cast.acme), amount=Decimal(5), by=cast.pat)
     for by in (cast.dev, cast.vera, None):
-        called(place, by=by, cost=Decimal("1.5"))
+        called(place, by=by, cost=Decimal("1.5"), trace_id=uuid7())
     called(cast.environment(of=cast.foreign_project), by=cast.greta, cost=Decimal(7))
     return cast
 
@@ -110,6 +111,7 @@ def test_it_works(used: Cast) -> None:
     theirs = Call.objects.filter(tenant=tenant)
     assert {call.user for call in theirs} == {None} and len({call.user_label for call in theirs}) == 3
     assert all(call.user_label in ("",) or call.user_label.startswith("erased-") for call in theirs)
+    assert {(call.request_id, call.trace_id) for call in theirs} == {("", None)}, "they are clients' own"
     told = {line["what"]: line["rows"] for line in done.certificate["erased"]}
     assert told["Take people, keys and messages out of the ledger"] == 3
     assert done.certificate["archive_sha256"] == done.export_sha256

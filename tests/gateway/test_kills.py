@@ -179,6 +179,6 @@ def test_no_call_is_lost_or_doubled_when_servers_are_killed_under_load(
 def _lagging(places: list[str]) -> int:
     waiting = 0
     for url in places:
-        facts = json.loads(httpx.get(f"{url}/readyz").content)["gateway"]
+        facts = json.loads(httpx.get(f"{url}/readyz", timeout=20).content)["gateway"]
         waiting += facts["calls_waiting_for_the_ledger"] + facts["calls_running"]
     return waiting

@@ -183,7 +183,7 @@ def test_a_journal_that_is_here_tells_more_than_the_opening(
     call = kept(within_s=10).get()
     assert call.outcome == "interrupted" and call.output_tokens > 20 and call.status == 200
     assert not Opening.objects.exists()
-    assert not Holder.objects.filter(name__contains=f"-{process.pid}-").exists()
+    eventually(lambda: not Holder.objects.filter(name__contains=f"-{process.pid}-").exists(), within_s=10)
 
 
 @pytest.fixture

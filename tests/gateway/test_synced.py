@@ -56,7 +56,8 @@ class Disk:
         held = os.fstat(descriptor)
         path = Path(f"/proc/self/fd/{descriptor}")
         if stat.S_ISDIR(held.st_mode):
-            names = {entry.name: entry.stat().st_ino for entry in path.resolve().iterdir()}
+            with os.scandir(descriptor) as entries:  # also of those that are deleted meanwhile
+                names = {entry.name: entry.inode() for entry in entries}
             self._sync(descriptor)
             self._names[held.st_ino] = names
             return

@@ -19,6 +19,8 @@ from tests.installation import atrium
 UNFIT = {
     "DATABASE_POOL_SIZE": ("many", "DATABASE_POOL_SIZE is 'many'; it must be a whole number."),
     "GATEWAY_IDLE_TIMEOUT_S": ("long", "GATEWAY_IDLE_TIMEOUT_S is 'long'; it must be a number."),
+    "GATEWAY_DURABILITY": ("disk", "GATEWAY_DURABILITY is 'disk'; it must be one of process, machine, database."),
+    "OTEL_EXPORTER_OTLP_PROTOCOL": ("grpc", "OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc'; it must be http/protobuf."),
     "DEBUG": ("maybe", "DEBUG is 'maybe'; it must be true or false."),
     "LOG_LEVEL": ("loud", "LOG_LEVEL is 'loud'; it must be one of DEBUG, INFO"),
     "DATABASE_URL": ("mysql://me:s3cret@host/x", "DATABASE_URL must begin with postgresql://"),

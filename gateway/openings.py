@@ -35,8 +35,8 @@ class LedgerUnreachable(Refusal):
     title = "Calls cannot be opened in the ledger"
 
 
-class Opening:
-    """The openings of one event loop, in the name of its journal."""
+class Openings:
+    """Those of one event loop, in the name of its journal."""
 
     def __init__(self, holder: str, was_taken_for_gone: Callable[[], None]) -> None:
         self._holder, self._was_taken_for_gone = holder, was_taken_for_gone
