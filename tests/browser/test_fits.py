@@ -8,6 +8,8 @@ from tenants.invite import invite
 from tenants.keys import issue
 from tenants.models import User
 from tenants.structure import change_project
+from tests.browser.axe import assert_accessible
+from tests.cast import route
 from usage.limits.places import of_environment, of_project
 from usage.limits.setting import set_limits
 
@@ -55,3 +57,16 @@ def test_a_long_word_in_a_name_pushes_nothing_out_of_sight(cast, visit):
             visit("/tenants/acme/members/", cast.olivia, width=width).locator("td select").first.bounding_box()["width"]
             > 70
         )
+
+
+def test_limits_of_five_kinds_fit_a_desk_and_a_phone(cast, visit):
+    route()
+    set_limits(place=of_project(cast.project), amounts={"input_tokens": 600_000_000, "concurrent": 3}, by=cast.olivia)
+    paths = ("/tenants/acme/limits/", "/tenants/acme/limits/change/?place=acme", "/platform/models/echo-model/limits/")
+    for width in (1280, PHONE):
+        for path in paths:
+            page = visit(path, cast.pat, width=width)
+            wide, seen = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+            assert wide <= seen, (path, width)
+            assert page.evaluate(OUTSIDE, ["main td a", ".at-table-scroll"]) == [], (path, width)
+            assert_accessible(page)

@@ -29,6 +29,11 @@ class Effective:
         return str(Metric(self.metric).label)
 
     @property
+    def head(self) -> str:
+        """Its label at the head of a column, among others that count over a minute."""
+        return self.label.removesuffix(" a minute")
+
+    @property
     def is_own(self) -> bool:
         return self.source is not None and self.source.id == self.place.id
 
