@@ -13,6 +13,7 @@ ALL = (
     "benchmarks.tenants",
     "benchmarks.provisioning",
     "benchmarks.snapshot",
+    "benchmarks.gateway",
     "benchmarks.gateway.fairness",
     "benchmarks.scim",
     "benchmarks.gateway.durability",

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -39,7 +40,7 @@ JOURNAL_EVERY_S = 1.0
 KEEP_CHARACTERS = 1024 * 1024  # of an answer, for counting; what goes beyond is counted by its length
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which would take three times as long, and one is made a call
 class CallSummary:
     """What came of a call. `cost` None says that no price was known; `usage_source` is `provider` or `counted`."""
 
@@ -62,6 +63,9 @@ class CallSummary:
     usage_source: str
     provider: str
     upstream_name: str
+
+
+_same = attrgetter("id", *(field.name for field in dataclasses.fields(CallSummary) if field.name != "call_id"))
 
 
 class Used(NamedTuple):
@@ -258,8 +262,7 @@ class Meter:
         if (seat := self._seat) is not None:
             self._seat = None
             seat.settle(record.input_tokens, record.output_tokens)
-        same = {field.name for field in dataclasses.fields(CallSummary)} - {"call_id"}
-        self.summary = CallSummary(call_id=record.id, **{name: getattr(record, name) for name in same})
+        self.summary = CallSummary(*_same(record))
         return self.summary
 
     def _write(self, record: CallRecord) -> None:
