@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
@@ -31,10 +31,7 @@ COUNTS = (
 )
 
 
-AMOUNTS = ("input_per_million", "output_per_million", "cached_input_per_million", "cost")
-IDENTIFIERS = (
-    "tenant_id", "project_id", "environment_id", "user_id", "grant_id", "decision_id", "price_id",
-)  # fmt: skip
+OF_ONE_CALL = ("id", "trace_id")  # identifiers that are no other call's
 
 
 @dataclass(slots=True, kw_only=True)  # to freeze it would make it three times as slow, and two are made a call
@@ -98,16 +95,24 @@ class CallRecord:
             count = row[name]
             if count and not 0 < count <= LARGEST_COUNT:
                 row[name] = min(max(count, 0), LARGEST_COUNT)
-        for name in AMOUNTS:
+        for name in _AMOUNTS:
             if (amount := row[name]) is not None:
                 row[name] = format(amount, "f")
-        for name in IDENTIFIERS:
+        for name in _IDENTIFIERS:
             if (identifier := row[name]) is not None:
                 row[name] = _as_text(identifier)
-        row["id"], row["started_at"] = str(self.id), self.started_at.isoformat()
+        for name in OF_ONE_CALL:
+            if (identifier := row[name]) is not None:
+                row[name] = str(identifier)
+        row["started_at"] = self.started_at.isoformat()
         return row
 
 
+# The columns of a kind, by their types.
+_AMOUNTS = tuple(field.name for field in fields(CallRecord) if "Decimal" in str(field.type))
+_IDENTIFIERS = tuple(
+    field.name for field in fields(CallRecord) if "UUID" in str(field.type) and field.name not in OF_ONE_CALL
+)
 _values = attrgetter(*CallRecord.__slots__)
 # A row is made twice a call, on the gateway's path; the identifiers of places, grants and prices are mostly the same.
 _as_text = lru_cache(maxsize=4096)(str)
