@@ -42,8 +42,8 @@ WIDER_THAN_THEIR_BOX = """() => [...document.querySelectorAll("main table")]
 # A page is as wide at any hour: "just now" takes half the room.
 AT_THE_WIDEST_HOUR = """() => document.querySelectorAll("main table time[data-time=relative]")
     .forEach(time => { time.textContent = "56 minutes ago" })"""
-# What a narrow window can change; the document is the same as in a wide one, but for the frame's menu, which is looked at
-# wholly on the first page of each account.
+# What a narrow window can change; the document is the same as in a wide one, but for the frame's menu, which is looked
+# at wholly on the first page of each account.
 OF_ROOM = ["color-contrast", "target-size", "scrollable-region-focusable", "link-in-text-block", "aria-hidden-focus"]
 SETTLED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
 
