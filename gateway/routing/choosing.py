@@ -1,8 +1,9 @@
 """Choose for one call which deployment it is sent to, and the next one when that does not take it.
 
 Tier by tier: in the first tier where somebody can be asked, by weight or by latency as the route says. When nobody is
-left, the route's fallback is asked the same way; then those that were passed over for having failed, because one that
-might answer is better than a refusal. Only who said itself for how long it is not to be asked is not asked before.
+left, the route's fallback is asked the same way, and never outside the regions of the route that was called; then those
+that were passed over for having failed, because one that might answer is better than a refusal. Only who said itself
+for how long it is not to be asked is not asked before.
 """
 
 from __future__ import annotations
@@ -149,9 +150,9 @@ class Choice:
         for target in connected:
             if target.is_drained:
                 self._says(target, "is drained and gets no new calls")
-            elif route.regions and not _is_in(target.region, route.regions):
+            elif (strict := _outside(target, self.route, route)) is not None:
                 where = f"computes in {target.region}" if target.region else "tells no region"
-                self._says(target, f"{where}, and “{route.slug}” is answered in {' or '.join(route.regions)} only")
+                self._says(target, f"{where}, and “{strict.slug}” is answered in {' or '.join(strict.regions)} only")
             elif why := provider_of(target).cannot(asked):
                 self._says(target, f"cannot be asked this: {why}")
                 self._unable = self._unable or InvalidRequest(
@@ -274,6 +275,15 @@ def _is_counted(failure: failures.ProviderFailure) -> bool:
     """Whether asking somebody else after it is a retry in the sense of the budget: not where nothing was asked of
     anybody, or the request is what is wrong."""
     return not isinstance(failure, failures.ProviderUnreachable | failures.PromptTooLong)
+
+
+def _outside(target: Target, called: Route, asked: Route) -> Route | None:
+    """Of the route that was called and the one that is asked for it, the one whose regions forbid the deployment."""
+    if called.regions and not _is_in(target.region, called.regions):
+        return called
+    if asked.regions and not _is_in(target.region, asked.regions):
+        return asked
+    return None
 
 
 def _is_in(region: str, allowed: tuple[str, ...]) -> bool:

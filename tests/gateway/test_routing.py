@@ -19,9 +19,10 @@ from catalog.models import Provider as ProviderRow
 from gateway import runtime, snapshot
 from gateway.routing import breakers, telling
 from tenants.changes import announce
+from tests import cast as make
 from tests.cast import Cast
 from tests.gateway.behaviours import answers
-from tests.gateway.conftest import eventually, kept
+from tests.gateway.conftest import allow, eventually, kept
 from tests.gateway.provider import Exchange, Provider, chunk, well_behaved
 from tests.gateway.routing import (
     also_at,
@@ -191,6 +192,30 @@ def test_only_regions_that_the_route_allows_are_asked(
     answer = ask(client)
     assert answer.json()["error"]["code"] == "no_deployment"
     assert "computes in us-east-1" in answer.json()["error"]["message"]
+
+
+def test_a_fallback_answers_in_the_regions_of_the_route_that_was_called(
+    client: httpx.Client, provider: Provider, other: Provider, route: Route, team: Cast
+) -> None:
+    """What is called as answered in the EU alone leaves it on no way round, though the fallback may be asked anywhere."""
+    provider.behaves(answers(503, b"{}"))
+    ProviderRow.objects.filter(slug="echo").update(region="eu-central-1")
+    fallback = make.route("long-model", base_url=other.url, provider="other")
+    ProviderRow.objects.filter(slug="other").update(region="us-east-1")
+    allow(team.environment(), fallback)
+    steering.steer(route=route, to=_with(route, regions=("EU",), fallback="long-model"), by=team.pat)
+    eventually(lambda: _known_route(route).fallback == "long-model" and target(fallback, "other").region)
+    for _ in range(8):  # also once its breaker is open
+        assert ask(client).status_code != 200
+    assert not other.exchanges
+    assert ask(client, model="long-model").status_code == 200, "who calls it by its own name is answered anywhere"
+    also_at(fallback, "european", other.url, region="eu-west-3")
+    known(fallback, 2)
+    assert counted([ask(client) for _ in range(6)]) == {"european": 6}
+    steering.steer(route=route, to=_with(route, regions=()), by=team.pat)
+    steering.steer(route=fallback, to=_with(fallback, regions=("us",)), by=team.pat)
+    eventually(lambda: not _known_route(route).regions and _known_route(fallback).regions)
+    assert counted([ask(client) for _ in range(6)]) == {"other": 6}, "the fallback's own hold too"
 
 
 def _with(route: Route, **changes: object) -> steering.Steering:
