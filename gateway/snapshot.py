@@ -180,9 +180,7 @@ class Bounds:
         object.__setattr__(self, "a_minute", tuple(each for each in stated if each[1] is not None))
 
     @classmethod
-    def of(
-        cls, words: str, tenant: str, amounts: Mapping[str, int], *, budgets: tuple[HardBudget, ...] = ()
-    ) -> Bounds:
+    def of(cls, words: str, tenant: str, amounts: Mapping[str, int], *, budgets: tuple[HardBudget, ...] = ()) -> Bounds:
         """The bounds of a place from its limits by metric."""
         limits: dict[str, Any] = dict(amounts)
         return cls(words, tenant, budgets=budgets, **limits)
