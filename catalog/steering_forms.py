@@ -81,8 +81,8 @@ class SteeringForm(forms.Form):
             for each in self.targets
         ]
 
-    def steering(self) -> steering.Steering:
-        """What was said, once it is valid."""
+    def steering(self) -> steering.Said:
+        """What was said, once it is valid: everything, as it was shown."""
         said = self.cleaned_data
         places: dict[UUID, steering.Place] = {
             each.deployment_id: steering.Place(
@@ -90,14 +90,14 @@ class SteeringForm(forms.Form):
             )
             for each in self.targets
         }
-        return steering.Steering(
-            said["policy"],
-            tuple(said["regions"].split(",")),
-            said["fallback"].strip().lower(),
-            said["first_token_timeout_s"],
-            said["idle_timeout_s"],
-            places,
-        )
+        return {
+            "policy": said["policy"],
+            "regions": tuple(said["regions"].split(",")),
+            "fallback": said["fallback"].strip().lower(),
+            "first_token_timeout_s": said["first_token_timeout_s"],
+            "idle_timeout_s": said["idle_timeout_s"],
+            "places": places,
+        }
 
 
 class DescribeForm(forms.Form):

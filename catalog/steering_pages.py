@@ -18,6 +18,7 @@ from catalog.steering_forms import DescribeForm, SteeringForm
 from catalog.steps import address
 from refusals import Refusal
 from refusals.errors import Missing
+from tenants.views.entering import posted
 
 
 @require_http_methods(["GET", "POST"])
@@ -30,7 +31,7 @@ def steer(request: HttpRequest, slug: str) -> HttpResponse:
     form = SteeringForm(route, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            steering.steer(route=route, to=form.steering(), by=request.user)
+            steering.steer(route=route, by=request.user, **form.steering())
         except Refusal as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.sentence)
         else:
@@ -80,7 +81,7 @@ def _done(request: HttpRequest, pk: UUID, verb: Callable[..., Any], words: str) 
     found = _find(pk)
     verb(deployment=found, by=request.user)
     messages.success(request, f"{found} {words}.")
-    route = Route.objects.filter(slug=request.POST.get("route", ""), targets__deployment=found).first()
+    route = Route.objects.filter(slug=posted(request, "route", 120), targets__deployment=found).first()
     if route is not None:
         return redirect("catalog:steer", route.slug)
     return redirect(address("platform-routing") or "catalog:providers")

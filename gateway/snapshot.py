@@ -197,7 +197,7 @@ class Bounds:
 
     @property
     def page(self) -> str:
-        """Where its limits and budgets are told, and changed; "" for the platform's, of which no tenant can ask more."""
+        """Where its limits and budgets are told and changed; "" for the platform's, of which no tenant can ask more."""
         return f"/tenants/{self.tenant}/limits/" if self.tenant else ""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -179,7 +178,7 @@ def test_how_long_others_waited_is_for_the_platform_alone(
     team: Cast, key: str, route: Route, provider: Provider, front_with: Any
 ) -> None:
     also_at(route, "second", provider.url)
-    steering.steer(route=route, to=replace(steering.steering_of(route), policy="latency"), by=team.pat)
+    steering.steer(route=route, policy="latency", by=team.pat)
     with front_with(key) as client:
         client.headers.update(EXPLAIN)
         known(route, 2)

@@ -152,3 +152,6 @@ def test_a_deployment_is_described_drained_and_tried_on_its_page(cast: Cast, cli
     deployment.refresh_from_db()
     assert deployment.drained_at is None
     assert client.post(at, {"context_tokens": "0"}).status_code == 422
+    assert client.post(f"{at}resume/", {"route": "echo\x00-model"}).status_code == 302, (
+        "no text that a filter chokes on"
+    )
