@@ -14,11 +14,11 @@ from tests.tenants.test_two_deeds_at_once import overlapping
 
 
 def says(cast: Cast, path: str, **body: Any) -> Callable[[], None]:
-    """Pat sends that, and it is taken."""
+    """Pat, who is signed in already, sends that, and it is taken."""
+    client = Client()
+    client.force_login(cast.pat)
 
     def deed() -> None:
-        client = Client()
-        client.force_login(cast.pat)
         answer = client.patch(path, body, "application/json")
         assert answer.status_code == 200, answer.content
 
