@@ -12,6 +12,7 @@ from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from audit.record import record
@@ -90,8 +91,8 @@ def steering_of(route: Route) -> Steering:
 
 @transaction.atomic
 def steer(*, route: Route, by: Any, **said: Unpack[Said]) -> Route:
-    """Let the calls of `route` go as is said; what is not said stays as it is when this is carried out, whatever `route`
-    was when it was read: so two who say different things at once both have it. Raises `Invalid`.
+    """Let the calls of `route` go as is said; what is not said stays as it is when this is carried out, whatever it was
+    when `route` was read: so two who say different things at once both have it. Raises `Invalid`.
     """
     locked = Route.objects.select_for_update(of=["self"]).select_related("fallback").get(pk=route.pk)
     before = steering_of(locked)
@@ -110,6 +111,16 @@ def steer(*, route: Route, by: Any, **said: Unpack[Said]) -> Route:
         record("route.steered", by=by, subject=locked, before=before.as_json(), after=after.as_json())
         announce("route")
     return locked
+
+
+def served_here_alone(deployment: Deployment) -> list[str]:
+    """The routes that are on of which nobody else can take a call: drained, it leaves them to their fallback or to
+    nobody."""
+    others = RouteTarget.objects.filter(
+        route=OuterRef("pk"), deployment__is_enabled=True, deployment__drained_at=None
+    ).exclude(Q(deployment=deployment) | Q(deployment__provider__base_url=""))  # without an address none is connected
+    alone = Route.objects.filter(~Exists(others), is_enabled=True, targets__deployment=deployment)
+    return list(alone.order_by("slug").values_list("slug", flat=True))
 
 
 @transaction.atomic
