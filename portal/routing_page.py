@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
+from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
@@ -69,7 +70,7 @@ def routes_of(seen: Overview, text: str, show: str) -> QuerySet[Route]:
     that comes into trouble or out of it. Their deployments are read of those that are shown alone."""
     shown = RouteTarget.objects.filter(deployment__is_enabled=True)
     here = shown.filter(route=OuterRef("pk"))
-    troubled = [key for key, stands in seen.deployments.items() if stands.state in TROUBLE]
+    troubled = [UUID(key) for key, stands in seen.deployments.items() if stands.state in TROUBLE]
     in_trouble = Exists(here.filter(deployment__in=troubled, deployment__drained_at=None))
     routes = Route.objects.filter(is_enabled=True).select_related("model", "fallback")
     for word in text.split():
