@@ -268,9 +268,9 @@ class RouteViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     def partial_update(self, request: Request, slug: str) -> Response:
         """Say how its calls go: policy, tiers, weights, regions, fallback, time-outs. In force within a second."""
         route = self.get_object()
-        said = s.SteeringSerializer(data=request.data)
-        said.is_valid(raise_exception=True)
-        steering.steer(route=route, to=said.to(route), by=request.user)
+        sent = s.SteeringSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        steering.steer(route=route, by=request.user, **sent.said)
         return Response(s.RouteSerializer(self.get_object()).data)
 
     @extend_schema(request=None, responses=s.RouteSerializer)
@@ -304,9 +304,7 @@ class DeploymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
     def partial_update(self, request: Request, pk: str) -> Response:
         """Say where it computes, and how many tokens it holds."""
         found = self.get_object()
-        held = {"region": found.region, "context_tokens": found.context_tokens}
-        said = held | body_of(request, s.DescribeDeploymentSerializer)
-        steering.describe(deployment=found, by=request.user, **said)
+        steering.describe(deployment=found, by=request.user, **body_of(request, s.DescribeDeploymentSerializer))
         return self._as_it_is_now()
 
     @extend_schema(request=None, responses=s.DeploymentSerializer)

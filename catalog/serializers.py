@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
@@ -132,16 +131,16 @@ class SteeringSerializer(Body):
     idle_timeout_s = serializers.FloatField(required=False, allow_null=True)
     targets = PlaceSerializer(many=True, required=False)
 
-    def to(self, route: Route) -> steering.Steering:
-        """Everything, as it is to be."""
-        said = dict(self.validated_data)
-        held = steering.steering_of(route)
-        if "targets" in said:
-            told = {each["deployment"]: steering.Place(each["tier"], each["weight"]) for each in said.pop("targets")}
-            said["places"] = {**held.places, **told}
-        if "regions" in said:
-            said["regions"] = tuple(said["regions"])
-        return replace(held, **said)
+    @property
+    def said(self) -> steering.Said:
+        """What is in it, as the verb takes it."""
+        given = dict(self.validated_data)
+        if "targets" in given:
+            told = given.pop("targets")
+            given["places"] = {each["deployment"]: steering.Place(each["tier"], each["weight"]) for each in told}
+        if "regions" in given:
+            given["regions"] = tuple(given["regions"])
+        return cast(steering.Said, given)
 
 
 class DescribeDeploymentSerializer(Body):

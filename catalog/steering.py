@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from audit.record import record
@@ -58,6 +59,24 @@ class Steering:
         }
 
 
+class Said(TypedDict, total=False):
+    """What somebody says of it; the rest is left to who says something of that."""
+
+    policy: str
+    regions: tuple[str, ...]
+    fallback: str
+    first_token_timeout_s: float | None
+    idle_timeout_s: float | None
+    places: Mapping[UUID, Place]
+
+
+class Facts(TypedDict, total=False):
+    """What somebody says of a deployment."""
+
+    region: str
+    context_tokens: int | None
+
+
 def steering_of(route: Route) -> Steering:
     """How a route's calls go now."""
     return Steering(
@@ -71,13 +90,13 @@ def steering_of(route: Route) -> Steering:
 
 
 @transaction.atomic
-def steer(*, route: Route, to: Steering, by: Any) -> Route:
-    """Let the calls of `route` go as `to` says; of deployments that it does not name, the places stay.
-
-    Raises `Invalid`.
+def steer(*, route: Route, by: Any, **said: Unpack[Said]) -> Route:
+    """Let the calls of `route` go as is said; what is not said stays as it is when this is carried out, whatever it was
+    when `route` was read: so two who say different things at once both have it. Raises `Invalid`.
     """
     locked = Route.objects.select_for_update(of=["self"]).select_related("fallback").get(pk=route.pk)
     before = steering_of(locked)
+    to = replace(before, **said)
     if to.policy not in Route.Policy.values:
         raise Invalid(f"The policy is one of {', '.join(Route.Policy.values)}.", field="policy")
     locked.policy = to.policy
@@ -86,12 +105,22 @@ def steer(*, route: Route, to: Steering, by: Any) -> Route:
     locked.first_token_timeout_s = _timeout(to.first_token_timeout_s, "first_token_timeout_s")
     locked.idle_timeout_s = _timeout(to.idle_timeout_s, "idle_timeout_s")
     locked.save(update_fields=["policy", "regions", "fallback", "first_token_timeout_s", "idle_timeout_s"])
-    _put(locked, to.places)
+    _put(locked, said.get("places", {}))
     after = steering_of(locked)
     if after != before:
         record("route.steered", by=by, subject=locked, before=before.as_json(), after=after.as_json())
         announce("route")
     return locked
+
+
+def served_here_alone(deployment: Deployment) -> list[str]:
+    """The routes that are on of which nobody else can take a call: drained, it leaves them to their fallback or to
+    nobody."""
+    others = RouteTarget.objects.filter(
+        route=OuterRef("pk"), deployment__is_enabled=True, deployment__drained_at=None
+    ).exclude(Q(deployment=deployment) | Q(deployment__provider__base_url=""))  # without an address none is connected
+    alone = Route.objects.filter(~Exists(others), is_enabled=True, targets__deployment=deployment)
+    return list(alone.order_by("slug").values_list("slug", flat=True))
 
 
 @transaction.atomic
@@ -121,15 +150,16 @@ def probe(*, deployment: Deployment, by: Any) -> None:
 
 
 @transaction.atomic
-def describe(*, deployment: Deployment, region: str, context_tokens: int | None, by: Any) -> Deployment:
+def describe(*, deployment: Deployment, by: Any, **said: Unpack[Facts]) -> Deployment:
     """Say where a deployment computes (empty: where its provider does) and how many tokens it holds (None: as many as
-    its model). Raises `Invalid`."""
-    region = region.strip()
+    its model); what is not said stays. Raises `Invalid`."""
+    locked = Deployment.objects.select_for_update().get(pk=deployment.pk)
+    region = said.get("region", locked.region).strip()
+    context_tokens = said.get("context_tokens", locked.context_tokens)
     if len(region) > 60:
         raise Invalid("A region's name has at most 60 signs.", field="region")
     if context_tokens is not None and not 0 < context_tokens <= LARGEST_CONTEXT:
         raise Invalid(f"A deployment holds 1 to {LARGEST_CONTEXT:,} tokens.", field="context_tokens")
-    locked = Deployment.objects.select_for_update().get(pk=deployment.pk)
     before = {"region": locked.region, "context_tokens": locked.context_tokens}
     after = {"region": region, "context_tokens": context_tokens}
     if after != before:

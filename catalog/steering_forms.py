@@ -29,14 +29,15 @@ class SteeringForm(forms.Form):
         required=False,
         label="Answered in these regions only",
         help_text="Separated by commas; “eu” means all that begins so, such as eu-central-1. Empty: anywhere. "
-        "A deployment that tells no region is passed over then.",
+        "A deployment that tells no region is passed over then. They hold for what the fallback answers too.",
     )
     fallback = forms.CharField(
         required=False,
         max_length=120,
         label="Fallback",
         help_text="The route that is asked when no deployment of this one takes a call, also because the prompt is "
-        "too long. Only for environments that have access to that one too.",
+        "too long. Only for environments that have access to that one too, and only in the regions said above: none of "
+        "its deployments elsewhere is asked.",
         widget=forms.TextInput(attrs={"list": "routes", "autocomplete": "off"}),
     )
     first_token_timeout_s = forms.FloatField(
@@ -80,8 +81,8 @@ class SteeringForm(forms.Form):
             for each in self.targets
         ]
 
-    def steering(self) -> steering.Steering:
-        """What was said, once it is valid."""
+    def steering(self) -> steering.Said:
+        """What was said, once it is valid: everything, as it was shown."""
         said = self.cleaned_data
         places: dict[UUID, steering.Place] = {
             each.deployment_id: steering.Place(
@@ -89,14 +90,14 @@ class SteeringForm(forms.Form):
             )
             for each in self.targets
         }
-        return steering.Steering(
-            said["policy"],
-            tuple(said["regions"].split(",")),
-            said["fallback"].strip().lower(),
-            said["first_token_timeout_s"],
-            said["idle_timeout_s"],
-            places,
-        )
+        return {
+            "policy": said["policy"],
+            "regions": tuple(said["regions"].split(",")),
+            "fallback": said["fallback"].strip().lower(),
+            "first_token_timeout_s": said["first_token_timeout_s"],
+            "idle_timeout_s": said["idle_timeout_s"],
+            "places": places,
+        }
 
 
 class DescribeForm(forms.Form):

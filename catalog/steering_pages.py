@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,8 +17,12 @@ from catalog.authority import require_manager
 from catalog.models import Deployment, Route
 from catalog.steering_forms import DescribeForm, SteeringForm
 from catalog.steps import address
+from catalog.under_way import calls_under_way
 from refusals import Refusal
 from refusals.errors import Missing
+from tenants.views.entering import posted, text_of
+
+KEPT = ("q", "show", "page", "paused")  # of the page of routing
 
 
 @require_http_methods(["GET", "POST"])
@@ -30,7 +35,7 @@ def steer(request: HttpRequest, slug: str) -> HttpResponse:
     form = SteeringForm(route, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            steering.steer(route=route, to=form.steering(), by=request.user)
+            steering.steer(route=route, by=request.user, **form.steering())
         except Refusal as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.sentence)
         else:
@@ -53,7 +58,14 @@ def describe(request: HttpRequest, pk: UUID) -> HttpResponse:
         messages.success(request, f"{found} is described anew.")
         return redirect("catalog:deployment", found.pk)
     status = 422 if form.is_bound else 200
-    context = {"deployment": found, "form": form, "live": address("platform-routing")}
+    context = {
+        "deployment": found,
+        "form": form,
+        "live": _list(request),
+        "came_from": _place_in_list(request),
+        "under_way": calls_under_way(found.pk),
+        "alone": [] if found.drained_at else steering.served_here_alone(found),
+    }
     return render(request, "catalog/deployment.html", context, status=status)
 
 
@@ -80,10 +92,23 @@ def _done(request: HttpRequest, pk: UUID, verb: Callable[..., Any], words: str) 
     found = _find(pk)
     verb(deployment=found, by=request.user)
     messages.success(request, f"{found} {words}.")
-    route = Route.objects.filter(slug=request.POST.get("route", ""), targets__deployment=found).first()
+    route = Route.objects.filter(slug=posted(request, "route", 120), targets__deployment=found).first()
     if route is not None:
         return redirect("catalog:steer", route.slug)
-    return redirect(address("platform-routing") or "catalog:providers")
+    return redirect(_list(request) or "catalog:providers")
+
+
+def _list(request: HttpRequest) -> str:
+    """The page of routing as the person left it, "" where there is none."""
+    path = address("platform-routing")
+    kept = _place_in_list(request)
+    return f"{path}?{kept}" if path and kept else path
+
+
+def _place_in_list(request: HttpRequest) -> str:
+    """What was searched, filtered and turned to there, as its address had it."""
+    told = posted(request, "list", 1000) or text_of(request, "list", 1000)
+    return urlencode([(name, value) for name, value in parse_qsl(told) if name in KEPT])
 
 
 def _find(pk: UUID) -> Deployment:

@@ -1,7 +1,8 @@
 """Why a call went as it did, told to its own caller on demand (`x-atrium-explain: 1`): key, environment, grant, route,
 deployments, limits, budgets and price.
 
-It holds what that caller may know alone: nothing that other tenants use, no address or credential of a provider.
+It holds what that caller may know alone: nothing that other tenants use or all of them share, of budgets above the
+key's own project no amounts, no address or credential of a provider.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from refusals import Refusal
 if TYPE_CHECKING:
     from gateway.runtime import Runtime
 
-LARGEST_HEADER = 4096  # bytes; what is beyond is left out part by part, and that is said
+LARGEST_HEADER = 2048  # bytes; what is beyond is left out part by part, and that is said. A proxy such as nginx takes
+# an answer's whole head in 4 KB unless told otherwise, and refuses one that is larger
 MOST_DEPLOYMENTS = 20
 LEFT_OUT_FIRST = ("deployments", "limits", "budgets", "key")
 Explanation = dict[str, Any]
@@ -42,10 +44,11 @@ def explanation(
     if caller.key_prefix:
         told["key"] = {"prefix": caller.key_prefix, "name": caller.key_name}
     told["environment"] = caller.environment_path
+    granted = _granted(snapshot, caller, model)
     if model:
-        told |= _of_route(snapshot, caller, model, meter)
-    told["limits"] = _limits(held, snapshot, caller, snapshot.routes.get(model))
-    told["budgets"] = _budgets(held, snapshot, caller, meter)
+        told |= _of_route(snapshot, caller, model, granted, meter)
+    told["limits"] = _limits(held, snapshot, caller, granted)
+    told["budgets"] = _budgets(held, snapshot, caller, meter, refusal)
     if meter is not None:
         told |= _of_call(meter)
     return told
@@ -80,21 +83,25 @@ def as_json(told: Explanation) -> Explanation:
     return plain
 
 
-def _of_route(snapshot: Snapshot, caller: Caller, model: str, meter: Meter | None) -> Explanation:
-    route = snapshot.routes.get(model)
-    if route is None or (caller.routes is not None and model not in caller.routes):
-        return {"route": None}
-    grant = snapshot.grants.get(caller.environment_id, {}).get(model)
-    told: Explanation = {"route": route.slug, "grant": _grant(grant)}
-    if grant is not None:
-        told["deployments"] = _deployments(route, meter)
-    return told
+def _granted(snapshot: Snapshot, caller: Caller, model: str) -> tuple[Route, Grant] | None:
+    """The route of that name with the grant by which the caller is told of it; None where there is none."""
+    route, grant = snapshot.routes.get(model), snapshot.grants.get(caller.environment_id, {}).get(model)
+    is_for_key = caller.routes is None or model in caller.routes
+    return (route, grant) if route is not None and grant is not None and is_for_key else None
 
 
-def _grant(grant: Grant | None) -> Explanation | None:
+def _of_route(
+    snapshot: Snapshot, caller: Caller, model: str, granted: tuple[Route, Grant] | None, meter: Meter | None
+) -> Explanation:
+    if granted is not None:
+        route, grant = granted
+        return {"route": route.slug, "grant": _grant(grant), "deployments": _deployments(route, meter)}
+    is_for_key = caller.routes is None or model in caller.routes
+    return {"route": model, "grant": None} if model in snapshot.routes and is_for_key else {"route": None}
+
+
+def _grant(grant: Grant) -> Explanation:
     """The request in which it was decided, where it is told by whom, and until when it holds."""
-    if grant is None:
-        return None
     number = grant.request_number
     return {
         "decided_in": f"R-{number}" if number else None,
@@ -108,7 +115,7 @@ def _deployments(route: Route, meter: Meter | None) -> list[Explanation]:
     """Those that were considered, in the order in which they were, each with what became of it; then the others of the
     route."""
     considered: dict[str, list[str]] = {}
-    for target, said in meter.choice.said if meter is not None and meter.choice is not None else ():
+    for target, said, _ in meter.choice.said if meter is not None and meter.choice is not None else ():
         if target is not None:
             considered.setdefault(_name(target), []).append(said)
     for target in route.targets:
@@ -118,9 +125,11 @@ def _deployments(route: Route, meter: Meter | None) -> list[Explanation]:
     ]
 
 
-def _limits(held: Runtime, snapshot: Snapshot, caller: Caller, route: Route | None) -> list[Explanation]:
+def _limits(
+    held: Runtime, snapshot: Snapshot, caller: Caller, granted: tuple[Route, Grant] | None
+) -> list[Explanation]:
     """Every limit that was kept to, with what is left of it now, and which is the tightest of its metric; of what all
-    tenants share nothing is told but that it is there."""
+    tenants share, nothing is told but that there is a limit, and that only of a route that was granted."""
     told: list[Explanation] = []
     for place, bound in held_places(snapshot, caller):
         for metric, limit in bound.a_minute:
@@ -131,29 +140,39 @@ def _limits(held: Runtime, snapshot: Snapshot, caller: Caller, route: Route | No
             told.append({"of": bound.words, "metric": "concurrent", "limit": bound.concurrent, "left": left})
     for metric in {each["metric"] for each in told}:
         min((each for each in told if each["metric"] == metric), key=lambda each: int(each["left"]))["tightest"] = True
-    shared = snapshot.capacities.get(route.id) if route is not None and route.id is not None else None
+    route_id = granted[0].id if granted is not None else None
+    shared = snapshot.capacities.get(route_id) if route_id is not None else None
     if shared is not None:
-        told += [{"of": shared.words, "metric": metric, "limit": limit} for metric, limit in shared.a_minute]
+        told += [{"of": shared.words, "metric": metric} for metric, _ in shared.a_minute]
         if shared.concurrent is not None:
-            told.append({"of": shared.words, "metric": "concurrent", "limit": shared.concurrent})
+            told.append({"of": shared.words, "metric": "concurrent"})
     return told
 
 
-def _budgets(held: Runtime, snapshot: Snapshot, caller: Caller, meter: Meter | None) -> list[Explanation]:
-    """Each hard budget: how much it is, what was left when the ledger was last asked, and what this call reserved."""
+def _budgets(
+    held: Runtime, snapshot: Snapshot, caller: Caller, meter: Meter | None, refusal: Refusal | None
+) -> list[Explanation]:
+    """Each hard budget: what this call reserved of it and whether it fitted (None where that was not asked).
+
+    How much it is, and what was left when the ledger was last asked, is told of the key's own project and below: a key
+    says nothing of whether its holder may see what the whole tenant has and spends.
+    """
     reserved = meter.hold.reserved if meter is not None else (Decimal(0), "")
-    return [
-        {
-            "of": bound.words,
-            "amount": budget.amount,
-            "currency": budget.currency,
-            "each": budget.span,
-            "left": held.leases.left_of(budget),
-            "reserved": reserved[0] if reserved[1] == budget.currency else Decimal(0),
-        }
-        for _, bound in held_places(snapshot, caller)
-        for budget in bound.budgets
-    ]
+    beyond = refusal.facts.get("beyond") if refusal is not None else None
+    told: list[Explanation] = []
+    for place, bound in held_places(snapshot, caller):
+        for budget in bound.budgets:
+            each: Explanation = {
+                "of": bound.words,
+                "currency": budget.currency,
+                "each": budget.span,
+                "reserved": reserved[0] if reserved[1] == budget.currency else Decimal(0),
+                "fits": False if budget.id == beyond else True if meter is not None else None,
+            }
+            if place != caller.tenant_id:
+                each |= {"amount": budget.amount, "left": held.leases.left_of(budget)}
+            told.append(each)
+    return told
 
 
 def _of_call(meter: Meter) -> Explanation:

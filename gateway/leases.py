@@ -290,6 +290,7 @@ class Leases:
             f"{money(amount, budget.currency)}, until calls under way have ended. Try again in a moment.",
             way_out=bounds.page,
             retry_after_s=2,
+            beyond=budget.id,
         )
 
 
@@ -303,4 +304,5 @@ def _exceeded(each: Lease, budget: HardBudget, bounds: Bounds, amount: Decimal, 
         f"The budget begins again on {ends:%-d %B %Y}; who manages {bounds.words} can raise it.",
         way_out=bounds.page,
         should_retry=False,
+        beyond=budget.id,
     )

@@ -270,15 +270,26 @@ def refuse_larger(bound: Bounds, use: Use) -> None:
     for metric, limit in bound.a_minute:
         if metric in OF_TOKENS and getattr(use, metric) > limit:
             kind = Metric(metric).label.lower().removesuffix(" a minute")
+            most = (
+                f"that is more than {bound.words} takes in a minute"
+                if bound.is_platforms
+                else f"{bound.words} may use {limit:,} a minute"
+            )
             raise LargerThanLimit(
-                f"This call may need {getattr(use, metric):,} {kind}, and {bound.words} may use {limit:,} a minute. "
+                f"This call may need {getattr(use, metric):,} {kind}, and {most}. "
                 "Send a shorter prompt, or ask for fewer tokens of answer (max_tokens).",
                 way_out=bound.page,
             )
 
 
 def _refusal(bound: Bounds, obstacle: Obstacle, use: Use) -> RateLimited:
+    """What a tenant is told. Of what all tenants share, how much it is and how much the others use is nobody's."""
     metric, wait_s = obstacle.metric, obstacle.wait_s
+    if bound.is_platforms:
+        return RateLimited(
+            f"What {bound.words} takes of all tenants together is used up. Try again in {wait_s} s.",
+            retry_after_s=wait_s,
+        )
     limit: int = getattr(bound, metric)
     if metric == CONCURRENT:
         said = f"{obstacle.used:,} are under way"

@@ -97,13 +97,10 @@ _BOUND_PLACES = f"""
 """
 _CAPACITIES = """
     SELECT coalesce(c.route_id, c.deployment_id), c.metric, c.amount,
-           CASE WHEN c.route_id IS NOT NULL THEN 'the route ' || r.slug ELSE d.upstream_name || ' at ' || p.name END,
-           m.slug
+           CASE WHEN c.route_id IS NOT NULL THEN 'the route ' || r.slug ELSE d.upstream_name || ' at ' || p.name END
       FROM usage_capacity c
       LEFT JOIN catalog_route r ON r.id = c.route_id
       LEFT JOIN catalog_deployment d ON d.id = c.deployment_id LEFT JOIN catalog_provider p ON p.id = d.provider_id
-      LEFT JOIN catalog_modelversion v ON v.id = d.version_id
-      JOIN catalog_model m ON m.id = coalesce(r.model_id, v.model_id)
 """
 
 # Conditions that narrow these, each with a list of keys as its one parameter.
@@ -158,11 +155,11 @@ async def bounds(connection: Connection, condition: str = "", of: Sequence[UUID]
 async def capacities(connection: Connection) -> dict[UUID, Bounds]:
     """What each route and deployment takes of all tenants together, where somebody has set it."""
     amounts: dict[UUID, dict[str, int]] = defaultdict(dict)
-    told: dict[UUID, tuple[str, str]] = {}
-    async for subject, metric, amount, words, model in _rows(connection, _CAPACITIES):
+    called: dict[UUID, str] = {}
+    async for subject, metric, amount, words in _rows(connection, _CAPACITIES):
         amounts[subject][metric] = amount
-        told[subject] = (words, f"/catalog/models/{model}/")
-    return {each: Bounds.of(words, "", amounts[each], told_at=page) for each, (words, page) in told.items()}
+        called[subject] = words
+    return {each: Bounds.of(words, "", amounts[each]) for each, words in called.items()}
 
 
 async def routes(connection: Connection) -> dict[str, Route]:

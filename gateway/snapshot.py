@@ -162,7 +162,7 @@ class Bounds:
     """What holds everything at one place (a tenant, project, environment or key), with what people call the place.
 
     Limits are by any 60 seconds, `concurrent` at any moment; None: not limited here. A route or deployment is limited
-    by the platform, for all tenants together: then `tenant` is empty, and `told_at` the page that tells of it.
+    by the platform, for all tenants together: then `tenant` is empty, and how much it is is told to no tenant.
     """
 
     words: str
@@ -173,7 +173,6 @@ class Bounds:
     output_tokens: int | None = None
     concurrent: int | None = None
     budgets: tuple[HardBudget, ...] = ()
-    told_at: str = ""
     a_minute: tuple[tuple[str, int], ...] = field(init=False)  # what of it counts over 60 seconds: asked with each call
 
     def __post_init__(self) -> None:
@@ -181,18 +180,10 @@ class Bounds:
         object.__setattr__(self, "a_minute", tuple(each for each in stated if each[1] is not None))
 
     @classmethod
-    def of(
-        cls,
-        words: str,
-        tenant: str,
-        amounts: Mapping[str, int],
-        *,
-        budgets: tuple[HardBudget, ...] = (),
-        told_at: str = "",
-    ) -> Bounds:
+    def of(cls, words: str, tenant: str, amounts: Mapping[str, int], *, budgets: tuple[HardBudget, ...] = ()) -> Bounds:
         """The bounds of a place from its limits by metric."""
         limits: dict[str, Any] = dict(amounts)
-        return cls(words, tenant, budgets=budgets, told_at=told_at, **limits)
+        return cls(words, tenant, budgets=budgets, **limits)
 
     @property
     def is_platforms(self) -> bool:
@@ -206,8 +197,8 @@ class Bounds:
 
     @property
     def page(self) -> str:
-        """Where its limits and budgets are told, and changed."""
-        return self.told_at or f"/tenants/{self.tenant}/limits/"
+        """Where its limits and budgets are told and changed; "" for the platform's, of which no tenant can ask more."""
+        return f"/tenants/{self.tenant}/limits/" if self.tenant else ""
 
 
 @dataclass(frozen=True, slots=True)

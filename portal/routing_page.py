@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
+from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.db.models import Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -42,22 +44,18 @@ class Row:
     route: Route
     placed: list[Placed]
 
-    @property
-    def calls(self) -> int:
-        return sum(each.seen.calls for each in self.placed)
-
-    def has(self, *states: str) -> bool:
-        return any(each.seen.state in states for each in self.placed)
-
 
 @require_GET
 def routing(request: HttpRequest) -> HttpResponse:
-    """`/platform/routing/?q=…&show=trouble|drained`, asked anew every few seconds."""
+    """`/platform/routing/?q=…&show=trouble|drained&page=…`, asked anew every few seconds, unless `paused=1`."""
     require_manager(request.user)
     text, show = _asked(request.GET)
     seen = overview()
+    page = Paginator(routes_of(seen, text, show), PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
-        "page": Paginator(rows(seen, text, show), PAGE_SIZE).get_page(request.GET.get("page")),
+        "page": page,
+        "rows": rows(seen, page),
+        "is_paused": request.GET.get("paused") == "1",
         "seen": seen,
         "text": text,
         "show": show,
@@ -67,20 +65,26 @@ def routing(request: HttpRequest) -> HttpResponse:
     return render(request, f"{template}#live" if "HX-Request" in request.headers else template, context)
 
 
-def rows(seen: Overview, text: str, show: str) -> list[Row]:
-    """The routes that are on and fit, those in trouble first, then by calls."""
-    targets = RouteTarget.objects.filter(deployment__is_enabled=True).select_related("deployment__provider")
+def routes_of(seen: Overview, text: str, show: str) -> QuerySet[Route]:
+    """The routes that are on and fit, those in trouble first, then by name: so none moves while it is read, but for one
+    that comes into trouble or out of it. Their deployments are read of those that are shown alone."""
+    shown = RouteTarget.objects.filter(deployment__is_enabled=True)
+    here = shown.filter(route=OuterRef("pk"))
+    troubled = [UUID(key) for key, stands in seen.deployments.items() if stands.state in TROUBLE]
+    in_trouble = Exists(here.filter(deployment__in=troubled, deployment__drained_at=None))
     routes = Route.objects.filter(is_enabled=True).select_related("model", "fallback")
     for word in text.split():
-        routes = routes.filter(
-            Q(slug__icontains=word)
-            | Q(model__name__icontains=word)
-            | Q(targets__deployment__provider__name__icontains=word)
-        )
-    found = [_row(seen, route) for route in routes.distinct().prefetch_related(Prefetch("targets", targets))]
+        at_provider = RouteTarget.objects.filter(route=OuterRef("pk"), deployment__provider__name__icontains=word)
+        routes = routes.filter(Q(slug__icontains=word) | Q(model__name__icontains=word) | Exists(at_provider))
     if show:
-        found = [row for row in found if row.has(*TROUBLE if show == "trouble" else ("drained",))]
-    return sorted(found, key=lambda row: (not row.has(*TROUBLE), -row.calls, row.route.slug))
+        routes = routes.filter(in_trouble if show == "trouble" else Exists(here.exclude(deployment__drained_at=None)))
+    targets = Prefetch("targets", shown.select_related("deployment__provider"))
+    return routes.annotate(is_in_trouble=in_trouble).order_by("-is_in_trouble", "slug").prefetch_related(targets)
+
+
+def rows(seen: Overview, routes: Iterable[Route]) -> list[Row]:
+    """Those with their deployments, and how these stand."""
+    return [_row(seen, route) for route in routes]
 
 
 def _row(seen: Overview, route: Route) -> Row:
@@ -113,7 +117,7 @@ class RoutingView(AsPublished, APIView):
         return Response(
             {
                 "processes": [asdict(each) for each in seen.processes],
-                "routes": [_written(row) for row in rows(seen, *_asked(request.query_params))],
+                "routes": [_written(row) for row in rows(seen, routes_of(seen, *_asked(request.query_params)))],
                 "choices": [asdict(each) for each in seen.choices],
             }
         )

@@ -1,8 +1,9 @@
 """Choose for one call which deployment it is sent to, and the next one when that does not take it.
 
 Tier by tier: in the first tier where somebody can be asked, by weight or by latency as the route says. When nobody is
-left, the route's fallback is asked the same way; then those that were passed over for having failed, because one that
-might answer is better than a refusal. Only who said itself for how long it is not to be asked is not asked before.
+left, the route's fallback is asked the same way, and never outside the regions of the route that was called; then those
+that were passed over for having failed, because one that might answer is better than a refusal. Only who said itself
+for how long it is not to be asked is not asked before.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from gateway.routing.router import Router
 
 type Link = tuple[Route, Grant]  # a route, and the grant by which it may be asked
-type Said = list[tuple[Target | None, str]]  # of a deployment, or of the call as a whole
+# Of a deployment, or of the call as a whole; last what the platform alone is told of it: figures of all tenants' calls.
+type Said = list[tuple[Target | None, str, str]]
 
 PROBE_PATIENCE_S = 10.0  # a call that finds out whether one is back waits no longer, or thrice what is usual there
 
@@ -62,12 +64,12 @@ class Choice:
 
     @property
     def reasons(self) -> list[str]:
-        """What was chosen and what was passed over, in order, a sentence each."""
+        """What was chosen and what was passed over, in order, a sentence each, as the platform is told it."""
         return sentences(self._said)
 
     @property
     def said(self) -> Said:
-        """The same, of each deployment or (None) of the call as a whole."""
+        """The same, of each deployment or (None) of the call as a whole; its last part is not for callers."""
         return self._said
 
     def next(self, admitted: Admitted, *, may_hope: bool = True) -> Attempt | None:
@@ -123,13 +125,13 @@ class Choice:
         )
 
     def _short(self) -> list[str]:
-        return [f"{_named(target)} {said}" for target, said in self._said[:3] if target]
+        return [f"{_named(target)} {said}" for target, said, _ in self._said[:3] if target]
 
     def _says(self, target: Target | None, what: str) -> None:
         if not self.is_notable:
             self.is_notable = True
             self.router.notable.append((self.at, self.route.slug, self._said))
-        self._said.append((target, what))
+        self._said.append((target, what, ""))
 
     # --- who can be asked at all -------------------------------------------------------------------------------------
 
@@ -149,9 +151,9 @@ class Choice:
         for target in connected:
             if target.is_drained:
                 self._says(target, "is drained and gets no new calls")
-            elif route.regions and not _is_in(target.region, route.regions):
+            elif (strict := _outside(target, self.route, route)) is not None:
                 where = f"computes in {target.region}" if target.region else "tells no region"
-                self._says(target, f"{where}, and “{route.slug}” is answered in {' or '.join(route.regions)} only")
+                self._says(target, f"{where}, and “{strict.slug}” is answered in {' or '.join(strict.regions)} only")
             elif why := provider_of(target).cannot(asked):
                 self._says(target, f"cannot be asked this: {why}")
                 self._unable = self._unable or InvalidRequest(
@@ -195,20 +197,20 @@ class Choice:
                 else:
                     able.append((target, standing))
             if able:
-                target, standing, why = self._best(link[0], able, now)
-                self._said.append((target, why))
+                target, standing, why, figures = self._best(link[0], able, now)
+                self._said.append((target, why, figures))
                 return self._takes(target, link, standing)
         return None
 
-    def _best(self, route: Route, able: list[tuple[Target, Standing]], now: float) -> tuple[Target, Standing, str]:
+    def _best(self, route: Route, able: list[tuple[Target, Standing]], now: float) -> tuple[Target, Standing, str, str]:
         weighed = [each for each in able if each[0].weight] or able
         if len(weighed) == 1:
-            return *weighed[0], "is asked"
+            return *weighed[0], "is asked", ""
         if route.by_latency:
             target, standing = min(weighed, key=lambda each: self._load(each, now))
             latency = standing.latency(is_streamed=self.is_streamed)
             known = f"{latency.at(now):.3f} s with {standing.under_way} calls" if latency.is_known else "not known yet"
-            return target, standing, f"is asked, by latency: {known}"
+            return target, standing, "is asked, by latency", known
         shares = [(each[0].weight or 1) * each[1].breaker.share(now) for each in weighed]
         point = whole = sum(shares)
         point *= self.router.random.random()
@@ -218,7 +220,7 @@ class Choice:
             if point < 0:
                 chosen = place
                 break
-        return *weighed[chosen], f"is asked, by weight: {shares[chosen]:.0f} of {whole:.0f}"
+        return *weighed[chosen], f"is asked, by weight: {shares[chosen]:.0f} of {whole:.0f}", ""
 
     def _load(self, each: tuple[Target, Standing], now: float) -> float:
         target, standing = each
@@ -266,14 +268,24 @@ class Choice:
 
 
 def sentences(said: Said) -> list[str]:
-    """Reasons as people read them."""
-    return [f"{_named(target)}: {what}." if target else f"{what}." for target, what in said]
+    """Reasons as people of the platform read them."""
+    whole = [(target, f"{what}: {figures}" if figures else what) for target, what, figures in said]
+    return [f"{_named(target)}: {what}." if target else f"{what}." for target, what in whole]
 
 
 def _is_counted(failure: failures.ProviderFailure) -> bool:
     """Whether asking somebody else after it is a retry in the sense of the budget: not where nothing was asked of
     anybody, or the request is what is wrong."""
     return not isinstance(failure, failures.ProviderUnreachable | failures.PromptTooLong)
+
+
+def _outside(target: Target, called: Route, asked: Route) -> Route | None:
+    """Of the route that was called and the one that is asked for it, the one whose regions forbid the deployment."""
+    if called.regions and not _is_in(target.region, called.regions):
+        return called
+    if asked.regions and not _is_in(target.region, asked.regions):
+        return asked
+    return None
 
 
 def _is_in(region: str, allowed: tuple[str, ...]) -> bool:

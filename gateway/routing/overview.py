@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
+from uuid import UUID
 
 from gateway.models import ProcessReport
 from gateway.routing.telling import living
@@ -93,6 +94,11 @@ def overview() -> Overview:
         {route: counts for route, counts in calls.items() if counts.total()},
         _choices(rows),
     )
+
+
+def under_way(deployment: UUID) -> int:
+    """The calls under way at a deployment, in all living processes."""
+    return overview().seen(deployment).under_way
 
 
 def _process(row: ProcessReport) -> Process:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -10,15 +11,18 @@ import anthropic
 import httpx
 import openai
 
+from catalog import steering
 from catalog.models import Route
 from tenants.keys import issue
 from tenants.models import ApiKey, Environment
+from tests import cast as make
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO, allow
 from tests.gateway.provider import Provider
+from tests.gateway.routing import also_at, known, router
 from usage.capacity.setting import set_capacity
 from usage.limits.budgets import set_budget
-from usage.limits.places import of_environment, of_key, of_tenant
+from usage.limits.places import of_environment, of_key, of_project, of_tenant
 from usage.limits.setting import set_limits
 
 ASKED: dict[str, Any] = {"model": "echo-model", "messages": HELLO, "max_tokens": 5}
@@ -99,6 +103,7 @@ def test_an_explanation_of_an_answer(team: Cast, key: str, route: Route, front_w
     set_limits(place=of_tenant(team.acme), amounts={"requests": 10}, by=team.pat)
     set_limits(place=of_key(ApiKey.objects.get()), amounts={"requests": 4, "concurrent": 3}, by=team.dev)
     set_budget(place=of_tenant(team.acme), amount=Decimal(5), is_hard=True, by=team.pat)
+    set_budget(place=of_project(team.project), amount=Decimal(3), is_hard=True, by=team.olivia)
     set_capacity(subject=route, amounts={"requests": 500}, by=team.pat)
     with front_with(key) as client:
         client.headers.update(EXPLAIN)
@@ -115,11 +120,16 @@ def test_an_explanation_of_an_answer(team: Cast, key: str, route: Route, front_w
     assert (
         limits["the tenant Acme", "requests"]["left"] == 9 and "tightest" not in limits["the tenant Acme", "requests"]
     )
-    assert limits["the route echo-model", "requests"] == {
-        "of": "the route echo-model", "metric": "requests", "limit": 500,
-    }, "what other tenants use of it is not told"  # fmt: skip
-    (budget,) = told["budgets"]
-    assert (budget["of"], budget["amount"], budget["left"]) == ("the tenant Acme", "5", "5") or budget["left"] < "5"
+    assert limits["the route echo-model", "requests"] == {"of": "the route echo-model", "metric": "requests"}, (
+        "how much all tenants share and use is not told"
+    )
+    below, above = told["budgets"]
+    assert (below["of"], below["amount"], below["fits"]) == ("the project Support", "3", True)
+    assert Decimal(0) < Decimal(below["left"]) <= 3
+    assert above == {
+        "of": "the tenant Acme", "currency": "USD", "each": "month", "reserved": below["reserved"], "fits": True,
+    }, "what the whole tenant has and spends is not told to each of its keys"  # fmt: skip
+    assert Decimal(above["reserved"]) > 0
     assert told["price"]["output_per_million"] == "2" and told["cost"] == answer.headers["x-atrium-cost"].rstrip("0")
     assert told["call"] == answer.headers["x-atrium-call-id"]
     assert "127.0.0.1" not in answer.headers["x-atrium-explanation"], "no address of a provider"
@@ -143,6 +153,41 @@ def test_an_explanation_of_a_refusal(team: Cast, key: str, route: Route, front_w
     assert unknown["explanation"]["route"] is None
     assert stranger["explanation"] == {"refused": "missing_api_key"}
     assert theirs["explanation"]["refused"] == "rate_limit_exceeded"
+
+
+def test_a_budget_that_does_not_fit_is_named(team: Cast, key: str, route: Route, front_with: Any) -> None:
+    set_budget(place=of_tenant(team.acme), amount=Decimal(0), is_hard=True, by=team.pat)
+    with front_with(key) as client:
+        client.headers.update(EXPLAIN)
+        (budget,) = ask(client).json()["error"]["explanation"]["budgets"]
+    assert (budget["of"], budget["fits"], budget["reserved"]) == ("the tenant Acme", False, "0")
+    assert not {"amount", "left"} & set(budget)
+
+
+def test_of_a_route_that_was_not_granted_nothing_is_told(team: Cast, key: str, route: Route, front_with: Any) -> None:
+    other = make.route("other-model", provider="other")
+    set_capacity(subject=other, amounts={"requests": 321}, by=team.pat)
+    with front_with(key) as client:
+        client.headers.update(EXPLAIN)
+        told = ask(client, model="other-model").json()["error"]["explanation"]
+    assert (told["route"], told["grant"], told["limits"]) == ("other-model", None, [])
+    assert "deployments" not in told and "321" not in json.dumps(told)
+
+
+def test_how_long_others_waited_is_for_the_platform_alone(
+    team: Cast, key: str, route: Route, provider: Provider, front_with: Any
+) -> None:
+    also_at(route, "second", provider.url)
+    steering.steer(route=route, policy="latency", by=team.pat)
+    with front_with(key) as client:
+        client.headers.update(EXPLAIN)
+        known(route, 2)
+        for _ in range(3):
+            told = json.loads(ask(client).headers["x-atrium-explanation"])
+        asked = [each["outcome"] for each in told["deployments"] if each["outcome"] != "not needed"]
+        assert asked == ["is asked, by latency"]
+        choice = router().report()["choices"][0]
+    assert re.search(r"is asked, by latency: (\d\.\d{3} s with \d calls|not known yet)\.", choice["reasons"][0])
 
 
 def test_a_key_that_is_for_other_routes_is_told_nothing_of_this_one(
@@ -191,5 +236,5 @@ def test_a_long_explanation_is_shortened_and_says_so() -> None:
 
     told = {"route": "echo-model", "deployments": [{"deployment": "x" * 100, "outcome": "not needed"}] * 60}
     written = as_header(told)
-    assert len(written) <= LARGEST_HEADER
+    assert len(written) <= LARGEST_HEADER == 2048, "nginx takes a whole head in 4 KB unless told otherwise"
     assert json.loads(written) == {"route": "echo-model", "shortened": True}

@@ -149,11 +149,7 @@ def test_a_fallback_is_for_those_who_may_call_it(
     provider.behaves(answers(400, TOO_LONG))
     fallback = make.route("long-model", base_url=other.url, provider="other")
     grant = allow(team.environment(), fallback) if has_access else None
-    steering.steer(
-        route=route,
-        to=steering.Steering("weight", (), "long-model", None, None),
-        by=team.pat,
-    )
+    steering.steer(route=route, fallback="long-model", by=team.pat)
     announce("route")
     known(route, 1)
     eventually(lambda: (held := runtime.current_snapshot()) and held.routes["echo-model"].fallback == "long-model")
@@ -178,7 +174,7 @@ def test_a_route_may_wait_less_than_the_installation(
 ) -> None:
     provider.behaves(keeps_silent)
     known(route, 1)
-    steering.steer(route=route, to=steering.Steering("weight", (), "", 0.3, None), by=team.pat)
+    steering.steer(route=route, first_token_timeout_s=0.3, by=team.pat)
     eventually(lambda: (held := runtime.current_snapshot()) and held.routes["echo-model"].first_token_timeout_s)
     answer = ask(client)
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "provider_timeout")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from tests.gateway.behaviours import deployments, second_target
 from tests.gateway.conftest import HELLO, allow, eventually, kept
 from tests.gateway.provider import Exchange, Provider, well_behaved
 from usage.capacity.setting import set_capacity
+from usage.limits.places import of_tenant
+from usage.limits.setting import set_limits
 from usage.limits.weighing import set_weight
 from usage.models import Call
 
@@ -152,6 +155,7 @@ def test_who_waits_too_long_is_told_where_it_stood(
     assert (refused.status_code, error["code"], error["type"]) == (429, "waited_too_long", "rate_limit_error")
     assert "echo-model at Echo takes 1 calls at once of all tenants together, and they are used." in error["message"]
     assert "It is number 1 in turn" in error["message"] and int(refused.headers["retry-after"]) >= 1
+    assert "x-atrium-way-out" not in refused.headers, "nobody can ask for more of it"
     assert (at_once.status_code, at_once.json()["error"]["code"]) == (429, "waited_too_long")
     assert (wrong.status_code, "x-atrium-max-wait" in wrong.json()["error"]["message"]) == (400, True)
     kept(1)  # who never reached a provider is in no ledger
@@ -230,7 +234,9 @@ def test_a_call_larger_than_any_deployment_takes_is_told_so(
     with front_with(key) as client:
         refused = ask(client)
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "tokens_over_limit")
-    assert "5 output tokens, and echo-model at Echo may use 3 a minute" in refused.json()["error"]["message"]
+    said = refused.json()["error"]["message"]
+    assert "5 output tokens, and that is more than echo-model at Echo takes in a minute" in said
+    assert "x-atrium-way-out" not in refused.headers
 
 
 def test_a_routes_limit_refuses_and_says_whose_it_is(team: Cast, key: str, route: Route, front_with: Any) -> None:
@@ -238,12 +244,36 @@ def test_a_routes_limit_refuses_and_says_whose_it_is(team: Cast, key: str, route
     with front_with(key) as client:
         answers = [ask(client) for _ in range(3)]
     assert [each.status_code for each in answers] == [200, 200, 429]
-    assert (
-        answers[-1]
-        .json()["error"]["message"]
-        .startswith("The route echo-model may have 2 requests a minute, and they are used up.")
-    )
-    assert "x-ratelimit-remaining-requests" not in answers[0].headers, "what all tenants share is nobody's to be told"
+    refused = answers[-1]
+    assert re.fullmatch(
+        r"What the route echo-model takes of all tenants together is used up\. Try again in \d+ s\.",
+        refused.json()["error"]["message"],
+    ), "neither how much it is nor what others use"
+    assert not [name for each in answers for name in each.headers if "ratelimit" in name]
+    assert "x-atrium-way-out" not in refused.headers, "nobody can ask for more of it"
+    assert 50 <= int(refused.headers["retry-after"]) <= 61
+
+
+def test_what_a_route_takes_at_once_is_told_to_no_tenant(
+    team: Cast, key: str, route: Route, gate: Gate, front_with: Any
+) -> None:
+    """Nor when a tenant's own limits are told beside it."""
+    set_capacity(subject=route, amounts={"concurrent": 1, "output_tokens": 7}, by=team.pat)
+    set_limits(place=of_tenant(team.acme), amounts={"requests": 10}, by=team.pat)
+    with front_with(key) as client, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(ask, client)
+        gate.arrived(1)
+        refused = ask(client)
+        larger = client.post("/v1/chat/completions", json=ASKED | {"max_tokens": 8})
+        gate.lets(1)
+        assert first.result().status_code == 200
+    said = refused.json()["error"]["message"]
+    assert said == "What the route echo-model takes of all tenants together is used up. Try again in 1 s."
+    assert (larger.status_code, "7" in larger.json()["error"]["message"]) == (400, False)
+    assert {name for name in refused.headers if "ratelimit" in name} == {
+        f"x-ratelimit-{each}-requests" for each in ("limit", "remaining", "reset")
+    }
+    assert "x-atrium-way-out" not in refused.headers
 
 
 def test_a_call_that_fails_gives_its_room_back(

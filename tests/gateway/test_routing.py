@@ -4,7 +4,6 @@ deployment that is drained."""
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,9 +18,10 @@ from catalog.models import Provider as ProviderRow
 from gateway import runtime, snapshot
 from gateway.routing import breakers, telling
 from tenants.changes import announce
+from tests import cast as make
 from tests.cast import Cast
 from tests.gateway.behaviours import answers
-from tests.gateway.conftest import eventually, kept
+from tests.gateway.conftest import allow, eventually, kept
 from tests.gateway.provider import Exchange, Provider, chunk, well_behaved
 from tests.gateway.routing import (
     also_at,
@@ -117,7 +117,7 @@ def test_the_quickest_is_asked_where_the_policy_says_so(
     provider.behaves(slowly(0.4))
     also_at(route, "quick", other.url)
     known(route, 2)
-    steering.steer(route=route, to=_with(route, policy="latency"), by=team.pat)
+    steering.steer(route=route, policy="latency", by=team.pat)
     eventually(lambda: _known_route(route).by_latency)
     found = counted([ask(client, stream=True) for _ in range(20)])
     assert found["echo"] == 1, "to learn how long it takes"
@@ -182,7 +182,7 @@ def test_only_regions_that_the_route_allows_are_asked(
     also_at(route, "european", other.url, region="eu-central-1")
     also_at(route, "euphoric", other.url, region="europa")
     known(route, 3)
-    steering.steer(route=route, to=_with(route, regions=("EU",)), by=team.pat)
+    steering.steer(route=route, regions=("EU",), by=team.pat)
     eventually(lambda: _known_route(route).regions == ("eu",))
     assert counted([ask(client) for _ in range(10)]) == {"european": 10}
     Deployment.objects.filter(provider__slug="european").update(region="")
@@ -193,9 +193,28 @@ def test_only_regions_that_the_route_allows_are_asked(
     assert "computes in us-east-1" in answer.json()["error"]["message"]
 
 
-def _with(route: Route, **changes: object) -> steering.Steering:
-    held = steering.steering_of(Route.objects.get(pk=route.pk))
-    return dataclasses.replace(held, **changes)  # type: ignore[arg-type]
+def test_a_fallback_answers_in_the_regions_of_the_route_that_was_called(
+    client: httpx.Client, provider: Provider, other: Provider, route: Route, team: Cast
+) -> None:
+    """What is called as answered in the EU alone never leaves it, though the fallback may be asked anywhere."""
+    provider.behaves(answers(503, b"{}"))
+    ProviderRow.objects.filter(slug="echo").update(region="eu-central-1")
+    fallback = make.route("long-model", base_url=other.url, provider="other")
+    ProviderRow.objects.filter(slug="other").update(region="us-east-1")
+    allow(team.environment(), fallback)
+    steering.steer(route=route, regions=("EU",), fallback="long-model", by=team.pat)
+    eventually(lambda: _known_route(route).fallback == "long-model" and target(fallback, "other").region)
+    for _ in range(8):  # also once its breaker is open
+        assert ask(client).status_code != 200
+    assert not other.exchanges
+    assert ask(client, model="long-model").status_code == 200, "who calls it by its own name is answered anywhere"
+    also_at(fallback, "european", other.url, region="eu-west-3")
+    known(fallback, 2)
+    assert counted([ask(client) for _ in range(6)]) == {"european": 6}
+    steering.steer(route=route, regions=(), by=team.pat)
+    steering.steer(route=fallback, regions=("us",), by=team.pat)
+    eventually(lambda: not _known_route(route).regions and _known_route(fallback).regions)
+    assert counted([ask(client) for _ in range(6)]) == {"other": 6}, "the fallback's own hold too"
 
 
 def _known_route(route: Route) -> snapshot.Route:

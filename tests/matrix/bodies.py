@@ -1,4 +1,5 @@
-"""What is sent to verbs that look at the body before they ask who may: enough for them to be carried out."""
+"""What is sent to verbs that look at the body before they ask who may: enough for them to be carried out. For a GET it
+is the query."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 HERE = "acme/support/development"
+EMPTY_ROUTE = "0192f0c1-0000-7000-8000-0000000000ff"  # the key of the stage's route to which no deployment leads
 _SOON = (timezone.now() + dt.timedelta(days=3)).isoformat()
 _NEXT = {"slug": "next", "name": "Next"}
 
@@ -63,6 +65,9 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("offboarding-list", "POST"): {"tenant": "acme", "reason": "Dissolved"},
     ("access:offboard", "POST"): {"reason": "Dissolved", "confirm_name": "acme"},
     ("limit-list", "POST"): {"place": HERE, "requests": 100},
+    ("catalog:steer", "POST"): {"policy": "weight"},
+    ("usage:capacity", "POST"): {"subject": EMPTY_ROUTE},
+    ("limit-weight", "GET"): {"tenant": "acme"},
     ("limit-weight", "POST"): {"tenant": "acme", "weight": 3},
     ("usage:weigh-tenant", "POST"): {"weight": "3"},
     ("capacity-list", "POST"): {"route": "echo-model", "requests": 100},

@@ -19,7 +19,7 @@ from approvals.models import Review
 from approvals.voting import vote
 from audit import verifications
 from audit.models import Entry
-from catalog.models import ImportRun
+from catalog.models import ImportRun, Route
 from notices.mail import leaving
 from notices.webhooks import delivering, endpoints
 from playground.asking import begin_session
@@ -36,6 +36,7 @@ from tenants.models import Membership, Notification, User
 from tenants.service_accounts import create as create_service_account
 from tests.cast import Cast, person, route
 from tests.matrix.addresses import Address
+from tests.matrix.bodies import EMPTY_ROUTE
 from tests.recast import again
 from tests.usage.ledger_lines import called
 from usage.limits.budgets import set_budget
@@ -56,6 +57,8 @@ class Stage:
     @classmethod
     def set_up(cls, cast: Cast) -> Stage:
         asked_route = route()
+        # Its form has the fields of its own alone, whatever the keys of deployments.
+        Route.objects.create(pk=EMPTY_ROUTE, slug="empty-route", model=asked_route.model, is_enabled=False)
         environment = cast.environment()
         asked = request_access(environment=environment, route=asked_route, purpose="Try", by=cast.dev)
         vote(review=Review.objects.get(request=asked), verdict="approve", comment="Fine", by=cast.rita)
@@ -129,7 +132,7 @@ class Stage:
             "notification- pk": Notification.objects.create(user=cast.dev, title="Look").pk,
             "catalog:model slug": "echo-model",
             "catalog:switch-route slug": "echo-model",
-            "catalog:steer slug": "echo-model",
+            "catalog:steer slug": "empty-route",
             "catalog: pk": asked_route.targets.get().deployment_id,
             "catalog: slug": "echo",
             "provider- slug": "echo",

@@ -153,10 +153,14 @@ def client_of(cast: Cast, person: str, *, by_script: bool = False) -> Client:
 
 
 def send(client: Client, method: str, path: str, body: dict[str, Any] | None = None, *, keep: bool = False) -> Any:
-    """The answer; nothing that was done stays, unless it is to be kept. The API is sent JSON, a page its form."""
+    """The answer; nothing that was done stays, unless it is to be kept. A GET is sent it as its query, the API as
+    JSON, a page as its form.
+    """
     with transaction.atomic():
-        if body and not path.startswith("/api/"):
-            answer: Any = client.post(path, body)
+        if body and method == "GET":
+            answer: Any = client.get(path, body)
+        elif body and not path.startswith("/api/"):
+            answer = client.post(path, body)
         else:
             answer = client.generic(
                 method, path, b"" if method == "GET" else json.dumps(body or {}), "application/json"

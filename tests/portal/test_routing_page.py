@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from catalog import steering
-from catalog.models import Route
+from catalog.models import Provider, Route, RouteTarget
 from gateway.models import ProcessReport
 from gateway.routing.telling import exchange, gone
 from tests.cast import Cast, route
@@ -107,6 +107,75 @@ def test_those_in_trouble_and_those_drained_can_be_filtered(cast: Cast, client: 
     assert "Resume" in page(client, "?show=drained") and "Asked to wait" in page(client)
 
 
+def test_routes_keep_their_order_however_many_calls_they_get(cast: Cast, client: Client) -> None:
+    quiet, busy = route("a-model", provider="one"), route("b-model", provider="two")
+    client.force_login(cast.pat)
+
+    def shown() -> list[str]:
+        return [row["route"] for row in client.get("/api/platform/routing/").json()["routes"]]
+
+    exchange("one", told(busy.targets.get().deployment_id, calls=900))
+    assert shown() == ["a-model", "b-model"]
+    exchange("one", told(busy.targets.get().deployment_id, **opened()))
+    assert shown() == ["b-model", "a-model"], "trouble first"
+    steering.drain(deployment=busy.targets.get().deployment, by=cast.pat)
+    assert shown() == ["a-model", "b-model"], "what is drained is no trouble"
+    assert quiet.slug == "a-model"
+
+
+def test_updates_can_be_paused(cast: Cast, client: Client) -> None:
+    route()
+    client.force_login(cast.pat)
+    assert 'href="/platform/routing/?q=echo&amp;paused=1&amp;page=1"' in page(client, "?q=echo")
+    still = page(client, "?q=echo&paused=1")
+    assert "hx-trigger" not in still.partition('id="live"')[2].partition(">")[0] and "Update again" in still
+    assert "hx-trigger" in page(client).partition('id="live"')[2].partition(">")[0]
+
+
+def test_only_what_is_shown_is_read(cast: Cast, client: Client, django_assert_max_num_queries: Any) -> None:
+    for number in range(25):
+        route(f"model-{number:02}")
+    client.force_login(cast.pat)
+    with django_assert_max_num_queries(12) as asked:
+        text = page(client, "?page=2", **{"HX-Request": "true"})
+    assert "model-20" in text and "model-19" not in text
+    targets = [each["sql"] for each in asked.captured_queries if 'FROM "catalog_routetarget" INNER' in each["sql"]]
+    assert len(targets) == 1 and targets[0].count("::uuid") == 5, "of five routes, not of 25"
+
+
+def test_draining_is_said_with_its_figures_first_and_leads_back(cast: Cast, client: Client) -> None:
+    held = route()
+    target = held.targets.get()
+    client.force_login(cast.pat)
+    exchange("one", told(target.deployment_id, under_way=3))
+    exchange("two", told(target.deployment_id, under_way=4))
+    listed = page(client, "?q=echo&show=&page=1")
+    assert f'action="/platform/deployments/{target.deployment_id}/drain/"' not in listed, "not with one press"
+    leads = f"/platform/deployments/{target.deployment_id}/?list=q%3Decho%26show%3D%26page%3D1"
+    assert f'href="{leads}"' in listed
+    said = client.get(leads).content.decode()
+    assert "<strong>7 calls</strong> under way here" in said
+    assert "<strong>the only one that serves echo-model</strong>" in said
+    assert 'href="/platform/routing/?q=echo&amp;page=1"' in said and 'value="q=echo&amp;page=1"' in said
+    done = client.post(
+        f"/platform/deployments/{target.deployment_id}/drain/",
+        {"list": "q=echo&show=drained&page=2&next=//elsewhere.example"},
+    )
+    assert done.headers["location"] == "/platform/routing/?q=echo&show=drained&page=2", "and nowhere else"
+
+
+def test_one_of_several_may_be_drained_without_harm(cast: Cast, client: Client) -> None:
+    held, other = route(), route("other-model", provider="other")
+    target, second = held.targets.get(), other.targets.get().deployment
+    RouteTarget.objects.create(route=held, deployment=second)
+    client.force_login(cast.pat)
+    at = f"/platform/deployments/{target.deployment_id}/"
+    assert "Each route that leads here has another deployment" in client.get(at).content.decode()
+    assert "serves other-model</strong>" in client.get(f"/platform/deployments/{second.pk}/").content.decode()
+    Provider.objects.filter(slug="other").update(base_url="")
+    assert "serves echo-model</strong>" in client.get(at).content.decode(), "what is not connected takes no call"
+
+
 def test_it_asks_few_questions_however_many_routes(
     cast: Cast, client: Client, django_assert_max_num_queries: Any
 ) -> None:
@@ -152,3 +221,6 @@ def test_a_deployment_is_described_drained_and_tried_on_its_page(cast: Cast, cli
     deployment.refresh_from_db()
     assert deployment.drained_at is None
     assert client.post(at, {"context_tokens": "0"}).status_code == 422
+    assert client.post(f"{at}resume/", {"route": "echo\x00-model"}).status_code == 302, (
+        "no text that a filter chokes on"
+    )
