@@ -65,9 +65,10 @@ async def relay(ground: Ground, meter: Meter, stop: Stop) -> AsyncGenerator[Even
             try:
                 putting = provider_of(attempt.target).request
                 request = await apart(admitted.asked.is_heavy, putting, attempt.target, admitted.asked)
+                stop.check()  # it may have been settled meanwhile
             except InvalidRequest as error:  # another one may be able to take it
                 unable = error
-                attempt.cannot(error)
+                attempt.cannot()
                 continue
             if failed is not None:
                 meter.goes_elsewhere(failed)
@@ -144,7 +145,9 @@ async def _open(
     patient_until = time.monotonic() + provider.patience_s
     while True:
         if (kept := meter.sends_to(target, attempt.grant)) is not None:
-            await kept
+            await stop.heard_in(kept)
+            stop.check()
+            meter.is_kept()
         try:
             return await _attempt(target, request, upstream, meter, patience, stop)
         except failures.ProviderFailure as failure:
@@ -199,7 +202,7 @@ async def _streamed(
         meter.saw(_understood(reading.whole, await whole(exchange, LARGEST_ANSWER, patience, stop)).chunk)
         raise failures.ProviderMalformed(f"{target.provider_name} answered all at once where a stream was asked for.")
     parser = reading.parser()
-    size = 0
+    size, has_begun = 0, False
     while piece := await exchange.read(patience.left_s(), stop):
         size += len(piece)
         if size > LARGEST_ANSWER:
@@ -208,9 +211,12 @@ async def _streamed(
         for told in events:
             event = _understood(reading.event, told)
             if event is not None:
+                has_begun = True
                 meter.saw(event.chunk)
                 yield event
             if reading.is_over:
+                if not has_begun:
+                    raise Unreadable("ended its answer before there was any")
                 await _rest(exchange, stop)
                 return
         if events:
