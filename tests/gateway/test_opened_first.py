@@ -373,7 +373,11 @@ def test_one_that_was_taken_for_gone_and_lives_begins_again(
     call = ask(client)
     assert call.status_code == 200
     provider.behaves(well_behaved)
-    assert ask(client).status_code == 200, "it opens calls again"
+    asked = len(provider.exchanges)
+    refused = ask(client)  # it had reserved of a slice that others may have by now
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "ledger_unreachable")
+    assert len(provider.exchanges) == asked
+    eventually(lambda: ask(client).status_code == 200, within_s=5)  # it opens calls again
     assert Holder.objects.get().name == name
     assert Call.objects.get(pk=call.headers["x-atrium-call-id"]).outcome == "interrupted", "the account was ended"
     eventually(lambda: Call.objects.count() > before + 1)
