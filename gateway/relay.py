@@ -101,7 +101,8 @@ async def _from(
     target, asked = attempt.target, meter.admitted.asked
     provider = provider_of(target)
     exchange, url = await _open(attempt, provider, request, upstream, meter, patience, stop)
-    patience.has_begun()
+    if not asked.is_streamed:
+        patience.has_begun()
     reading = provider.reading(asked)
     try:
         if asked.is_streamed:
@@ -120,7 +121,7 @@ async def _from(
     except Dropped as error:
         raise failures.ProviderDropped(f"{target.provider_name} broke off in the middle of its answer.") from error
     except TooSlow as error:
-        raise _too_slow(target, patience, f"has sent nothing of an answer for {patience.idle_s:g}") from error
+        raise _too_slow(target, patience, f"has sent nothing of an answer for {patience.waits_s:g}") from error
     except (TooLarge, EventTooLarge) as error:
         raise failures.ProviderMalformed(f"{target.provider_name} sent more than an answer can be.") from error
     finally:
@@ -178,7 +179,7 @@ async def _attempt(
     except Dropped as error:
         raise failures.ProviderDropped(f"{target.provider_name} broke off before it answered.") from error
     except TooSlow as error:
-        raise _too_slow(target, patience, f"has not answered within {patience.first_byte_s:g}") from error
+        raise _too_slow(target, patience, f"has not answered within {patience.waits_s:g}") from error
     except TooLarge as error:
         raise failures.ProviderMalformed(f"{target.provider_name} sent more than an answer can be.") from error
     if exchange.status == 200:
