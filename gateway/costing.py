@@ -40,11 +40,11 @@ def prompt_tokens(asked: Asked, template: Template, count: Callable[[str], int] 
     return counted + TOKENS_A_PART * parts_beside_text(asked.neutral.get("messages"))
 
 
-def greatest_cost(routes: Iterable[Route], asked: Asked, at: dt.datetime) -> tuple[Decimal, str]:
-    """The most that a call can cost at the dearest deployment of the routes that may answer it, and the currency;
-    nothing without prices."""
+def greatest_cost(routes: Iterable[Route], asked: Asked, at: dt.datetime) -> dict[str, Decimal]:
+    """The most that a call can cost at the dearest deployment of the routes that may answer it, in each currency that
+    one of them is paid in; nothing without prices."""
     tokens_in = greatest_input(asked)
-    dearest, currency = Decimal(0), ""
+    dearest: dict[str, Decimal] = {}
     for route in routes:
         tokens_out = greatest_output(route, asked)
         for target in route.targets:
@@ -53,9 +53,8 @@ def greatest_cost(routes: Iterable[Route], asked: Asked, at: dt.datetime) -> tup
                 whole = tokens_in + asked.added_by(provider_of(target).template)
                 is_dearer = (price.cache_write_per_million or 0) > price.input_per_million  # all of it may be written
                 amount = cost(price, whole, tokens_out, 0, whole if is_dearer else 0)
-                if amount > dearest or not currency:
-                    dearest, currency = amount, price.currency
-    return dearest, currency
+                dearest[price.currency] = max(amount, dearest.get(price.currency, amount))
+    return dearest
 
 
 def greatest_input(asked: Asked) -> int:

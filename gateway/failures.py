@@ -97,10 +97,7 @@ def from_status(target: Target, status: int, headers: Mapping[str, str], body: b
     """The failure that an answer other than 200 means."""
     said = quoted(body)
     if status == 429:
-        return ProviderBusy(
-            f"{target.provider_name} takes no more calls at the moment{said}. Please try again later.",
-            retry_after_s=_seconds(headers.get("retry-after")),
-        )
+        return _busy(target, said, retry_after_s=_seconds(headers.get("retry-after")))
     if status in OURS_TO_MEND:  # what it says could hold a part of the credential
         return ProviderMisconnected(
             f"{target.provider_name} refuses Atrium's connection (status {status}). The platform team has to mend it."
@@ -129,11 +126,20 @@ def from_status(target: Target, status: int, headers: Mapping[str, str], body: b
 
 def from_error(target: Target, error: Any) -> ProviderFailure:
     """The failure that an error object in an answer of status 200, or in the middle of a stream, means."""
+    if overflow.is_throttled(error):
+        return _busy(target, _quoted(error))
     if overflow.is_told(error):
         return PromptTooLong(f"{target.provider_name} does not accept the request{_quoted(error)}.")
     is_overloaded = isinstance(error, dict) and error.get("type") == "overloaded_error"  # as Anthropic says it there
     return ProviderFailure(
         f"{target.provider_name} reported an error{_quoted(error)}.", status=503 if is_overloaded else None
+    )
+
+
+def _busy(target: Target, said: str, *, retry_after_s: float | None = None) -> ProviderBusy:
+    return ProviderBusy(
+        f"{target.provider_name} takes no more calls at the moment{said}. Please try again later.",
+        retry_after_s=retry_after_s,
     )
 
 

@@ -24,8 +24,9 @@ class Hold:
 
     @property
     def reserved(self) -> tuple[Decimal, str]:
-        """How much of each hard budget it has reserved, and the currency."""
-        return self._reservation.amount, self._reservation.currency
+        """How much of each hard budget it has reserved, and the currency: the first, of several."""
+        first = next(iter(self._reservation.parts), None)
+        return (first.amount, first.currency) if first is not None else (NOTHING, "")
 
     @property
     def is_overdrawn(self) -> bool:
@@ -34,8 +35,8 @@ class Hold:
 
     def owes(self, row: str, cost: Decimal | None, currency: str) -> None:
         """A row is about to be written that says what (a part of) the call has cost."""
-        if cost and currency == self._reservation.currency:
-            self._leases.owe(self._reservation, row, cost)
+        if cost:
+            self._leases.owe(self._reservation, row, cost, currency)
 
     def settle(self, use: Use) -> None:
         """The call has ended and did `use` so much."""
@@ -61,15 +62,15 @@ async def hold(rates: Rates, leases: Leases, snapshot: Snapshot, admitted: Admit
     if capacities and route is not None and route in capacities:
         held = [*held, (route, capacities[route])]
     if not held:
-        return Hold(rates, leases, Taken((), 0, NOTHING_USED), Reservation(NOTHING, ""))
+        return Hold(rates, leases, Taken((), 0, NOTHING_USED), Reservation())
     counts_tokens = any(len(bound.a_minute) > (bound.requests is not None) for _, bound in held)
     taken = rates.take(held, use_of(*expected_tokens(admitted.asked)) if counts_tokens else NOTHING_USED)
     budgets = [(budget, bound) for _, bound in held for budget in bound.budgets]
     try:
-        reservation = Reservation(NOTHING, "")
+        reservation = Reservation()
         if budgets:
-            amount, currency = greatest_cost(admitted.routes, admitted.asked, dt.datetime.now(dt.UTC))
-            reservation = await leases.reserve(budgets, amount, currency)
+            most = greatest_cost(admitted.routes, admitted.asked, dt.datetime.now(dt.UTC))
+            reservation = await leases.reserve(budgets, most)
     except BaseException:
         rates.undo(taken)
         raise

@@ -11,9 +11,10 @@ import asyncio
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -98,18 +99,29 @@ class Lease:
         return not is_open and time.monotonic() - self.used_at > FORGET_AFTER_S
 
 
-@dataclass(slots=True)
-class Reservation:
-    """What one call has reserved: `amount` of each lease."""
+class Part(NamedTuple):
+    """What one call has reserved of one lease: the most that it can cost in the currency of that budget."""
 
+    lease: Lease
     amount: Decimal
     currency: str
-    leases: list[Lease] = field(default_factory=list)
+
+    @property
+    def is_lacking(self) -> bool:
+        """Whether the lease has too little for it."""
+        return not self.lease.is_gone and self.lease.free < self.amount
+
+
+@dataclass(slots=True)
+class Reservation:
+    """What one call has reserved, of all budgets that hold it."""
+
+    parts: list[Part] = field(default_factory=list)
 
     @property
     def is_overdrawn(self) -> bool:
         """Whether what the call owes already leaves less than it has reserved."""
-        return any(not each.is_gone and each.free < 0 for each in self.leases)
+        return any(not each.lease.is_gone and each.lease.free < 0 for each in self.parts)
 
 
 class Leases:
@@ -137,42 +149,47 @@ class Leases:
             return None
         return max(NOTHING, budget.amount - found.spent - found.owed)
 
-    async def reserve(
-        self, budgets: Sequence[tuple[HardBudget, Bounds]], amount: Decimal, currency: str
-    ) -> Reservation:
-        """Reserve `amount` of each of `budgets` in `currency`, of all or of none.
+    async def reserve(self, budgets: Sequence[tuple[HardBudget, Bounds]], most: Mapping[str, Decimal]) -> Reservation:
+        """Reserve of each of `budgets` the `most` that a call can cost in its currency, of all or of none.
 
         Waits up to `PATIENCE_S` for what may still come back. Raises `BudgetExceeded` and `BudgetUnknown`.
         """
         today = dt.datetime.now(dt.UTC).date()
-        held = [(self._of(budget, today), budget, bounds) for budget, bounds in budgets if budget.currency == currency]
-        if amount <= 0 or not held:
-            return Reservation(NOTHING, currency)
+        held = [
+            (Part(self._of(budget, today), amount, budget.currency), budget, bounds)
+            for budget, bounds in budgets
+            if (amount := most.get(budget.currency, NOTHING)) > 0
+        ]
+        if not held:
+            return Reservation()
+        parts = [part for part, _, _ in held]
         until = time.monotonic() + PATIENCE_S
-        while not self._try([each for each, _, _ in held], amount):
-            for each, budget, bounds in held:
-                if each.spent is not None and budget.amount - each.spent - each.owed < amount:
-                    raise _exceeded(each, budget, bounds, amount, today)
+        while not self._try(parts):
+            for part, budget, bounds in held:
+                each = part.lease
+                if each.spent is not None and budget.amount - each.spent - each.owed < part.amount:
+                    raise _exceeded(part, budget, bounds, today)
             left_s = until - time.monotonic()
             if left_s <= 0:
-                raise self._given_up(held, amount)
-            await self._wait([each for each, _, _ in held], amount, left_s)
-        return Reservation(amount, currency, [each for each, _, _ in held])
+                raise self._given_up(held)
+            await self._wait(parts, left_s)
+        return Reservation(parts)
 
-    def owe(self, reservation: Reservation, row: str, cost: Decimal) -> None:
+    def owe(self, reservation: Reservation, row: str, cost: Decimal, currency: str) -> None:
         """The call has cost something, which the row of the ledger called `row` will tell; before it is written."""
         with self._lock:
-            for each in reservation.leases:
-                each.owed += cost
-                self._owed.setdefault(row, []).append((each, cost))
+            for part in reservation.parts:
+                if part.currency == currency:
+                    part.lease.owed += cost
+                    self._owed.setdefault(row, []).append((part.lease, cost))
 
     def release(self, reservation: Reservation) -> None:
         """The call has ended: what it reserved is free again, but for what it owes. A second time changes nothing."""
         with self._lock:
-            for each in reservation.leases:
-                each.reserved -= reservation.amount
-                each.is_changed = True
-            reservation.leases = []
+            for part in reservation.parts:
+                part.lease.reserved -= part.amount
+                part.lease.is_changed = True
+            reservation.parts = []
         if self.is_waited_for:
             self.round_ended(has_failed=self._has_failed)
 
@@ -251,22 +268,22 @@ class Leases:
                 found.amount, found.granted = budget.amount, min(found.granted, found.reserved + found.owed)
         return found
 
-    def _try(self, leases: list[Lease], amount: Decimal) -> bool:
+    def _try(self, parts: list[Part]) -> bool:
         with self._lock:
-            if any(not each.is_gone and each.free < amount for each in leases):
+            if any(part.is_lacking for part in parts):
                 return False
-            for each in leases:
-                each.reserved += amount
-                each.used_at = time.monotonic()
+            for part in parts:
+                part.lease.reserved += part.amount
+                part.lease.used_at = time.monotonic()
         return True
 
-    async def _wait(self, leases: list[Lease], amount: Decimal, longest_s: float) -> None:
+    async def _wait(self, parts: list[Part], longest_s: float) -> None:
         """Until the next round, with what is wanted told to it."""
-        asked = [each for each in leases if not each.is_gone and each.free < amount]
+        asked = [part for part in parts if part.is_lacking]
         with self._lock:
-            for each in asked:
-                each.waiting += amount
-                each.used_at = time.monotonic()
+            for part in asked:
+                part.lease.waiting += part.amount
+                part.lease.used_at = time.monotonic()
         try:
             self._wake()
             async with asyncio.timeout(min(longest_s, RENEW_EVERY_S)):
@@ -275,29 +292,29 @@ class Leases:
             return
         finally:
             with self._lock:
-                for each in asked:
-                    each.waiting -= amount
+                for part in asked:
+                    part.lease.waiting -= part.amount
 
-    def _given_up(self, held: list[tuple[Lease, HardBudget, Bounds]], amount: Decimal) -> Refusal:
-        if self._has_failed or any(each.spent is None for each, _, _ in held):
+    def _given_up(self, held: list[tuple[Part, HardBudget, Bounds]]) -> Refusal:
+        if self._has_failed or any(part.lease.spent is None for part, _, _ in held):
             return BudgetUnknown(
                 "A hard budget holds this call, and its database cannot be asked at the moment. Please try again.",
                 retry_after_s=5,
             )
-        _, budget, bounds = min(held, key=lambda one: one[0].free)
+        part, _, bounds = min(held, key=lambda one: one[0].lease.free - one[0].amount)
         return BudgetReserved(
             f"{bounds.subject} has too little left for this call, which may cost up to "
-            f"{money(amount, budget.currency)}, until calls under way have ended. Try again in a moment.",
+            f"{money(part.amount, part.currency)}, until calls under way have ended. Try again in a moment.",
             way_out=bounds.page,
             retry_after_s=2,
             beyond=budget.id,
         )
 
 
-def _exceeded(each: Lease, budget: HardBudget, bounds: Bounds, amount: Decimal, today: dt.date) -> BudgetExceeded:
-    spent = (each.spent or NOTHING) + each.owed
+def _exceeded(part: Part, budget: HardBudget, bounds: Bounds, today: dt.date) -> BudgetExceeded:
+    spent = (part.lease.spent or NOTHING) + part.lease.owed
     ends = Span(budget.span).ends(today)
-    most = money(amount, budget.currency)
+    most = money(part.amount, part.currency)
     shown = f"{money(spent, budget.currency)} of {money(budget.amount, budget.currency)} are spent"
     return BudgetExceeded(
         f"{bounds.subject} may not spend more: {shown}, and this call may cost up to {most}. "

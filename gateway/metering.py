@@ -6,10 +6,11 @@ a part, the rest is. The price is the one of the deployment that was in force wh
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import datetime as dt
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -31,6 +32,7 @@ from gateway.rates import Use, use_of
 from gateway.routing import Choice
 from gateway.seat import Seat
 from gateway.snapshot import Grant, Target, UnitPrice
+from gateway.stop import Stopped
 from gateway.told import Told, told_by
 from gateway.tracing import Trace, begun
 from usage.calls import CallRecord
@@ -133,11 +135,15 @@ class Meter:
     def target(self) -> Target | None:
         return self._target
 
-    def sends_to(self, target: Target, grant: Grant) -> Awaitable[None] | None:
-        """The call is about to be sent to `target`, allowed by `grant`. Raises `JournalUnwritable` the first time.
+    def sends_to(self, target: Target, grant: Grant) -> asyncio.Future[None] | None:
+        """The call is about to be sent to `target`, allowed by `grant`. Raises `JournalUnwritable` the first time, and
+        `Stopped` when its account was written meanwhile: nothing may be opened, or sent, after that.
 
-        What is returned has to be awaited first: then the opening is as safe as `gateway.durability` has it.
+        What is returned has to be awaited first, and `is_kept` told: then the opening is as safe as
+        `gateway.durability` has it. Who leaves meanwhile, or is refused, has sent nothing.
         """
+        if self.summary is not None:
+            raise Stopped
         self._grant = grant
         is_other = target is not self._target
         self._target, self._price, self._prompt_by_length = target, target.price_at(self._started_at), None
@@ -151,12 +157,11 @@ class Meter:
         else:
             self._progress()
             return None
-        return None if kept is None else self._until(kept)
+        self._was_taken = kept is None
+        return kept
 
-    async def _until(self, kept: Awaitable[None]) -> None:
-        """Who leaves meanwhile, or is refused, has sent nothing."""
-        self._was_taken = False
-        await kept
+    def is_kept(self) -> None:
+        """What `sends_to` returned is done: the call goes out."""
         self._was_taken = True
 
     # --- room at deployments that are limited (`gateway.queueing`) ----------------------------------------------------

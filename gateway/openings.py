@@ -1,13 +1,13 @@
 """Open calls in the database before a provider is asked: those that wait at a moment share one statement.
 
 Without the database no call is opened, and so none is made. A process that others have taken for gone meanwhile
-(`gateway.gone`) has no row there any more, so nothing can be opened in its name; it begins again as a new one.
+(`gateway.gone`) has no row there any more, so nothing can be opened in its name; it begins again as a new one, with
+calls that reserve anew of the budgets that hold them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -21,8 +21,6 @@ from gateway.rows import Connection
 from refusals import Refusal
 from usage.openings import OPEN, REGISTER
 
-log = logging.getLogger(__name__)
-
 WITHIN_S = 5.0  # a call waits no longer for the database
 RETRY_AFTER_S = 5
 
@@ -33,6 +31,14 @@ class LedgerUnreachable(Refusal):
     code = "ledger_unreachable"
     status = 503
     title = "Calls cannot be opened in the ledger"
+
+
+class WasTakenForGone(psycopg.OperationalError):
+    def __init__(self) -> None:
+        super().__init__(
+            "other processes took this one for gone and ended its account; its running calls are in the ledger as "
+            "interrupted"
+        )
 
 
 class Openings:
@@ -82,13 +88,10 @@ class Openings:
             [row["tenant_id"] for row in rows],
             [orjson.dumps(row).decode() for row in rows],
         ]
-        for _ in range(2):
-            cursor = await connection.execute(OPEN, [self._holder, *told])
-            found = await cursor.fetchone()
-            if found is not None and found[0]:
-                return
+        cursor = await connection.execute(OPEN, [self._holder, *told])
+        found = await cursor.fetchone()
+        if found is None or not found[0]:
             await self._register(connection)
-        raise psycopg.OperationalError("this process was taken for gone twice at once")
 
     async def _connect(self) -> Connection:
         connection = self._connection = await connect()
@@ -101,12 +104,13 @@ class Openings:
         return connection
 
     async def _register(self, connection: Connection) -> None:
+        """Raises `WasTakenForGone` where it was registered before: what is to be opened at this moment has reserved
+        money that others may spend by now."""
         cursor = await connection.execute(REGISTER, [self._holder])
-        if cursor.rowcount and self._is_registered:
-            log.error("Other processes took this one for gone and ended its account: its running calls are in the "
-                      "ledger as interrupted.")  # fmt: skip
+        was_registered, self._is_registered = self._is_registered, True
+        if was_registered and cursor.rowcount:
             self._was_taken_for_gone()
-        self._is_registered = True
+            raise WasTakenForGone
 
     async def _leave(self) -> None:
         held, self._connection = self._connection, None
@@ -122,7 +126,7 @@ def _let_go(opening: asyncio.Future[None]) -> None:
 
 def _refused() -> LedgerUnreachable:
     return LedgerUnreachable(
-        "Calls are written into the ledger before they are made, and its database cannot be reached at the moment. "
+        "Calls are written into the ledger before they are made, and its database does not take them at the moment. "
         "Please send the request again.",
         retry_after_s=RETRY_AFTER_S,
     )

@@ -1,4 +1,5 @@
-"""Whether a prompt is larger than what a deployment holds: as providers say it, and by our own count beforehand."""
+"""Whether a prompt is larger than what a deployment holds: by our own count beforehand, and as providers say it, which
+is close to how they say that they are asked too often."""
 
 from __future__ import annotations
 
@@ -19,19 +20,33 @@ SENTENCES = (
     "maximum context length",
     "exceeds the available context size",
     "exceeds the context window",
-    "too many tokens",
+    "too many tokens: ",  # without the colon it is what Bedrock says to whom asks too often
     "too large for model with",
 )
+# Bedrock; OpenAI and Anthropic; Gemini and Vertex; who repeats HTTP's words.
+THROTTLED = ("throttl", "rate_limit", "resource_exhausted", "too_many_requests")
+TOO_MANY = 429
 
 
 def is_told(error: Any) -> bool:
     """Whether what a provider says in an error is that the prompt is too long for it."""
-    if not isinstance(error, dict):
+    if not isinstance(error, dict) or is_throttled(error):
         return False
     if error.get("code") in CODES or error.get("type") in CODES:
         return True
     said = error.get("message")
     return isinstance(said, str) and any(words in said.lower() for words in SENTENCES)
+
+
+def is_throttled(error: Any) -> bool:
+    """Whether it says by the kind of its error that it is asked too often, whatever the sentence is."""
+    if not isinstance(error, dict):
+        return False
+    kinds = [error.get(name) for name in ("type", "code", "status", "__type")]
+    return any(
+        kind == TOO_MANY or (isinstance(kind, str) and any(words in kind.lower() for words in THROTTLED))
+        for kind in kinds
+    )
 
 
 class PromptSize:

@@ -21,6 +21,7 @@ class Patience:
         self.idle_s = (route.idle_timeout_s if route else None) or timeouts.idle_s
         first_byte_s = (route.first_token_timeout_s if route else None) or timeouts.first_byte_s
         self._usual_first_byte_s = self.first_byte_s = first_byte_s
+        self.waits_s = first_byte_s  # for what comes next
         self.total_s = timeouts.total_s
         self._ends = time.monotonic() + timeouts.total_s
         self._next = self._ends
@@ -37,14 +38,18 @@ class Patience:
 
     def was_sent(self) -> None:
         """A deployment is about to be asked: its answer has to begin in time."""
+        self.waits_s = self.first_byte_s
         self._next = min(self._ends, time.monotonic() + self.first_byte_s)
 
     def has_begun(self) -> None:
-        """The head of the answer is here: what follows may take as long as was left, and at least until it is idle."""
+        """The head of a whole answer is here: what follows may take as long as was left, and at least until it is idle.
+        A stream begins with its first event."""
+        self.waits_s = self.idle_s
         self._next = min(self._ends, max(self._next, time.monotonic() + self.idle_s))
 
     def counts(self) -> None:
         """Something came that counts, and was passed on: a slow reader is not the provider's fault."""
+        self.waits_s = self.idle_s
         self._next = min(self._ends, time.monotonic() + self.idle_s)
 
     def left_s(self) -> float:

@@ -65,9 +65,10 @@ async def relay(ground: Ground, meter: Meter, stop: Stop) -> AsyncGenerator[Even
             try:
                 putting = provider_of(attempt.target).request
                 request = await apart(admitted.asked.is_heavy, putting, attempt.target, admitted.asked)
+                stop.check()  # it may have been settled meanwhile
             except InvalidRequest as error:  # another one may be able to take it
                 unable = error
-                attempt.cannot(error)
+                attempt.cannot()
                 continue
             if failed is not None:
                 meter.goes_elsewhere(failed)
@@ -100,7 +101,8 @@ async def _from(
     target, asked = attempt.target, meter.admitted.asked
     provider = provider_of(target)
     exchange, url = await _open(attempt, provider, request, upstream, meter, patience, stop)
-    patience.has_begun()
+    if not asked.is_streamed:
+        patience.has_begun()
     reading = provider.reading(asked)
     try:
         if asked.is_streamed:
@@ -119,7 +121,7 @@ async def _from(
     except Dropped as error:
         raise failures.ProviderDropped(f"{target.provider_name} broke off in the middle of its answer.") from error
     except TooSlow as error:
-        raise _too_slow(target, patience, f"has sent nothing of an answer for {patience.idle_s:g}") from error
+        raise _too_slow(target, patience, f"has sent nothing of an answer for {patience.waits_s:g}") from error
     except (TooLarge, EventTooLarge) as error:
         raise failures.ProviderMalformed(f"{target.provider_name} sent more than an answer can be.") from error
     finally:
@@ -144,7 +146,9 @@ async def _open(
     patient_until = time.monotonic() + provider.patience_s
     while True:
         if (kept := meter.sends_to(target, attempt.grant)) is not None:
-            await kept
+            await stop.heard_in(kept)
+            stop.check()
+            meter.is_kept()
         try:
             return await _attempt(target, request, upstream, meter, patience, stop)
         except failures.ProviderFailure as failure:
@@ -175,7 +179,7 @@ async def _attempt(
     except Dropped as error:
         raise failures.ProviderDropped(f"{target.provider_name} broke off before it answered.") from error
     except TooSlow as error:
-        raise _too_slow(target, patience, f"has not answered within {patience.first_byte_s:g}") from error
+        raise _too_slow(target, patience, f"has not answered within {patience.waits_s:g}") from error
     except TooLarge as error:
         raise failures.ProviderMalformed(f"{target.provider_name} sent more than an answer can be.") from error
     if exchange.status == 200:
@@ -199,7 +203,7 @@ async def _streamed(
         meter.saw(_understood(reading.whole, await whole(exchange, LARGEST_ANSWER, patience, stop)).chunk)
         raise failures.ProviderMalformed(f"{target.provider_name} answered all at once where a stream was asked for.")
     parser = reading.parser()
-    size = 0
+    size, has_begun = 0, False
     while piece := await exchange.read(patience.left_s(), stop):
         size += len(piece)
         if size > LARGEST_ANSWER:
@@ -208,9 +212,12 @@ async def _streamed(
         for told in events:
             event = _understood(reading.event, told)
             if event is not None:
+                has_begun = True
                 meter.saw(event.chunk)
                 yield event
             if reading.is_over:
+                if not has_begun:
+                    raise Unreadable("ended its answer before there was any")
                 await _rest(exchange, stop)
                 return
         if events:

@@ -30,6 +30,20 @@ class Stop:
     def wake_by(self, wake: Callable[[], object] | None) -> None:
         self._wake = wake
 
+    async def heard_in[Made](self, future: asyncio.Future[Made]) -> Made:
+        """What `future` comes to; set meanwhile, it is cancelled and this ends by `Stopped`."""
+        self.wake_by(future.cancel)
+        if self.is_set:
+            future.cancel()
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if self.is_set:
+                raise Stopped from None
+            raise
+        finally:
+            self.wake_by(None)
+
     async def pause(self, seconds: float) -> None:
         """Sleep, and end early by `Stopped`."""
         self.check()

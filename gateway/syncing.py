@@ -4,6 +4,8 @@ thread. What was written without anybody waiting for it (ends, what a stream has
 An `fsync` that failed says nothing of what it was asked for, and the next one on the same file may succeed although
 that is lost. So what comes after it goes into a new segment, which repeats what runs, and ends that were not seen to be
 on the disk are kept in memory until the ledger has them.
+
+One that does not return cannot be taken back either. Calls wait for it for a moment, then none is made until it has.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from typing import Any
 from gateway.grouping import Group
 from gateway.journal import Journal, Unsynced, unwritable
 
+WITHIN_S = 5.0  # a call waits no longer for the disk
+
 
 class Syncing:
     """The `fsync` of one event loop's journal."""
@@ -25,6 +29,7 @@ class Syncing:
         self._journal = journal
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="atrium-sync")
         self._group = Group(self._write, unwritable)
+        self._under_way: tuple[Unsynced, asyncio.Future[None]] | None = None
         journal.remembers_unsynced()
 
     def check(self) -> None:
@@ -42,9 +47,22 @@ class Syncing:
 
     async def _write(self, rows: list[dict[str, Any]]) -> None:
         """The rows are in the journal already; with everything before them."""
+        if self._under_way is not None:  # one that was given up; of this group it holds nothing
+            await self._settle()
         unsynced = self._journal.unsynced()
+        self._under_way = unsynced, asyncio.get_running_loop().run_in_executor(self._thread, _sync, unsynced)
+        await self._settle()
+
+    async def _settle(self) -> None:
+        """Wait for what is under way. Raises `OSError`; after `TimeoutError` it still is."""
+        assert self._under_way is not None  # noqa: S101
+        unsynced, syncing = self._under_way
+        done, _ = await asyncio.wait({syncing}, timeout=WITHIN_S)
+        if not done:
+            raise TimeoutError(f"the disk has not answered within {WITHIN_S:g} seconds")
+        self._under_way = None
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, _sync, unsynced)
+            syncing.result()
         except OSError:
             self._journal.was_not_synced(unsynced)
             raise

@@ -21,7 +21,7 @@ import httptools
 
 from catalog.egress import address_of, is_forbidden
 from gateway.answering import Answering
-from gateway.stop import Stop, Stopped
+from gateway.stop import Stop
 
 LARGEST_HEAD = 64 * 1024
 HIGH_WATER = 256 * 1024  # bytes held for a slow reader before the provider is asked to wait
@@ -172,7 +172,8 @@ class Exchange(asyncio.Protocol):
         return not waiting.poll(0)
 
     async def request(self, head_and_body: list[bytes], timeout_s: float, stop: Stop) -> None:
-        """Send, and wait for the head of the answer."""
+        """Send, and wait for the head of the answer. For whom nobody waits any more nothing is sent."""
+        stop.check()
         self.status, self.headers = 0, {}
         self._body.clear()
         self._held = self._received = 0
@@ -307,20 +308,13 @@ class Upstream:
                 server_hostname=origin.host if origin.is_secure else None,
             )
         )
-        stop.wake_by(connecting.cancel)
         try:
             async with asyncio.timeout(self.timeouts.connect_s):
-                _, exchange = await connecting
+                _, exchange = await stop.heard_in(connecting)
         except TimeoutError as error:
             raise ConnectFailed(f"no connection within {self.timeouts.connect_s:g} s") from error
         except OSError as error:  # refused, no such name, no route, a certificate that does not fit
             raise ConnectFailed(error.strerror or type(error).__name__) from error
-        except asyncio.CancelledError:
-            if stop.is_set:
-                raise Stopped from None
-            raise
-        finally:
-            stop.wake_by(None)
         if exchange.is_forbidden_peer:  # looked at here, because a name may lead elsewhere than when it was connected
             exchange.abort()
             raise ConnectFailed("its address is one that is never called")

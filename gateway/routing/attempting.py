@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Self
 from gateway import failures
 from gateway.routing.standing import Standing
 from gateway.snapshot import Target
-from refusals import Refusal
 
 if TYPE_CHECKING:
     from gateway.routing.choosing import Choice, Link
@@ -59,8 +58,8 @@ class Attempt:
     def succeeded(self) -> None:
         """The answer came to its end."""
         self._has_ended = True
-        if not self.is_probe:
-            self._standing.breaker.succeeded(self._choice.router.now())
+        if not (self.is_probe and self._has_answered):  # else it was told already
+            self._standing.breaker.succeeded(self._choice.router.now(), was_probe=self.is_probe)
 
     def failed(self, failure: failures.ProviderFailure) -> None:
         """It did not answer, or not to the end."""
@@ -71,6 +70,7 @@ class Attempt:
         self._standing.failed(failure, now, was_probe=self.is_probe and not self._has_answered)
         self._choice.failed(self.target, failure)
 
-    def cannot(self, why: Refusal) -> None:
-        """It was not asked: this request cannot be put to it."""
-        self._choice.says(self.target, f"cannot be asked this: {why.sentence}")
+    def cannot(self) -> None:
+        """It was not asked: this request cannot be put to it. The caller is told why, and nobody else: that quotes the
+        request."""
+        self._choice.says(self.target, "cannot be asked what this request says")

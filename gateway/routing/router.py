@@ -90,7 +90,10 @@ class Router:
             "deployments": {str(key): self._told(each, now) for key, each in self._standings.items()},
             "routes": calls,
             "retries_left": {slug: budget.left(now) for slug, budget in self._budgets.items()},
-            "choices": [{"at": at, "route": slug, "reasons": sentences(said)} for at, slug, said in self._remembered()],
+            "choices": [
+                {"at": at, "route": slug, "reasons": [_storable(each) for each in sentences(said)]}
+                for at, slug, said in self._remembered()
+            ],
         }
 
     def clock_time(self, moment: float) -> str:
@@ -123,3 +126,8 @@ class Router:
 
     def _wall(self, moment: float) -> float:
         return time.time() + moment - self.now()
+
+
+def _storable(text: str) -> str:
+    """Without what the database's JSON does not take: it may name what a caller sent."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

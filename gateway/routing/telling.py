@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.db import Error as DatabaseError
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from gateway.models import ProcessReport
@@ -28,23 +28,40 @@ KEPT_FOR = dt.timedelta(minutes=1)
 
 
 async def tell_for_ever(router: Router, process: str, in_thread: Callable[..., Awaitable[Any]]) -> None:
-    """Tell and hear, `in_thread` where the ORM is at home. A process that was asked nothing tells nothing."""
+    """Tell and hear, `in_thread` where the ORM is at home. A process that was asked nothing tells nothing.
+
+    Whatever goes wrong is logged once and tried again: others rely on what this process tells, and it on them.
+    """
     is_in_trouble = False
     while True:
         await asyncio.sleep(EVERY_S)
         if not router.knows_any:
             continue
         try:
-            router.hears(await in_thread(and_close, exchange, process, router.report()))
-            is_in_trouble = False
-        except (DatabaseError, OSError) as error:
-            if not is_in_trouble:  # once, not with each attempt
-                log.warning("Other processes cannot be told how deployments stand here: %s", error)
-            is_in_trouble = True
+            opened, trouble = await in_thread(and_close, exchange, process, router.report())
+            router.hears(opened)
+        except Exception as error:
+            trouble = error
+        if trouble is not None and not is_in_trouble:  # once, not with each attempt
+            told = None if isinstance(trouble, (DatabaseError, OSError)) else trouble
+            log.warning("Other processes cannot be told how deployments stand here: %s", trouble, exc_info=told)
+        is_in_trouble = trouble is not None
 
 
-def exchange(process: str, report: dict[str, Any]) -> list[str]:
-    """Write this process's row; the keys of the deployments whose breakers are open in others."""
+def exchange(process: str, report: dict[str, Any]) -> tuple[list[str], Exception | None]:
+    """Write this process's row; the keys of the deployments whose breakers are open in others, and what kept the row
+    from being written, if anything did: those are heard all the same. Raises what reading them raises."""
+    trouble: Exception | None = None
+    try:
+        with transaction.atomic():
+            _tell(process, report)
+    except Exception as error:
+        trouble = error
+    others = living().exclude(process=process).values_list("open_breakers", flat=True)
+    return sorted({key for keys in others for key in keys}), trouble
+
+
+def _tell(process: str, report: dict[str, Any]) -> None:
     opened = [key for key, told in report["deployments"].items() if told["breaker"] != "closed"]
     row = ProcessReport(
         process=process, host=socket.gethostname(), pid=os.getpid(), at=Now(), open_breakers=opened, report=report
@@ -53,8 +70,6 @@ def exchange(process: str, report: dict[str, Any]) -> list[str]:
         [row], update_conflicts=True, unique_fields=["process"], update_fields=["at", "open_breakers", "report"]
     )
     ProcessReport.objects.filter(at__lt=Now() - KEPT_FOR).delete()
-    others = living().exclude(process=process).values_list("open_breakers", flat=True)
-    return sorted({key for keys in others for key in keys})
 
 
 def living() -> Any:

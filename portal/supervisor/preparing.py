@@ -24,6 +24,7 @@ from portal.supervisor.up import PREPARED, say
 
 OLDEST_POSTGRES = 150000  # as `server_version_num` writes it
 ONE_AT_A_TIME = 0x41545249  # an advisory lock's number ("ATRI"): hosts that share a database prepare it in turn
+ASK_AGAIN_S = 0.2
 
 
 def main() -> int:
@@ -274,14 +275,19 @@ def _step(name: str, do: Callable[[], str]) -> None:
 
 @contextmanager
 def _alone() -> Iterator[Any]:
-    """Hold the advisory lock on a connection of its own, so that a migration's transactions do not let go of it."""
+    """Hold the advisory lock on a connection of its own, so that a migration's transactions do not let go of it.
+
+    Whoever waits asks again and again: a statement that waits inside the database has a snapshot, which the one who
+    migrates would wait for in turn where it builds an index beside running calls.
+    """
     import psycopg
     from django.conf import settings
 
     from portal.embedded import addresses
 
     with psycopg.connect(addresses.key_value_conninfo(settings.DATABASE_URL), autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", [ONE_AT_A_TIME])
+        while not connection.execute("SELECT pg_try_advisory_lock(%s)", [ONE_AT_A_TIME]).fetchone()[0]:  # type: ignore[index]
+            time.sleep(ASK_AGAIN_S)
         yield connection
 
 

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from random import Random
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -16,11 +18,12 @@ from catalog.models import Provider as ProviderRow
 from catalog.models import Route
 from gateway.models import ProcessReport
 from gateway.routing import breakers, telling
+from gateway.routing.attempting import Attempt
 from gateway.routing.breakers import FAILURES, Breaker
 from gateway.routing.router import Router
 from tenants.changes import announce
 from tests.cast import Cast
-from tests.gateway.behaviours import answers, breaks_off, hurry, keeps_silent
+from tests.gateway.behaviours import answers, breaks_off, hurry, keeps_silent, streams
 from tests.gateway.conftest import eventually
 from tests.gateway.provider import Behaviour, Exchange, Provider, well_behaved
 from tests.gateway.routing import ASKED, also_at, ask, breaker, counted, known, router, served_by, target
@@ -218,3 +221,35 @@ def test_it_waits_longer_each_time_and_comes_back_little_by_little() -> None:
         breaker.succeeded(now, was_probe=True)
     shares = [breaker.share(now + passed) for passed in (0, 2.5, 5, 7.5, 10)]
     assert breaker.state == "closed" and shares == sorted(shares) and shares[0] == 0.1 and shares[-1] == 1
+
+
+def test_a_stream_that_is_over_before_it_began_is_no_answer_and_leaves_no_breaker_half_open(
+    soon: None, client: httpx.Client, provider: Provider, other: Provider, route: Route
+) -> None:
+    provider.behaves(streams(b"[DONE]"))
+    also_at(route, "other", other.url, tier=2)
+    known(route, 2)
+    assert {served_by(ask(client, stream=True)) for _ in range(FAILURES)} == {"other"}
+    held = router().standing(target(route, "echo")).breaker
+    assert (held.state, held.why) == ("open", "sent no answer")
+    eventually(lambda: router().now() > held.probe_at)
+    assert served_by(ask(client, stream=True)) == "other" and not held.is_probed
+    provider.behaves(well_behaved)
+    eventually(lambda: router().now() > held.probe_at)
+    assert [served_by(ask(client)) for _ in range(2)] == ["echo"] * 2 and breaker(route, "echo") == "closed"
+
+
+def test_a_probe_that_ends_well_without_an_event_ends_the_probing(
+    client: httpx.Client, provider: Provider, route: Route
+) -> None:
+    provider.behaves(answers(500, b"{}"))
+    for _ in range(FAILURES):
+        ask(client)
+    standing = router().standing(target(route, "echo"))
+    choice: Any = SimpleNamespace(router=router(), is_streamed=True)
+    link: Any = (None, None)
+    attempt = Attempt(choice, standing.target, link, standing, is_probe=True)
+    with attempt:
+        assert standing.breaker.is_probed
+        attempt.succeeded()
+    assert not standing.breaker.is_probed

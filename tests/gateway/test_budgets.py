@@ -12,13 +12,16 @@ from typing import Any
 import httpx
 import pytest
 from django.db.models import Sum
+from pytest_django import Settings
 
+from audit.identifiers import uuid7
 from catalog.models import Route
 from playground.models import Session
 from tenants.models import ApiKey
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO, eventually, kept
 from tests.gateway.provider import Exchange, Provider, well_behaved
+from tests.gateway.routing import also_at
 from tests.gateway.test_kills import Killable
 from tests.gateway.test_limits import killable as killable
 from usage.limits.budgets import remove_budget, set_budget
@@ -138,6 +141,27 @@ def test_a_longer_answer_than_is_left_is_refused_and_a_shorter_one_is_made(
             refused = ask(client, n=count)
             assert (refused.status_code, refused.json()["error"]["param"]) == (400, "n")
         assert ask(client, max_tokens=5).status_code == 200
+
+
+def test_it_holds_though_another_deployment_is_paid_in_another_currency(
+    team: Cast, key: str, route: Route, provider: Provider, front_with: Any, settings: Settings
+) -> None:
+    price = Price.objects.get()
+    price.pk, price.currency, price.deployment = uuid7(), "EUR", also_at(route, "other", provider.url, tier=2)
+    price.input_per_million, price.output_per_million = 10 * price.input_per_million, 10 * price.output_per_million
+    price.save(force_insert=True)
+    set_budget(place=of_tenant(team.acme), amount=COST * 5, is_hard=True, by=team.pat)
+    settings.CURRENCY = "EUR"
+    set_budget(place=of_environment(team.environment()), amount=MOST * 10, is_hard=True, by=team.pat)
+    with front_with(key) as client:
+        answers = [ask(client) for _ in range(6)]
+        assert [answer.status_code for answer in answers] == [200] * 4 + [429] * 2
+        assert "The tenant Acme may not spend more" in answers[-1].text
+        assert set(Call.objects.values_list("currency", flat=True)) == {"USD"}, "and no euro was spent"
+        remove_budget(place=of_tenant(team.acme), span="month", by=team.pat)
+        eventually(lambda: ask(client).status_code == 200)
+        longer = ask(client, max_tokens=6)
+        assert longer.status_code == 429 and "€0.00033" in longer.text
 
 
 def test_many_at_once_wait_for_what_the_others_give_back(

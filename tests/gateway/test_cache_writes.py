@@ -102,13 +102,13 @@ def test_the_most_that_a_call_can_cost_is_all_of_it_written(client: httpx.Client
     snapshot = current_snapshot()
     assert snapshot is not None
     now = dt.datetime.now(dt.UTC)
-    most, _ = greatest_cost([snapshot.routes["echo-model"]], CHAT.read(ASKED), now)
+    most = greatest_cost([snapshot.routes["echo-model"]], CHAT.read(ASKED), now)["USD"]
     Price.objects.update(cache_write_per_million=Decimal(1))
     announce("price")
     eventually(lambda: in_force().cache_write_per_million == 1)
     snapshot = current_snapshot()
     assert snapshot is not None
-    less, _ = greatest_cost([snapshot.routes["echo-model"]], CHAT.read(ASKED), now)
+    less = greatest_cost([snapshot.routes["echo-model"]], CHAT.read(ASKED), now)["USD"]
     output = Decimal(9 * 15) / 1_000_000
     assert most - output == 2 * (less - output)
 

@@ -13,13 +13,18 @@ import pytest
 from pytest_django import Settings
 
 from catalog.models import Route
-from gateway import calls, telemetry
+from gateway import calls, relay, telemetry
 from gateway.admission import AccessRequired, ModelNotFound
 from gateway.calls import Caller, OpenCall, open_call, routes_for
-from gateway.upstream import HIGH_WATER
+from gateway.forms.chat import CHAT
+from gateway.pipeline import begin
+from gateway.runtime import here, runtime
+from gateway.stop import Stop, Stopped
+from gateway.upstream import HIGH_WATER, Upstream
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO, kept
 from tests.gateway.provider import WORDS, Exchange, Provider, chunk
+from usage.models import Call
 
 ASKED: dict[str, Any] = {"model": "echo-model", "messages": HELLO}
 
@@ -262,3 +267,60 @@ def test_the_routes_of_an_environment(person: Caller, team: Cast) -> None:
 
     assert routes_for(person.environment_id) == in_a_loop(inside) == ["echo-model"]
     assert routes_for(team.environment("test").id) == []
+
+
+def test_a_call_that_is_settled_while_its_request_is_made_opens_and_sends_nothing(
+    person: Caller, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask() -> int:
+        is_made, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def apart(_: bool, work: Callable[..., Any], *given: Any) -> Any:  # as one that is heavy, in a thread
+            is_made.set()
+            await goes_on.wait()
+            return work(*given)
+
+        monkeypatch.setattr(relay, "apart", apart)
+        call = await open_call(person, ASKED, request_id="r")
+        reading = asyncio.create_task(text_of(call))
+        await is_made.wait()
+        monkeypatch.setattr(calls, "SETTLE_WITHIN_S", 0)
+        await call.aclose()
+        assert call.summary is not None and call.summary.outcome == "cancelled"
+        goes_on.set()
+        assert await reading == ""
+        return here().journal.running
+
+    assert in_a_loop(ask) == 0, "nothing is kept open for ever"
+    assert provider.exchanges == [] and not Call.objects.exists()
+
+
+def test_nothing_is_opened_after_the_account_was_written(person: Caller) -> None:
+    async def ask() -> int:
+        found = await runtime()
+        admitted = (await begin(found, person, CHAT.read(ASKED), "r")).admitted
+        call = await begin(found, person, CHAT.read(ASKED), "r")
+        call.settle()
+        with pytest.raises(Stopped):
+            call.meter.sends_to(admitted.route.targets[0], admitted.grant)
+        return found.journal.running
+
+    assert in_a_loop(ask) == 0
+
+
+def test_what_nobody_waits_for_is_not_sent_over_a_kept_connection(provider: Provider) -> None:
+    url, stop = f"{provider.url}/chat/completions", Stop()
+
+    async def post() -> None:
+        upstream = Upstream()
+        exchange = await upstream.post(url, {}, b'{"model": "echo-model"}', 5, stop)
+        while await exchange.read(5, stop):
+            pass
+        upstream.done(exchange, url)
+        stop.set()
+        with pytest.raises(Stopped):
+            await upstream.post(url, {}, b'{"model": "echo-model"}', 5, stop)
+        await asyncio.sleep(0.1)
+
+    asyncio.run(post())
+    assert len(provider.exchanges) == provider.accepted == 1

@@ -158,6 +158,18 @@ def test_a_stream_in_which_no_event_comes_any_more_is_given_up(
     assert set(kept(2).values_list("outcome", flat=True)) == {"failed"}
 
 
+@pytest.mark.parametrize("behaviour", [streams(then="silence"), drips(b": still here\n\n")])
+def test_a_head_is_not_the_beginning_of_a_stream(
+    client: httpx.Client, provider: Provider, behaviour: Behaviour
+) -> None:
+    hurry(idle_s=15, first_byte_s=0.3)
+    provider.behaves(behaviour)
+    began = time.monotonic()
+    answer = client.post("/v1/chat/completions", json=ASKED | {"stream": True})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "provider_timeout")
+    assert "for 0.3 seconds" in answer.json()["error"]["message"] and time.monotonic() - began < 5
+
+
 @pytest.mark.parametrize(
     ("asked", "behaviour", "status"),
     [

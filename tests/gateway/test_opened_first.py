@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,10 +23,12 @@ from pytest_django import Settings
 
 from audit.identifiers import uuid7
 from catalog.models import Route
+from gateway import runtime
 from gateway.delivery import adopt_orphans, keep_interrupted
 from gateway.gone import Watch
 from gateway.grouping import Group
 from gateway.journal import Journal, segments, unwritable
+from gateway.openings import Openings
 from tenants.scope import everything
 from tests.cast import Cast
 from tests.faults.link import Link
@@ -78,6 +81,38 @@ def test_it_works(client: httpx.Client, provider: Provider) -> None:
     call = ask(client).headers["x-atrium-call-id"]
     assert seen == [(call, "interrupted")], "it was there when the provider got it"
     assert str(kept().get().pk) == call and not Opening.objects.exists()
+
+
+@pytest.mark.parametrize("wish", ["caller leaves", "process stops"])
+def test_one_that_ends_while_it_is_being_opened_sends_nothing(
+    client: httpx.Client, provider: Provider, monkeypatch: pytest.MonkeyPatch, wish: str
+) -> None:
+    assert ask(client).status_code == 200  # a connection is kept, over which a request goes out at once
+    waits, goes_on = threading.Event(), threading.Event()
+    write = Openings._open
+
+    async def slowly(self: Openings, rows: list[dict[str, Any]]) -> None:
+        waits.set()
+        await asyncio.to_thread(goes_on.wait, 4)
+        await write(self, rows)
+
+    monkeypatch.setattr(Openings, "_open", slowly)
+    ((loop, held),) = [each for each in runtime._runtimes.items() if each[0].is_running()]
+    with ThreadPoolExecutor(1) as asking:
+        asked = asking.submit(client.post, "/v1/chat/completions", json=ASKED, timeout=0.5 if "leaves" in wish else 20)
+        assert waits.wait(5)
+        if wish == "process stops":
+            loop.call_soon_threadsafe(held.abandon)
+            assert asked.result(5).status_code == 503, "it is told at once"
+        else:
+            assert isinstance(asked.exception(5), httpx.ReadTimeout)
+        eventually(lambda: not held.running)
+        goes_on.set()
+    call = kept(2).last()
+    assert call is not None and (call.input_tokens, call.output_tokens) == (0, 0)
+    monkeypatch.setattr(Openings, "_open", write)
+    assert ask(client).status_code == 200
+    assert len(provider.exchanges) == 2 and held.journal.running == 0
 
 
 def test_many_at_once_are_each_there_once_and_none_is_left_open(client: httpx.Client, provider: Provider) -> None:
@@ -338,7 +373,11 @@ def test_one_that_was_taken_for_gone_and_lives_begins_again(
     call = ask(client)
     assert call.status_code == 200
     provider.behaves(well_behaved)
-    assert ask(client).status_code == 200, "it opens calls again"
+    asked = len(provider.exchanges)
+    refused = ask(client)  # it had reserved of a slice that others may have by now
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "ledger_unreachable")
+    assert len(provider.exchanges) == asked
+    eventually(lambda: ask(client).status_code == 200, within_s=5)  # it opens calls again
     assert Holder.objects.get().name == name
     assert Call.objects.get(pk=call.headers["x-atrium-call-id"]).outcome == "interrupted", "the account was ended"
     eventually(lambda: Call.objects.count() > before + 1)

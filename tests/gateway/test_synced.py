@@ -19,7 +19,7 @@ from pytest_django import Settings
 
 from audit.identifiers import uuid7
 from catalog.models import Route
-from gateway import grouping
+from gateway import grouping, syncing
 from gateway import journal as journal_module
 from gateway.delivery import Drain, adopt_orphans, ends_of
 from gateway.journal import Journal, JournalUnwritable, segments
@@ -151,6 +151,28 @@ def test_the_loop_goes_on_while_a_disk_is_slow(client: httpx.Client, disk: Disk,
         disk.gate.set()
         assert [each.result().status_code for each in waiting] == [200] * 5
     kept(6)
+
+
+def test_a_disk_that_does_not_return_refuses_the_call(
+    client: httpx.Client, disk: Disk, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ask(client).status_code == 200
+    kept()
+    monkeypatch.setattr(syncing, "WITHIN_S", 0.3)
+    disk.gate.clear()
+    try:
+        began = time.monotonic()
+        refused = ask(client)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "journal_unwritable")
+        assert time.monotonic() - began < 3
+        time.sleep(grouping.PAUSE_S)
+        assert ask(client).status_code == 503, "it still does not"
+        assert len(provider.exchanges) == 1
+    finally:
+        disk.gate.set()
+    eventually(lambda: ask(client).status_code == 200, within_s=5)
+    eventually(lambda: Call.objects.filter(outcome="ok").count() == 2)
+    assert_totals_are_the_sums_of_the_calls()
 
 
 def test_an_answer_is_not_held_back_for_the_disk(client: httpx.Client, disk: Disk, provider: Provider) -> None:

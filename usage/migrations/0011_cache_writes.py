@@ -11,16 +11,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField(
-            model_name='call',
-            name='cache_write_per_million',
-            field=models.DecimalField(decimal_places=6, max_digits=16, null=True),
-        ),
-        migrations.AddField(
-            model_name='call',
-            name='cache_write_tokens',
-            field=models.PositiveIntegerField(help_text='null: it was not noted when it was made', null=True),
-        ),
-        migrations.AddField(
             model_name='price',
             name='cache_write_per_million',
             field=models.DecimalField(blank=True, decimal_places=6, max_digits=16, null=True),

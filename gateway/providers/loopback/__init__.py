@@ -14,7 +14,7 @@ from django.conf import settings
 from catalog.dialects import Inside
 from catalog.loopback import LABEL, LOOPBACK
 from gateway.answering import Answering
-from gateway.asked import Asked
+from gateway.asked import Asked, InvalidRequest
 from gateway.providers.compatible.reading import ChatReading, EmbeddingsReading
 from gateway.providers.loopback.answers import answer_to
 from gateway.providers.loopback.manner import normalised, read
@@ -23,6 +23,8 @@ from gateway.providers.provider import Provider, Reading, Request, as_json
 from gateway.snapshot import Target
 from gateway.stop import Stop
 from gateway.upstream import TooSlow, Upstream
+
+MOST_TEXTS = 96  # to one request for embeddings: the vectors are made in the gateway's own loop
 
 
 class Loopback(Provider):
@@ -61,6 +63,8 @@ class Loopback(Provider):
         return "it tells no log probabilities" if asked.neutral.get("logprobs") else ""
 
     def request(self, target: Target, asked: Asked) -> Request:
+        if asked.operation == "embeddings" and sum(1 for _ in asked.texts) > MOST_TEXTS:
+            raise InvalidRequest(f"What serves this model takes at most {MOST_TEXTS} texts a call.", field="input")
         body = as_json(asked.neutral | {"model": target.upstream_name})
         return Request(f"{LOOPBACK}:{asked.operation}", {}, body)
 

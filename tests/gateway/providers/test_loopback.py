@@ -274,3 +274,11 @@ def test_it_calls_the_tool_that_it_has_to(served: Callable[..., Any]) -> None:
         assert each.choices[0].finish_reason == "tool_calls"
     first, second, third = (each.embedding for each in vectors.data)
     assert first == third != second and len(first) == 8 and abs(sum(x * x for x in first) - 1) < 1e-5
+
+
+def test_it_embeds_so_many_texts_that_nobody_waits_for_them(served: Callable[..., Any]) -> None:
+    _, client = served()
+    asked = {"model": "loopback-a", "input": ["a"] * 97}
+    refused = client.post("/v1/embeddings", json=asked)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "input")
+    assert client.post("/v1/embeddings", json=asked | {"input": ["a"] * 96}).status_code == 200

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from gateway.failures import from_status
+from gateway.failures import PromptTooLong, ProviderBusy, from_error, from_status
 from gateway.snapshot import Target
 
 TARGET = Target(uuid4(), "x", "X", "openai", "https://x.test", "", "m")
@@ -36,3 +36,28 @@ def test_what_is_no_reason_is_not_told(told: Any) -> None:
 def test_the_field_is_told_as_well() -> None:
     told = {"object": "error", "message": "Too long", "param": "messages"}
     assert from_status(TARGET, 422, {}, json.dumps(told).encode()).field == "messages"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"type": "throttlingException", "message": "Too many tokens, please wait before trying again."},
+        {"type": "ThrottlingException", "message": "Input is too long for so many calls."},
+        {"type": "rate_limit_error", "message": "x"},
+        {"code": "rate_limit_exceeded", "type": "tokens", "message": "x"},
+        {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "x"},
+    ],
+)
+def test_who_is_asked_too_often_is_busy_whatever_it_says_of_tokens(told: Any) -> None:
+    failure = from_error(TARGET, told)
+    assert isinstance(failure, ProviderBusy) and failure.status == 429 and failure.may_try_elsewhere
+    assert told["message"].rstrip(".") in failure.sentence
+    assert not isinstance(from_status(TARGET, 400, {}, json.dumps({"error": told}).encode()), PromptTooLong)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["Input is too long for requested model.", "prompt is too long: 9 tokens", "too many tokens: size limit exceeded"],
+)
+def test_a_prompt_that_is_too_long_is_told_so(said: str) -> None:
+    assert isinstance(from_error(TARGET, {"type": "validationException", "message": said}), PromptTooLong)
