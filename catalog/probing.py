@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -125,9 +126,10 @@ def list_models(dialect: Dialect, base_url: str, credential: str) -> Answer:
 
 def _bearer(client: httpx.Client, wanted: TokenRequest) -> dict[str, str]:
     """The header with the access token that a credential is exchanged for. Raises this module's refusals: the address
-    is a part of the credential, so it is looked at as any other."""
-    check_address(normalise(wanted.url), has_credential=True)
-    response, body = _asked(client, "POST", wanted.url, data=wanted.form)
+    is a part of the credential, so it is looked at as any other, and whatever is wrong with it is told there."""
+    with _told_of_credential():
+        check_address(normalise(wanted.url), has_credential=True)
+        response, body = _asked(client, "POST", wanted.url, data=wanted.form)
     try:
         token = json.loads(body).get("access_token") if response.status_code == 200 else None
     except (ValueError, AttributeError):
@@ -138,6 +140,16 @@ def _bearer(client: httpx.Client, wanted: TokenRequest) -> dict[str, str]:
             field="credential",
         )
     return {"Authorization": f"Bearer {token}"}
+
+
+@contextmanager
+def _told_of_credential() -> Iterator[None]:
+    try:
+        yield
+    except Invalid as refusal:
+        raise type(refusal)(
+            f"The credential says where its access tokens are given. {refusal.sentence}", field="credential"
+        ) from refusal
 
 
 def _asked(client: httpx.Client, method: str, url: str, **more: Any) -> tuple[httpx.Response, bytes]:
@@ -198,11 +210,16 @@ def _refuse_status(response: httpx.Response, address: str, *, has_credential: bo
 
 def _names(body: bytes, address: str, names: Callable[[Any], Iterable[Any]], kind: str) -> list[str]:
     try:
-        told = [name for name in names(json.loads(body)) if isinstance(name, str) and 0 < len(name) <= 200]
+        told = [name for name in names(json.loads(body)) if isinstance(name, str) and _is_name(name)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotCompatible(
             f"{address} answered, but not with a list of models such as {kind} endpoints give. Enter the address "
             "below which it lies, or choose another kind.",
             field="base_url",
         ) from error
-    return sorted(dict.fromkeys(name.replace("\x00", "") for name in told))[:MOST_MODELS]
+    return sorted(dict.fromkeys(told))[:MOST_MODELS]
+
+
+def _is_name(told: str) -> bool:
+    """Whether it can be published (`catalog.publishing`): what holds a sign that cannot be seen is left out."""
+    return 0 < len(told) <= 200 and told.isprintable()

@@ -84,6 +84,8 @@ def deploy(*, provider: Provider, upstream: str, model: Model | None, new_name: 
     upstream = upstream.strip()
     if not upstream or len(upstream) > 200:
         raise Invalid("Say what the provider calls the model.", field="upstream")
+    if not upstream.isprintable():
+        raise Invalid("The provider's name of the model holds a sign that cannot be seen.", field="upstream")
     deployment = Deployment.objects.filter(provider=provider, upstream_name=upstream).first()
     if deployment is not None and (model is None or deployment.version.model_id == model.pk) and not new_name:
         if deployment.gone_at or not deployment.is_enabled:

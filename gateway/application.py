@@ -26,14 +26,14 @@ from gateway.admission import ModelNotFound, admit, as_known_now, authenticate, 
 from gateway.asked import InvalidRequest
 from gateway.call_headers import call_headers
 from gateway.caller import Caller
-from gateway.costing import counted_input
+from gateway.costing import counted_input, weighed
 from gateway.ending import when_told_to_stop
 from gateway.explaining import Explanation, account, as_header, as_json, explanation
 from gateway.extent import apart
 from gateway.forms import FORMS, form_of
 from gateway.forms.form import Form, Writing
 from gateway.forms.messages import MESSAGES
-from gateway.holding import held_places
+from gateway.holding import held_places, refuse_without_room
 from gateway.leaked import refuse_key_in_address
 from gateway.pipeline import Call, begin
 from gateway.rates import Headroom
@@ -144,11 +144,16 @@ async def _caller(exchange: Exchange) -> Caller:
     held.last_used[caller.key_prefix] = time.time()
     exchange.caller = caller
     exchange.headroom = partial(_headroom, held, caller)
+    exchange.is_getting_heavy = partial(_refuse_without_room, held, caller)
     return caller
 
 
 def _headroom(held: Runtime, caller: Caller) -> Mapping[str, Headroom]:
     return held.rates.headroom(held_places(held.snapshot(), caller))
+
+
+def _refuse_without_room(held: Runtime, caller: Caller) -> None:
+    refuse_without_room(held.rates, held_places(held.snapshot(), caller))
 
 
 async def _routes(exchange: Exchange) -> list[Route]:
@@ -164,8 +169,7 @@ async def _count(exchange: Exchange) -> None:
     """How many tokens a prompt has, by our own count. Who may call may ask; it is no call and costs nothing, but is
     work, so it counts as a request."""
     caller = await _caller(exchange)
-    body = await exchange.json()
-    asked = await apart(exchange.is_heavy, MESSAGES.read_prompt, body)
+    asked = await exchange.read(lambda body: weighed(MESSAGES.read_prompt(body), is_heavy=exchange.is_heavy))
     exchange.model = asked.model
     snapshot = here().snapshot()
     known = as_known_now(snapshot, caller)
@@ -177,11 +181,10 @@ async def _count(exchange: Exchange) -> None:
 
 async def _call(exchange: Exchange, form: Form) -> None:
     caller = await _caller(exchange)  # before the body is read: strangers do not get to send megabytes
-    body = await exchange.json()
-    asked = await apart(exchange.is_heavy, form.read, body)
-    if form.headers or exchange.is_heavy:
+    asked = await exchange.read(lambda body: weighed(form.read(body), is_heavy=exchange.is_heavy))
+    if form.headers:
         sent = {name: value for name in form.headers if (value := exchange.header(name.encode()))}
-        asked = dataclasses.replace(asked, headers=sent, is_heavy=exchange.is_heavy)
+        asked = dataclasses.replace(asked, headers=sent)
     exchange.model = asked.model
     call = await begin(here(), caller, asked, exchange.request_id, max_wait_s=_max_wait_s(exchange))
     call.meter.trace = exchange.trace

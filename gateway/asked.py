@@ -24,13 +24,25 @@ class InvalidRequest(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
+class Weight:
+    """What `gateway.costing` needs to know of a prompt, found in one go: the `characters` of its texts; those
+    `with_tools`, and the `tokens` of all that; how many parts are no text; and the most bytes that can be tokens."""
+
+    characters: int
+    with_tools: int
+    tokens: int
+    beside_text: int
+    greatest_input: int
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What a client asks for. `body` is the request as it came, in the form called `form`.
 
     `neutral` says the same in OpenAI's form of the operation (a chat completion, embeddings), which every provider's
     part reads. `lost` is why that would not be quite the same, and empty where it is: then only providers that take
     `form` itself can answer. `headers` came with it and belong to that form, as the version of it does.
-    What `is_heavy` is written for a provider in a thread (`gateway.extent`).
+    What `is_heavy` is read, weighed and written for a provider in a thread (`gateway.extent`), and keeps its `weight`.
     """
 
     form: str
@@ -40,6 +52,7 @@ class Asked:
     lost: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     is_heavy: bool = False
+    weight: Weight | None = None
 
     @property
     def model(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.pipeline import Call
 
+_CONTROL = dict.fromkeys((*range(0x20), 0x7F), "?")  # a line break in a header makes a bare 500 of the answer
 type Headers = list[tuple[bytes, bytes]]
 
 
@@ -16,7 +17,7 @@ def call_headers(call: Call) -> Headers:
     ]
     if target is not None:
         deployment = f"{target.provider}/{target.upstream_name}"
-        headers.append((b"x-atrium-deployment", deployment.encode("ascii", "replace")))
+        headers.append((b"x-atrium-deployment", deployment.translate(_CONTROL).encode("ascii", "replace")))
     if waited_ms is not None:
         headers.append((b"x-atrium-waited-ms", str(waited_ms).encode()))
     if summary is not None and summary.cost is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from gateway.asked import BOUNDS, Asked
+from gateway.asked import BOUNDS, Asked, Weight
 from gateway.attachments import TOKENS_A_PART, attached, parts_beside_text
 from gateway.counting import ASSUMED_OUTPUT, Template, tokens_of, tokens_of_length
 from gateway.providers import provider_of
@@ -21,9 +22,19 @@ OF_THE_PROMPT = ("tools", "functions", "response_format")
 LONGEST = 10_000_000
 
 
+def weighed(asked: Asked, *, is_heavy: bool) -> Asked:
+    """`asked`, and what is heavy with its weight: finding that takes long, and later all other calls would wait."""
+    if not is_heavy:
+        return asked
+    said = _said(asked)
+    weight = Weight(_characters(asked), len(said), tokens_of(said), _beside_text(asked), greatest_input(asked))
+    return dataclasses.replace(asked, is_heavy=True, weight=weight)
+
+
 def expected_tokens(asked: Asked) -> tuple[int, int]:
     """About the tokens that a call will count: of its prompt, and of the answer as far as the caller bounds it."""
-    return tokens_of_length(sum(map(len, asked.texts))) + asked.tokens, _bound(asked) or 0
+    characters = _characters(asked) if asked.weight is None else asked.weight.characters
+    return tokens_of_length(characters) + asked.tokens, _bound(asked) or 0
 
 
 def counted_input(routes: Iterable[Route], asked: Asked) -> int:
@@ -32,12 +43,29 @@ def counted_input(routes: Iterable[Route], asked: Asked) -> int:
     return prompt_tokens(asked, provider_of(next(connected)).template)
 
 
-def prompt_tokens(asked: Asked, template: Template, count: Callable[[str], int] = tokens_of) -> int:
-    """The tokens of a prompt with its tools, as far as they can be told without asking the provider; its text is
-    counted by `count`."""
+def prompt_tokens(asked: Asked, template: Template, *, is_rough: bool = False) -> int:
+    """The tokens of a prompt with its tools, as far as they can be told without asking the provider; those of its text
+    only by its length where that `is_rough`."""
+    if (weight := asked.weight) is None:
+        said, beside_text = _said(asked), _beside_text(asked)
+        counted = tokens_of_length(len(said)) if is_rough else tokens_of(said)
+    else:
+        beside_text = weight.beside_text
+        counted = tokens_of_length(weight.with_tools) if is_rough else weight.tokens
+    return counted + asked.tokens + asked.added_by(template) + TOKENS_A_PART * beside_text
+
+
+def _said(asked: Asked) -> str:
     tools = [as_json(asked.neutral[name]).decode() for name in OF_THE_PROMPT if asked.neutral.get(name)]
-    counted = count("\n".join([*asked.texts, *tools])) + asked.tokens + asked.added_by(template)
-    return counted + TOKENS_A_PART * parts_beside_text(asked.neutral.get("messages"))
+    return "\n".join([*asked.texts, *tools])
+
+
+def _characters(asked: Asked) -> int:
+    return sum(map(len, asked.texts))
+
+
+def _beside_text(asked: Asked) -> int:
+    return parts_beside_text(asked.neutral.get("messages"))
 
 
 def greatest_cost(routes: Iterable[Route], asked: Asked, at: dt.datetime) -> dict[str, Decimal]:
@@ -63,6 +91,8 @@ def greatest_input(asked: Asked) -> int:
 
     Left out is only what no prompt can hold: the route's name, and numbers and switches beside the prompt.
     """
+    if asked.weight is not None:
+        return asked.weight.greatest_input
     size = 0
     for name, value in asked.body.items():
         if name == "input" and asked.operation == "embeddings":

@@ -54,11 +54,6 @@ def tokens_of_length(characters: int) -> int:
     return math.ceil(characters / CHARACTERS_A_TOKEN)
 
 
-def tokens_of_text_length(text: str) -> int:
-    """The same rough estimate, of a text."""
-    return tokens_of_length(len(text))
-
-
 def texts_of(messages: Any) -> Iterable[str]:
     """Every text in messages: plain content, text parts, and the arguments of tool calls."""
     for message in messages if isinstance(messages, list) else ():

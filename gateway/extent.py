@@ -1,24 +1,32 @@
-"""How much a request may hold, told from its bytes: what is parsed, read and written again in one go keeps every other
-call of the process waiting.
+"""How much a request may hold, told from its bytes, and where the work on large ones is done.
 
-A size in bytes alone does not bound that: twenty megabytes are one picture, or six hundred thousand messages.
+What is parsed in one go keeps every other call of the process waiting. A size in bytes alone does not bound that:
+twenty megabytes are one picture, or six hundred thousand messages. What is heavy waits its turn for a thread that does
+nothing else; in those of the process it would keep names of providers from being resolved. A second thread would make
+nothing quicker, as one piece of Python runs at a time, and calls would wait for both.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from uuid import UUID
+
+from django.conf import settings
 
 from refusals import Refusal
 
-MOST_CONTAINERS = 25_000  # objects and lists: ten thousand messages, or eight thousand of parts
-MOST_STRINGS = 200_000  # names of fields too
-MOST_VALUES = 500_000  # the numbers of an embedding's tokens are the most of them
-NEVER_TOO_MUCH = 2 * MOST_CONTAINERS  # bytes that cannot hold more
 HEAVY = 256 * 1024  # bytes from which on the work is done in a thread
 PIECE = 512 * 1024  # bytes that are gone over at once
+WAITING_OF_A_TENANT = 64 * 1024 * 1024  # bytes of heavy bodies that wait or are worked on, from which on no more wait
+WAITING = 4 * WAITING_OF_A_TENANT  # the same, of all tenants
+RETRY_AFTER_S = 2  # some tens of megabytes are read in that time
 _NO_BACKSLASH = re.compile(rb"[^\\]")
+_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="heavy")
 
 
 class TooMuchInIt(Refusal):
@@ -27,21 +35,35 @@ class TooMuchInIt(Refusal):
     title = "The request holds too much"
 
 
+class LargeRequestsWaiting(Refusal):
+    code = "large_requests_waiting"
+    status = 429
+    title = "Too many large requests at once"
+
+
+class TooManyLargeRequests(Refusal):
+    code = "too_many_large_requests"
+    status = 503
+    title = "Too many large requests at the moment"
+
+
 def check_extent(body: bytes) -> None:
     """Raise `TooMuchInIt` for JSON with more in it than is read here. What stands in texts does not count."""
-    if len(body) <= NEVER_TOO_MUCH:
-        return
-    containers = body.count(b"{") + body.count(b"[") <= MOST_CONTAINERS
-    if containers and body.count(b'"') <= 2 * MOST_STRINGS and body.count(b",") < MOST_VALUES:
+    most_objects, most_texts = settings.GATEWAY_MOST_OBJECTS, settings.GATEWAY_MOST_TEXTS
+    most_values = settings.GATEWAY_MOST_VALUES
+    if len(body) <= min(most_objects, most_texts, most_values):
+        return  # bytes that cannot hold more
+    containers = body.count(b"{") + body.count(b"[") <= most_objects
+    if containers and body.count(b'"') <= 2 * most_texts and body.count(b",") < most_values:
         return  # there is no more even if none of these signs stands in a text
     bare = b"".join(map(_unescaped, _pieces(body)))  # every quotation mark left in it begins or ends a text
-    if bare.count(b'"') > 2 * MOST_STRINGS:
-        raise _refusal(f"{MOST_STRINGS:,} texts and names")
+    if bare.count(b'"') > 2 * most_texts:
+        raise _refusal(f"{most_texts:,} texts and names")
     outside = b"".join(bare.split(b'"')[::2])
-    if outside.count(b"{") + outside.count(b"[") > MOST_CONTAINERS:
-        raise _refusal(f"{MOST_CONTAINERS:,} objects and lists")
-    if outside.count(b",") >= MOST_VALUES:
-        raise _refusal(f"{MOST_VALUES:,} values")
+    if outside.count(b"{") + outside.count(b"[") > most_objects:
+        raise _refusal(f"{most_objects:,} objects and lists")
+    if outside.count(b",") >= most_values:
+        raise _refusal(f"{most_values:,} values")
 
 
 def _unescaped(piece: bytes) -> bytes:
@@ -60,7 +82,39 @@ def _pieces(body: bytes) -> Iterator[bytes]:
 
 async def apart[*Given, Made](is_heavy: bool, work: Callable[[*Given], Made], *given: *Given) -> Made:
     """What `work` makes; of something heavy in a thread, which shares the processor with the calls of others."""
-    return await asyncio.to_thread(work, *given) if is_heavy else work(*given)
+    return await asyncio.get_running_loop().run_in_executor(_thread, work, *given) if is_heavy else work(*given)
+
+
+class Turns:
+    """The heavy bodies of one process that wait to be read or are being read: how many bytes, by tenant."""
+
+    def __init__(self) -> None:
+        self._of: dict[UUID | None, int] = defaultdict(int)
+
+    @contextmanager
+    def waiting(self, tenant: UUID | None, size: int) -> Iterator[None]:
+        """Wait with a body of `size` bytes. One always may, however large.
+
+        Raises `LargeRequestsWaiting` and `TooManyLargeRequests`.
+        """
+        if self._of[tenant] >= WAITING_OF_A_TENANT:
+            raise LargeRequestsWaiting(
+                "Your large requests of this moment wait to be read, and no more of them can. "
+                f"Try again in {RETRY_AFTER_S} s, or send fewer at once.",
+                retry_after_s=RETRY_AFTER_S,
+            )
+        if sum(self._of.values()) >= WAITING:
+            raise TooManyLargeRequests(
+                f"Too many large requests wait to be read. Try again in {RETRY_AFTER_S} s.",
+                retry_after_s=RETRY_AFTER_S,
+            )
+        self._of[tenant] += size
+        try:
+            yield
+        finally:
+            self._of[tenant] -= size
+            if not self._of[tenant]:
+                del self._of[tenant]
 
 
 def _refusal(most: str) -> TooMuchInIt:

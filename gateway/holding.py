@@ -52,6 +52,15 @@ def held_places(snapshot: Snapshot, caller: Caller) -> Held:
     return [(place, bounds[place]) for place in caller.places if place in bounds] if bounds else ()
 
 
+def refuse_without_room(rates: Rates, held: Held) -> None:
+    """Raise `RateLimited` where no call could be made now, however small; count nothing.
+
+    For before there is a call: what is large is not even read of whoever has used up their limit.
+    """
+    if any(rates.obstacle(place, bound, NOTHING_USED) is not None for place, bound in held):
+        rates.take(held, NOTHING_USED)  # says it; what is refused is not counted
+
+
 async def hold(rates: Rates, leases: Leases, snapshot: Snapshot, admitted: Admitted) -> Hold:
     """Count the call and reserve what it can cost, at every place around its caller and at its route; or at none.
 

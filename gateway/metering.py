@@ -351,7 +351,7 @@ class Meter:
             return prompt_tokens(self.admitted.asked, provider_of(target).template)
         if self._prompt_by_length is None:  # asked each second of a stream, and always the same
             template = provider_of(target).template
-            self._prompt_by_length = prompt_tokens(self.admitted.asked, template, counting.tokens_of_text_length)
+            self._prompt_by_length = prompt_tokens(self.admitted.asked, template, is_rough=True)
         return self._prompt_by_length
 
     def _counted_output(self, *, is_rough: bool) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway import counting
 from gateway.asked import Asked
 from gateway.costing import prompt_tokens
 from gateway.counting import USUAL
@@ -60,7 +59,7 @@ class PromptSize:
     def is_beyond(self, context_tokens: int) -> bool:
         """Whether it is larger than that. Counting takes milliseconds, so what is clearly smaller is not counted."""
         if self._by_length is None:
-            self._by_length = prompt_tokens(self._asked, USUAL, counting.tokens_of_text_length)
+            self._by_length = prompt_tokens(self._asked, USUAL, is_rough=True)
         if self._by_length * 2 <= context_tokens:
             return False
         if self._counted is None:

@@ -16,6 +16,7 @@ _KEY = r"[a-z][_0-9a-z\-*/]{0,255}|[a-z0-9][_0-9a-z\-*/]{0,240}@[a-z][_0-9a-z\-*
 _MEMBER = re.compile(rf"({_KEY})=([\x20-\x2b\x2d-\x3c\x3e-\x7e]{{0,255}}[\x21-\x2b\x2d-\x3c\x3e-\x7e])")
 _SAMPLED, _RANDOM = 0x01, 0x02  # flags that are understood; others are not passed on
 MOST_MEMBERS = 32
+LONGEST_STATE, LARGE_MEMBER = 512, 128  # characters: what every vendor passes on, and what is left out first
 NOTHING, NOBODY = "0" * 32, "0" * 16
 
 
@@ -71,7 +72,10 @@ def trace_of(parents: Sequence[str], states: Sequence[str]) -> Trace:
 
 
 def _state(headers: Sequence[str]) -> str:
-    """The members in their order; nothing when one of them cannot be read, is there twice, or they are too many."""
+    """The members in their order; nothing when one of them cannot be read, is there twice, or they are too many.
+
+    Of a longer state than `LONGEST_STATE` whole members are left out: the large ones first, then from the end.
+    """
     members = [member for each in headers for part in each.split(",") if (member := part.strip(" \t"))]
     if len(members) > MOST_MEMBERS:
         return ""
@@ -81,4 +85,7 @@ def _state(headers: Sequence[str]) -> str:
         if found is None or found[1] in keys:
             return ""
         keys.add(found[1])
-    return ",".join(members)
+    while len(state := ",".join(members)) > LONGEST_STATE:
+        large = [place for place, member in enumerate(members) if len(member) > LARGE_MEMBER]
+        del members[large[-1] if large else -1]
+    return state

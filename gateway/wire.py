@@ -15,7 +15,7 @@ from django.conf import settings
 
 from gateway.asked import InvalidRequest
 from gateway.caller import Caller
-from gateway.extent import HEAVY, PIECE, apart, check_extent
+from gateway.extent import HEAVY, PIECE, Turns, apart, check_extent
 from gateway.forms.chat import CHAT
 from gateway.forms.form import Form, Writing
 from gateway.rates import Headroom
@@ -40,6 +40,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
 # A run of 19 digits is looked for where every digit is a 0: quicker than an expression by far, in megabytes of text.
 _DIGITS, _LONG_NUMBER = bytes.maketrans(b"123456789", b"0" * 9), b"0" * 19
 _WHOLE = range(-(2**63), 2**64)  # the whole numbers that are read and written as they are
+_turns = Turns()
 
 
 class BodyTooLarge(Refusal):
@@ -113,6 +114,7 @@ class Exchange:
         self.caller: Caller | None = None  # once they are known, and what they ask
         self.model = ""
         self.headroom: Callable[[], Mapping[str, Headroom]] = dict  # what limits leave the caller, once that is known
+        self.is_getting_heavy: Callable[[], object] = bool  # called as soon as a body is; refuses who may make no call
 
     def header(self, name: bytes) -> str:
         """A header of the request, empty when it was not sent."""
@@ -142,16 +144,21 @@ class Exchange:
         """A header of which there may be several."""
         return [value.decode("latin-1") for name, value in self._headers if name.lower() == wanted]
 
-    async def json(self) -> Any:
-        """The request's body. Raises `BodyTooLarge`, `BodyTooSlow`, `TooMuchInIt`, `InvalidRequest` and
-        `ClientLeft`."""
+    async def read[Made](self, reading: Callable[[Any], Made]) -> Made:
+        """What `reading` makes of the request's parsed body; of one that `is_heavy` in a thread.
+
+        Raises `BodyTooLarge`, `BodyTooSlow`, `TooMuchInIt`, `LargeRequestsWaiting`, `TooManyLargeRequests`,
+        `InvalidRequest`, `ClientLeft`, and what `reading` and `is_getting_heavy` raise.
+        """
         try:
             async with asyncio.timeout(settings.GATEWAY_BODY_TIMEOUT_S):
                 body = await self._body(settings.GATEWAY_LARGEST_BODY)
         except TimeoutError as error:
             raise BodyTooSlow("The request's body did not arrive in time. Please send it again.") from error
-        self.is_heavy = len(body) > HEAVY
-        return await apart(self.is_heavy, _parsed, body)
+        if not self.is_heavy:
+            return reading(_parsed(body))
+        with _turns.waiting(self.caller.tenant_id if self.caller else None, len(body)):
+            return await apart(True, lambda: reading(_parsed(body)))
 
     async def _body(self, largest: int) -> bytes:
         too_large = BodyTooLarge(f"A request may have at most {largest // 1_048_576} MB. Send less at once.")
@@ -167,6 +174,9 @@ class Exchange:
             size += len(piece)
             if size > largest:
                 raise too_large
+            if size > HEAVY and not self.is_heavy:
+                self.is_heavy = True
+                self.is_getting_heavy()
             pieces.append(piece)
             if not message.get("more_body"):
                 return b"".join(pieces)

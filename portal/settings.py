@@ -357,6 +357,9 @@ GATEWAY_QUEUE_SHARES = {  # how environments weigh against each other where call
     "development": env.int("GATEWAY_QUEUE_SHARE_OF_DEVELOPMENT", 1),
 }
 GATEWAY_LARGEST_BODY = env.int("GATEWAY_LARGEST_BODY", 20 * 1024 * 1024)
+GATEWAY_MOST_OBJECTS = env.int("GATEWAY_MOST_OBJECTS", 100_000)  # in a request, with its lists (`gateway.extent`)
+GATEWAY_MOST_TEXTS = env.int("GATEWAY_MOST_TEXTS", 500_000)  # with the names of fields
+GATEWAY_MOST_VALUES = env.int("GATEWAY_MOST_VALUES", 1_500_000)  # most of them are the numbers of tokens to embed
 GATEWAY_BODY_TIMEOUT_S = env.float("GATEWAY_BODY_TIMEOUT_S", 60.0)
 LOOPBACK_PROVIDER = env.bool("ATRIUM_LOOPBACK", MODE != "production")  # answers without a model, for tests and load
 GATEWAY_DURABILITY = environment.durability(env.str("GATEWAY_DURABILITY", "process"))  # `gateway.durability`

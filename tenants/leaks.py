@@ -72,8 +72,9 @@ def report(*, key: ApiKey, by: Any, where: str, **facts: Any) -> ApiKey:
 
 @everything("a secret that was handed in is looked up; whose it is, nobody knows before")
 @transaction.atomic
-def hand_in(*, text: str, address: str = "", by: Any = FINDER) -> int:
-    """Revoke every key and personal token that stands in `text`. Who hands in must not be told how many that were.
+def hand_in(*, text: str, address: str = "", by: Any = FINDER, where: str = HANDED_IN) -> int:
+    """Revoke every key and personal token that stands in `text`, which was found `where`. Who hands in must not be told
+    how many that were.
 
     Only what has the right checksum is looked up, and only what has the right hash is revoked: a prefix alone, which
     many may see, does nothing. Nothing of the text is kept.
@@ -89,13 +90,13 @@ def hand_in(*, text: str, address: str = "", by: Any = FINDER) -> int:
             continue
         revoked += 1
         if isinstance(found, ApiKey):
-            report(key=found, by=by, where=HANDED_IN, address=address)
+            report(key=found, by=by, where=where, address=address)
         else:
-            _token(found, by)
+            _token(found, by, where)
     return revoked
 
 
-def _token(token: PersonalToken, by: Any) -> None:
+def _token(token: PersonalToken, by: Any, where: str) -> None:
     if token.revoked_at is not None:
         return
     tokens.revoke(token=token, by=by)
@@ -103,6 +104,6 @@ def _token(token: PersonalToken, by: Any) -> None:
         [token.user],
         kind="keys",
         title=f"Your token “{token.name}” has leaked and is revoked",
-        body=f"{token.prefix}… was handed in to Atrium by somebody who found it. Issue a new one where you need it.",
+        body=f"{token.prefix}…. Seen: {PATTERN.sub('atrium_…', where)}. Issue a new one where you need it.",
         path="/account/tokens/",
     )

@@ -165,6 +165,20 @@ def test_an_answer_of_another_kind_is_told(pat: Client, endpoint: Endpoint, body
     assert not Provider.objects.filter(slug="research-cluster").exists()
 
 
+def test_a_name_with_a_sign_that_cannot_be_seen_is_neither_offered_nor_published(
+    cast: Cast, pat: Client, endpoint: Endpoint
+) -> None:
+    """It is told in a header of each answer (`gateway.call_headers`)."""
+    endpoint.body = {"object": "list", "data": [{"id": "cluster-7b"}, {"id": "evil\r\nx-injected: 1"}, {"id": "a\0b"}]}
+    connect(pat, endpoint)
+    assert probing.list_models(dialect_called(COMPATIBLE), endpoint.url, CREDENTIAL).models == ["cluster-7b"]
+    given = {"slug": "new", "new_name": "New", "input_per_million": "1", "output_per_million": "1"}
+    said = {"provider": "research-cluster", "upstream_name": "evil\r\nx-injected: 1"}
+    refused = pat.post("/api/routes/", json.dumps(given | said), "application/json")
+    assert refused.status_code == 422 and "cannot be seen" in refused.content.decode()
+    assert not Deployment.objects.filter(upstream_name__contains="evil").exists()
+
+
 def test_a_new_credential_replaces_the_old_one_only_if_it_works(pat: Client, endpoint: Endpoint) -> None:
     connect(pat, endpoint)
     address = "/platform/providers/research-cluster/credential/"

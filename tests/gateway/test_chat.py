@@ -8,8 +8,9 @@ from decimal import Decimal
 import httpx
 import openai
 import pgtrigger
+import pytest
 
-from catalog.models import Route
+from catalog.models import Deployment, Route
 from tenants.changes import announce
 from tenants.models import Tenant
 from tests.cast import Cast
@@ -84,6 +85,21 @@ def test_every_answer_says_which_call_it_was(client: httpx.Client) -> None:
     assert Decimal(answer.headers["x-atrium-cost"]) == call.cost
     again = client.post("/v1/chat/completions", json=asked, headers={"x-request-id": "not valid"})
     assert len(again.headers["x-request-id"]) == 32
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_a_name_with_a_line_break_breaks_no_answer(client: httpx.Client, route: Route, is_streamed: bool) -> None:
+    """As an earlier release, or a list of models that was imported, may have brought one."""
+    Deployment.objects.update(upstream_name="echo\r\nx-injected: 1 é\x7f")
+    announce("route")
+    asked = {"model": "echo-model", "messages": HELLO, "stream": is_streamed}
+
+    def named() -> bool:
+        answer = client.post("/v1/chat/completions", json=asked)
+        assert answer.status_code == 200 and "x-injected" not in answer.headers
+        return answer.headers["x-atrium-deployment"] == "echo/echo??x-injected: 1 ??"
+
+    eventually(named)
 
 
 def test_models_are_those_that_the_key_may_use(sdk: openai.OpenAI, route: Route) -> None:

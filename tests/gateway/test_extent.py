@@ -10,14 +10,18 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_django import Settings
 
+from catalog.models import Route
 from gateway import extent
-from gateway.extent import MOST_CONTAINERS, MOST_STRINGS, MOST_VALUES, TooMuchInIt, check_extent
-from tests.gateway.conftest import kept
+from gateway.extent import TooMuchInIt, check_extent
+from tests.gateway.conftest import HELLO, kept
 from tests.gateway.provider import Provider
 
+MOST_OBJECTS, MOST_TEXTS, MOST_VALUES = 100_000, 500_000, 1_500_000
 ODD = st.text(alphabet='ab"\\{}[],:é\n', max_size=12)
 VALUES = st.recursive(
     ODD | st.integers(-(2**63), 2**63 - 1) | st.none() | st.booleans(),
@@ -40,27 +44,23 @@ def counted(value: Any) -> tuple[int, int]:
 def test_what_stands_in_texts_does_not_count_and_all_else_does(value: Any, piece: int, *, spaced: bool) -> None:
     body = json.dumps(value, indent=2).encode() if spaced else orjson.dumps(value)
     containers, strings = counted(orjson.loads(body))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(extent, "NEVER_TOO_MUCH", 0)
+    bounds = {"GATEWAY_MOST_OBJECTS": containers, "GATEWAY_MOST_TEXTS": strings}
+    with pytest.MonkeyPatch.context() as patched, override_settings(**bounds):
         patched.setattr(extent, "PIECE", piece)
-        patched.setattr(extent, "MOST_CONTAINERS", containers)
-        patched.setattr(extent, "MOST_STRINGS", strings)
         check_extent(body)
-        for name, most in (("MOST_CONTAINERS", containers), ("MOST_STRINGS", strings)):
-            with patched.context() as narrower:
-                narrower.setattr(extent, name, most - 1)
-                if most:
-                    with pytest.raises(TooMuchInIt):
-                        check_extent(body)
+        for name, most in bounds.items():
+            if most:
+                with override_settings(**{name: most - 1}), pytest.raises(TooMuchInIt):
+                    check_extent(body)
 
 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b"[" + b"[]," * MOST_CONTAINERS + b"[]]", "objects and lists"),
-        (b'{"a":' * (MOST_CONTAINERS + 1), "objects and lists"),
-        (b"[" + b'"",' * MOST_STRINGS + b'""]', "texts"),
-        (b"[" + b'"\\\\",' * MOST_STRINGS + b'""]', "texts"),
+        (b"[" + b"[]," * MOST_OBJECTS + b"[]]", "objects and lists"),
+        (b'{"a":' * (MOST_OBJECTS + 1), "objects and lists"),
+        (b"[" + b'"",' * MOST_TEXTS + b'""]', "texts"),
+        (b"[" + b'"\\\\",' * MOST_TEXTS + b'""]', "texts"),
         (b"[" + b"1," * MOST_VALUES + b"1]", "values"),
     ],
 )
@@ -72,13 +72,36 @@ def test_more_than_is_read_is_refused(body: bytes, said: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        "a, b {c} [d] \"e\" \\ " * 100_000, [1] * (MOST_VALUES - 1), ["a"] * (MOST_STRINGS - 1),
-        [{}] * (MOST_CONTAINERS - 1),
+        "a, b {c} [d] \"e\" \\ " * 100_000, [1] * (MOST_VALUES - 1), ["a"] * (MOST_TEXTS - 1),
+        [{}] * (MOST_OBJECTS - 1),
     ],
     ids=["a long text", "numbers", "texts", "objects"],
 )  # fmt: skip
 def test_as_much_as_that_is_read(value: Any) -> None:
     check_extent(orjson.dumps(value))
+
+
+CACHED = {"type": "text", "text": "x" * 20, "cache_control": {"type": "ephemeral"}}
+CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [{"role": "assistant", "tool_calls": [CALL]}, {"role": "tool", "content": [CACHED]}] * 5_000,
+        [{"role": "user", "content": [CACHED, CACHED]}] * 5_001,
+        [[17_000] * 245] * 2_048,
+    ],
+    ids=["an agent's turns", "parts that are cached", "tokens to embed"],
+)
+def test_long_conversations_and_large_embeddings_are_read(body: Any) -> None:
+    check_extent(orjson.dumps(body))
+
+
+def test_how_much_may_be_in_it_can_be_set(client: httpx.Client, route: Route, settings: Settings) -> None:
+    settings.GATEWAY_MOST_OBJECTS = 10
+    body = {"model": "echo-model", "messages": HELLO * 20, "max_tokens": 5}
+    assert client.post("/v1/chat/completions", json=body).json()["error"]["code"] == "request_holds_too_much"
 
 
 def test_nineteen_megabytes_of_small_messages_are_refused_and_others_hardly_wait(client: httpx.Client) -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from audit.models import Entry
 from catalog.models import Route
-from tenants import secrets
-from tenants.models import ApiKey, Notification
+from gateway.leaked import MOST_TOKENS_AT_ONCE, LeakedKeys
+from tenants import secrets, tokens
+from tenants.archiving import archive_project
+from tenants.models import ApiKey, Notification, PersonalToken
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO, eventually
 
@@ -63,6 +65,48 @@ def test_anthropics_clients_are_told_in_their_form(client: httpx.Client) -> None
     told = client.post("/v1/messages?api_key=sk-ant-1", json=ASKED).json()
     assert (told["type"], told["error"]["type"]) == ("error", "invalid_request_error")
     assert told["error"]["details"]["error_code"] == "key_in_address"
+
+
+def test_a_personal_token_is_revoked_too_and_its_holder_told(team: Cast, client: httpx.Client, route: Route) -> None:
+    token, secret = tokens.issue(user=team.ned, name="laptop", by=team.ned)
+    refused = client.get("/v1/models", params={"q": secret}).json()["error"]
+    assert refused["code"] == "key_in_address" and "If it is a personal token that works here" in refused["message"]
+    eventually(lambda: PersonalToken.objects.get(pk=token.pk).revoked_at is not None, 5)
+    told = Notification.objects.get(user=team.ned, title="Your token “laptop” has leaked and is revoked")
+    assert "Seen: In the address of a request to /v1/models." in told.body and secret not in told.body
+
+
+def test_few_made_up_tokens_are_looked_up_at_a_time(team: Cast) -> None:
+    """Anybody can make up what has the checksum of one; keys that leak wait beside them."""
+    leaked = LeakedKeys(lambda: None)
+    made = [secrets.make("pat").text for _ in range(MOST_TOKENS_AT_ONCE + 1)]
+    taken = [leaked.takes(each, "/v1/models", None, most=MOST_TOKENS_AT_ONCE) for each in made]
+    assert taken == [True] * MOST_TOKENS_AT_ONCE + [False]
+    assert leaked.takes(made[0], "/v1/models", None, most=MOST_TOKENS_AT_ONCE), "it waits already"
+    assert leaked.takes(secrets.make("dev").text, "/v1/models", None)
+    leaked.report()
+    assert leaked.takes(made[-1], "/v1/models", None, most=MOST_TOKENS_AT_ONCE)
+
+
+def test_what_is_not_revoked_is_not_said_to_be(team: Cast, client: httpx.Client, key: str, route: Route) -> None:
+    said = client.get("/v1/models", params={"api_key": "sk-1"}).json()["error"]["message"]
+    assert "revoked now" not in said and said.endswith("revoke it where it was issued, and issue a new one.")
+    archive_project(project=team.project, by=team.olivia)
+    eventually(lambda: client.get("/v1/models").status_code == 403, 5)
+    assert "revoked now" not in client.get("/v1/models", params={"api_key": key}).json()["error"]["message"]
+    assert ApiKey.objects.get().leaked_at is None
+
+
+@pytest.mark.parametrize("query", ["a=" + "x" * 8_000, "&".join(f"a{n}=1" for n in range(51))])
+def test_what_is_not_looked_through_is_refused(team: Cast, client: httpx.Client, key: str, query: str) -> None:
+    answer = client.get(f"/v1/models?{query}&api_key={key}")
+    assert (answer.status_code, answer.json()["error"]["code"]) in {(414, "address_too_long"), (400, "key_in_address")}
+    assert client.get(f"/v1/models?{query}").status_code == 414
+
+
+def test_a_key_without_a_name_is_found(team: Cast, client: httpx.Client, key: str) -> None:
+    assert client.get(f"/v1/models?{key}").json()["error"]["code"] == "key_in_address"
+    eventually(lambda: ApiKey.objects.get().leaked_at is not None, 5)
 
 
 def test_other_parameters_are_nothing_to_us(client: httpx.Client, route: Route) -> None:

@@ -113,6 +113,12 @@ STATES = {
     (",".join(f"a{number}=1" for number in range(33)),): "",
     (f"a={'x' * 256}",): f"a={'x' * 256}",
     (f"a={'x' * 257}",): "",
+    (f"a={'x' * 251},b={'x' * 256}",): f"a={'x' * 251},b={'x' * 256}",  # 512 characters
+    (f"a={'x' * 252},b={'x' * 256}",): f"a={'x' * 252}",
+    (f"a={'x' * 200},b=2,c={'y' * 200},d=3,e={'z' * 200}",): f"a={'x' * 200},b=2,c={'y' * 200},d=3",
+    (",".join(f"a{number:02}={'x' * 60}" for number in range(32)),): ",".join(
+        f"a{number:02}={'x' * 60}" for number in range(7)
+    ),
 }
 
 

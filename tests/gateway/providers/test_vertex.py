@@ -124,8 +124,15 @@ def test_connecting_asks_for_a_token_and_then_with_it(provider: Provider, issuer
     "address", ["http://169.254.169.254/token", "http://[::ffff:169.254.169.254]/token", "file:///x"]
 )
 def test_no_token_is_asked_for_at_an_address_that_is_never_called(address: str) -> None:
-    with listed([]) as base, pytest.raises(AddressNotAllowed):
+    with listed([]) as base, pytest.raises(AddressNotAllowed) as refused:
         probing.list_models(known()["vertex"], base, key_file(address))
+    assert refused.value.field == "credential"  # the endpoint's own address is right
+
+
+def test_where_nobody_gives_tokens_the_credential_is_at_fault() -> None:
+    with listed([]) as base, pytest.raises(probing.ProviderUnreachable) as refused:
+        probing.list_models(known()["vertex"], base, key_file("http://127.0.0.1:9/token"))
+    assert refused.value.field == "credential" and "127.0.0.1:9/token cannot be reached" in refused.value.sentence
 
 
 def listed(heard: list[str]) -> Any:
