@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 from uuid import UUID
 
@@ -128,6 +128,14 @@ class FairQueue[Item: Waiting]:
 
     def __len__(self) -> int:
         return self._count
+
+    def __iter__(self) -> Iterator[Item]:
+        """All that wait, those of one tenant in their order."""
+        for kind in self._kinds.flows.values():
+            if isinstance(kind.source, RoundRobin):
+                for tenant in kind.source.flows.values():
+                    if isinstance(tenant.source, Line):
+                        yield from tenant.source.items
 
     @property
     def weight(self) -> int:
