@@ -157,11 +157,11 @@ def check_still_allowed(snapshot: Snapshot, caller: Caller) -> None:
 
 
 def as_known_now(snapshot: Snapshot, caller: Caller) -> Caller:
-    """`caller`, who was let in a moment ago, by `snapshot`, which may be newer: a key may have moved with its project
-    while the body was read. Raises as `check_still_allowed`."""
+    """`caller`, who was let in a moment ago, by `snapshot`, which may be newer: a key may have been narrowed, or have
+    moved with its project, while the body was read or the call waited. Raises as `check_still_allowed`."""
     check_still_allowed(snapshot, caller)
     key = snapshot.keys.get(caller.key_prefix)
-    if key is None or key.environment_id == caller.environment_id:
+    if key is None or (key.environment_id == caller.environment_id and key.routes == caller.routes):
         return caller
     return _caller(snapshot.places[key.environment_id], key)
 

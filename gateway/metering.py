@@ -147,6 +147,8 @@ class Meter:
         self._grant = grant
         is_other = target is not self._target
         self._target, self._price, self._prompt_by_length = target, target.price_at(self._started_at), None
+        if self._seat is not None:
+            self._seat.is_used = True
         self._was_taken = True
         if not self._is_open:
             row = self._record("interrupted", 500, "interrupted", INTERRUPTED, is_rough=True).row()

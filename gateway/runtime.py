@@ -65,7 +65,7 @@ class Runtime:
     """Begun by `runtime()`; `close` ends it without losing a call."""
 
     def __init__(self) -> None:
-        self.router = Router()
+        self.router = Router(on_failed=lambda deployment_id: self.room.look_again(deployment_id))
         self.keeper = SnapshotKeeper(self._is_fresh)
         self.upstream = Upstream(Timeouts(*settings.GATEWAY_TIMEOUTS_S))
         self.journal = Journal(settings.JOURNAL_FOLDER)
@@ -75,9 +75,7 @@ class Runtime:
         self.drain = Drain(self.journal, self.leases.delivered)
         self.rates = Rates(lambda: self.sharing.changed(), on_room=lambda: self.room.room())
         self.shares = Shares(self.journal.folder.name)
-        self.room = WaitingRoom(
-            self.rates, lambda: self.snapshot().capacities, self.shares, on_change=lambda: self.sharing.changed()
-        )
+        self.room = WaitingRoom(self.rates, self.snapshot, self.shares, on_change=lambda: self.sharing.changed())
         self.sharing = Sharing(self.rates, self.leases, self.room, self.shares, self.journal.folder.name)
         self.last_used: dict[str, float] = {}
         self.leaked = LeakedKeys(self.wake)
@@ -125,6 +123,7 @@ class Runtime:
 
     def _is_fresh(self, snapshot: Snapshot) -> None:
         self.router.fresh(snapshot)
+        self.room.look_again()
         self._stop_what_may_not_go_on(snapshot)
 
     def _stop_what_may_not_go_on(self, snapshot: Snapshot) -> None:

@@ -25,7 +25,9 @@ class Shares:
 
     def heard(self, process: str, weights: Mapping[UUID, int]) -> None:
         """The weights that wait in another process, by deployment: all that do."""
-        self._told[process] = (time.monotonic(), weights)
+        now = time.monotonic()
+        self._told = {each: told for each, told in self._told.items() if told[0] >= now - SILENT_AFTER_S}
+        self._told[process] = (now, weights)
 
     def forget(self, process: str) -> None:
         """Another process has ended."""

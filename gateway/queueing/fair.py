@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 from uuid import UUID
 
@@ -71,6 +71,9 @@ class RoundRobin[Item: Waiting]:
             self._as_taken = [(key, (held := self.flows[key]).deficit, held.has_turn) for key in self._turns]
         walked = 0
         while self._turns:
+            if walked >= len(self._turns):  # fewer than were walked, where some left meanwhile
+                self._skip_rounds()
+                walked = 0
             key = self._turns[0]
             flow = self.flows[key]
             item = flow.source.head()
@@ -85,9 +88,6 @@ class RoundRobin[Item: Waiting]:
             flow.has_turn = False
             self._turns.rotate(-1)
             walked += 1
-            if walked == len(self._turns):
-                self._skip_rounds()
-                walked = 0
         return None
 
     def pop(self) -> Item:
@@ -128,6 +128,14 @@ class FairQueue[Item: Waiting]:
 
     def __len__(self) -> int:
         return self._count
+
+    def __iter__(self) -> Iterator[Item]:
+        """All that wait, those of one tenant in their order."""
+        for kind in self._kinds.flows.values():
+            if isinstance(kind.source, RoundRobin):
+                for tenant in kind.source.flows.values():
+                    if isinstance(tenant.source, Line):
+                        yield from tenant.source.items
 
     @property
     def weight(self) -> int:

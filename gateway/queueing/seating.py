@@ -1,17 +1,21 @@
 """The deployments for a call one after another, each when it has room: those that are full are waited for when no other
-is left."""
+is left. Who has waited, or was elsewhere first, is sent by what is known and allowed then, and not as it came.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from typing import Self
 
+from gateway.admission import Admitted, admit, as_known_now
 from gateway.metering import Meter
 from gateway.queueing.waiting import Ticket, WaitingRoom
 from gateway.rates import LargerThanLimit, refuse_larger
 from gateway.routing import Attempt, Choice
 from gateway.snapshot import Target
 from gateway.stop import Stop
+from refusals import Refusal
 
 
 class Seated:
@@ -24,24 +28,38 @@ class Seated:
         self._choice, self._room, self._meter, self._stop = choice, room, meter, stop
         self._full: list[Attempt] = []
         self._too_large: LargerThanLimit | None = None
-        self._has_any = False
+        self._has_any = self._is_late = False
+        self._admitted: Admitted = meter.admitted
+        self._admitted_by = 0  # the version of the snapshot; 0: the one of when it came
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Attempt:
-        """Raises `LargerThanLimit` where no deployment takes a call of this size, and what `WaitingRoom.wait` does."""
+        """Raises `LargerThanLimit` where no deployment takes a call of this size, what `WaitingRoom.wait` does, and
+        what `admit` does where the call may not be made any more."""
         self._meter.stands_up()
-        while (attempt := self._choice.next(self._meter.admitted, may_hope=not self._full)) is not None:
-            if self._is_taken(attempt):
-                self._has_any = True
-                return attempt
-        if self._full and not self._choice.is_spent:
-            self._has_any = True
-            return await self._wait()
+        while True:
+            if self._is_late:
+                self._look_again()
+            while (attempt := self._choice.next(self._meter.admitted, may_hope=not self._full)) is not None:
+                if self._is_late:
+                    attempt = self._choice.again(attempt, self._admitted)
+                if attempt is not None and self._is_taken(attempt):
+                    return self._hands_out(attempt)
+            if not self._full or self._choice.is_spent:
+                break
+            if self._choice.has_failed and time.monotonic() >= self._meter.may_wait_until:
+                break  # the failure is told, and not that it may not wait
+            if (attempt := await self._wait()) is not None:
+                return self._hands_out(attempt)
         if self._too_large is not None and not self._has_any:
             raise self._too_large
         raise StopAsyncIteration
+
+    def _hands_out(self, attempt: Attempt) -> Attempt:
+        self._has_any = self._is_late = True
+        return attempt
 
     def _is_taken(self, attempt: Attempt) -> bool:
         """Whether there is room at its deployment, which the call then has."""
@@ -63,16 +81,63 @@ class Seated:
         self._meter.sits_down(seat)
         return True
 
-    async def _wait(self) -> Attempt:
-        targets: list[Target] = [each.target for each in self._full]
-        ticket = Ticket(self._meter.admitted.place, targets, self._meter.expected_use)
+    async def _wait(self) -> Attempt | None:
+        """The first that has room; None where it is not asked any more, or none of them would be."""
+        waiting = {each.target.deployment_id: each for each in self._full}
+        targets = [each.target for each in self._full]
+
+        def stands(target: Target) -> bool:
+            return self._still_stands(waiting[target.deployment_id])
+
+        ticket = Ticket(self._meter.admitted.place, targets, self._meter.expected_use, stands)
         began = time.monotonic()
         try:
             granted = await self._room.wait(ticket, self._meter.may_wait_until - began, self._stop)
         finally:
             self._meter.waited(time.monotonic() - began)
-        attempt = next(each for each in self._full if each.target is granted.target)
+        self._is_late, self._has_any = True, True
+        if granted is None:
+            return None
+        try:
+            self._look_again()
+            place = granted.target.deployment_id
+            attempt = next((each for each in self._full if each.target.deployment_id == place), None)
+            if attempt is None or not self._choice.may_go_on():
+                granted.seat.undo()
+                return None
+        except BaseException:
+            granted.seat.undo()
+            raise
         self._full.remove(attempt)
         self._meter.sits_down(granted.seat)
         self._choice.says(attempt.target, f"had room after {time.monotonic() - began:.1f} s")
         return attempt
+
+    # --- what has changed meanwhile ----------------------------------------------------------------------------------
+
+    def _look_again(self) -> None:
+        """Of those that were full keep who would be asked now. Raises what `admit` does, where none has failed yet."""
+        try:
+            self._admit()
+        except Refusal:
+            if self._choice.has_failed:  # which is told
+                raise StopAsyncIteration from None
+            raise
+        renewed = [self._choice.again(each, self._admitted) for each in self._full]
+        self._full = [each for each in renewed if each is not None]
+
+    def _still_stands(self, attempt: Attempt) -> bool:
+        """Whether it would be asked; asked for many that wait, so nothing is admitted anew by the same snapshot."""
+        try:
+            if self._room.snapshot.version != self._admitted_by:
+                self._admit()
+        except Refusal:  # which `_look_again` tells
+            return False
+        return self._choice.stands(attempt, self._admitted)
+
+    def _admit(self) -> None:
+        """By the snapshot in force, at this moment."""
+        snapshot, came = self._room.snapshot, self._meter.admitted
+        caller = as_known_now(snapshot, came.caller)
+        self._admitted = admit(snapshot, caller, came.asked, came.request_id, dt.datetime.now(dt.UTC))
+        self._admitted_by = snapshot.version

@@ -10,7 +10,7 @@ import asyncio
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from gateway.queueing.fair import FairQueue
 from gateway.queueing.refusals import NoRoom, QueueFull, WaitedTooLong
 from gateway.rates import CONCURRENT, Obstacle, Rates, Use
 from gateway.seat import Seat
-from gateway.snapshot import Bounds, Place, Target
+from gateway.snapshot import Bounds, Place, Snapshot, Target
 from gateway.stop import Stop
 from refusals import Refusal
 from usage.limits.tables import Metric
@@ -38,14 +38,15 @@ class Granted(NamedTuple):
 
 
 class Ticket:
-    """One call that waits, of a tenant in an environment, for one of `targets`."""
+    """One call that waits, of a tenant in an environment, for one of `targets`; only for those of which `stands` says
+    that they would be asked."""
 
-    __slots__ = ("cost", "granted", "kind", "targets", "tenant", "use", "weight")
+    __slots__ = ("cost", "granted", "kind", "stands", "targets", "tenant", "use", "weight")
 
-    def __init__(self, place: Place, targets: Sequence[Target], use: Use) -> None:
+    def __init__(self, place: Place, targets: list[Target], use: Use, stands: Callable[[Target], bool]) -> None:
         self.cost, self.kind = max(1, use.tokens), place.kind
         self.tenant, self.weight = place.tenant_id, place.weight
-        self.targets, self.use = targets, use
+        self.targets, self.use, self.stands = targets, use, stands
         self.granted: asyncio.Future[Granted | None] = asyncio.get_running_loop().create_future()
 
     def wake(self) -> None:
@@ -56,7 +57,7 @@ class Ticket:
     def give_back(self) -> None:
         """What was granted is not wanted any more."""
         if self.granted.done() and self.granted.exception() is None and (granted := self.granted.result()) is not None:
-            granted.seat.settle(0, 0)
+            granted.seat.undo()
 
 
 class _Line:
@@ -76,19 +77,19 @@ class _Line:
 
 
 class WaitingRoom:
-    """The queues of one event loop, for the deployments that `capacities` limits now."""
+    """The queues of one event loop, for the deployments whose capacity the snapshot in force limits."""
 
     def __init__(
         self,
         rates: Rates,
-        capacities: Callable[[], Mapping[UUID, Bounds]],
+        snapshot: Callable[[], Snapshot],
         shares: Shares,
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
-        self._rates, self._capacities = rates, capacities
+        self._rates, self._snapshot = rates, snapshot
         self._shares, self._on_change = shares, on_change
         self._lines: dict[UUID, _Line] = defaultdict(_Line)
-        self._waiting: dict[UUID, int] = defaultdict(int)  # by tenant
+        self._waiting: dict[tuple[UUID, str], int] = {}  # by tenant and kind of environment
         self._count = 0
         self._tick: asyncio.TimerHandle | None = None
         self._closing: Callable[[], Refusal] | None = None
@@ -97,9 +98,14 @@ class WaitingRoom:
         return self._count
 
     @property
+    def snapshot(self) -> Snapshot:
+        """The one in force."""
+        return self._snapshot()
+
+    @property
     def capacities(self) -> Mapping[UUID, Bounds]:
         """What deployments take now, where that is limited."""
-        return self._capacities()
+        return self._snapshot().capacities
 
     def seat_at(self, target: Target, use: Use) -> Seat | None:
         """Room at `target` for a call that comes now; None where there is none, or others wait for it."""
@@ -114,9 +120,9 @@ class WaitingRoom:
             return {}
         return {deployment: line.queue.weight for deployment, line in self._lines.items() if len(line.queue)}
 
-    async def wait(self, ticket: Ticket, within_s: float, stop: Stop) -> Granted:
-        """Room at one of the ticket's deployments, in its turn. Raises `QueueFull`, `WaitedTooLong`, `Stopped`, and
-        what `close` was given."""
+    async def wait(self, ticket: Ticket, within_s: float, stop: Stop) -> Granted | None:
+        """Room at one of the ticket's deployments, in its turn; None when none of them would be asked any more. Raises
+        `QueueFull`, `WaitedTooLong`, `Stopped`, and what `close` was given."""
         if self._closing is not None:
             raise self._closing()
         self._enter(ticket, within_s)
@@ -126,11 +132,10 @@ class WaitingRoom:
             stop.check()
             await asyncio.wait((ticket.granted,), timeout=within_s)
             stop.check()
-            granted = ticket.granted.result() if ticket.granted.done() else None
-            if granted is None:
+            if not ticket.granted.done():
                 said = f"This call has waited {time.monotonic() - began:.1f} s for room"
                 raise self._no_room(WaitedTooLong, ticket, said)
-            return granted
+            return ticket.granted.result()
         except BaseException:
             ticket.give_back()
             raise
@@ -143,6 +148,24 @@ class WaitingRoom:
         if self._count:
             for deployment_id in list(self._lines):
                 self._let_in(deployment_id)
+
+    def look_again(self, deployment_id: UUID | None = None) -> None:
+        """What is known of a deployment (None: of any) has changed: nobody waits for one that would not be asked."""
+        if deployment_id is None:
+            limited = self.capacities
+            for each in [each for each, line in self._lines.items() if each not in limited and not len(line.queue)]:
+                del self._lines[each]
+        if not self._count:
+            return
+        for each in list(self._lines) if deployment_id is None else [deployment_id] * (deployment_id in self._lines):
+            for ticket in list(self._lines[each].queue):
+                target = _at(ticket, each)
+                if not ticket.stands(target):
+                    self._lines[each].queue.remove(ticket)
+                    ticket.targets.remove(target)
+                    if not ticket.targets:
+                        ticket.wake()
+        self.room()  # one of them may have stood before one that fits
 
     def close(self, refuse: Callable[[], Refusal]) -> None:
         """From now on nobody waits; those that do are told what `refuse` makes."""
@@ -159,11 +182,13 @@ class WaitingRoom:
         most_of_one, most = settings.GATEWAY_QUEUE_LENGTHS
         if within_s <= 0:
             raise self._no_room(WaitedTooLong, ticket, "This call is not to wait for room (x-atrium-max-wait)")
-        if self._waiting[ticket.tenant] >= most_of_one:
-            raise self._no_room(QueueFull, ticket, f"{most_of_one:,} calls of your tenant wait already")
+        whose = ticket.tenant, ticket.kind
+        if (waiting := self._waiting.get(whose, 0)) >= most_of_one:
+            said = f"{most_of_one:,} calls from {ticket.kind} environments of your tenant wait already"
+            raise self._no_room(QueueFull, ticket, said)
         if self._count >= most:
             raise self._no_room(QueueFull, ticket, f"{most:,} calls wait already")
-        self._waiting[ticket.tenant] += 1
+        self._waiting[whose] = waiting + 1
         self._count += 1
         for target in ticket.targets:
             self._lines[target.deployment_id].queue.add(ticket)
@@ -174,9 +199,10 @@ class WaitingRoom:
 
     def _leave(self, ticket: Ticket) -> None:
         self._remove(ticket)
-        self._waiting[ticket.tenant] -= 1
-        if not self._waiting[ticket.tenant]:
-            del self._waiting[ticket.tenant]
+        whose = ticket.tenant, ticket.kind
+        self._waiting[whose] -= 1
+        if not self._waiting[whose]:
+            del self._waiting[whose]
         self._count -= 1
         telemetry.waiting(self._count)
         self._on_change()
@@ -195,17 +221,17 @@ class WaitingRoom:
     def _let_in(self, deployment_id: UUID) -> None:
         line = self._lines[deployment_id]
         while (ticket := line.queue.head()) is not None:
-            target = next(each for each in ticket.targets if each.deployment_id == deployment_id)
+            if ticket.granted.done():  # it is about to leave
+                self._remove(ticket)
+                continue
+            target = _at(ticket, deployment_id)
             seat = self._seat(target, ticket.use)
             if seat is None:
                 return
             line.queue.pop()
             self._remove(ticket)
             line.moved()
-            if ticket.granted.done():
-                seat.settle(0, 0)
-            else:
-                ticket.granted.set_result(Granted(target, seat))
+            ticket.granted.set_result(Granted(target, seat))
 
     def _seat(self, target: Target, use: Use) -> Seat | None:
         deployment_id = target.deployment_id
@@ -240,6 +266,11 @@ class WaitingRoom:
             expected_wait_s=expected_s,
             way_out=bound.page if bound is not None else "",
         )
+
+
+def _at(ticket: Ticket, deployment_id: UUID) -> Target:
+    """That of its deployments."""
+    return next(each for each in ticket.targets if each.deployment_id == deployment_id)
 
 
 def _whose(target: Target, bound: Bounds | None, full: Obstacle | None) -> str:

@@ -16,14 +16,17 @@ class Attempt:
     """One deployment that the call is sent to; a context manager, within which it counts as under way."""
 
     __slots__ = (
-        "_began", "_choice", "_has_answered", "_has_ended", "_route", "_standing", "grant", "is_probe", "patience_s",
-        "target",
+        "_began", "_choice", "_has_answered", "_has_ended", "_standing", "grant", "is_last_resort", "is_probe",
+        "more_than", "patience_s", "route", "target",
     )  # fmt: skip
 
-    def __init__(self, choice: Choice, target: Target, link: Link, standing: Standing, *, is_probe: bool) -> None:
+    def __init__(
+        self, choice: Choice, target: Target, link: Link, standing: Standing, *, is_probe: bool, is_last_resort: bool
+    ) -> None:
         self._choice, self._standing = choice, standing
-        self.target, self.is_probe = target, is_probe
-        self._route, self.grant = link
+        self.target, self.is_probe, self.is_last_resort = target, is_probe, is_last_resort
+        self.route, self.grant = link
+        self.more_than = -1  # tokens of the prompt, as far as that was known when it was chosen
         self.patience_s: float | None = None  # where it is less than usual
         self._has_answered = self._has_ended = False
         self._began = 0.0
@@ -45,7 +48,8 @@ class Attempt:
 
     def is_sent(self) -> None:
         """The request is about to go out."""
-        self._standing.is_asked(self._route.slug, self._began)
+        self._choice.is_made()
+        self._standing.is_asked(self.route.slug, self._began)
 
     def answered(self) -> None:
         """The first event of the answer is here."""

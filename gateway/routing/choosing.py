@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from gateway import failures
 from gateway.admission import Admitted, NoDeployment
@@ -38,8 +39,8 @@ class Choice:
     """The deployments for one call, one after another. Raises nothing: where `next` finds none, `refusal` says why."""
 
     __slots__ = (
-        "_after", "_budget", "_in_order", "_later", "_left", "_more_than", "_next_link", "_said", "_size", "_unable",
-        "_wait_until", "at", "is_notable", "is_spent", "is_streamed", "route", "router",
+        "_budget", "_in_order", "_is_retry", "_known", "_later", "_left", "_more_than", "_next_link", "_said", "_size",
+        "_unable", "_wait_until", "at", "has_failed", "is_notable", "is_spent", "is_streamed", "route", "router",
     )  # fmt: skip
 
     def __init__(self, router: Router, admitted: Admitted, budget: RetryBudget) -> None:
@@ -48,14 +49,16 @@ class Choice:
         self.is_streamed = admitted.asked.is_streamed
         self.is_notable = False
         self.is_spent = False  # nobody else is asked, whoever is left: the retries are used up
+        self.has_failed = False  # one was asked, and failed
         self._budget = budget
+        self._is_retry = False  # who is asked next is asked for one that failed, which the budget counts
         self._next_link = 0
         self._size: PromptSize | None = None
         self._left: list[Target] = []
         self._later: list[tuple[int, float, Target, Link]] = []
         self._in_order: Link | None = None
         self._said: Said = []
-        self._after: failures.ProviderFailure | None = None
+        self._known: set[UUID] = set()  # deployments of the routes so far that are asked, or are passed over for now
         self._more_than = -1  # a prompt did not fit into so many tokens
         self._unable: InvalidRequest | None = None
         self._wait_until = 0.0
@@ -77,25 +80,76 @@ class Choice:
 
         Unless one `may_hope`, nobody is asked who was passed over for having failed.
         """
-        now, after, self._after = self.router.now(), self._after, None
-        is_counted = after is not None and _is_counted(after)
-        if is_counted and not self._budget.has_any(now):
-            self.is_spent = True
-            self._says(None, "Nobody else was asked: too many calls of this route were sent elsewhere lately")
+        if not self.may_go_on():
             return None
+        now = self.router.now()
         attempt = self._pick(now)
         while attempt is None and self._enter_next(admitted):
             attempt = self._pick(now)
         if attempt is None and may_hope:
             attempt = self._last_resort(now)
-        if attempt is not None and is_counted:
-            self._budget.takes(now)
         return attempt
+
+    def may_go_on(self) -> bool:
+        """Whether anybody is asked now: after a failure not when the retries are used up; then the call is spent."""
+        if self._is_retry and not self.is_spent and not self._budget.has_any(self.router.now()):
+            self.is_spent = True
+            self._says(None, "Nobody else was asked: too many calls of this route were sent elsewhere lately")
+        return not self.is_spent
+
+    def is_made(self) -> None:
+        """An attempt is made: where it is a retry, it takes one of the budget."""
+        if self._is_retry:
+            self._is_retry = False
+            self._budget.takes(self.router.now())
+
+    def again(self, attempt: Attempt, admitted: Admitted) -> Attempt | None:
+        """`attempt`, which was not made yet, as it is made now: at the deployment as it is by what is `admitted` now,
+        the newest. None, with the reason kept, where it is not made any more."""
+        link, target = _renewed(attempt, admitted)
+        if target is None:
+            self._says(attempt.target, f"does not serve “{attempt.route.slug}” any more")
+            return None
+        if why := self._against(attempt, target, link[0], admitted):
+            self._says(target, why)
+            return None
+        now, standing, hopes = self.router.now(), self.router.standing(target), attempt.is_last_resort
+        if _is_well(standing, now, hopes=hopes):
+            is_probe = not hopes and standing.breaker.verdict(now) == "probe"
+            if target is attempt.target and link[1] is attempt.grant and is_probe == attempt.is_probe:
+                return attempt
+            return self._takes(target, link, standing, is_probe=is_probe, is_last_resort=hopes)
+        if standing.paused_until > now:
+            self._passes_over_pausing(target, standing, link, now)
+        else:
+            self._passes_over_open(target, standing, link)
+        return None
+
+    def stands(self, attempt: Attempt, admitted: Admitted) -> bool:
+        """Whether `again` would have it made."""
+        link, target = _renewed(attempt, admitted)
+        if target is None or self._against(attempt, target, link[0], admitted):
+            return False
+        return _is_well(self.router.standing(target), self.router.now(), hopes=attempt.is_last_resort)
+
+    def _against(self, attempt: Attempt, target: Target, route: Route, admitted: Admitted) -> str:
+        """What has come to stand against a deployment since it was chosen for this call; empty where nothing has."""
+        if target.is_drained:
+            return "is drained and gets no new calls"
+        for strict in (admitted.route, route):
+            if strict.regions and not _is_in(target.region, strict.regions):
+                return f"“{strict.slug}” is answered in {' or '.join(strict.regions)} only by now"
+        if self._more_than > attempt.more_than and self._more_than >= (target.context_tokens or 0):
+            return "holds no more than one that the prompt did not fit into"
+        return ""
 
     def failed(self, target: Target, failure: failures.ProviderFailure) -> None:
         """An attempt ended so; `next` heeds it."""
-        self._after = failure
+        self.has_failed, self._is_retry = True, _is_counted(failure)
         self._says(target, f"failed: {brief(failure)}")
+        standing = self.router.standing(target)
+        if standing.paused_until > self.router.now() or standing.breaker.is_open:
+            self.router.on_failed(target.deployment_id)
         if isinstance(failure, failures.PromptTooLong):
             self._more_than = max(self._more_than, target.context_tokens or 0)
             self._left = [each for each in self._left if (each.context_tokens or 0) > self._more_than]
@@ -146,7 +200,7 @@ class Choice:
             self._says(None, f"Nobody else serves “{self._in_order[0].slug}”: its fallback “{route.slug}” is asked")
         self._in_order = link
         self._left = []
-        connected = [target for target in route.targets if target.is_connected]
+        connected = [each for each in route.targets if each.is_connected and each.deployment_id not in self._known]
         has_choice = len(connected) > 1 or bool(admitted.onward)
         for target in connected:
             if target.is_drained:
@@ -166,6 +220,8 @@ class Choice:
                 self._later.append((SMALL, -target.context_tokens, target, link))
             else:
                 self._left.append(target)
+        if admitted.onward:  # none is asked twice, whichever routes it is of
+            self._known.update(each.deployment_id for each in (*self._left, *(each[2] for each in self._later)))
         return True
 
     def _is_beyond(self, context_tokens: int, asked: Asked) -> bool:
@@ -187,13 +243,13 @@ class Choice:
                 standing = self.router.standing(target)
                 verdict = standing.breaker.verdict(now)
                 if standing.paused_until > now:
+                    self._left.remove(target)
                     self._passes_over_pausing(target, standing, link, now)
                 elif verdict == "probe":
                     return self._takes(target, link, standing, is_probe=True)
                 elif verdict == "wait":
                     self._left.remove(target)
-                    self._later.append((OPEN, standing.breaker.probe_at, target, link))
-                    self._says(target, self._breaker_words(standing))
+                    self._passes_over_open(target, standing, link)
                 else:
                     able.append((target, standing))
             if able:
@@ -228,10 +284,13 @@ class Choice:
         share = (target.weight or 1) * standing.breaker.share(now)
         return latency.load(standing.under_way, now) / share
 
-    def _takes(self, target: Target, link: Link, standing: Standing, *, is_probe: bool = False) -> Attempt:
+    def _takes(
+        self, target: Target, link: Link, standing: Standing, *, is_probe: bool = False, is_last_resort: bool = False
+    ) -> Attempt:
         if target in self._left:
             self._left.remove(target)
-        attempt = Attempt(self, target, link, standing, is_probe=is_probe)
+        attempt = Attempt(self, target, link, standing, is_probe=is_probe, is_last_resort=is_last_resort)
+        attempt.more_than = self._more_than
         if is_probe:
             usual = standing.first_tokens
             attempt.patience_s = max(PROBE_PATIENCE_S, 3 * sorted(usual)[len(usual) // 2] if usual else 0.0)
@@ -239,7 +298,6 @@ class Choice:
         return attempt
 
     def _passes_over_pausing(self, target: Target, standing: Standing, link: Link, now: float) -> None:
-        self._left.remove(target)
         until = self.router.clock_time(standing.paused_until)
         if standing.asked_for_pause:
             first = self._wait_until
@@ -249,10 +307,11 @@ class Choice:
             self._later.append((SOON, standing.paused_until, target, link))
             self._says(target, f"passed over: was busy, is asked again after {until}")
 
-    def _breaker_words(self, standing: Standing) -> str:
+    def _passes_over_open(self, target: Target, standing: Standing, link: Link) -> None:
         breaker = standing.breaker
+        self._later.append((OPEN, breaker.probe_at, target, link))
         since = self.router.clock_time(breaker.since)
-        return f"passed over: breaker open since {since} after {breaker.failures} failures: {breaker.why}"
+        self._says(target, f"passed over: breaker open since {since} after {breaker.failures} failures: {breaker.why}")
 
     def _last_resort(self, now: float) -> Attempt | None:
         """One that was passed over, the most hopeful first."""
@@ -263,8 +322,24 @@ class Choice:
             if standing.paused_until > now and standing.asked_for_pause:
                 continue
             self._says(target, "is asked all the same, as nobody else is left")
-            return self._takes(target, link, standing)
+            return self._takes(target, link, standing, is_last_resort=True)
         return None
+
+
+def _renewed(attempt: Attempt, admitted: Admitted) -> tuple[Link, Target | None]:
+    """The route and the deployment of an attempt as they are by now; no deployment where it serves that no more."""
+    for link in ((admitted.route, admitted.grant), *admitted.onward):
+        if link[0].slug == attempt.route.slug:
+            found = (each for each in link[0].targets if each.deployment_id == attempt.target.deployment_id)
+            return link, next((each for each in found if each.is_connected), None)
+    return (attempt.route, attempt.grant), None
+
+
+def _is_well(standing: Standing, now: float, *, hopes: bool) -> bool:
+    """Whether a deployment that stands so is asked: by who `hopes`, as nobody else is left, unless it said when."""
+    if standing.paused_until > now and (standing.asked_for_pause or not hopes):
+        return False
+    return hopes or standing.breaker.verdict(now) != "wait"
 
 
 def sentences(said: Said) -> list[str]:

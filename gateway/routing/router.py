@@ -27,10 +27,16 @@ SUSPICION_S = 5.0  # what answered here so lately is not suspected for what othe
 
 
 class Router:
-    """Of one event loop. `now` is its clock (seconds that only go on), `random` what weighs."""
+    """Of one event loop. `now` is its clock (seconds that only go on), `random` what weighs, `on_failed` is told of
+    each deployment that failed, whose standing may be another."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic, random: Random | None = None) -> None:
-        self.now = now
+    def __init__(
+        self,
+        now: Callable[[], float] = time.monotonic,
+        random: Random | None = None,
+        on_failed: Callable[[UUID], None] = lambda deployment_id: None,
+    ) -> None:
+        self.now, self.on_failed = now, on_failed
         self.random = random or Random()  # noqa: S311  # it spreads load and hides nothing
         self.last: deque[tuple[float, str, Said]] = deque(maxlen=LAST)
         self.notable: deque[tuple[float, str, Said]] = deque(maxlen=NOTABLE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 from uuid import UUID
 
 from gateway.queueing.fair import FairQueue
@@ -122,3 +123,27 @@ def test_costs_far_apart_are_no_work() -> None:
     """A call of ten million tokens is not reached by walking ten million rounds."""
     queue = queue_of(Waiter(NOISY, cost=10_000_000), Waiter(QUIET, cost=9_999_999))
     assert [each.tenant for each in taken(queue, 2)] == [QUIET, NOISY]
+
+
+def test_nor_are_they_after_somebody_left() -> None:
+    """Whoever else waited, and wherever they stood in turn."""
+    looked_at = 0
+
+    class Counted(Waiter):
+        def __getattribute__(self, name: str) -> Any:
+            nonlocal looked_at
+            looked_at += name == "cost"
+            if looked_at > 1000:
+                raise AssertionError("rounds are walked one by one")
+            return super().__getattribute__(name)
+
+    for kind in ("production", "development"):
+        for leaves in range(3):
+            waiters = [Counted(tenant, cost=10_000_000) for tenant in (NOISY, THIRD)]
+            gone = Counted(QUIET, cost=10_000_000, kind=kind)
+            waiters.insert(leaves, gone)
+            queue = queue_of(*waiters)
+            queue.remove(gone)
+            looked_at = 0
+            waiters.remove(gone)
+            assert taken(queue, 2) == waiters

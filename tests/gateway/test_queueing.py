@@ -19,7 +19,7 @@ from tenants.models import Environment
 from tests.cast import Cast
 from tests.gateway.behaviours import deployments, second_target
 from tests.gateway.conftest import HELLO, allow, eventually, kept
-from tests.gateway.provider import Exchange, Provider, well_behaved
+from tests.gateway.provider import Behaviour, Exchange, Provider, well_behaved
 from usage.capacity.setting import set_capacity
 from usage.limits.places import of_tenant
 from usage.limits.setting import set_limits
@@ -34,17 +34,18 @@ def ask(client: httpx.Client, **headers: str) -> httpx.Response:
 
 
 class Gate:
-    """A provider's behaviour: each answer waits until it is let through."""
+    """A provider's behaviour: each answer waits until it is let through, and is as `then` has it."""
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: Provider, then: Behaviour = well_behaved, *, model: str = "echo-model") -> None:
+        self._then = then
         self._allowed = threading.Semaphore(0)
         self.provider = provider
-        provider.behaves(self)
+        provider.behaves(self, model=model)
 
     async def __call__(self, exchange: Exchange) -> None:
         while not self._allowed.acquire(blocking=False):
             await asyncio.sleep(0.005)
-        await well_behaved(exchange)
+        await self._then(exchange)
 
     def lets(self, number: int) -> None:
         self._allowed.release(number)
