@@ -301,7 +301,7 @@ class Leases:
                 "A hard budget holds this call, and its database cannot be asked at the moment. Please try again.",
                 retry_after_s=5,
             )
-        part, _, bounds = min(held, key=lambda one: one[0].lease.free - one[0].amount)
+        part, budget, bounds = min(held, key=lambda one: one[0].lease.free - one[0].amount)
         return BudgetReserved(
             f"{bounds.subject} has too little left for this call, which may cost up to "
             f"{money(part.amount, part.currency)}, until calls under way have ended. Try again in a moment.",
