@@ -29,7 +29,7 @@ def test_what_changes_is_shown_by_itself_and_a_deployment_is_drained_and_resumed
     exchange("one", told(target.deployment_id, **opened()))
     page.get_by_text("Breaker open").wait_for()
     assert page.get_by_text("status 500").is_visible() and page.get_by_role("button", name="Try now").is_visible()
-    page.get_by_role("link", name="Drain").click()
+    page.get_by_role("link", name="Drain…").click()
     page.get_by_text("the only one that serves echo-model").wait_for()
     page.get_by_role("button", name="Drain").click()
     page.get_by_text("gets no new calls").first.wait_for()
