@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.rates import Rates, Taken, use_of
+from gateway.rates import Held, Rates, Taken, Use, use_of
 
 
 class Seat:
@@ -12,19 +12,24 @@ class Seat:
 
     def __init__(self, rates: Rates, taken: Taken) -> None:
         self._rates = rates
-        self._taken: Taken | None = taken
+        self._taken = [taken]
         self.is_used = False
+
+    def takes_too(self, held: Held, use: Use) -> bool:
+        """Whether there is room at further places, which it then takes as well."""
+        taken = self._rates.try_take(held, use)
+        if taken is not None:
+            self._taken.append(taken)
+        return taken is not None
 
     def settle(self, tokens_in: int, tokens_out: int) -> None:
         """The deployment is done with the call, which used so many tokens there if it was asked."""
         if not self.is_used:
             self.undo()
-        elif (taken := self._taken) is not None:
-            self._taken = None
-            self._rates.settle(taken, use_of(tokens_in, tokens_out))
+        while self._taken:
+            self._rates.settle(self._taken.pop(), use_of(tokens_in, tokens_out))
 
     def undo(self) -> None:
         """The deployment was not asked."""
-        if (taken := self._taken) is not None:
-            self._taken = None
-            self._rates.undo(taken)
+        while self._taken:
+            self._rates.undo(self._taken.pop())

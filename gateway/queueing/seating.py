@@ -13,6 +13,7 @@ from gateway.metering import Meter
 from gateway.queueing.waiting import Ticket, WaitingRoom
 from gateway.rates import LargerThanLimit, refuse_larger
 from gateway.routing import Attempt, Choice
+from gateway.seat import Seat
 from gateway.snapshot import Target
 from gateway.stop import Stop
 from refusals import Refusal
@@ -63,13 +64,14 @@ class Seated:
 
     def _is_taken(self, attempt: Attempt) -> bool:
         """Whether there is room at its deployment, which the call then has."""
-        target = attempt.target
-        bound = self._room.capacities.get(target.deployment_id)
-        if bound is None:
+        target, capacities = attempt.target, self._room.capacities
+        bound = capacities.get(target.deployment_id)
+        if bound is None and (attempt.route.id not in capacities or self._is_held(attempt)):
             return True
         use = self._meter.expected_use
         try:
-            refuse_larger(bound, use)
+            if bound is not None:
+                refuse_larger(bound, use)
         except LargerThanLimit as error:
             self._too_large = error
             self._choice.says(target, "passed over: a call of this size is more than it takes")
@@ -78,8 +80,23 @@ class Seated:
             self._full.append(attempt)
             self._choice.says(target, "is full")
             return False
+        return self._sits_down(attempt, seat)
+
+    def _sits_down(self, attempt: Attempt, seat: Seat) -> bool:
+        """Whether the call may have `seat`: of a fallback there has to be room at its route too, which is not waited
+        for."""
+        route, use = attempt.route, self._meter.expected_use
+        bound = self._room.capacities.get(route.id) if route.id is not None and not self._is_held(attempt) else None
+        if route.id is not None and bound is not None and not seat.takes_too([(route.id, bound)], use):
+            seat.undo()
+            self._choice.says(attempt.target, f"passed over: “{route.slug}” has as many calls as it takes")
+            return False
         self._meter.sits_down(seat)
         return True
+
+    def _is_held(self, attempt: Attempt) -> bool:
+        """Whether the call counts at the attempt's route already, as at the one that it came for."""
+        return attempt.route.slug == self._meter.admitted.route.slug
 
     async def _wait(self) -> Attempt | None:
         """The first that has room; None where it is not asked any more, or none of them would be."""
@@ -109,7 +126,8 @@ class Seated:
             granted.seat.undo()
             raise
         self._full.remove(attempt)
-        self._meter.sits_down(granted.seat)
+        if not self._sits_down(attempt, granted.seat):
+            return None
         self._choice.says(attempt.target, f"had room after {time.monotonic() - began:.1f} s")
         return attempt
 

@@ -265,6 +265,27 @@ def test_a_retry_that_finds_no_room_is_none_and_one_that_waited_is_one(
         assert taken() > before
 
 
+def test_a_fallbacks_route_has_its_limit_too(
+    team: Cast, key: str, route: Route, provider: Provider, other: Provider, front_with: Any
+) -> None:
+    """One call at once: of two whose own route fails, one is answered by the fallback, and then the next."""
+    fallback = make.route("second-model", base_url=other.url, provider="other")
+    allow(team.environment(), fallback)
+    Route.objects.filter(pk=route.pk).update(fallback=fallback)
+    set_capacity(subject=fallback, amounts={"concurrent": 1, "requests": 2}, by=team.pat)
+    provider.behaves(answers(500, b"{}"))
+    gate = Gate(other, model="second-model")
+    with front_with(key) as client, ThreadPoolExecutor(1) as pool, ExitStack() as ends:
+        ends.callback(gate.lets, 1000)
+        first = pool.submit(ask, client)
+        gate.arrived(1)
+        assert told(ask(client)) == (502, "provider_failed")
+        gate.lets(2)
+        assert served_by(first.result(5)) == "other"
+        assert [ask(client).status_code for _ in range(2)] == [200, 502], "two requests a minute"
+    assert len(other.exchanges) == 2
+
+
 def test_none_is_asked_twice_also_over_a_fallback(
     team: Cast, key: str, route: Route, provider: Provider, other: Provider, front_with: Any
 ) -> None:
