@@ -136,9 +136,8 @@ class Choice:
         """What has come to stand against a deployment since it was chosen for this call; empty where nothing has."""
         if target.is_drained:
             return "is drained and gets no new calls"
-        for strict in (admitted.route, route):
-            if strict.regions and not _is_in(target.region, strict.regions):
-                return f"“{strict.slug}” is answered in {' or '.join(strict.regions)} only by now"
+        if (strict := _outside(target, admitted.route, route)) is not None:
+            return f"“{strict.slug}” is answered in {' or '.join(strict.regions)} only by now"
         if self._more_than > attempt.more_than and self._more_than >= (target.context_tokens or 0):
             return "holds no more than one that the prompt did not fit into"
         return ""
