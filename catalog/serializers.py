@@ -113,7 +113,7 @@ class RouteSerializer(serializers.ModelSerializer[Route]):
         return [str(target.deployment_id) for target in route.targets.all()]
 
 
-class PlaceSerializer(Body):
+class SteeredTargetSerializer(Body):
     deployment = serializers.UUIDField()
     tier = serializers.IntegerField(min_value=1, max_value=steering.HIGHEST_TIER)
     weight = serializers.IntegerField(min_value=0, max_value=steering.HIGHEST_WEIGHT)
@@ -129,7 +129,7 @@ class SteeringSerializer(Body):
     fallback = serializers.CharField(max_length=120, required=False, allow_blank=True)
     first_token_timeout_s = serializers.FloatField(required=False, allow_null=True)
     idle_timeout_s = serializers.FloatField(required=False, allow_null=True)
-    targets = PlaceSerializer(many=True, required=False)
+    targets = SteeredTargetSerializer(many=True, required=False)
 
     @property
     def said(self) -> steering.Said:
