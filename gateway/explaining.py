@@ -157,7 +157,7 @@ def _budgets(
     How much it is, and what was left when the ledger was last asked, is told of the key's own project and below: a key
     says nothing of whether its holder may see what the whole tenant has and spends.
     """
-    reserved = meter.hold.reserved if meter is not None else (Decimal(0), "")
+    reserved = meter.hold.reserved if meter is not None else {}
     beyond = refusal.facts.get("beyond") if refusal is not None else None
     told: list[Explanation] = []
     for place, bound in held_places(snapshot, caller):
@@ -166,7 +166,7 @@ def _budgets(
                 "of": bound.words,
                 "currency": budget.currency,
                 "each": budget.span,
-                "reserved": reserved[0] if reserved[1] == budget.currency else Decimal(0),
+                "reserved": reserved.get(budget.currency, Decimal(0)),
                 "fits": False if budget.id == beyond else True if meter is not None else None,
             }
             if place != caller.tenant_id:

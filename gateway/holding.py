@@ -4,12 +4,13 @@ at its end."""
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from decimal import Decimal
 
 from gateway.admission import Admitted
 from gateway.caller import Caller
 from gateway.costing import expected_tokens, greatest_cost
-from gateway.leases import NOTHING, Leases, Reservation
+from gateway.leases import Leases, Reservation
 from gateway.rates import NOTHING_USED, Held, Rates, Taken, Use, use_of
 from gateway.snapshot import Snapshot
 
@@ -20,13 +21,9 @@ class Hold:
     def __init__(self, rates: Rates, leases: Leases, taken: Taken, reservation: Reservation) -> None:
         self._rates, self._leases = rates, leases
         self._taken, self._reservation = taken, reservation
+        # How much was reserved of each hard budget, by its currency; known also when that was given back.
+        self.reserved: Mapping[str, Decimal] = {part.currency: part.amount for part in reservation.parts}
         self._is_settled = False
-
-    @property
-    def reserved(self) -> tuple[Decimal, str]:
-        """How much of each hard budget it has reserved, and the currency: the first, of several."""
-        first = next(iter(self._reservation.parts), None)
-        return (first.amount, first.currency) if first is not None else (NOTHING, "")
 
     @property
     def is_overdrawn(self) -> bool:

@@ -248,7 +248,7 @@ def test_a_probe_that_ends_well_without_an_event_ends_the_probing(
     standing = router().standing(target(route, "echo"))
     choice: Any = SimpleNamespace(router=router(), is_streamed=True)
     link: Any = (None, None)
-    attempt = Attempt(choice, standing.target, link, standing, is_probe=True)
+    attempt = Attempt(choice, standing.target, link, standing, is_probe=True, is_last_resort=False)
     with attempt:
         assert standing.breaker.is_probed
         attempt.succeeded()

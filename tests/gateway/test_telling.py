@@ -30,7 +30,7 @@ def test_what_a_caller_sends_neither_stops_the_telling_nor_is_shown(
     eventually(lambda: target(route, "echo").dialect == "anthropic")
     refused = ask(client, messages=[{"role": "a-secret\x00", "content": "x"}])
     assert (refused.status_code, len(provider.exchanges)) == (400, 0) and "a-secret" in refused.text
-    router().last[-1][2].append((None, "told \x00\ud800 so"))  # whatever else may be quoted one day
+    router().last[-1][2].append((None, "told \x00\ud800 so", ""))  # whatever else may be quoted one day
 
     def told() -> str:
         found = ProcessReport.objects.first()

@@ -124,7 +124,7 @@ def test_a_response_whose_provider_tells_no_usage_has_what_was_counted(
 
 
 def test_a_stream_of_nothing_is_a_response_all_the_same(client: httpx.Client, provider: Provider) -> None:
-    provider.behaves(streams(b"[DONE]"))
+    provider.behaves(streams(chunk(finish="stop"), b"[DONE]"))
     events = events_of(client.post(PATH, json=ASKED | {"stream": True}))
     assert kinds(events) == ["created", "in_progress", "completed"] and events[-1]["response"]["output"] == []
 
