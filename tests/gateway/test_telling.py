@@ -27,6 +27,7 @@ def test_what_a_caller_sends_neither_stops_the_telling_nor_is_shown(
     client: httpx.Client, provider: Provider, route: Route
 ) -> None:
     speaks("anthropic")
+    eventually(lambda: client.get("/v1/models").status_code == 200)  # it has begun
     eventually(lambda: target(route, "echo").dialect == "anthropic")
     refused = ask(client, messages=[{"role": "a-secret\x00", "content": "x"}])
     assert (refused.status_code, len(provider.exchanges)) == (400, 0) and "a-secret" in refused.text
