@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import hypothesis
 import pytest
 from django.db import connection
 from django.template import Context, Template
@@ -25,6 +26,10 @@ from tests.recast import recast
 
 PARTS_OF_PAGES = ("cotton/", "django/forms/")
 ARRANGING = Scope(None, "a test arranges and looks")
+
+# A busy machine is no fault of what is tested.
+hypothesis.settings.register_profile("here", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("here")
 
 # Every HTTP client reads the authorities that it would trust, of which a machine has a hundred and fifty: 50 ms of
 # work, also in the processes that tests start. Tests speak by TLS to nobody, and need none.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.sse import EventParser, EventTooLarge, ServerSentEvent
@@ -67,7 +67,6 @@ written_lines = st.one_of(
 streams = st.lists(st.tuples(written_lines, line_ends).map("".join), max_size=30).map("".join)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # so is a busy machine
 @given(streams.map(str.encode), st.lists(st.integers(min_value=0, max_value=400), max_size=20))
 def test_any_cutting_gives_the_same_events(stream: bytes, cuts: list[int]) -> None:
     places = sorted({min(cut, len(stream)) for cut in cuts})

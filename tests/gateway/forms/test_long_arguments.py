@@ -7,7 +7,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from gateway.forms.messages import blocks
 from gateway.forms.messages.blocks import Blocks
@@ -40,7 +40,6 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # so is a busy machine
 @given(INPUTS, st.data())
 def test_an_object_is_whole_with_its_last_brace_however_it_is_cut(told: dict[str, Any], data: st.DataObject) -> None:
     text, found = json.dumps(told, ensure_ascii=data.draw(st.booleans())), blocks._Json()

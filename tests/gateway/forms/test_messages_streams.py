@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.event import Event
@@ -21,7 +21,6 @@ def cut(whole: str, draw: Any) -> list[str]:
     return [whole[start:end] for start, end in zip([0, *places], [*places, len(whole)], strict=True)]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # so is a busy machine
 @given(st.text(max_size=5), st.lists(INPUTS, max_size=4), st.data())
 def test_it_works(said: str, inputs: list[dict[str, Any]], data: st.DataObject) -> None:
     calls = [{"type": "tool_use", "id": f"t{n}", "name": f"n{n}", "input": each} for n, each in enumerate(inputs)]
