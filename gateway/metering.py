@@ -126,6 +126,10 @@ class Meter:
         """The trace that the call is a part of: the client's where that is told, else one that begins here."""
         return begun()
 
+    @cached_property
+    def _trace_id(self) -> UUID:
+        return UUID(self.trace.trace_id)
+
     @property
     def began_at_ns(self) -> int:
         """When the call began, in nanoseconds since 1970."""
@@ -297,7 +301,7 @@ class Meter:
             grant_id=self._grant.id,
             decision_id=self._grant.decision_id,
             request_id=self.admitted.request_id,
-            trace_id=UUID(self.trace.trace_id),
+            trace_id=self._trace_id,
             outcome=outcome,
             status=status,
             error_code=code,

@@ -122,6 +122,15 @@ class Provider(ABC):
         """Who reads the answer."""
 
 
+def beyond_one_answer(asked: Asked) -> str:
+    """Why one that gives one answer a call, and no log probabilities, cannot be asked this; empty where it can."""
+    if asked.lost:
+        return asked.lost
+    if asked.answers > 1:
+        return "it gives one answer a call"
+    return "it tells no log probabilities" if asked.neutral.get("logprobs") else ""
+
+
 def as_json(body: dict[str, Any]) -> bytes:
     """A request's body. Raises `InvalidRequest`."""
     try:

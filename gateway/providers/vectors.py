@@ -6,7 +6,7 @@ import base64
 import struct
 from typing import Any
 
-from gateway.asked import Asked
+from gateway.asked import Asked, InvalidRequest
 from gateway.providers.provider import Unreadable
 
 
@@ -25,6 +25,12 @@ def texts_to_embed(asked: Asked) -> list[str]:
     """The texts of a request that holds no token numbers."""
     given = asked.neutral["input"]
     return [given] if isinstance(given, str) else given
+
+
+def refuse_more(texts: int, most: int) -> None:
+    """Raise `InvalidRequest` for a request of more texts than a provider takes in one call."""
+    if texts > most:
+        raise InvalidRequest(f"What serves this model takes at most {most} texts a call.", field="input")
 
 
 def _written(vector: list[float], asked: Asked) -> list[float] | str:

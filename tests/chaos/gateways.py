@@ -7,14 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from random import Random
 from typing import Any, Self
 
 import psutil
 
-from tests.installation import PROJECT, free_port
+from tests.installation import PROJECT, free_port, until
 
 ONE_IN = 5  # so often the whole server is killed, and not one process of it, which it starts again by itself
 
@@ -30,7 +29,7 @@ class Gateways:
     def __enter__(self) -> Self:
         self._servers = [self._start(port) for port in self.ports]
         for port in self.ports:
-            self._wait(port)
+            until(lambda port=port: facts(port), within_s=60, what="a gateway serves")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -60,23 +59,15 @@ class Gateways:
 
     def come_to_rest(self, within_s: float = 120) -> None:
         """Wait until every server answers and has carried all it knows of into the ledger."""
-        until = time.monotonic() + within_s
-        while time.monotonic() < until:
-            told = [facts(port) for port in self.ports]
-            if all(each and not each["calls_running"] + each["calls_waiting_for_the_ledger"] for each in told):
-                return
-            time.sleep(0.2)
-        raise AssertionError(f"The gateways did not come to rest: {told}")
+        until(self._rests, within_s=within_s, what="the gateways come to rest")
+
+    def _rests(self) -> bool:
+        told = [facts(port) for port in self.ports]
+        return all(each and not each["calls_running"] + each["calls_waiting_for_the_ledger"] for each in told)
 
     def _start(self, port: int) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "portal.command", "gateway", "--workers", "1"]
         return subprocess.Popen(command, cwd=PROJECT, env=os.environ | {"PORT": str(port)}, stderr=subprocess.DEVNULL)
-
-    def _wait(self, port: int) -> None:
-        until = time.monotonic() + 60
-        while facts(port) is None:
-            assert time.monotonic() < until, "a gateway did not start"
-            time.sleep(0.1)
 
 
 def facts(port: int) -> dict[str, Any] | None:

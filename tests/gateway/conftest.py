@@ -22,6 +22,7 @@ from tenants.keys import issue
 from tenants.models import Environment
 from tests import cast as make
 from tests.cast import Cast
+from tests.gateway.killable import Killable
 from tests.gateway.provider import Provider
 from tests.gateway.serving import Served
 from tests.recast import recast
@@ -69,6 +70,14 @@ def client(front: Served, key: str) -> Iterator[httpx.Client]:
     """A client that sends the key."""
     with httpx.Client(base_url=front.url, headers={"authorization": f"Bearer {key}"}, timeout=20) as made:
         yield made
+
+
+@pytest.fixture
+def killable(team: Cast, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Killable]:
+    """Servers to be killed; a parameter is their durability."""
+    made = Killable(tmp_path / "data", GATEWAY_DURABILITY=getattr(request, "param", "process"))
+    yield made
+    made.stop()
 
 
 @pytest.fixture

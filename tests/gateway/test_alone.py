@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
 from catalog.models import Route
-from tests.cast import Cast
 from tests.gateway.conftest import HELLO, eventually, kept
+from tests.gateway.killable import Killable
 from tests.gateway.provider import Provider
-from tests.gateway.test_kills import Killable
-
-
-@pytest.fixture
-def killable(team: Cast, tmp_path: Path) -> Iterator[Killable]:
-    made = Killable(tmp_path / "data")
-    yield made
-    made.stop()
 
 
 def test_it_works(killable: Killable, provider: Provider, route: Route, key: str) -> None:

@@ -20,10 +20,9 @@ from playground.models import Session
 from tenants.models import ApiKey
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO, eventually, kept
+from tests.gateway.killable import Killable
 from tests.gateway.provider import Exchange, Provider, well_behaved
 from tests.gateway.routing import also_at
-from tests.gateway.test_kills import Killable
-from tests.gateway.test_limits import killable as killable
 from usage.limits.budgets import remove_budget, set_budget
 from usage.limits.places import of_environment, of_key, of_tenant
 from usage.models import BudgetLease, Call, Price

@@ -4,82 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import pytest
-from django.conf import settings as project
-from django.db import connection
 
 from catalog.models import Route
-from tests.cast import Cast
 from tests.gateway.conftest import HELLO, eventually, kept
+from tests.gateway.killable import Killable
 from tests.gateway.provider import Exchange, Provider, chunk
 from tests.usage.test_ledger import assert_totals_are_the_sums_of_the_calls
 from usage.models import Call, Opening
 
 ASKED: dict[str, Any] = {"model": "echo-model", "messages": HELLO, "stream": True}
-
-
-class Killable:
-    """Servers of the gateway in processes of their own, over this test's database and one journal folder."""
-
-    def __init__(self, data: Path, **settings: str) -> None:
-        held = connection.settings_dict
-        host = held["HOST"] or held["OPTIONS"].get("host", "")
-        login = f"{held['USER']}:{held['PASSWORD']}@" if held["PASSWORD"] else f"{held['USER']}@"
-        address = f"postgresql://{login}/{held['NAME']}?host={quote(host)}&options={quote(held['OPTIONS']['options'])}"
-        if held["PORT"]:
-            address += f"&port={held['PORT']}"
-        self._environment = os.environ | {
-            "DATABASE_URL": address,
-            "ATRIUM_DATA": str(data),
-            "SECRET_KEY": project.SECRET_KEY,
-            "DJANGO_SETTINGS_MODULE": "portal.settings",
-            **settings,
-        }
-        self.processes: list[subprocess.Popen[bytes]] = []
-
-    def start(self, module: str = "tests.gateway.serve_alone", *arguments: str) -> tuple[subprocess.Popen[bytes], str]:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        command = [sys.executable, "-m", module, *(arguments or [str(port)])]
-        environment = self._environment | {"PORT": str(port)}
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-        self.processes.append(process)
-        url = f"http://127.0.0.1:{port}"
-        eventually(lambda: _answers(url), within_s=60)
-        return process, url
-
-    def stop(self) -> None:
-        for process in self.processes:
-            if process.poll() is None:
-                process.kill()
-            process.wait(10)
-
-
-def _answers(url: str) -> bool:
-    with contextlib.suppress(httpx.HTTPError):
-        return httpx.get(f"{url}/v1/models").status_code == 401
-    return False
-
-
-@pytest.fixture
-def killable(team: Cast, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Killable]:
-    made = Killable(tmp_path / "data", GATEWAY_DURABILITY=getattr(request, "param", "process"))
-    yield made
-    made.stop()
 
 
 async def _words(exchange: Exchange) -> None:

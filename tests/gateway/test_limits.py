@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,9 +18,9 @@ from tenants.keys import issue
 from tenants.models import ApiKey, Environment
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO, allow, eventually, kept
+from tests.gateway.killable import Killable
 from tests.gateway.provider import Exchange, Provider, chunk, well_behaved
 from tests.gateway.serving import Served
-from tests.gateway.test_kills import Killable
 from usage.limits.places import of_environment, of_key, of_project, of_tenant
 from usage.limits.setting import set_limits
 from usage.models import Call
@@ -187,13 +185,6 @@ def test_a_call_that_a_grant_does_not_allow_is_not_counted(team: Cast, key: str,
         for _ in range(5):
             assert ask(client, model="no-such-model").status_code == 404
         assert ask(client).headers["x-ratelimit-remaining-requests"] == "1"
-
-
-@pytest.fixture
-def killable(team: Cast, tmp_path: Path) -> Iterator[Killable]:
-    made = Killable(tmp_path / "data")
-    yield made
-    made.stop()
 
 
 def test_processes_keep_a_limit_together(

@@ -33,11 +33,12 @@ from tenants.scope import everything
 from tests.cast import Cast
 from tests.faults.link import Link
 from tests.gateway.conftest import HELLO, eventually, kept
+from tests.gateway.killable import Killable
 from tests.gateway.provider import Exchange, Provider, well_behaved
 from tests.gateway.serving import Served
 from tests.gateway.test_journal import opening
 from tests.gateway.test_kills import ASKED as STREAMED
-from tests.gateway.test_kills import Killable, _words
+from tests.gateway.test_kills import _words
 from tests.usage.test_ledger import assert_totals_are_the_sums_of_the_calls, record
 from usage import ledger
 from usage.limits.budgets import set_budget

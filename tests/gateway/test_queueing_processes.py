@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,18 +17,11 @@ from tenants.keys import issue
 from tenants.models import Environment
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO, allow, eventually
+from tests.gateway.killable import Killable
 from tests.gateway.provider import Exchange, Provider, well_behaved
-from tests.gateway.test_kills import Killable
 from usage.capacity.setting import set_capacity
 
 ASKED: dict[str, Any] = {"model": "echo-model", "messages": HELLO, "max_tokens": 5}
-
-
-@pytest.fixture
-def killable(team: Cast, tmp_path: Path) -> Iterator[Killable]:
-    made = Killable(tmp_path / "data")
-    yield made
-    made.stop()
 
 
 class Slow:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from django.test import Client
 
 from catalog.models import Route
@@ -17,16 +14,9 @@ from gateway.routing.breakers import FAILURES
 from tests.cast import Cast
 from tests.gateway.behaviours import answers
 from tests.gateway.conftest import HELLO, eventually
+from tests.gateway.killable import Killable
 from tests.gateway.provider import Provider
 from tests.gateway.routing import also_at
-from tests.gateway.test_kills import Killable
-
-
-@pytest.fixture
-def killable(team: Cast, tmp_path: Path) -> Iterator[Killable]:
-    made = Killable(tmp_path / "data")
-    yield made
-    made.stop()
 
 
 def test_the_page_shows_all_processes_and_the_dead_vanish(

@@ -22,8 +22,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from catalog.models import Route
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO, eventually, kept
+from tests.gateway.killable import Killable
 from tests.gateway.provider import Exchange, Provider
-from tests.gateway.test_kills import Killable
 from tests.gateway.test_traces import PARENT, TRACE, TRACEPARENT
 
 ASKED: dict[str, Any] = {"model": "echo-model", "messages": HELLO}

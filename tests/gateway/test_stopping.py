@@ -17,8 +17,8 @@ import pytest
 from catalog.models import Route
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO, eventually, kept
+from tests.gateway.killable import Killable
 from tests.gateway.provider import Exchange, Provider, chunk
-from tests.gateway.test_kills import Killable
 from usage.models import Call
 
 ASKED: dict[str, Any] = {"model": "echo-model", "messages": HELLO}

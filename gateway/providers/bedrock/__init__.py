@@ -15,7 +15,7 @@ from gateway.providers.bedrock.asking import as_conversation
 from gateway.providers.bedrock.reading import ConverseReading
 from gateway.providers.bedrock.signing import Keys, signed
 from gateway.providers.parts import inside
-from gateway.providers.provider import Provider, Reading, Request, as_json
+from gateway.providers.provider import Provider, Reading, Request, as_json, beyond_one_answer
 from gateway.snapshot import Target
 
 _REGION = re.compile(r"bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.")
@@ -41,12 +41,8 @@ class Bedrock(Provider):
     def cannot(self, asked: Asked) -> str:
         if asked.operation == "embeddings":
             return "Bedrock's conversations have no embeddings"
-        if asked.lost:
-            return asked.lost
-        if asked.answers > 1:
-            return "it gives one answer a call"
-        if asked.neutral.get("logprobs"):
-            return "it tells no log probabilities"
+        if why := beyond_one_answer(asked):
+            return why
         shape = inside(asked.neutral, "response_format", "type") or "text"
         return "" if shape == "text" else f"it has no “{str(shape)[:60]}” as the format of a text"
 

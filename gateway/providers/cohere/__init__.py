@@ -12,7 +12,7 @@ from catalog.dialects import Listing
 from gateway.asked import Asked
 from gateway.providers.cohere.asking import as_chat, as_embedding
 from gateway.providers.cohere.reading import ChatReading, EmbedReading
-from gateway.providers.provider import Provider, Reading, Request, as_json
+from gateway.providers.provider import Provider, Reading, Request, as_json, beyond_one_answer
 from gateway.snapshot import Target
 
 
@@ -32,11 +32,7 @@ class Cohere(Provider):
     def cannot(self, asked: Asked) -> str:
         if asked.operation == "embeddings":
             return "it takes texts, no token numbers" if asked.tokens else ""
-        if asked.lost:
-            return asked.lost
-        if asked.answers > 1:
-            return "it gives one answer a call"
-        return "it tells no log probabilities" if asked.neutral.get("logprobs") else ""
+        return beyond_one_answer(asked)
 
     def request(self, target: Target, asked: Asked) -> Request:
         is_embedding = asked.operation == "embeddings"

@@ -17,7 +17,7 @@ from gateway.providers.parts import (
     text_of,
     tools_of,
 )
-from gateway.providers.vectors import texts_to_embed
+from gateway.providers.vectors import refuse_more, texts_to_embed
 
 # What it calls the same or otherwise; a chat completion's name first.
 SAME = {
@@ -46,8 +46,7 @@ def as_embedding(asked: Asked) -> dict[str, Any]:
     """The body of `/v2/embed`. What the vectors are for it has to be told; a client may say it in its own field, else
     they are of documents that will be searched. Raises `InvalidRequest`."""
     texts, purpose = texts_to_embed(asked), asked.neutral.get("input_type") or PURPOSES[0]
-    if len(texts) > MOST_TEXTS:
-        raise InvalidRequest(f"What serves this model takes at most {MOST_TEXTS} texts a call.", field="input")
+    refuse_more(len(texts), MOST_TEXTS)
     if purpose not in PURPOSES:
         raise InvalidRequest(f"“input_type” is one of {', '.join(PURPOSES)}.", field="input_type")
     more = {"output_dimension": asked.neutral["dimensions"]} if asked.neutral.get("dimensions") else {}

@@ -14,12 +14,13 @@ from django.conf import settings
 from catalog.dialects import Inside
 from catalog.loopback import LABEL, LOOPBACK
 from gateway.answering import Answering
-from gateway.asked import Asked, InvalidRequest
+from gateway.asked import Asked
 from gateway.providers.compatible.reading import ChatReading, EmbeddingsReading
 from gateway.providers.loopback.answers import answer_to
 from gateway.providers.loopback.manner import normalised, read
 from gateway.providers.loopback.turns import Turns
-from gateway.providers.provider import Provider, Reading, Request, as_json
+from gateway.providers.provider import Provider, Reading, Request, as_json, beyond_one_answer
+from gateway.providers.vectors import refuse_more
 from gateway.snapshot import Target
 from gateway.stop import Stop
 from gateway.upstream import TooSlow, Upstream
@@ -56,15 +57,11 @@ class Loopback(Provider):
             return "no model stands behind it, and such answers are switched off here (ATRIUM_LOOPBACK)"
         if asked.operation == "embeddings":
             return "it takes texts, no token numbers" if asked.tokens else ""
-        if asked.lost:
-            return asked.lost
-        if asked.answers > 1:
-            return "it gives one answer a call"
-        return "it tells no log probabilities" if asked.neutral.get("logprobs") else ""
+        return beyond_one_answer(asked)
 
     def request(self, target: Target, asked: Asked) -> Request:
-        if asked.operation == "embeddings" and sum(1 for _ in asked.texts) > MOST_TEXTS:
-            raise InvalidRequest(f"What serves this model takes at most {MOST_TEXTS} texts a call.", field="input")
+        if asked.operation == "embeddings":
+            refuse_more(sum(1 for _ in asked.texts), MOST_TEXTS)
         body = as_json(asked.neutral | {"model": target.upstream_name})
         return Request(f"{LOOPBACK}:{asked.operation}", {}, body)
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.asked import Asked, InvalidRequest
+from gateway.asked import Asked
 from gateway.event import Event
 from gateway.providers.parts import inside
 from gateway.providers.provider import Reading, ToldNo, Unreadable, from_json
-from gateway.providers.vectors import embeddings, texts_to_embed
+from gateway.providers.vectors import embeddings, refuse_more, texts_to_embed
 from gateway.sse import ServerSentEvent
 
 MOST_TEXTS = 250  # a call; some models take one
@@ -20,8 +20,7 @@ MOST_TEXTS = 250  # a call; some models take one
 def as_instances(asked: Asked) -> dict[str, Any]:
     """The body of `:predict`. Raises `InvalidRequest`."""
     texts = texts_to_embed(asked)
-    if len(texts) > MOST_TEXTS:
-        raise InvalidRequest(f"What serves this model takes at most {MOST_TEXTS} texts a call.", field="input")
+    refuse_more(len(texts), MOST_TEXTS)
     sent: dict[str, Any] = {"instances": [{"content": text} for text in texts]}
     dimensions = asked.neutral.get("dimensions")
     return sent | ({"parameters": {"outputDimensionality": dimensions}} if dimensions else {})
