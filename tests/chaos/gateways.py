@@ -43,6 +43,7 @@ class Gateways:
 
     def kill_one(self, dice: Random) -> None:
         """Kill one that serves, if any does."""
+        self._start_again()
         serving = [number for number, port in enumerate(self.ports) if facts(port) is not None]
         if not serving:
             return
@@ -62,8 +63,15 @@ class Gateways:
         until(self._rests, within_s=within_s, what="the gateways come to rest")
 
     def _rests(self) -> bool:
+        self._start_again()
         told = [facts(port) for port in self.ports]
         return all(each and not each["calls_running"] + each["calls_waiting_for_the_ledger"] for each in told)
+
+    def _start_again(self) -> None:
+        """A server ends itself when a process of it dies twice within some seconds; whoever runs it starts it again."""
+        for number, server in enumerate(self._servers):
+            if server.poll() is not None:
+                self._servers[number] = self._start(self.ports[number])
 
     def _start(self, port: int) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "portal.command", "gateway", "--workers", "1"]
