@@ -12,7 +12,7 @@ def call_headers(call: Call) -> Headers:
     """A stream's head comes before its cost is known; that is told by the call's page, and on demand at its end."""
     target, summary, waited_ms = call.meter.target, call.summary, call.meter.waited_ms
     headers = [
-        (b"x-atrium-call-id", str(call.id).encode()),
+        (b"x-atrium-call-id", call.meter.id_text.encode()),
         (b"x-atrium-route", call.admitted.route.slug.encode("latin-1", "replace")),
     ]
     if target is not None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from gateway.journal import Journal
 from gateway.openings import Openings
@@ -24,7 +24,7 @@ class Keeping(Protocol):
     def check(self) -> None:
         """Raises the refusal when it is known that no opening can be kept."""
 
-    def opened(self, row: dict[str, Any]) -> asyncio.Future[None]:
+    def opened(self, row: bytes) -> asyncio.Future[None]:
         """To be awaited before a provider is asked. Raises the refusal when the opening could not be kept."""
 
     def closed(self) -> None:

@@ -11,7 +11,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from psycopg import Error as DatabaseError
 
@@ -21,16 +20,15 @@ from refusals import Refusal
 log = logging.getLogger(__name__)
 
 PAUSE_S = 1.0  # after a failure
-Row = dict[str, Any]
 
 
 class Group:
     """The groups of one event loop, one after the other."""
 
-    def __init__(self, write: Callable[[list[Row]], Awaitable[None]], refused: Callable[[], Refusal]) -> None:
-        """`write` keeps the rows of a group and raises when it cannot; `refused` makes what its calls are told."""
+    def __init__(self, write: Callable[[list[bytes]], Awaitable[None]], refused: Callable[[], Refusal]) -> None:
+        """`write` keeps the rows of a group (JSON), or raises; `refused` makes what its calls are told."""
         self._write, self._refused = write, refused
-        self._waiting: list[tuple[Row, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
         self._is_due = self._has_failed = False
         self._task: asyncio.Task[None] | None = None
 
@@ -39,7 +37,7 @@ class Group:
         if self._has_failed and self._task is not None:
             raise self._refused()
 
-    def add(self, row: Row) -> asyncio.Future[None]:
+    def add(self, row: bytes) -> asyncio.Future[None]:
         """To be awaited: the next group keeps `row`, or refuses its call."""
         future = asyncio.get_running_loop().create_future()
         self._waiting.append((row, future))

@@ -10,7 +10,7 @@ and appears under its own when it is whole, so a disk that fills up in between l
 What keeps openings beyond the process, where that is asked for, is `gateway.durability`'s to say.
 
 Lines are JSON: `{"open": row}`, `{"progress": {"id": …, changed columns}}`, `{"close": row}`, each row in the form of
-`usage.calls.CallRecord.row`. An opening is already the row of an interrupted call.
+`usage.calls.as_row`. An opening is already the row of an interrupted call. Rows come as JSON (`gateway.row_json`).
 """
 
 from __future__ import annotations
@@ -56,6 +56,21 @@ def unwritable() -> JournalUnwritable:
     )
 
 
+class Open(NamedTuple):
+    """A call under way: the row that it was opened with, and what has changed in it."""
+
+    opening: bytes
+    changed: Row | None = None
+
+    def after(self, changed: Row) -> Open:
+        """With more of it changed."""
+        return Open(self.opening, changed if self.changed is None else self.changed | changed)
+
+    def row(self) -> bytes:
+        """Its row by now."""
+        return self.opening if self.changed is None else orjson.dumps(orjson.loads(self.opening) | self.changed)
+
+
 class Unsynced(NamedTuple):
     """What has to be on the disk so that everything written so far is: `files` (those of `former` segments are open for
     this alone) and the names in `folders`. `ends` were written since the last time, `number` is the segment in force.
@@ -64,7 +79,7 @@ class Unsynced(NamedTuple):
     files: list[int]
     former: list[int]
     folders: list[Path]
-    ends: list[Row]
+    ends: list[bytes]
     number: int
 
 
@@ -82,11 +97,11 @@ class Journal:
         hidden.rename(self.folder)
         self.closings = 0
         self.unwritten: list[Row] = []
-        self._running: dict[str, Row] = {}
+        self._running: dict[str, Open] = {}
         self._number, self._file, self._size = 0, -1, 0
         self._is_torn = False
         self.keeping: Keeping | None = None
-        self._unsynced_ends: list[Row] | None = None  # None: nobody asks what is on the disk
+        self._unsynced_ends: list[bytes] | None = None  # None: nobody asks what is on the disk
         self._former: list[int] = []
         self._names_in: list[Path] = []
         self._synced, self._is_distrusted = 0, False
@@ -101,7 +116,7 @@ class Journal:
         """Calls opened and not closed."""
         return len(self._running)
 
-    def opened(self, row: Row) -> asyncio.Future[None] | None:
+    def opened(self, call_id: str, row: bytes) -> asyncio.Future[None] | None:
         """Before the provider is called. Raises `JournalUnwritable` (disk full, folder gone): then it must not be.
 
         What is returned, if anything, has to be awaited first (`Keeping.opened`).
@@ -113,31 +128,32 @@ class Journal:
         except OSError as error:
             log.error("The journal cannot be written: %s", error)
             raise unwritable() from error
-        self._running[row["id"]] = row
+        self._running[call_id] = Open(row)
         return None if self.keeping is None else self.keeping.opened(row)
 
     def moved(self, changed: Row) -> asyncio.Future[None] | None:
         """The call is sent to another provider; returns as `opened` does."""
         self.progressed(changed)
-        return None if self.keeping is None else self.keeping.opened(self._running[changed["id"]])
+        return None if self.keeping is None else self.keeping.opened(self._running[changed["id"]].row())
 
     def progressed(self, changed: Row) -> None:
         """What has been used so far, in case nobody lives to tell the end."""
-        self._running[changed["id"]] = self._running[changed["id"]] | changed
+        call_id = changed["id"]
+        self._running[call_id] = self._running[call_id].after(changed)
         try:
-            self._append(b'{"progress":', changed)
+            self._append(b'{"progress":', orjson.dumps(changed))
         except OSError as error:
             log.error("The journal cannot be written: %s", error)
 
-    def closed(self, row: Row) -> None:
+    def closed(self, call_id: str, row: bytes) -> None:
         """How the call ended."""
-        self._running.pop(row["id"], None)
+        self._running.pop(call_id, None)
         self.closings += 1
         try:
             self._append(b'{"close":', row)
         except OSError as error:
             log.error("The journal cannot be written, a call's end is kept in memory: %s", error)
-            self.unwritten.append(row)
+            self.unwritten.append(orjson.loads(row))
             return
         if self._unsynced_ends is not None:
             self._unsynced_ends.append(row)
@@ -199,7 +215,7 @@ class Journal:
         self._let_go(unsynced)
         ends, self._unsynced_ends = [*unsynced.ends, *(self._unsynced_ends or ())], []
         self.closings += len(ends)  # the ledger is told of them a second time
-        self.unwritten.extend(ends)
+        self.unwritten.extend(map(orjson.loads, ends))
         self._names_in = [*unsynced.folders, *self._names_in]
         self._is_distrusted = True
 
@@ -209,10 +225,10 @@ class Journal:
 
     # --- within ------------------------------------------------------------------------------------------------------
 
-    def _append(self, opening: bytes, row: Row) -> None:
+    def _append(self, opening: bytes, row: bytes) -> None:
         if self._is_distrusted:
             self._next_segment()
-        line = opening + orjson.dumps(row) + b"}\n"
+        line = opening + row + b"}\n"
         if self._is_torn:
             line = b"\n" + line
         written = os.write(self._file, line)
@@ -235,8 +251,8 @@ class Journal:
         following = os.open(unfinished, flags, 0o600)
         try:
             # An end that could not be written goes along as an opening: it says how the call ended all the same.
-            repeated = [*self._running.values(), *self.unwritten]
-            content = b"".join(b'{"open":' + orjson.dumps(row) + b"}\n" for row in repeated)
+            repeated = [*(each.row() for each in self._running.values()), *map(orjson.dumps, self.unwritten)]
+            content = b"".join(b'{"open":' + row + b"}\n" for row in repeated)
             if content and os.write(following, content) < len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             unfinished.rename(self.folder / name)
@@ -260,7 +276,7 @@ class Journal:
             kept, self.unwritten = self.unwritten, []
             try:
                 for row in kept:
-                    self._append(b'{"close":', row)
+                    self._append(b'{"close":', orjson.dumps(row))
             except OSError as error:
                 log.error("The journal cannot be written, %s calls stay without their end: %s", len(kept), error)
 

@@ -7,14 +7,12 @@ a part, the rest is. The price is the one of the deployment that was in force wh
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import datetime as dt
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -30,12 +28,13 @@ from gateway.journal import Journal
 from gateway.providers import provider_of
 from gateway.rates import Use, use_of
 from gateway.routing import Choice
+from gateway.row_json import Beginning, Shared, beginning
 from gateway.seat import Seat
 from gateway.snapshot import Grant, Target, UnitPrice
 from gateway.stop import Stopped
 from gateway.told import Told, told_by
 from gateway.tracing import Trace, begun
-from usage.calls import CallRecord
+from usage.calls import LONGEST_TEXT, fitting
 from usage.pricing import cost
 
 JOURNAL_EVERY_S = 1.0
@@ -67,9 +66,6 @@ class CallSummary:
     upstream_name: str
 
 
-_same = attrgetter("id", *(field.name for field in dataclasses.fields(CallSummary) if field.name != "call_id"))
-
-
 class Used(NamedTuple):
     """Tokens of a call: `cached` and `written` (to a cache) of those in, `reasoning` of those out."""
 
@@ -95,7 +91,7 @@ class Meter:
     ) -> None:
         self.admitted = admitted
         self.hold = hold
-        self.call_id = call_id
+        self.call_id, self.id_text = call_id, str(call_id)
         self.summary: CallSummary | None = None
         self.finish_reason = ""
         self.choice: Choice | None = None  # who was asked and who was not, and why (`reasons`)
@@ -126,10 +122,6 @@ class Meter:
         """The trace that the call is a part of: the client's where that is told, else one that begins here."""
         return begun()
 
-    @cached_property
-    def _trace_id(self) -> UUID:
-        return UUID(self.trace.trace_id)
-
     @property
     def began_at_ns(self) -> int:
         """When the call began, in nanoseconds since 1970."""
@@ -155,8 +147,7 @@ class Meter:
             self._seat.is_used = True
         self._was_taken = True
         if not self._is_open:
-            row = self._record("interrupted", 500, "interrupted", INTERRUPTED, is_rough=True).row()
-            kept = self._journal.opened(row)
+            kept = self._journal.opened(self.id_text, self._row(self.id_text, self._so_far()))
             self._is_open = True
         elif is_other:
             kept = self._journal.moved(self._progress_row())
@@ -207,8 +198,8 @@ class Meter:
     def goes_elsewhere(self, failure: ProviderFailure) -> None:
         """The target failed and another is tried. If it had the prompt it may bill it: that is a row of its own."""
         if self._was_taken:
-            record = self._record("failed", failure.status, failure.code, failure.sentence)
-            self._write(dataclasses.replace(record, id=uuid7()))
+            ended = self._account("failed", failure.status, failure.code, failure.sentence)
+            self._write(str(uuid7()), ended)
         self._was_taken = False
         self._told, self.finish_reason, self._first_token_ms = None, "", None
         self._told_after, self._has_answer = 0, False
@@ -232,7 +223,7 @@ class Meter:
     def answered(self) -> None:
         """The caller is about to get the beginning of the answer, and with it the status 200, whatever comes next."""
         if self._is_open and self._is_streamed:
-            self._journal.progressed({"id": str(self.call_id), "status": 200})
+            self._journal.progressed({"id": self.id_text, "status": 200})
 
     def _hears(self, usage: Any) -> bool:
         """Take note of a usage; whether it can be true."""
@@ -260,73 +251,79 @@ class Meter:
 
     def _progress_row(self, now: float | None = None) -> dict[str, Any]:
         self._journaled = now or time.monotonic()
-        row = self._record("interrupted", 500, "interrupted", INTERRUPTED, is_rough=True).row()
-        return {name: row[name] for name in CHANGING}
+        own = self._own(self.id_text, self._so_far())
+        return self._beginning().where | {name: own[name] for name in CHANGING}
 
     def close(self, outcome: str, status: int, error_code: str = "", error_message: str = "") -> CallSummary:
         """The call has ended, in one way or another; a second time changes nothing."""
         if self.summary is not None:
             return self.summary
-        record = self._record(outcome, status, error_code, error_message)
+        summary = self._account(outcome, status, error_code, error_message)
         if self._is_open:
-            self._write(record)
+            self._write(self.id_text, summary)
         if (seat := self._seat) is not None:
             self._seat = None
-            seat.settle(record.input_tokens, record.output_tokens)
-        self.summary = CallSummary(*_same(record))
-        return self.summary
+            seat.settle(summary.input_tokens, summary.output_tokens)
+        self.summary = summary
+        return summary
 
-    def _write(self, record: CallRecord) -> None:
-        row = record.row()
-        self.hold.owes(row["id"], record.cost, record.currency)  # first: the ledger may have the row at any moment
-        self._journal.closed(row)
+    def _write(self, row_id: str, account: CallSummary) -> None:
+        self.hold.owes(row_id, account.cost, account.currency)  # first: the ledger may have the row at any moment
+        self._journal.closed(row_id, self._row(row_id, account))
 
-    def _record(self, outcome: str, status: int, code: str, message: str, *, is_rough: bool = False) -> CallRecord:
-        caller, route, target, price = self.admitted.caller, self.admitted.route, self._target, self._price
+    # --- the row in the ledger ---------------------------------------------------------------------------------------
+
+    def _so_far(self) -> CallSummary:
+        """What the row says if nobody lives to tell the end."""
+        return self._account("interrupted", 500, "interrupted", INTERRUPTED, is_rough=True)
+
+    def _account(self, outcome: str, status: int, code: str, message: str, *, is_rough: bool = False) -> CallSummary:
+        target, price = self._target, self._price
         used, source = self._used(is_rough=is_rough)
-        return CallRecord(
-            id=self.call_id,
-            tenant_id=caller.tenant_id,
-            project_id=caller.project_id,
-            environment_id=caller.environment_id,
-            key_prefix=caller.key_prefix,
-            key_name=caller.key_name,
-            user_id=caller.user_id,
-            user_label=caller.user_label,
-            origin=caller.origin,
-            route=route.slug,
-            model_slug=target.model_slug if target else route.model_slug,
-            provider=target.provider if target else "",
-            upstream_name=target.upstream_name if target else "",
-            grant_id=self._grant.id,
-            decision_id=self._grant.decision_id,
-            request_id=self.admitted.request_id,
-            trace_id=self._trace_id,
-            outcome=outcome,
-            status=status,
-            error_code=code,
-            error_message=message,
-            finish_reason=self.finish_reason,
-            is_streamed=self._is_streamed,
-            started_at=self._started_at,
-            first_token_ms=self._first_token_ms,
-            waited_ms=self.waited_ms,
-            duration_ms=round((time.monotonic() - self._began) * 1000),
-            usage_source=source,
-            price_id=price.id if price else None,
-            input_per_million=price.input_per_million if price else None,
-            output_per_million=price.output_per_million if price else None,
-            cached_input_per_million=price.cached_input_per_million if price else None,
-            cache_write_per_million=price.cache_write_per_million if price else None,
-            cost=cost(price, used.tokens_in, used.tokens_out, used.cached, used.written) if price else None,
-            currency=price.currency if price else settings.CURRENCY,
-            input_tokens=used.tokens_in,
-            output_tokens=used.tokens_out,
-            cached_input_tokens=used.cached,
-            reasoning_tokens=used.reasoning,
-            cache_write_tokens=used.written,
-            is_demonstration=self.admitted.place.is_demonstration,
-        )
+        tokens_in, tokens_out, cached, reasoning, written = used
+        return CallSummary(
+            self.call_id, outcome, status, code, message, self.finish_reason, self._first_token_ms, self.waited_ms,
+            round((time.monotonic() - self._began) * 1000), tokens_in, tokens_out, cached, reasoning, written,
+            cost(price, tokens_in, tokens_out, cached, written) if price else None,
+            price.currency if price else settings.CURRENCY, source, target.provider if target else "",
+            target.upstream_name if target else "",
+        )  # fmt: skip
+
+    def _beginning(self) -> Beginning:
+        admitted = self.admitted
+        return beginning(
+            Shared(
+                admitted.caller, admitted.place, admitted.route, self._target, self._grant, self._price,
+                self._is_streamed,
+            )
+        )  # fmt: skip
+
+    def _row(self, row_id: str, account: CallSummary) -> bytes:
+        return self._beginning().row(self._own(row_id, account))
+
+    def _own(self, row_id: str, account: CallSummary) -> dict[str, Any]:
+        """The columns that are this call's alone."""
+        return {
+            "id": row_id,
+            "request_id": self.admitted.request_id,
+            "trace_id": self.trace.trace_id,
+            "outcome": account.outcome,
+            "status": account.status,
+            "error_code": account.error_code,
+            "error_message": fitting(account.error_message, LONGEST_TEXT["error_message"]),
+            "finish_reason": fitting(account.finish_reason, LONGEST_TEXT["finish_reason"]),
+            "started_at": self._started_at.isoformat(),
+            "first_token_ms": account.first_token_ms,
+            "waited_ms": account.waited_ms,
+            "duration_ms": account.duration_ms,
+            "usage_source": account.usage_source,
+            "cost": None if account.cost is None else format(account.cost, "f"),
+            "input_tokens": account.input_tokens,
+            "output_tokens": account.output_tokens,
+            "cached_input_tokens": account.cached_input_tokens,
+            "reasoning_tokens": account.reasoning_tokens,
+            "cache_write_tokens": account.cache_write_tokens,
+        }
 
     def _used(self, *, is_rough: bool) -> tuple[Used, str]:
         """The tokens, and who counted them.
@@ -367,9 +364,7 @@ class Meter:
 
 
 INTERRUPTED = "The gateway's process ended in the middle of this call."
-CHANGING = (
-    "id", "model_slug", "grant_id", "decision_id", "provider", "upstream_name", "finish_reason", "first_token_ms",
-    "waited_ms", "duration_ms", "usage_source", "price_id", "input_per_million", "output_per_million",
-    "cached_input_per_million", "cache_write_per_million", "currency", "cost", "input_tokens", "output_tokens",
-    "cached_input_tokens", "reasoning_tokens", "cache_write_tokens",
+CHANGING = (  # beside where it is sent
+    "id", "finish_reason", "first_token_ms", "waited_ms", "duration_ms", "usage_source", "cost", "input_tokens",
+    "output_tokens", "cached_input_tokens", "reasoning_tokens", "cache_write_tokens",
 )  # fmt: skip

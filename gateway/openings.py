@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import orjson
 import psycopg
@@ -53,7 +52,7 @@ class Openings:
     def check(self) -> None:
         self._group.check()
 
-    def opened(self, row: dict[str, Any]) -> asyncio.Future[None]:
+    def opened(self, row: bytes) -> asyncio.Future[None]:
         return self._group.add(row)
 
     def closed(self) -> None:
@@ -63,7 +62,7 @@ class Openings:
         await self._group.end()
         await self._leave()
 
-    async def _write(self, rows: list[dict[str, Any]]) -> None:
+    async def _write(self, rows: list[bytes]) -> None:
         if not rows:
             return
         opening = asyncio.ensure_future(self._open(rows))
@@ -81,13 +80,10 @@ class Openings:
             await self._leave()
             raise
 
-    async def _open(self, rows: list[dict[str, Any]]) -> None:
+    async def _open(self, rows: list[bytes]) -> None:
         connection = self._connection or await self._connect()
-        told = [
-            [row["id"] for row in rows],
-            [row["tenant_id"] for row in rows],
-            [orjson.dumps(row).decode() for row in rows],
-        ]
+        read = [orjson.loads(row) for row in rows]
+        told = [[row["id"] for row in read], [row["tenant_id"] for row in read], [row.decode() for row in rows]]
         cursor = await connection.execute(OPEN, [self._holder, *told])
         found = await cursor.fetchone()
         if found is None or not found[0]:

@@ -164,7 +164,7 @@ async def _attempt(
     target: Target, request: Request, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
 ) -> tuple[Answering, str]:
     url = request.url
-    headers = SENT | {"x-client-request-id": str(meter.call_id)} | meter.trace.headers() | request.headers
+    headers = SENT | {"x-client-request-id": meter.id_text} | meter.trace.headers() | request.headers
     try:
         if not url:
             raise ConnectFailed("it has not started yet")

@@ -14,7 +14,6 @@ import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from gateway.grouping import Group
 from gateway.journal import Journal, Unsynced, unwritable
@@ -35,7 +34,7 @@ class Syncing:
     def check(self) -> None:
         self._group.check()
 
-    def opened(self, row: dict[str, Any]) -> asyncio.Future[None]:
+    def opened(self, row: bytes) -> asyncio.Future[None]:
         return self._group.add(row)
 
     def closed(self) -> None:
@@ -45,7 +44,7 @@ class Syncing:
         await self._group.end()
         self._thread.shutdown(wait=False)
 
-    async def _write(self, rows: list[dict[str, Any]]) -> None:
+    async def _write(self, rows: list[bytes]) -> None:
         """The rows are in the journal already; with everything before them."""
         if self._under_way is not None:  # one that was given up; of this group it holds nothing
             await self._settle()

@@ -1,15 +1,15 @@
 """One call as it is handed to the ledger: a record with the columns of `usage.models.Call`, needing no database.
 
-The gateway fills it at the end of a call, the journal carries it as JSON (`row`), `usage.ledger` writes it.
+The journal carries it as JSON (`as_row`), `usage.ledger` writes it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -31,10 +31,7 @@ COUNTS = (
 )
 
 
-OF_ONE_CALL = ("id", "trace_id")  # identifiers that are no other call's
-
-
-@dataclass(slots=True, kw_only=True)  # to freeze it would make it three times as slow, and two are made a call
+@dataclass(slots=True, kw_only=True)
 class CallRecord:
     """A call that has ended. Times are UTC, durations milliseconds, prices per million tokens, `cost` in `currency`.
 
@@ -85,40 +82,35 @@ class CallRecord:
     is_demonstration: bool = False
 
     def row(self) -> dict[str, Any]:
-        """The columns as values that JSON can hold, texts cut to their columns and freed of what Postgres refuses."""
-        row: dict[str, Any] = dict(zip(self.__slots__, _values(self), strict=True))
-        for name, longest in LONGEST_TEXT.items():
-            text = row[name]
-            if len(text) > longest or not text.isascii() or "\0" in text:
-                row[name] = _text(text, longest)
-        for name in COUNTS:
-            count = row[name]
-            if count and not 0 < count <= LARGEST_COUNT:
-                row[name] = min(max(count, 0), LARGEST_COUNT)
-        for name in _AMOUNTS:
-            if (amount := row[name]) is not None:
-                row[name] = format(amount, "f")
-        for name in _IDENTIFIERS:
-            if (identifier := row[name]) is not None:
-                row[name] = _as_text(identifier)
-        for name in OF_ONE_CALL:
-            if (identifier := row[name]) is not None:
-                row[name] = str(identifier)
-        row["started_at"] = self.started_at.isoformat()
-        return row
+        """The columns as `as_row` makes them."""
+        return as_row(dict(zip(self.__slots__, _values(self), strict=True)))
 
 
-# The columns of a kind, by their types.
-_AMOUNTS = tuple(field.name for field in fields(CallRecord) if "Decimal" in str(field.type))
-_IDENTIFIERS = tuple(
-    field.name for field in fields(CallRecord) if "UUID" in str(field.type) and field.name not in OF_ONE_CALL
-)
 _values = attrgetter(*CallRecord.__slots__)
-# A row is made twice a call, on the gateway's path; the identifiers of places, grants and prices are mostly the same.
-_as_text = lru_cache(maxsize=4096)(str)
 
 
-def _text(value: str, longest: int) -> str:
+def as_row(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns of a record as values that JSON can hold, texts cut to their columns and freed of what Postgres refuses,
+    counts bounded by what their columns hold."""
+    row: dict[str, Any] = {}
+    for name, value in columns.items():
+        match value:
+            case str():
+                row[name] = fitting(value, LONGEST_TEXT[name])
+            case uuid.UUID():
+                row[name] = str(value)
+            case Decimal():
+                row[name] = format(value, "f")
+            case dt.datetime():
+                row[name] = value.isoformat()
+            case int() if name in COUNTS:
+                row[name] = min(max(value, 0), LARGEST_COUNT)
+            case _:
+                row[name] = value
+    return row
+
+
+def fitting(value: str, longest: int) -> str:
     """Cut to `longest` characters; a null character or half a surrogate pair cannot be stored as text."""
     if not value.isascii() or "\0" in value:
         value = value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
