@@ -14,11 +14,14 @@ from urllib.parse import quote
 
 from gateway.asked import Asked
 from gateway.caller import Caller
-from gateway.snapshot import Grant, Key, Place, Route, Snapshot
+from gateway.rates import Held
+from gateway.snapshot import Bounds, Grant, HardBudget, Key, Place, Route, Snapshot
 from refusals import Refusal
 from tenants import secrets
 from tenants.client_address import Address
 from tenants.networks import Network
+
+MOST_LEAVES = 20_000  # of a snapshot that are kept; beyond that all are found anew
 
 
 class KeyRefused(Refusal):
@@ -91,24 +94,45 @@ class NoDeployment(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
-    """A call that may be made: by whom, where, for what, allowed by which grant.
+class Leave:
+    """What calls of one caller for one route have in common: where they belong, the grant that allows them, which
+    limits and budgets hold them.
 
-    `onward` are the routes that are asked when no deployment of this one takes it, each with the grant that allows it.
+    `onward` are the routes that are asked when no deployment of this one takes a call, each with the grant that allows
+    it. `held` are the limited places, the narrowest first and the route last; `budgets` those of them. It is as said
+    `until` a moment.
     """
 
     caller: Caller
     place: Place
     route: Route
     grant: Grant
-    asked: Asked
-    request_id: str
-    onward: tuple[tuple[Route, Grant], ...] = ()
+    onward: tuple[tuple[Route, Grant], ...]
+    held: Held
+    budgets: tuple[tuple[HardBudget, Bounds], ...]
+    counts_tokens: bool
+    until: dt.datetime | None
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Every route that may answer."""
+        return (self.route, *(route for route, _ in self.onward))
+
+
+class Admitted:
+    """A call that may be made: what is asked, and the `leave` for it."""
+
+    __slots__ = ("asked", "caller", "grant", "leave", "onward", "place", "request_id", "route")
+
+    def __init__(self, leave: Leave, asked: Asked, request_id: str) -> None:
+        self.leave, self.asked, self.request_id = leave, asked, request_id
+        self.caller, self.place, self.route, self.grant = leave.caller, leave.place, leave.route, leave.grant
+        self.onward = leave.onward
 
     @property
     def routes(self) -> tuple[Route, ...]:
         """Every route that may answer it."""
-        return (self.route, *(route for route, _ in self.onward))
+        return self.leave.routes
 
 
 def authenticate(
@@ -122,12 +146,13 @@ def authenticate(
     secret = secret.strip()
     if not secret or scheme.lower() != "bearer":
         raise MissingKey("No API key was sent. Send one of your environment as “Authorization: Bearer atrium_…”.")
-    prefix = secrets.prefix_of(secret) if secret.isascii() else None
-    if prefix is None:
-        raise UnknownKey("This is not an Atrium API key, or a part of it is missing. Copy the whole key again.")
-    key = snapshot.keys.get(prefix)
+    key = snapshot.keys.get(secret.rpartition("_")[0])
     if key is None or not hmac.compare_digest(key.secret_hash, secrets.keyed_hash(secret)):
+        prefix = secrets.prefix_of(secret) if secret.isascii() else None
+        if prefix is None:
+            raise UnknownKey("This is not an Atrium API key, or a part of it is missing. Copy the whole key again.")
         raise UnknownKey(f"There is no API key {prefix}…. Check that it belongs to this Atrium, or issue a new one.")
+    prefix = key.prefix
     _check_in_force(key)
     if key.expires_at is not None and key.expires_at <= now:
         raise ExpiredKey(f"The API key {prefix}… expired at {_utc(key.expires_at)}. Issue a new one.")
@@ -136,7 +161,7 @@ def authenticate(
         raise UnknownKey(f"The environment of the API key {prefix}… no longer exists. Issue a key of another one.")
     if key.networks is not None or place.networks is not None:
         _check_networks(key, place, address())
-    return _caller(place, key)
+    return _known(snapshot, place, key)
 
 
 def check_still_allowed(snapshot: Snapshot, caller: Caller) -> None:
@@ -159,11 +184,11 @@ def check_still_allowed(snapshot: Snapshot, caller: Caller) -> None:
 def as_known_now(snapshot: Snapshot, caller: Caller) -> Caller:
     """`caller`, who was let in a moment ago, by `snapshot`, which may be newer: a key may have been narrowed, or have
     moved with its project, while the body was read or the call waited. Raises as `check_still_allowed`."""
+    if snapshot.callers.get(caller.key_prefix) is caller and not snapshot.places[caller.environment_id].is_archived:
+        return caller
     check_still_allowed(snapshot, caller)
     key = snapshot.keys.get(caller.key_prefix)
-    if key is None or (key.environment_id == caller.environment_id and key.routes == caller.routes):
-        return caller
-    return _caller(snapshot.places[key.environment_id], key)
+    return caller if key is None else _known(snapshot, snapshot.places[key.environment_id], key)
 
 
 def _check_in_force(key: Key) -> None:
@@ -202,12 +227,23 @@ def _is_from(networks: tuple[Network, ...] | None, seen: Address | None) -> bool
 
 def admit(snapshot: Snapshot, caller: Caller, asked: Asked, request_id: str, now: dt.datetime) -> Admitted:
     """Check the environment, the route and the grant. Raises the refusals of this module."""
+    key = (id(caller), asked.model)
+    found: Leave | None = snapshot.leaves.get(key)
+    if found is None or found.caller is not caller or (found.until is not None and found.until <= now):
+        found = _leave(snapshot, caller, asked.model, now)
+        if caller.key_prefix:  # a person calls as somebody new each time
+            if len(snapshot.leaves) >= MOST_LEAVES:
+                snapshot.leaves.clear()
+            snapshot.leaves[key] = found
+    return Admitted(found, asked, request_id)
+
+
+def _leave(snapshot: Snapshot, caller: Caller, name: str, now: dt.datetime) -> Leave:
     place = snapshot.places.get(caller.environment_id)
     if place is None or place.is_archived:
         raise _closed(caller)
     if caller.user_id in snapshot.shut_out:
         raise PersonShutOut("Your account was switched off.")
-    name = asked.model
     route = snapshot.routes.get(name)
     if route is None:
         raise ModelNotFound(
@@ -232,14 +268,33 @@ def admit(snapshot: Snapshot, caller: Caller, asked: Asked, request_id: str, now
         )
     if not route.is_enabled:
         raise ModelNotFound(f"“{route.slug}” has been switched off by the platform team.", field="model")
-    admitted = Admitted(caller, place, route, grant, asked, request_id, _onward(snapshot, caller, route, now))
-    if not any(target.is_connected for each in admitted.routes for target in each.targets):
+    onward = _onward(snapshot, caller, route, now)
+    if not any(target.is_connected for each in (route, *(one for one, _ in onward)) for target in each.targets):
         raise NoDeployment(
             f"No provider is connected that serves “{route.slug}”. The platform team has to connect one.",
             field="model",
             way_out=route.model_path,
         )
-    return admitted
+    held = held_places(snapshot, caller)
+    if route.id is not None and (capacity := snapshot.capacities.get(route.id)) is not None:
+        held = (*held, (route.id, capacity))
+    return Leave(
+        caller,
+        place,
+        route,
+        grant,
+        onward,
+        held,
+        budgets=tuple((budget, bound) for _, bound in held for budget in bound.budgets),
+        counts_tokens=any(len(bound.a_minute) > (bound.requests is not None) for _, bound in held),
+        until=min((each.expires_at for each in (grant, *(one for _, one in onward)) if each.expires_at), default=None),
+    )
+
+
+def held_places(snapshot: Snapshot, caller: Caller) -> Held:
+    """Where limits or budgets hold `caller`, the narrowest first."""
+    bounds = snapshot.bounds
+    return tuple((place, bounds[place]) for place in caller.places if place in bounds) if bounds else ()
 
 
 def _onward(snapshot: Snapshot, caller: Caller, route: Route, now: dt.datetime) -> tuple[tuple[Route, Grant], ...]:
@@ -255,6 +310,14 @@ def _onward(snapshot: Snapshot, caller: Caller, route: Route, now: dt.datetime) 
         if grant is not None and is_allowed and route.is_enabled:
             found.append((route, grant))
     return tuple(found)
+
+
+def _known(snapshot: Snapshot, place: Place, key: Key) -> Caller:
+    """The caller with a key, the same one as long as the snapshot is."""
+    found: Caller | None = snapshot.callers.get(key.prefix)
+    if found is None:
+        found = snapshot.callers[key.prefix] = _caller(place, key)
+    return found
 
 
 def _caller(place: Place, key: Key) -> Caller:

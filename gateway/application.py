@@ -22,7 +22,7 @@ import orjson
 from django.conf import settings
 
 from gateway import access_log, telemetry
-from gateway.admission import ModelNotFound, admit, as_known_now, authenticate, check_still_allowed
+from gateway.admission import ModelNotFound, admit, as_known_now, authenticate, check_still_allowed, held_places
 from gateway.asked import InvalidRequest
 from gateway.call_headers import call_headers
 from gateway.caller import Caller
@@ -33,7 +33,7 @@ from gateway.extent import apart
 from gateway.forms import FORMS, form_of
 from gateway.forms.form import Form, Writing
 from gateway.forms.messages import MESSAGES
-from gateway.holding import held_places, refuse_without_room
+from gateway.holding import refuse_without_room
 from gateway.leaked import refuse_key_in_address
 from gateway.pipeline import Call, begin
 from gateway.rates import Headroom
@@ -187,21 +187,52 @@ async def _call(exchange: Exchange, form: Form) -> None:
         asked = dataclasses.replace(asked, headers=sent)
     exchange.model = asked.model
     call = await begin(here(), caller, asked, exchange.request_id, max_wait_s=_max_wait_s(exchange))
+    exchange.headroom = partial(here().rates.headroom, call.admitted.leave.held)
     call.meter.trace = exchange.trace
     exchange.writing = writing = form.writing(form, asked)
-    answer = _streamed if call.is_streamed else _whole
-    answering = asyncio.ensure_future(answer(exchange, call, writing))
-    leaving = asyncio.ensure_future(_left(exchange))
-    leaving.add_done_callback(lambda _: answering.cancel())
+    leaving = Leaving(exchange)
     try:
-        await answering
+        await (_streamed if call.is_streamed else _whole)(exchange, call, writing)
     except asyncio.CancelledError:
-        if not leaving.done():
-            answering.cancel()
+        if not leaving.is_heeded():
             raise
     finally:
-        leaving.cancel()
+        leaving.forget()
         call.settle()
+
+
+class Leaving:
+    """Cancels the task that it is made in when the client closes the connection."""
+
+    __slots__ = ("_coming", "_exchange", "_has_left", "_task")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange, self._task = exchange, asyncio.current_task()
+        self._has_left = False
+        self._listen()
+
+    def is_heeded(self) -> bool:
+        """Whether that is why the task was cancelled, which then counts as done."""
+        if self._has_left and self._task is not None:
+            self._task.uncancel()
+        return self._has_left
+
+    def forget(self) -> None:
+        """The call has ended."""
+        self._coming.cancel()
+
+    def _listen(self) -> None:
+        self._coming = asyncio.ensure_future(self._exchange.receive())
+        self._coming.add_done_callback(self._hears)
+
+    def _hears(self, coming: asyncio.Future[dict[str, Any]]) -> None:
+        if coming.cancelled():
+            return
+        if coming.exception() is None and coming.result()["type"] != "http.disconnect":
+            self._listen()
+        elif self._task is not None:
+            self._has_left = True
+            self._task.cancel()
 
 
 def _max_wait_s(exchange: Exchange) -> float | None:
@@ -215,12 +246,6 @@ def _max_wait_s(exchange: Exchange) -> float | None:
     if not 0 <= seconds < math.inf:
         raise InvalidRequest("“x-atrium-max-wait” is a number of seconds, such as 2.5; 0: do not wait at all.")
     return min(seconds, settings.GATEWAY_QUEUE_WAIT_S)
-
-
-async def _left(exchange: Exchange) -> None:
-    """Ends when the client has closed the connection."""
-    while (await exchange.receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _whole(exchange: Exchange, call: Call, writing: Writing) -> None:

@@ -12,8 +12,8 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from gateway.admission import held_places
 from gateway.caller import Caller
-from gateway.holding import held_places
 from gateway.metering import CallSummary, Meter
 from gateway.snapshot import Grant, Route, Snapshot, Target
 from gateway.wire_errors import absolute

@@ -8,11 +8,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from gateway.admission import Admitted
-from gateway.caller import Caller
 from gateway.costing import expected_tokens, greatest_cost
 from gateway.leases import Leases, Reservation
 from gateway.rates import NOTHING_USED, Held, Rates, Taken, Use, use_of
-from gateway.snapshot import Snapshot
 
 
 class Hold:
@@ -43,12 +41,6 @@ class Hold:
             self._leases.release(self._reservation)
 
 
-def held_places(snapshot: Snapshot, caller: Caller) -> Held:
-    """Where limits or budgets hold `caller`, the narrowest first."""
-    bounds = snapshot.bounds
-    return [(place, bounds[place]) for place in caller.places if place in bounds] if bounds else ()
-
-
 def refuse_without_room(rates: Rates, held: Held) -> None:
     """Raise `RateLimited` where no call could be made now, however small; count nothing.
 
@@ -58,25 +50,21 @@ def refuse_without_room(rates: Rates, held: Held) -> None:
         rates.take(held, NOTHING_USED)  # says it; what is refused is not counted
 
 
-async def hold(rates: Rates, leases: Leases, snapshot: Snapshot, admitted: Admitted) -> Hold:
+async def hold(rates: Rates, leases: Leases, admitted: Admitted) -> Hold:
     """Count the call and reserve what it can cost, at every place around its caller and at its route; or at none.
 
     Raises `RateLimited`, `LargerThanLimit`, `BudgetExceeded`, `BudgetReserved` and `BudgetUnknown`.
     """
-    held, capacities = held_places(snapshot, admitted.caller), snapshot.capacities
-    route = admitted.route.id
-    if capacities and route is not None and route in capacities:
-        held = [*held, (route, capacities[route])]
-    if not held:
+    leave = admitted.leave
+    if not leave.held:
         return Hold(rates, leases, Taken((), 0, NOTHING_USED), Reservation())
-    counts_tokens = any(len(bound.a_minute) > (bound.requests is not None) for _, bound in held)
-    taken = rates.take(held, use_of(*expected_tokens(admitted.asked)) if counts_tokens else NOTHING_USED)
-    budgets = [(budget, bound) for _, bound in held for budget in bound.budgets]
+    use = use_of(*expected_tokens(admitted.asked)) if leave.counts_tokens else NOTHING_USED
+    taken = rates.take(leave.held, use)
     try:
         reservation = Reservation()
-        if budgets:
+        if leave.budgets:
             most = greatest_cost(admitted.routes, admitted.asked, dt.datetime.now(dt.UTC))
-            reservation = await leases.reserve(budgets, most)
+            reservation = await leases.reserve(leave.budgets, most)
     except BaseException:
         rates.undo(taken)
         raise

@@ -136,5 +136,5 @@ async def begin(
     admitted = admit(snapshot, as_known_now(snapshot, caller), asked, request_id, dt.datetime.now(dt.UTC))
     if snapshot.bounds or snapshot.capacities:
         runtime.sharing.begin()
-    held = await hold(runtime.rates, runtime.leases, snapshot, admitted)
+    held = await hold(runtime.rates, runtime.leases, admitted)
     return Call(runtime, admitted, held, max_wait_s=max_wait_s)

@@ -7,19 +7,20 @@ its places or at none. Tokens are counted as far as they are known beforehand, a
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from gateway.snapshot import Bounds
+from gateway.snapshot import A_MINUTE, Bounds
 from gateway.windows import SPAN_S, Window
 from refusals import Refusal
 from usage.limits.tables import OF_TOKENS, Metric
 
 REQUESTS, CONCURRENT = Metric.REQUESTS.value, Metric.CONCURRENT.value
+INDEX = {metric: index for index, metric in enumerate(A_MINUTE)}  # of a metric in a `Use`
 FORGET_EVERY_S = 60
+MOST_LOOKED_UP = 20_000
 SILENT_AFTER_S = 15.0  # a process that has told nothing for so long has no calls under way any more
 
 
@@ -39,8 +40,7 @@ class LargerThanLimit(Refusal):
     title = "This call is larger than the limit"
 
 
-@dataclass(frozen=True, slots=True)
-class Headroom:
+class Headroom(NamedTuple):
     """The tightest limit of one metric: how much it is, what is left of it, and in how many seconds it is whole."""
 
     limit: int
@@ -49,7 +49,7 @@ class Headroom:
 
 
 class Use(NamedTuple):
-    """What a call counts as, by metric."""
+    """What a call counts as, by metric (in the order of `A_MINUTE`)."""
 
     requests: int
     tokens: int
@@ -83,6 +83,42 @@ class Taken:
     use: Use
 
 
+class Counts:
+    """What one event loop counts at a place: windows and what others were not told yet, by the index of a metric; and
+    the calls under way."""
+
+    __slots__ = ("place", "running", "untold", "windows")
+
+    def __init__(self, place: UUID) -> None:
+        self.place = place
+        self.running = 0
+        self.untold = [0] * len(A_MINUTE)
+        self.windows: list[Window | None] = [None] * len(A_MINUTE)
+
+    def window(self, index: int, now: int) -> Window:
+        """The window of a metric, begun if need be."""
+        found = self.windows[index]
+        if found is None:
+            found = self.windows[index] = Window(now)
+        elif now > found.latest:
+            found.at(now)
+        return found
+
+    def used(self, index: int, now: int) -> int:
+        """What counts of a metric now."""
+        found = self.windows[index]
+        return found.at(now).used if found else 0
+
+
+class At(NamedTuple):
+    """A limited place as it is counted at: `limits` are those of its bound over 60 seconds, by the index of a
+    metric."""
+
+    counts: Counts
+    bound: Bounds
+    limits: tuple[tuple[int, int], ...]
+
+
 class Rates:
     """The counts of one event loop. `on_change` is called when there is something that others should be told,
     `on_room` when there may be room where there was none."""
@@ -96,39 +132,42 @@ class Rates:
         self._clock = clock
         self._on_change = on_change
         self._on_room = on_room
-        self._windows: dict[tuple[UUID, str], Window] = {}
-        self._running: dict[UUID, int] = defaultdict(int)
+        self._counts: dict[UUID, Counts] = {}
+        self._looked_up: dict[int, tuple[Held, tuple[At, ...]]] = {}  # by who each `Held` is
         self._elsewhere: dict[str, tuple[float, dict[UUID, int]]] = {}  # calls at once, by process, and when it said so
-        self._untold: dict[tuple[UUID, str], int] = defaultdict(int)
+        self._changed: set[Counts] = set()  # of which there is something untold
         self._forgotten = 0
 
     def take(self, held: Held, use: Use) -> Taken:
         """Count a call that may `use` so much at all of `held`. Raises `RateLimited` and `LargerThanLimit`."""
-        now = self._now()
-        for place, bound in held:
-            refuse_larger(bound, use)
-            if (obstacle := self.obstacle(place, bound, use, now)) is not None:
-                raise _refusal(bound, obstacle, use)
-        return self._take(held, use, now)
+        now, places = self._now(), self._at(held)
+        for at in places:
+            if not self._has_room(at, use, now):
+                refuse_larger(at.bound, use)
+                obstacle = self.obstacle(at.counts.place, at.bound, use, now)
+                assert obstacle is not None  # noqa: S101  # there was no room
+                raise _refusal(at.bound, obstacle, use)
+        return self._take(held, places, use, now)
 
     def try_take(self, held: Held, use: Use) -> Taken | None:
         """The same where there is room; None where there is none."""
-        now = self._now()
-        if any(self.obstacle(place, bound, use, now) is not None for place, bound in held):
-            return None
-        return self._take(held, use, now)
+        now, places = self._now(), self._at(held)
+        for at in places:
+            if not self._has_room(at, use, now):
+                return None
+        return self._take(held, places, use, now)
 
     def count_request(self, held: Held) -> None:
         """Count what is no call, but work all the same, as one request at all of `held`. Raises `RateLimited`."""
-        now = self._now()
-        limited = [(place, bound) for place, bound in held if bound.requests is not None]
-        for place, bound in limited:
-            window = self._window(place, REQUESTS, now)
-            if bound.requests is not None and window.used >= bound.requests:
-                wait_s = max(1, window.wait_s(bound.requests - 1))
-                raise _refusal(bound, Obstacle(REQUESTS, window.used, wait_s), NOTHING_USED)
-        for place, _ in limited:
-            self._count(place, REQUESTS, now, now, 1)
+        now, index = self._now(), INDEX[REQUESTS]
+        limited = [at for at in self._at(held) if at.bound.requests is not None]
+        for at in limited:
+            window, most = at.counts.window(index, now), at.bound.requests
+            if most is not None and window.used >= most:
+                wait_s = max(1, window.wait_s(most - 1))
+                raise _refusal(at.bound, Obstacle(REQUESTS, window.used, wait_s), NOTHING_USED)
+        for at in limited:
+            self._count(at.counts, index, now, now, 1)
         if limited:
             self._on_change()
 
@@ -137,8 +176,10 @@ class Rates:
         now = self._now() if now is None else now
         if bound.concurrent is not None and (running := self.at_once(place)) >= bound.concurrent:
             return Obstacle(CONCURRENT, running, 1)
+        counts = self._of(place)
         for metric, limit in bound.a_minute:
-            window, needs = self._window(place, metric, now), getattr(use, metric)
+            index = INDEX[metric]
+            window, needs = counts.window(index, now), use[index]
             if needs and window.used + needs > limit:
                 return Obstacle(metric, window.used, max(1, window.wait_s(limit - needs)))
         return None
@@ -146,36 +187,46 @@ class Rates:
     def headroom(self, held: Held) -> dict[str, Headroom]:
         """The tightest limits at the places of a tenant, by metric; what all tenants share is nobody's to be told."""
         now = self._now()
-        found: dict[str, tuple[int, int, UUID]] = {}
-        for place, bound in held:
-            if not bound.is_platforms:
-                for metric, limit in bound.a_minute:
-                    left = (limit - self._used(place, metric, now), limit, place)
-                    found[metric] = min(found.get(metric, left), left)
+        found: dict[int, tuple[int, int, Window]] = {}
+        for at in self._at(held):
+            if at.bound.is_platforms:
+                continue
+            windows = at.counts.windows
+            for index, limit in at.limits:
+                window = windows[index]
+                if window is None or window.latest != now:
+                    window = at.counts.window(index, now)
+                left = limit - window.used
+                tightest = found.get(index)
+                if tightest is None or left < tightest[0] or (left == tightest[0] and limit < tightest[1]):
+                    found[index] = (left, limit, window)
         return {
-            metric: Headroom(limit, max(0, left), self._window(place, metric, now).wait_s(0))
-            for metric, (left, limit, place) in found.items()
+            A_MINUTE[index]: Headroom(limit, max(0, left), window.wait_s(0))
+            for index, (left, limit, window) in found.items()
         }
 
     def used(self, place: UUID, metric: str) -> int:
         """What counts at a place now, of what counts over 60 seconds."""
-        return self._used(place, metric, self._now())
+        counts = self._counts.get(place)
+        return counts.used(INDEX[metric], self._now()) if counts is not None else 0
 
     def settle(self, taken: Taken, use: Use) -> None:
         """The call has ended and did `use` so much."""
-        now = self._now()
+        if not taken.held:
+            return
+        now, counted = self._now(), taken.use
         is_recent = now - taken.second <= SPAN_S
-        for place, bound in taken.held:
-            self._running[place] -= 1
-            if self._running[place] <= 0:
-                del self._running[place]
-            for metric, _ in bound.a_minute:
-                more = getattr(use, metric) - getattr(taken.use, metric)
-                if more > 0 or (more and is_recent):
-                    self._count(place, metric, now, taken.second if is_recent else now, more)
-        if taken.held:
-            self._on_change()
-            self._on_room()
+        second = taken.second if is_recent else now
+        for counts, _, limits in self._at(taken.held):
+            counts.running -= 1
+            self._changed.add(counts)
+            if use != counted:
+                for index, _ in limits:
+                    more = use[index] - counted[index]
+                    if more > 0 or (more and is_recent):
+                        self._count(counts, index, now, second, more)
+        self._on_change()
+        self._on_room()
 
     def undo(self, taken: Taken) -> None:
         """The call was refused for another reason: it is not counted at all."""
@@ -185,26 +236,36 @@ class Rates:
 
     def untold(self) -> tuple[dict[tuple[UUID, str], int], dict[UUID, int]]:
         """What was counted here since this was last asked, and how many calls run now."""
-        counted, self._untold = dict(self._untold), defaultdict(int)
-        return {key: count for key, count in counted.items() if count}, dict(self._running)
+        changed, self._changed = self._changed, set()
+        told: dict[tuple[UUID, str], int] = {}
+        for counts in changed:
+            for index, count in enumerate(counts.untold):
+                if count:
+                    told[counts.place, A_MINUTE[index]] = count
+                    counts.untold[index] = 0
+        return told, {place: counts.running for place, counts in self._counts.items() if counts.running}
 
     def whole(self) -> dict[tuple[UUID, str], list[tuple[int, int]]]:
         """Everything that counts here, for a process that has just begun."""
         now = self._now()
-        told = {key: window.at(now).told() for key, window in self._windows.items()}
+        told = {
+            (place, A_MINUTE[index]): window.at(now).told()
+            for place, counts in self._counts.items()
+            for index, window in enumerate(counts.windows)
+            if window is not None
+        }
         return {key: pairs for key, pairs in told.items() if pairs}
 
     def heard(self, place: UUID, metric: str, count: int) -> None:
         """Another process counted."""
         now = self._now()
-        self._window(place, metric, now).add(now, count)
+        self._of(place).window(INDEX[metric], now).add(now, count)
 
     def heard_whole(self, place: UUID, metric: str, told: list[tuple[int, int]]) -> None:
         """All that another process knows of, when this one has just begun: taken where nothing is known here."""
-        now = self._now()
-        window = self._window(place, metric, now)
-        if sum(count for _, count in told) > window.used:
-            fresh = self._windows[place, metric] = Window(now)
+        now, counts, index = self._now(), self._of(place), INDEX[metric]
+        if sum(count for _, count in told) > counts.window(index, now).used:
+            fresh = counts.windows[index] = Window(now)
             fresh.take_over(told)
 
     def heard_running(self, process: str, running: dict[UUID, int]) -> None:
@@ -221,48 +282,92 @@ class Rates:
 
     # --- within ------------------------------------------------------------------------------------------------------
 
-    def _take(self, held: Held, use: Use, now: int) -> Taken:
-        for place, bound in held:
-            for metric, _ in bound.a_minute:
-                if counted := getattr(use, metric):
-                    self._count(place, metric, now, now, counted)
-            self._running[place] += 1
-        if held:
+    def _has_room(self, at: At, use: Use, now: int) -> bool:
+        counts, bound, limits = at
+        most = bound.concurrent
+        if most is not None:
+            running = self.at_once(counts.place) if self._elsewhere else counts.running
+            if running >= most:
+                return False
+        windows = counts.windows
+        for index, limit in limits:
+            if needs := use[index]:
+                window = windows[index]
+                if window is None or window.latest != now:
+                    window = counts.window(index, now)
+                if window.used + needs > limit:
+                    return False
+        return True
+
+    def _take(self, held: Held, places: tuple[At, ...], use: Use, now: int) -> Taken:
+        for counts, _, limits in places:
+            counts.running += 1
+            self._changed.add(counts)
+            windows, untold = counts.windows, counts.untold
+            for index, _ in limits:
+                if counted := use[index]:
+                    window = windows[index]
+                    if window is None or window.latest != now:
+                        window = counts.window(index, now)
+                    window.count(counted)
+                    untold[index] += counted
+        if places:
             self._on_change()
         return Taken(held, now, use)
 
-    def _count(self, place: UUID, metric: str, now: int, second: int, count: int) -> None:
-        self._window(place, metric, now).add(second, count)
-        self._untold[place, metric] += count
+    def _count(self, counts: Counts, index: int, now: int, second: int, count: int) -> None:
+        counts.window(index, now).add(second, count)
+        counts.untold[index] += count
+        self._changed.add(counts)
 
-    def _window(self, place: UUID, metric: str, now: int) -> Window:
-        found = self._windows.get((place, metric))
+    def _of(self, place: UUID) -> Counts:
+        found = self._counts.get(place)
         if found is None:
-            found = self._windows[place, metric] = Window(now)
-        return found.at(now)
+            found = self._counts[place] = Counts(place)
+        return found
 
-    def _used(self, place: UUID, metric: str, now: int) -> int:
-        found = self._windows.get((place, metric))
-        return found.at(now).used if found else 0
+    def _at(self, held: Held) -> tuple[At, ...]:
+        """Where `held` is counted. The same places are held for call after call, so they are looked up once."""
+        if not held:
+            return ()
+        known = self._looked_up.get(id(held))
+        if known is not None and known[0] is held:
+            return known[1]
+        found = tuple(
+            At(self._of(place), bound, tuple((INDEX[metric], limit) for metric, limit in bound.a_minute))
+            for place, bound in held
+        )
+        if type(held) is tuple:
+            if len(self._looked_up) >= MOST_LOOKED_UP:
+                self._looked_up.clear()
+            self._looked_up[id(held)] = (held, found)
+        return found
 
     def running(self, place: UUID) -> int:
         """The calls under way at a place in this process."""
-        return self._running.get(place, 0)
+        counts = self._counts.get(place)
+        return counts.running if counts is not None else 0
 
     def at_once(self, place: UUID) -> int:
         """The calls under way at a place, here and as far as is known in other processes."""
         oldest = self._clock() - SILENT_AFTER_S
         others = sum(running.get(place, 0) for at, running in self._elsewhere.values() if at >= oldest)
-        return self._running.get(place, 0) + others
+        return self.running(place) + others
 
     def _now(self) -> int:
         now = int(self._clock())
         if now - self._forgotten >= FORGET_EVERY_S:
             self._forgotten = now
-            self._windows = {key: window for key, window in self._windows.items() if window.at(now).used}
+            self._looked_up.clear()
+            self._counts = {place: counts for place, counts in self._counts.items() if _is_needed(counts, now)}
             oldest = now - SILENT_AFTER_S
             self._elsewhere = {process: told for process, told in self._elsewhere.items() if told[0] >= oldest}
         return now
+
+
+def _is_needed(counts: Counts, now: int) -> bool:
+    """Whether there is anything at a place that would be missed."""
+    return counts.running > 0 or any(counts.untold) or any(counts.used(index, now) for index in range(len(A_MINUTE)))
 
 
 def refuse_larger(bound: Bounds, use: Use) -> None:

@@ -218,6 +218,9 @@ class Snapshot:
     # Which notes of changes are in it (`gateway.loading`): all of transactions before this one, and these.
     read_from: int = 0
     read: frozenset[int] = frozenset()
+    # What `gateway.admission` has found in it, call after call the same: gone with it.
+    callers: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    leaves: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def granted_routes(self, environment_id: UUID, at: dt.datetime, only: frozenset[str] | None = None) -> list[Route]:
         """The enabled routes that an environment may call at a moment, by name; of them `only` these, where stated."""

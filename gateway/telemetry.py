@@ -2,63 +2,113 @@
 
 from __future__ import annotations
 
-from functools import cache
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
 
 from django.conf import settings
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from gateway import refused as put_aside
 from gateway.metering import CallSummary
 
 registry = CollectorRegistry()
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
-_calls = Counter("atrium_calls", "Calls that ended", ["origin", "route", "outcome"], registry=registry)
-_tokens = Counter("atrium_tokens", "Tokens used", ["route", "direction"], registry=registry)
-_unpriced = Counter("atrium_calls_unpriced", "Calls for which no price was known", ["route"], registry=registry)
-_duration = Histogram("atrium_call_seconds", "Duration of calls", ["route"], buckets=_SECONDS, registry=registry)
-_first = Histogram(
-    "atrium_first_token_seconds", "Time to the first token", ["route"], buckets=_SECONDS, registry=registry
-)
 _kept = Histogram(
     "atrium_openings_kept_seconds",
     "Time to keep the openings of one group of calls (GATEWAY_DURABILITY)",
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
     registry=registry,
 )
-_running = Gauge("atrium_calls_running", "Calls under way", ["origin"], registry=registry)
 _lag = Gauge("atrium_journal_lag_calls", "Calls that ended and are not in the ledger yet", registry=registry)
 _stale = Gauge("atrium_snapshot_stale", "1 while keys, grants and prices cannot be read anew", registry=registry)
 _aside = Gauge("atrium_calls_refused_by_ledger", "Calls that ended and that the ledger refuses", registry=registry)
 _aside.set_function(lambda: put_aside.count(settings.JOURNAL_FOLDER))
 _waiting = Gauge("atrium_calls_waiting", "Calls that wait for room at a deployment", registry=registry)
-_waited = Histogram(
-    "atrium_waited_seconds", "Time that calls waited for room at a deployment", ["route"], buckets=_SECONDS,
-    registry=registry,
-)  # fmt: skip
 _refused = Counter("atrium_refusals", "Requests refused before any provider was called", ["code"], registry=registry)
 
 
-# Each look-up by labels takes a lock and writes a tuple of texts; on the way of every call it is made once.
-_running_of, _calls_of, _tokens_of = cache(_running.labels), cache(_calls.labels), cache(_tokens.labels)
-_duration_of, _first_of = cache(_duration.labels), cache(_first.labels)
+class _Durations:
+    """Seconds, by route: how many in each bucket, and their sum."""
+
+    def __init__(self, name: str, words: str) -> None:
+        self._name, self._words = name, words
+        self._of: dict[str, list[float]] = {}
+
+    def observe(self, route: str, seconds: float) -> None:
+        found = self._of.get(route)
+        if found is None:
+            found = self._of[route] = [0.0] * (len(_SECONDS) + 2)
+        found[bisect_left(_SECONDS, seconds)] += 1
+        found[-1] += seconds
+
+    def family(self) -> HistogramMetricFamily:
+        """All of it, as Prometheus has histograms: each bucket holds those before it too."""
+        family = HistogramMetricFamily(self._name, self._words, labels=["route"])
+        for route, counts in list(self._of.items()):
+            upto = list(accumulate(counts[:-1]))
+            names = [*map(floatToGoString, _SECONDS), "+Inf"]
+            family.add_metric([route], list(zip(names, upto, strict=True)), counts[-1])
+        return family
+
+
+class _OfCalls(Collector):
+    """What each call adds to. Counted in plain numbers, by the thread of the event loop: a metric of the library takes
+    a lock and a look-up by labels, which is much for each call."""
+
+    def __init__(self) -> None:
+        self.running: dict[str, int] = defaultdict(int)
+        self.ended: dict[tuple[str, ...], int] = defaultdict(int)
+        self.tokens: dict[tuple[str, ...], int] = defaultdict(int)
+        self.unpriced: dict[tuple[str, ...], int] = defaultdict(int)
+        self.durations = _Durations("atrium_call_seconds", "Duration of calls")
+        self.first = _Durations("atrium_first_token_seconds", "Time to the first token")
+        self.waited = _Durations("atrium_waited_seconds", "Time that calls waited for room at a deployment")
+
+    def collect(self) -> Iterator[Metric]:
+        running = GaugeMetricFamily("atrium_calls_running", "Calls under way", labels=["origin"])
+        for origin, count in list(self.running.items()):
+            running.add_metric([origin], count)
+        yield running
+        yield _counter("atrium_calls", "Calls that ended", ["origin", "route", "outcome"], self.ended)
+        yield _counter("atrium_tokens", "Tokens used", ["route", "direction"], self.tokens)
+        yield _counter("atrium_calls_unpriced", "Calls for which no price was known", ["route"], self.unpriced)
+        for each in (self.durations, self.first, self.waited):
+            yield each.family()
+
+
+def _counter(name: str, words: str, labels: list[str], counts: Mapping[tuple[str, ...], int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, words, labels=labels)
+    for values, count in list(counts.items()):
+        family.add_metric(values, count)
+    return family
+
+
+_of_calls = _OfCalls()
+registry.register(_of_calls)
 
 
 def began(origin: str) -> None:
-    _running_of(origin).inc()
+    _of_calls.running[origin] += 1
 
 
 def ended(origin: str, route: str, summary: CallSummary) -> None:
-    _running_of(origin).dec()
-    _calls_of(origin, route, summary.outcome).inc()
-    _tokens_of(route, "in").inc(summary.input_tokens)
-    _tokens_of(route, "out").inc(summary.output_tokens)
-    _duration_of(route).observe(summary.duration_ms / 1000)
+    of = _of_calls
+    of.running[origin] -= 1
+    of.ended[origin, route, summary.outcome] += 1
+    of.tokens[route, "in"] += summary.input_tokens
+    of.tokens[route, "out"] += summary.output_tokens
+    of.durations.observe(route, summary.duration_ms / 1000)
     if summary.first_token_ms is not None:
-        _first_of(route).observe(summary.first_token_ms / 1000)
+        of.first.observe(route, summary.first_token_ms / 1000)
     if summary.waited_ms is not None:
-        _waited.labels(route).observe(summary.waited_ms / 1000)
+        of.waited.observe(route, summary.waited_ms / 1000)
     if summary.cost is None:
-        _unpriced.labels(route).inc()
+        of.unpriced[route,] += 1
 
 
 def refused(code: str) -> None:

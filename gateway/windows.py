@@ -15,55 +15,62 @@ _SLOTS = SPAN_S + 1
 class Window:
     """A ring of the last seconds. Times are whole seconds of one clock that never goes back."""
 
-    __slots__ = ("_latest", "_slots", "used")
+    __slots__ = ("_slots", "latest", "used")
 
     def __init__(self, now: int) -> None:
         self._slots = array("q", bytes(8 * _SLOTS))
-        self._latest = now
+        self.latest = now
         self.used = 0
 
     def at(self, now: int) -> Window:
         """The same window, with what is older than it forgotten."""
-        if now > self._latest:
-            passed = now - self._latest
+        if now > self.latest:
+            passed = now - self.latest
             if passed >= _SLOTS:
                 self._slots = array("q", bytes(8 * _SLOTS))
                 self.used = 0
             else:
-                for second in range(self._latest + 1, now + 1):
+                for second in range(self.latest + 1, now + 1):
                     self.used -= self._slots[second % _SLOTS]
                     self._slots[second % _SLOTS] = 0
-            self._latest = now
+            self.latest = now
         return self
 
     def add(self, second: int, count: int) -> None:
         """Count at a second of the window; what lies before it is gone already, and is not counted."""
-        if self._latest - SPAN_S <= second <= self._latest:
+        if self.latest - SPAN_S <= second <= self.latest:
             self._slots[second % _SLOTS] += count
             self.used += count
 
+    def count(self, count: int) -> None:
+        """Count now: at the last second that it was asked `at`."""
+        self._slots[self.latest % _SLOTS] += count
+        self.used += count
+
     def wait_s(self, room: int) -> int:
         """In how many seconds no more than `room` of what is counted now will still count: 0 when that is so now."""
+        if room <= 0 < self._slots[self.latest % _SLOTS]:
+            return SPAN_S + 1
         if room <= 0 < self.used:  # asked for every answer: as the youngest count leaves; mostly that is a step or two
             return (
                 SPAN_S
                 + 1
-                - next((age for age in range(_SLOTS) if self._slots[(self._latest - age) % _SLOTS] > 0), SPAN_S)
+                - next((age for age in range(_SLOTS) if self._slots[(self.latest - age) % _SLOTS] > 0), SPAN_S)
             )
         left = self.used
         for age in range(SPAN_S, -1, -1):
             if left <= room:
                 return SPAN_S - age
-            left -= self._slots[(self._latest - age) % _SLOTS]
+            left -= self._slots[(self.latest - age) % _SLOTS]
         return SPAN_S + 1
 
     def told(self) -> list[tuple[int, int]]:
         """What is counted, as pairs of an age in seconds and a count, for another process."""
-        aged = ((age, self._slots[(self._latest - age) % _SLOTS]) for age in range(_SLOTS))
+        aged = ((age, self._slots[(self.latest - age) % _SLOTS]) for age in range(_SLOTS))
         return [(age, count) for age, count in aged if count]
 
     def take_over(self, told: Iterable[tuple[int, int]]) -> None:
         """Count what another process told."""
         for age, count in told:
             if 0 <= age <= SPAN_S:
-                self.add(self._latest - age, count)
+                self.add(self.latest - age, count)

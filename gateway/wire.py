@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
-import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,7 @@ from gateway.extent import HEAVY, PIECE, Turns, apart, check_extent
 from gateway.forms.chat import CHAT
 from gateway.forms.form import Form, Writing
 from gateway.rates import Headroom
-from gateway.tracing import Trace, trace_of
+from gateway.tracing import Trace, begun, trace_of
 from gateway.wire_errors import error_headers
 from refusals import Refusal
 from tenants.client_address import Address, client_address
@@ -47,6 +47,10 @@ class BodyTooLarge(Refusal):
     code = "request_too_large"
     status = 413
     title = "The request is too large"
+
+
+def _too_large(largest: int) -> BodyTooLarge:
+    return BodyTooLarge(f"A request may have at most {largest // 1_048_576} MB. Send less at once.")
 
 
 class BodyTooSlow(Refusal):
@@ -103,12 +107,13 @@ class Exchange:
         self.query: bytes = scope.get("query_string", b"")
         self.receive = receive
         self._send = send
-        self._fields = {name.lower(): value for name, value in scope["headers"]}
+        self._fields: dict[bytes, bytes] = dict(scope["headers"])  # names are in small letters, as ASGI has it
         self._peer = str((scope.get("client") or ("",))[0] or "")
         self._headers = scope["headers"]
         asked = self.header(b"x-request-id")
-        self.request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
-        self.has_begun = self.is_heavy = False
+        self.request_id = asked if asked and _REQUEST_ID.fullmatch(asked) else os.urandom(16).hex()
+        self.has_begun = self.is_heavy = self._is_late = False
+        self._coming: asyncio.Future[dict[str, Any]] | None = None  # the next message of the client
         self.form: Form = CHAT  # in which it is answered; OpenAI's until another is known
         self.writing: Writing | None = None  # what writes the answer, once there may be one
         self.caller: Caller | None = None  # once they are known, and what they ask
@@ -118,7 +123,8 @@ class Exchange:
 
     def header(self, name: bytes) -> str:
         """A header of the request, empty when it was not sent."""
-        return bytes(self._fields.get(name, b"")).decode("latin-1")
+        value = self._fields.get(name)
+        return "" if value is None else bytes(value).decode("latin-1")
 
     @property
     def authorization(self) -> str:
@@ -138,6 +144,8 @@ class Exchange:
     @cached_property
     def trace(self) -> Trace:
         """The trace that the client names, or a new one."""
+        if b"traceparent" not in self._fields:
+            return begun()
         return trace_of(self._all(b"traceparent"), self._all(b"tracestate"))
 
     def _all(self, wanted: bytes) -> list[str]:
@@ -150,36 +158,46 @@ class Exchange:
         Raises `BodyTooLarge`, `BodyTooSlow`, `TooMuchInIt`, `LargeRequestsWaiting`, `TooManyLargeRequests`,
         `InvalidRequest`, `ClientLeft`, and what `reading` and `is_getting_heavy` raise.
         """
-        try:
-            async with asyncio.timeout(settings.GATEWAY_BODY_TIMEOUT_S):
-                body = await self._body(settings.GATEWAY_LARGEST_BODY)
-        except TimeoutError as error:
-            raise BodyTooSlow("The request's body did not arrive in time. Please send it again.") from error
+        body = await self._body(settings.GATEWAY_LARGEST_BODY)
         if not self.is_heavy:
             return reading(_parsed(body))
         with _turns.waiting(self.caller.tenant_id if self.caller else None, len(body)):
             return await apart(True, lambda: reading(_parsed(body)))
 
     async def _body(self, largest: int) -> bytes:
-        too_large = BodyTooLarge(f"A request may have at most {largest // 1_048_576} MB. Send less at once.")
-        announced = self.header(b"content-length")
+        announced = self._fields.get(b"content-length", b"")
         if announced.isdigit() and int(announced) > largest:
-            raise too_large
+            raise _too_large(largest)
         pieces, size = [], 0
-        while True:
-            message = await self.receive()
-            if message["type"] != "http.request":
-                raise ClientLeft
-            piece = message.get("body", b"")
-            size += len(piece)
-            if size > largest:
-                raise too_large
-            if size > HEAVY and not self.is_heavy:
-                self.is_heavy = True
-                self.is_getting_heavy()
-            pieces.append(piece)
-            if not message.get("more_body"):
-                return b"".join(pieces)
+        timer = asyncio.get_running_loop().call_later(settings.GATEWAY_BODY_TIMEOUT_S, self._is_too_slow)
+        try:
+            while True:
+                self._coming = coming = asyncio.ensure_future(self.receive())
+                message = await coming
+                if message["type"] != "http.request":
+                    raise ClientLeft
+                piece = message.get("body", b"")
+                size += len(piece)
+                if size > largest:
+                    raise _too_large(largest)
+                if size > HEAVY and not self.is_heavy:
+                    self.is_heavy = True
+                    self.is_getting_heavy()
+                if piece:
+                    pieces.append(piece)
+                if not message.get("more_body"):
+                    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        except asyncio.CancelledError:
+            if self._is_late:
+                raise BodyTooSlow("The request's body did not arrive in time. Please send it again.") from None
+            raise
+        finally:
+            timer.cancel()
+
+    def _is_too_slow(self) -> None:
+        self._is_late = True
+        if self._coming is not None:
+            self._coming.cancel()
 
     async def begin(
         self, status: int, content_type: bytes, headers: Headers = (), *, length: int | None = None

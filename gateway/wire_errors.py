@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -56,10 +57,20 @@ def error_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
 def headroom_headers(headroom: Mapping[str, Headroom]) -> list[tuple[bytes, bytes]]:
     """The tightest limits that hold the caller, in OpenAI's form: `x-ratelimit-limit-requests` and so on."""
     headers = []
-    for metric, told in headroom.items():
-        for name, value in (("limit", told.limit), ("remaining", told.remaining), ("reset", f"{told.reset_s}s")):
-            headers.append((f"x-ratelimit-{name}-{metric.replace('_', '-')}".encode(), str(value).encode()))
+    for metric, (limit, remaining, reset_s) in headroom.items():
+        of_limit, of_remaining, of_reset = _names(metric)
+        headers.append((of_limit, b"%d" % limit))
+        headers.append((of_remaining, b"%d" % remaining))
+        headers.append((of_reset, b"%ds" % reset_s))
     return headers
+
+
+@cache
+def _names(metric: str) -> tuple[bytes, bytes, bytes]:
+    limit, remaining, reset = (
+        f"x-ratelimit-{name}-{metric.replace('_', '-')}".encode() for name in ("limit", "remaining", "reset")
+    )
+    return limit, remaining, reset
 
 
 def absolute(path: str) -> str:

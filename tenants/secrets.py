@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import secrets
 import zlib
+from functools import lru_cache
 from typing import NamedTuple
 
 from django.conf import settings
@@ -43,12 +44,17 @@ def prefix_of(text: str) -> str | None:
 
 def keyed_hash(text: str) -> str:
     """HMAC-SHA256 (RFC 2104) of the secret under a key derived from the secret key; 64 hexadecimal characters."""
-    return hmac.new(pepper(), text.encode(), "sha256").hexdigest()
+    return hmac.digest(pepper(), text.encode(), "sha256").hex()
 
 
 def pepper() -> bytes:
     """The key under which secrets are hashed, 32 bytes."""
-    return hashlib.sha256(b"atrium api keys" + settings.SECRET_KEY.encode()).digest()
+    return _pepper(settings.SECRET_KEY)
+
+
+@lru_cache(maxsize=4)
+def _pepper(secret_key: str) -> bytes:
+    return hashlib.sha256(b"atrium api keys" + secret_key.encode()).digest()
 
 
 def checksum(body: str) -> str:
