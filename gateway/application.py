@@ -250,14 +250,13 @@ def _max_wait_s(exchange: Exchange) -> float | None:
 
 async def _whole(exchange: Exchange, call: Call, writing: Writing) -> None:
     try:
-        async with aclosing(call.events()) as events:
-            answers = [event async for event in events]
+        answer = await call.whole()
     except Refusal as refusal:
         await _refuse(exchange, refusal, call)
         return
     writing.counted = _counted(call)
-    if answers:
-        await exchange.answer(200, writing.whole(answers[0]), _told(exchange, call))
+    if answer is not None:
+        await exchange.answer(200, writing.whole(answer), _told(exchange, call))
 
 
 async def _streamed(exchange: Exchange, call: Call, writing: Writing) -> None:

@@ -66,7 +66,8 @@ def texts_of(messages: Any) -> Iterable[str]:
             yield from (
                 part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
             )
-        yield from texts_of_answer(message, ("reasoning_content", "reasoning"))
+        if len(message) > 2:  # more than a role and what was said
+            yield from texts_of_answer(message, ("reasoning_content", "reasoning"))
 
 
 def texts_of_answer(

@@ -21,7 +21,7 @@ from gateway.event import Event
 from gateway.holding import Hold, hold
 from gateway.metering import CallSummary, Meter
 from gateway.rates import use_of
-from gateway.relay import relay
+from gateway.relay import relay, relay_whole
 from gateway.stop import Stop, Stopped
 from refusals import Refusal
 
@@ -84,19 +84,40 @@ class Call:
                         self.meter.answered()
                     yield event
             self._end("ok", 200)
-        except Refusal as refusal:
-            self._end("failed", 200 if self.has_answered else refusal.status, refusal.code, refusal.sentence)
-            raise
-        except (Stopped, asyncio.CancelledError, GeneratorExit) as stopped:
-            self._end_early()
-            if not isinstance(stopped, Stopped):
+        except BaseException as error:
+            self._broke(error)
+            if not isinstance(error, Stopped):
                 raise
+
+    async def whole(self) -> Event | None:
+        """The same, of an answer that comes all at once; None where nobody wants it any more."""
+        if self.summary is not None:
+            return None
+        self._runtime.call_began(self)
+        try:
+            event = await relay_whole(self._runtime, self.meter, self._stop)
+            self.has_answered = True
+            self._end("ok", 200)
+        except BaseException as error:
+            self._broke(error)
+            if not isinstance(error, Stopped):
+                raise
+            return None
+        return event
+
+    def _broke(self, error: BaseException) -> None:
+        """Write the account of a call that ended by `error`. Raises why it was stopped, where that is to be told."""
+        if isinstance(error, Refusal):
+            self._end("failed", 200 if self.has_answered else error.status, error.code, error.sentence)
+        elif isinstance(error, Stopped):
+            self._end_early()
             if self._because is not None:
                 raise self._because from None
-        except Exception as error:
+        elif isinstance(error, Exception):
             log.exception("A call broke on our side.")
             self._end("interrupted", 200 if self.has_answered else 500, "internal_error", type(error).__name__)
-            raise
+        else:  # cancelled, or nobody reads on
+            self._end_early()
 
     def stop(self, *, because: Refusal | None = None) -> None:
         """Break off the provider's call: nobody wants the rest, or it may not go on `because` of something of ours."""

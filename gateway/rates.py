@@ -13,7 +13,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from gateway.snapshot import A_MINUTE, Bounds
-from gateway.windows import SPAN_S, Window
+from gateway.windows import SLOTS, SPAN_S, Window
 from refusals import Refusal
 from usage.limits.tables import OF_TOKENS, Metric
 
@@ -87,11 +87,12 @@ class Counts:
     """What one event loop counts at a place: windows and what others were not told yet, by the index of a metric; and
     the calls under way."""
 
-    __slots__ = ("place", "running", "untold", "windows")
+    __slots__ = ("is_changed", "place", "running", "untold", "windows")
 
     def __init__(self, place: UUID) -> None:
         self.place = place
         self.running = 0
+        self.is_changed = False  # there may be something untold
         self.untold = [0] * len(A_MINUTE)
         self.windows: list[Window | None] = [None] * len(A_MINUTE)
 
@@ -135,27 +136,24 @@ class Rates:
         self._counts: dict[UUID, Counts] = {}
         self._looked_up: dict[int, tuple[Held, tuple[At, ...]]] = {}  # by who each `Held` is
         self._elsewhere: dict[str, tuple[float, dict[UUID, int]]] = {}  # calls at once, by process, and when it said so
-        self._changed: set[Counts] = set()  # of which there is something untold
+        self._changed: list[Counts] = []  # of which there is something untold
         self._forgotten = 0
 
     def take(self, held: Held, use: Use) -> Taken:
         """Count a call that may `use` so much at all of `held`. Raises `RateLimited` and `LargerThanLimit`."""
-        now, places = self._now(), self._at(held)
-        for at in places:
-            if not self._has_room(at, use, now):
-                refuse_larger(at.bound, use)
-                obstacle = self.obstacle(at.counts.place, at.bound, use, now)
-                assert obstacle is not None  # noqa: S101  # there was no room
-                raise _refusal(at.bound, obstacle, use)
-        return self._take(held, places, use, now)
+        now = self._now()
+        taken = self._try(held, use, now)
+        if type(taken) is Taken:
+            return taken
+        refuse_larger(taken.bound, use)
+        obstacle = self.obstacle(taken.counts.place, taken.bound, use, now)
+        assert obstacle is not None  # noqa: S101  # there was no room
+        raise _refusal(taken.bound, obstacle, use)
 
     def try_take(self, held: Held, use: Use) -> Taken | None:
         """The same where there is room; None where there is none."""
-        now, places = self._now(), self._at(held)
-        for at in places:
-            if not self._has_room(at, use, now):
-                return None
-        return self._take(held, places, use, now)
+        taken = self._try(held, use, self._now())
+        return taken if type(taken) is Taken else None
 
     def count_request(self, held: Held) -> None:
         """Count what is no call, but work all the same, as one request at all of `held`. Raises `RateLimited`."""
@@ -219,7 +217,8 @@ class Rates:
         second = taken.second if is_recent else now
         for counts, _, limits in self._at(taken.held):
             counts.running -= 1
-            self._changed.add(counts)
+            if not counts.is_changed:
+                self._is_changed(counts)
             if use != counted:
                 for index, _ in limits:
                     more = use[index] - counted[index]
@@ -236,9 +235,10 @@ class Rates:
 
     def untold(self) -> tuple[dict[tuple[UUID, str], int], dict[UUID, int]]:
         """What was counted here since this was last asked, and how many calls run now."""
-        changed, self._changed = self._changed, set()
+        changed, self._changed = self._changed, []
         told: dict[tuple[UUID, str], int] = {}
         for counts in changed:
+            counts.is_changed = False
             for index, count in enumerate(counts.untold):
                 if count:
                     told[counts.place, A_MINUTE[index]] = count
@@ -282,43 +282,49 @@ class Rates:
 
     # --- within ------------------------------------------------------------------------------------------------------
 
-    def _has_room(self, at: At, use: Use, now: int) -> bool:
-        counts, bound, limits = at
-        most = bound.concurrent
-        if most is not None:
-            running = self.at_once(counts.place) if self._elsewhere else counts.running
-            if running >= most:
-                return False
-        windows = counts.windows
-        for index, limit in limits:
-            if needs := use[index]:
-                window = windows[index]
-                if window is None or window.latest != now:
-                    window = counts.window(index, now)
-                if window.used + needs > limit:
-                    return False
-        return True
+    def _try(self, held: Held, use: Use, now: int) -> Taken | At:
+        """Count a call at all of `held`, or at none: then the first where there is no room.
 
-    def _take(self, held: Held, places: tuple[At, ...], use: Use, now: int) -> Taken:
-        for counts, _, limits in places:
-            counts.running += 1
-            self._changed.add(counts)
-            windows, untold = counts.windows, counts.untold
-            for index, _ in limits:
-                if counted := use[index]:
+        Nothing is called in the loops that need not be: they run a dozen times a call.
+        """
+        places = self._at(held)
+        found: list[tuple[Window, Counts, int, int]] = []
+        for at in places:
+            counts, bound, limits = at
+            most = bound.concurrent
+            if most is not None and most <= (self.at_once(counts.place) if self._elsewhere else counts.running):
+                return at
+            windows = counts.windows
+            for index, limit in limits:
+                if needs := use[index]:
                     window = windows[index]
                     if window is None or window.latest != now:
                         window = counts.window(index, now)
-                    window.count(counted)
-                    untold[index] += counted
+                    if window.used + needs > limit:
+                        return at
+                    found.append((window, counts, index, needs))
+        slot = now % SLOTS
+        for window, counts, index, needs in found:
+            window.slots[slot] += needs
+            window.used += needs
+            counts.untold[index] += needs
+        for counts, _, _ in places:
+            counts.running += 1
+            if not counts.is_changed:
+                self._is_changed(counts)
         if places:
             self._on_change()
         return Taken(held, now, use)
 
+    def _is_changed(self, counts: Counts) -> None:
+        counts.is_changed = True
+        self._changed.append(counts)
+
     def _count(self, counts: Counts, index: int, now: int, second: int, count: int) -> None:
         counts.window(index, now).add(second, count)
         counts.untold[index] += count
-        self._changed.add(counts)
+        if not counts.is_changed:
+            self._is_changed(counts)
 
     def _of(self, place: UUID) -> Counts:
         found = self._counts.get(place)

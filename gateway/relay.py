@@ -52,33 +52,17 @@ class Ground(Protocol):
 
 
 async def relay(ground: Ground, meter: Meter, stop: Stop) -> AsyncGenerator[Event]:
-    """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable`, `LedgerUnreachable` and
-    `Stopped`; `InvalidRequest` where nobody can be asked this, `NoDeployment` where nobody may be asked, and what
-    `Seated` raises where there is no room."""
-    admitted, upstream = meter.admitted, ground.upstream
-    patience = Patience(upstream.timeouts, admitted.route)
-    meter.choice = choice = ground.router.choose(admitted)
-    unable: InvalidRequest | None = None
-    failed: failures.ProviderFailure | None = None
-    async for attempt in Seated(choice, ground.room, meter, stop):
+    """The answer to an admitted call, piece by piece. Raises `ProviderFailure`, `JournalUnwritable`,
+    `LedgerUnreachable` and `Stopped`; `InvalidRequest` where nobody can be asked this, `NoDeployment` where nobody may
+    be asked, and what `Seated` raises where there is no room."""
+    asking = _Asking(ground, meter, stop)
+    async for attempt in asking.attempts():
         with attempt:
-            try:
-                putting = provider_of(attempt.target).request
-                request = await apart(admitted.asked.is_heavy, putting, attempt.target, admitted.asked)
-                stop.check()  # it may have been settled meanwhile
-            except InvalidRequest as error:  # another one may be able to take it
-                unable = error
-                attempt.cannot()
+            if (request := await asking.puts(attempt)) is None:
                 continue
-            if failed is not None:
-                meter.goes_elsewhere(failed)
-                if meter.hold.is_overdrawn:  # what that attempt cost leaves too little of a budget for another
-                    raise failed
-            attempt.is_sent()
-            patience.of_attempt(attempt.patience_s)
             has_begun = False
             try:
-                async with aclosing(_from(attempt, request, upstream, meter, patience, stop)) as events:
+                async with aclosing(asking.streamed(attempt, request)) as events:
                     async for event in events:
                         if not has_begun:
                             has_begun = True
@@ -87,45 +71,125 @@ async def relay(ground: Ground, meter: Meter, stop: Stop) -> AsyncGenerator[Even
                 attempt.succeeded()
                 return
             except failures.ProviderFailure as failure:
-                attempt.failed(failure)
-                if has_begun or not failure.may_try_elsewhere:
-                    raise
-                failed = failure
-    raise failed or unable or choice.refusal()
+                asking.goes_on_after(failure, attempt, has_begun=has_begun)
+    raise asking.refusal()
 
 
-async def _from(
-    attempt: Attempt, request: Request, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
-) -> AsyncGenerator[Event]:
-    """The answer of one deployment."""
-    target, asked = attempt.target, meter.admitted.asked
-    provider = provider_of(target)
-    exchange, url = await _open(attempt, provider, request, upstream, meter, patience, stop)
-    if not asked.is_streamed:
-        patience.has_begun()
-    reading = provider.reading(asked)
-    try:
-        if asked.is_streamed:
-            async for event in _streamed(target, provider, reading, exchange, meter, patience, stop):
-                yield event
-        else:
-            answer = _understood(reading.whole, await whole(exchange, LARGEST_ANSWER, patience, stop))
+async def relay_whole(ground: Ground, meter: Meter, stop: Stop) -> Event:
+    """The same of an answer that comes all at once."""
+    asking = _Asking(ground, meter, stop)
+    async for attempt in asking.attempts():
+        with attempt:
+            if (request := await asking.puts(attempt)) is None:
+                continue
+            try:
+                answer = await asking.whole(attempt, request)
+            except failures.ProviderFailure as failure:
+                asking.goes_on_after(failure, attempt, has_begun=False)
+            else:
+                attempt.answered()
+                attempt.succeeded()
+                return answer
+    raise asking.refusal()
+
+
+class _Asking:
+    """One call on its way to one deployment after another."""
+
+    __slots__ = ("_choice", "_failed", "_ground", "_meter", "_patience", "_stop", "_unable")
+
+    def __init__(self, ground: Ground, meter: Meter, stop: Stop) -> None:
+        self._ground, self._meter, self._stop = ground, meter, stop
+        self._patience = Patience(ground.upstream.timeouts, meter.admitted.route)
+        meter.choice = self._choice = ground.router.choose(meter.admitted)
+        self._unable: InvalidRequest | None = None
+        self._failed: failures.ProviderFailure | None = None
+
+    def attempts(self) -> Seated:
+        """The deployments, each when there is room."""
+        return Seated(self._choice, self._ground.room, self._meter, self._stop)
+
+    async def puts(self, attempt: Attempt) -> Request | None:
+        """The request as the deployment is sent it next; None where it cannot be asked this, but another may."""
+        meter, asked = self._meter, self._meter.admitted.asked
+        putting = provider_of(attempt.target).request
+        try:
+            request = (
+                await apart(True, putting, attempt.target, asked) if asked.is_heavy else putting(attempt.target, asked)
+            )
+        except InvalidRequest as error:
+            self._unable = error
+            attempt.cannot()
+            return None
+        self._stop.check()  # it may have been settled meanwhile
+        if self._failed is not None:
+            meter.goes_elsewhere(self._failed)
+            if meter.hold.is_overdrawn:  # what that attempt cost leaves too little of a budget for another
+                raise self._failed
+        attempt.is_sent()
+        self._patience.of_attempt(attempt.patience_s)
+        return request
+
+    def goes_on_after(self, failure: failures.ProviderFailure, attempt: Attempt, *, has_begun: bool) -> None:
+        """The next may be asked; raises `failure` where it may not."""
+        attempt.failed(failure)
+        if has_begun or not failure.may_try_elsewhere:
+            raise failure
+        self._failed = failure
+
+    def refusal(self) -> Refusal:
+        """Why there is no answer."""
+        return self._failed or self._unable or self._choice.refusal()
+
+    async def whole(self, attempt: Attempt, request: Request) -> Event:
+        """The answer of one deployment, all at once."""
+        target, upstream, meter, stop = attempt.target, self._ground.upstream, self._meter, self._stop
+        provider = provider_of(target)
+        exchange, url = await _open(attempt, provider, request, upstream, meter, self._patience, stop)
+        self._patience.has_begun()
+        try:
+            reading = provider.reading(meter.admitted.asked)
+            answer = _understood(reading.whole, await whole(exchange, LARGEST_ANSWER, self._patience, stop))
             meter.saw(answer.chunk)
-            yield answer
-    except Unreadable as error:
-        meter.was_told_no(error.told)
-        raise failures.ProviderMalformed(f"{target.provider_name} {error}.") from error
-    except ToldNo as error:
-        meter.was_told_no(error.told)
-        raise failures.from_error(target, error.error) from error
-    except Dropped as error:
-        raise failures.ProviderDropped(f"{target.provider_name} broke off in the middle of its answer.") from error
-    except TooSlow as error:
-        raise _too_slow(target, patience, f"has sent nothing of an answer for {patience.waits_s:g}") from error
-    except (TooLarge, EventTooLarge) as error:
-        raise failures.ProviderMalformed(f"{target.provider_name} sent more than an answer can be.") from error
-    finally:
-        upstream.done(exchange, url)
+        except _OF_READING as error:
+            raise _failure(error, target, meter, self._patience) from error
+        finally:
+            upstream.done(exchange, url)
+        return answer
+
+    async def streamed(self, attempt: Attempt, request: Request) -> AsyncGenerator[Event]:
+        """The answer of one deployment, piece by piece."""
+        target, upstream, meter, stop = attempt.target, self._ground.upstream, self._meter, self._stop
+        provider = provider_of(target)
+        exchange, url = await _open(attempt, provider, request, upstream, meter, self._patience, stop)
+        try:
+            reading = provider.reading(meter.admitted.asked)
+            async for event in _streamed(target, provider, reading, exchange, meter, self._patience, stop):
+                yield event
+        except _OF_READING as error:
+            raise _failure(error, target, meter, self._patience) from error
+        finally:
+            upstream.done(exchange, url)
+
+
+_OF_READING = (Unreadable, ToldNo, Dropped, TooSlow, TooLarge, EventTooLarge)  # what can go wrong with an answer
+
+
+def _failure(error: Exception, target: Target, meter: Meter, patience: Patience) -> failures.ProviderFailure:
+    """What the caller is told when an answer could not be read to its end."""
+    name = target.provider_name
+    match error:
+        case Unreadable():
+            meter.was_told_no(error.told)
+            return failures.ProviderMalformed(f"{name} {error}.")
+        case ToldNo():
+            meter.was_told_no(error.told)
+            return failures.from_error(target, error.error)
+        case Dropped():
+            return failures.ProviderDropped(f"{name} broke off in the middle of its answer.")
+        case TooSlow():
+            return _too_slow(target, patience, f"has sent nothing of an answer for {patience.waits_s:g}")
+    return failures.ProviderMalformed(f"{name} sent more than an answer can be.")
 
 
 def _too_slow(target: Target, patience: Patience, said: str) -> failures.ProviderFailure:
@@ -164,7 +228,7 @@ async def _attempt(
     target: Target, request: Request, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
 ) -> tuple[Answering, str]:
     url = request.url
-    headers = SENT | {"x-client-request-id": meter.id_text} | meter.trace.headers() | request.headers
+    headers = {**SENT, "x-client-request-id": meter.id_text, **meter.trace.headers(), **request.headers}
     try:
         if not url:
             raise ConnectFailed("it has not started yet")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from usage.calls import LARGEST_COUNT
 
 WRITTEN = "cache_creation_tokens"  # of the prompt's, to a provider's cache: a name that OpenAI's form has not
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """Tokens; None: it did not say. `cached` and `written` (to a cache) are some of those in, `reasoning` some of those
     out."""
 
@@ -25,7 +23,7 @@ class Told:
         """What is known now, where a chunk before told `earlier`: some tell the prompt at the beginning only."""
         if earlier is None or self.tokens_in:
             return self
-        return replace(self, tokens_in=earlier.tokens_in, cached=earlier.cached, written=earlier.written)
+        return self._replace(tokens_in=earlier.tokens_in, cached=earlier.cached, written=earlier.written)
 
 
 def told_by(usage: Any) -> Told | None:

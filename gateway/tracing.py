@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _KEY = r"[a-z][_0-9a-z\-*/]{0,255}|[a-z0-9][_0-9a-z\-*/]{0,240}@[a-z][_0-9a-z\-*/]{0,13}"
@@ -20,8 +20,7 @@ LONGEST_STATE, LARGE_MEMBER = 512, 128  # characters: what every vendor passes o
 NOTHING, NOBODY = "0" * 32, "0" * 16
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """`trace_id` of all spans, `span_id` of this call, `parent_id` of the client's (empty: the trace begins here)."""
 
     trace_id: str

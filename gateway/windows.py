@@ -9,16 +9,16 @@ from array import array
 from collections.abc import Iterable
 
 SPAN_S = 60
-_SLOTS = SPAN_S + 1
+SLOTS = SPAN_S + 1
 
 
 class Window:
     """A ring of the last seconds. Times are whole seconds of one clock that never goes back."""
 
-    __slots__ = ("_slots", "latest", "used")
+    __slots__ = ("latest", "slots", "used")
 
     def __init__(self, now: int) -> None:
-        self._slots = array("q", bytes(8 * _SLOTS))
+        self.slots = array("q", bytes(8 * SLOTS))
         self.latest = now
         self.used = 0
 
@@ -26,47 +26,40 @@ class Window:
         """The same window, with what is older than it forgotten."""
         if now > self.latest:
             passed = now - self.latest
-            if passed >= _SLOTS:
-                self._slots = array("q", bytes(8 * _SLOTS))
+            if passed >= SLOTS:
+                self.slots = array("q", bytes(8 * SLOTS))
                 self.used = 0
             else:
                 for second in range(self.latest + 1, now + 1):
-                    self.used -= self._slots[second % _SLOTS]
-                    self._slots[second % _SLOTS] = 0
+                    self.used -= self.slots[second % SLOTS]
+                    self.slots[second % SLOTS] = 0
             self.latest = now
         return self
 
     def add(self, second: int, count: int) -> None:
         """Count at a second of the window; what lies before it is gone already, and is not counted."""
         if self.latest - SPAN_S <= second <= self.latest:
-            self._slots[second % _SLOTS] += count
+            self.slots[second % SLOTS] += count
             self.used += count
-
-    def count(self, count: int) -> None:
-        """Count now: at the last second that it was asked `at`."""
-        self._slots[self.latest % _SLOTS] += count
-        self.used += count
 
     def wait_s(self, room: int) -> int:
         """In how many seconds no more than `room` of what is counted now will still count: 0 when that is so now."""
-        if room <= 0 < self._slots[self.latest % _SLOTS]:
+        if room <= 0 < self.slots[self.latest % SLOTS]:
             return SPAN_S + 1
         if room <= 0 < self.used:  # asked for every answer: as the youngest count leaves; mostly that is a step or two
             return (
-                SPAN_S
-                + 1
-                - next((age for age in range(_SLOTS) if self._slots[(self.latest - age) % _SLOTS] > 0), SPAN_S)
+                SPAN_S + 1 - next((age for age in range(SLOTS) if self.slots[(self.latest - age) % SLOTS] > 0), SPAN_S)
             )
         left = self.used
         for age in range(SPAN_S, -1, -1):
             if left <= room:
                 return SPAN_S - age
-            left -= self._slots[(self.latest - age) % _SLOTS]
+            left -= self.slots[(self.latest - age) % SLOTS]
         return SPAN_S + 1
 
     def told(self) -> list[tuple[int, int]]:
         """What is counted, as pairs of an age in seconds and a count, for another process."""
-        aged = ((age, self._slots[(self.latest - age) % _SLOTS]) for age in range(_SLOTS))
+        aged = ((age, self.slots[(self.latest - age) % SLOTS]) for age in range(SLOTS))
         return [(age, count) for age, count in aged if count]
 
     def take_over(self, told: Iterable[tuple[int, int]]) -> None:

@@ -35,6 +35,8 @@ def cost(
     `input_tokens` counts all of the input; `cached_input_tokens` of them were read from a cache, and
     `cache_write_tokens` of the others written to one.
     """
+    if not cached_input_tokens and not cache_write_tokens and input_tokens >= 0 and output_tokens >= 0:
+        return (price.input_per_million * input_tokens + price.output_per_million * output_tokens).scaleb(-6)
     whole = max(input_tokens, 0)
     cached = min(max(cached_input_tokens, 0), whole)
     written = min(max(cache_write_tokens, 0), whole - cached)

@@ -20,5 +20,14 @@ def known() -> dict[str, Provider]:
 
 def provider_of(target: Target) -> Provider:
     """How a deployment is spoken to; one of a kind that is not known here as most are."""
-    kinds = known()
-    return (kinds.get(target.dialect) or kinds["openai"]).at(target)
+    found = _of.get(id(target))
+    if found is None or found[0] is not target:
+        kinds = known()
+        if len(_of) >= MOST_KEPT:
+            _of.clear()
+        found = _of[id(target)] = (target, (kinds.get(target.dialect) or kinds["openai"]).at(target))
+    return found[1]
+
+
+_of: dict[int, tuple[Target, Provider]] = {}  # asked several times a call, of the same deployments
+MOST_KEPT = 4096
