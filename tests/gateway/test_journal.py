@@ -16,11 +16,12 @@ from django.db import connection
 from audit.identifiers import uuid7
 from gateway import journal as journal_module
 from gateway.delivery import Drain, adopt_orphans, ends_of
-from gateway.journal import Journal, JournalUnwritable, segments
+from gateway.journal import JournalUnwritable, segments
 from gateway.refused import REFUSED
 from tenants.scope import everything
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO
+from tests.gateway.journal_of_rows import JournalOfRows
 from tests.usage.test_ledger import assert_totals_are_the_sums_of_the_calls, record
 from usage.models import Call
 
@@ -39,15 +40,15 @@ def opening(cast: Cast) -> dict[str, Any]:
 
 
 def test_closed_calls_are_delivered_and_open_ones_are_not(cast: Cast, tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = JournalOfRows(tmp_path)
     first, second = opening(cast), opening(cast)
-    journal.opened(first)
-    journal.opened(second)
-    journal.closed(first | {"outcome": "ok"})
+    journal.open_row(first)
+    journal.open_row(second)
+    journal.close_row(first | {"outcome": "ok"})
     drain = Drain(journal)
     assert (drain.run(), drain.run()) == (1, 0)
     assert Call.objects.get().outcome == "ok" and journal.running == 1
-    journal.closed(second | {"outcome": "ok"})
+    journal.close_row(second | {"outcome": "ok"})
     assert drain.run() == 1 and journal.running == 0
 
 
@@ -55,14 +56,14 @@ def test_segments_follow_each_other_and_go_when_they_are_delivered(
     cast: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 5000)
-    journal, drain = Journal(tmp_path), None
+    journal, drain = JournalOfRows(tmp_path), None
     long_one = opening(cast)
-    journal.opened(long_one)
+    journal.open_row(long_one)
     drain = Drain(journal)
     for _ in range(60):
         short = opening(cast)
-        journal.opened(short)
-        journal.closed(short | {"outcome": "ok"})
+        journal.open_row(short)
+        journal.close_row(short | {"outcome": "ok"})
     assert len(segments(journal.folder)) > 5
     assert drain.run() == 60
     assert len(segments(journal.folder)) == 1, "what is in the ledger is not kept twice"
@@ -73,16 +74,16 @@ def test_segments_follow_each_other_and_go_when_they_are_delivered(
 
 
 def test_a_journal_of_a_living_process_is_left_alone(cast: Cast, tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
-    journal.opened(opening(cast))
+    journal = JournalOfRows(tmp_path)
+    journal.open_row(opening(cast))
     assert adopt_orphans(tmp_path) == 0
     assert Call.objects.count() == 0 and journal.folder.is_dir()
 
 
 def test_what_was_used_until_the_end_of_a_process_is_charged(cast: Cast, tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = JournalOfRows(tmp_path)
     opened = opening(cast) | {"input_per_million": "1.000000", "output_per_million": "2.000000"}
-    journal.opened(opened)
+    journal.open_row(opened)
     journal.progressed({"id": opened["id"], "output_tokens": 40, "first_token_ms": 7})
     journal.progressed({"id": opened["id"], "output_tokens": 90, "first_token_ms": 7})
     journal.release()
@@ -94,11 +95,11 @@ def test_what_was_used_until_the_end_of_a_process_is_charged(cast: Cast, tmp_pat
 
 
 def test_a_torn_last_line_is_passed_over(cast: Cast, tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = JournalOfRows(tmp_path)
     first, second = opening(cast), opening(cast)
-    journal.opened(first)
-    journal.opened(second)
-    journal.closed(first | {"outcome": "ok"})
+    journal.open_row(first)
+    journal.open_row(second)
+    journal.close_row(first | {"outcome": "ok"})
     with segments(journal.folder)[-1].open("ab") as file:
         file.write(b'{"close":' + orjson.dumps(second | {"outcome": "ok"})[:200])
     journal.release()
@@ -110,11 +111,11 @@ def test_a_torn_last_line_is_passed_over(cast: Cast, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", range(60))
 def test_a_journal_cut_at_any_byte_loses_no_call_that_was_opened(cast: Cast, tmp_path: Path, cut: int) -> None:
-    journal = Journal(tmp_path)
+    journal = JournalOfRows(tmp_path)
     opened = [opening(cast) for _ in range(3)]
     for each in opened:
-        journal.opened(each)
-        journal.closed(each | {"outcome": "ok"})
+        journal.open_row(each)
+        journal.close_row(each | {"outcome": "ok"})
     file = segments(journal.folder)[0]
     content = file.read_bytes()
     content = content[: len(content) * cut // 59]
@@ -127,11 +128,11 @@ def test_a_journal_cut_at_any_byte_loses_no_call_that_was_opened(cast: Cast, tmp
 
 
 def test_a_call_that_the_ledger_refuses_is_put_aside_and_keeps_nobody_waiting(cast: Cast, tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = JournalOfRows(tmp_path)
     good, bad = opening(cast), opening(cast) | {"tenant_id": str(uuid7())}
     for each in (good, bad):
-        journal.opened(each)
-        journal.closed(each)
+        journal.open_row(each)
+        journal.close_row(each)
     Drain(journal).run()
     assert [str(call.id) for call in Call.objects.all()] == [good["id"]]
     aside = orjson.loads((tmp_path / REFUSED).read_bytes())
@@ -139,13 +140,13 @@ def test_a_call_that_the_ledger_refuses_is_put_aside_and_keeps_nobody_waiting(ca
 
 
 def test_a_disk_that_is_full_stops_new_calls_and_loses_no_end(cast: Cast, tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = JournalOfRows(tmp_path)
     running = opening(cast)
-    journal.opened(running)
+    journal.open_row(running)
     descriptor, journal._file = journal._file, os.open("/dev/full", os.O_WRONLY)
     with pytest.raises(JournalUnwritable):
-        journal.opened(opening(cast))
-    journal.closed(running | {"outcome": "ok"})
+        journal.open_row(opening(cast))
+    journal.close_row(running | {"outcome": "ok"})
     assert Drain(journal).run() == 1
     assert Call.objects.get().outcome == "ok"
     os.close(journal._file)
@@ -172,11 +173,11 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def keep_busy(journal: Journal, cast: Cast, calls: int) -> None:
+def keep_busy(journal: JournalOfRows, cast: Cast, calls: int) -> None:
     for _ in range(calls):
         short = opening(cast)
-        journal.opened(short)
-        journal.closed(short | {"outcome": "ok"})
+        journal.open_row(short)
+        journal.close_row(short | {"outcome": "ok"})
 
 
 @pytest.mark.parametrize("takes", [0, 30])
@@ -184,9 +185,9 @@ def test_calls_are_kept_when_a_new_segment_cannot_be_begun(
     cast: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takes: int
 ) -> None:
     monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 5000)
-    journal = Journal(tmp_path)
+    journal = JournalOfRows(tmp_path)
     drain = Drain(journal)
-    journal.opened(long_one := opening(cast))
+    journal.open_row(long_one := opening(cast))
     disk = FullDisk(monkeypatch, takes=takes)
     descriptors = open_files()
     keep_busy(journal, cast, 20)
@@ -197,7 +198,7 @@ def test_calls_are_kept_when_a_new_segment_cannot_be_begun(
     disk.is_full = False
     keep_busy(journal, cast, 20)
     assert drain.run() == 20 and journal.current > "00000001.jsonl"
-    journal.closed(long_one | {"outcome": "ok"})
+    journal.close_row(long_one | {"outcome": "ok"})
     assert drain.run() == 1
     assert [file.name for file in segments(journal.folder)] == [journal.current]
     assert journal.remove(drain.delivered) and list(tmp_path.iterdir()) == []
@@ -205,7 +206,7 @@ def test_calls_are_kept_when_a_new_segment_cannot_be_begun(
 
 
 def test_a_segment_that_appears_before_it_is_in_force_is_not_read_yet(cast: Cast, tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = JournalOfRows(tmp_path)
     drain = Drain(journal)
     keep_busy(journal, cast, 1)
     (journal.folder / "00000002.jsonl").touch()
@@ -215,11 +216,11 @@ def test_a_segment_that_appears_before_it_is_in_force_is_not_read_yet(cast: Cast
 
 
 def test_a_journal_with_something_undelivered_is_not_removed(cast: Cast, tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = JournalOfRows(tmp_path)
     drain = Drain(journal)
-    journal.opened(running := opening(cast))
+    journal.open_row(running := opening(cast))
     assert not journal.remove(drain.delivered), "a call runs"
-    journal.closed(running | {"outcome": "ok"})
+    journal.close_row(running | {"outcome": "ok"})
     assert not journal.remove(drain.delivered), "its end is not in the ledger"
     journal.release()
     assert adopt_orphans(tmp_path) == 1 and Call.objects.get().outcome == "ok"
@@ -229,12 +230,12 @@ def test_an_end_that_could_not_be_written_outlives_the_process(
     cast: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 5000)
-    journal = Journal(tmp_path)
+    journal = JournalOfRows(tmp_path)
     first, second = opening(cast), opening(cast)
-    journal.opened(first)
-    journal.opened(second)
+    journal.open_row(first)
+    journal.open_row(second)
     descriptor, journal._file = journal._file, os.open("/dev/full", os.O_WRONLY)
-    journal.closed(first | {"outcome": "ok"})
+    journal.close_row(first | {"outcome": "ok"})
     os.close(journal._file)
     journal._file = descriptor
     keep_busy(journal, cast, 20)
@@ -253,7 +254,7 @@ def test_an_end_that_could_not_be_written_outlives_the_process(
 def test_what_a_process_left_that_was_killed_while_it_began_a_segment_is_cleared_away(
     cast: Cast, tmp_path: Path
 ) -> None:
-    journal = Journal(tmp_path)
+    journal = JournalOfRows(tmp_path)
     keep_busy(journal, cast, 1)
     (journal.folder / ".00000002.jsonl.part").write_bytes(b'{"open":')
     journal.release()
@@ -262,7 +263,7 @@ def test_what_a_process_left_that_was_killed_while_it_began_a_segment_is_cleared
 
 
 def test_a_journal_that_cannot_be_understood_keeps_no_other_waiting(cast: Cast, tmp_path: Path) -> None:
-    strange, good = Journal(tmp_path), Journal(tmp_path)
+    strange, good = JournalOfRows(tmp_path), JournalOfRows(tmp_path)
     segments(strange.folder)[0].write_bytes(b'{"open": 7}\n')
     keep_busy(good, cast, 2)
     for journal in (strange, good):
@@ -272,12 +273,12 @@ def test_a_journal_that_cannot_be_understood_keeps_no_other_waiting(cast: Cast, 
 
 
 def test_a_long_journal_of_a_dead_process_is_taken_over_in_little_memory(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = JournalOfRows(tmp_path)
     rows = 30_000
     for number in range(rows):
-        journal.opened({"id": str(number), "input_per_million": None})
+        journal.open_row({"id": str(number), "input_per_million": None})
         if number % 10_000:
-            journal.closed({"id": str(number), "error_message": "x" * 400})
+            journal.close_row({"id": str(number), "error_message": "x" * 400})
     journal.release()
     tracemalloc.start()
     seen = sum(1 for _ in ends_of(journal.folder))
@@ -289,11 +290,11 @@ def test_a_long_journal_of_a_dead_process_is_taken_over_in_little_memory(tmp_pat
 def test_two_processes_that_adopt_at_once_count_each_call_once(transactional_db: None, tmp_path: Path) -> None:
     cast = Cast.create()
     for _ in range(5):
-        journal = Journal(tmp_path)
+        journal = JournalOfRows(tmp_path)
         for _ in range(20):
             opened = opening(cast)
-            journal.opened(opened)
-            journal.closed(opened | {"outcome": "ok"})
+            journal.open_row(opened)
+            journal.close_row(opened | {"outcome": "ok"})
         journal.release()
 
     @everything("as the gateway's thread does")

@@ -27,12 +27,13 @@ from gateway import runtime
 from gateway.delivery import adopt_orphans, keep_interrupted
 from gateway.gone import Watch
 from gateway.grouping import Group
-from gateway.journal import Journal, segments, unwritable
+from gateway.journal import segments, unwritable
 from gateway.openings import Openings
 from tenants.scope import everything
 from tests.cast import Cast
 from tests.faults.link import Link
 from tests.gateway.conftest import HELLO, eventually, kept
+from tests.gateway.journal_of_rows import JournalOfRows
 from tests.gateway.killable import Killable
 from tests.gateway.provider import Exchange, Provider, well_behaved
 from tests.gateway.serving import Served
@@ -130,15 +131,15 @@ def test_many_at_once_are_each_there_once_and_none_is_left_open(client: httpx.Cl
 def test_those_that_wait_share_one_writing() -> None:
     written: list[int] = []
 
-    async def slowly(rows: list[dict[str, Any]]) -> None:
+    async def slowly(rows: list[bytes]) -> None:
         written.append(len(rows))
         await asyncio.sleep(0.05)
 
     async def work() -> None:
         group = Group(slowly, unwritable)
-        first = group.add({"id": "0"})
+        first = group.add(b"0")
         await asyncio.sleep(0.01)
-        await asyncio.gather(first, *(group.add({"id": str(number)}) for number in range(1, 100)))
+        await asyncio.gather(first, *(group.add(b"%d" % number) for number in range(1, 100)))
 
     asyncio.run(work())
     assert written == [1, 99]
@@ -239,10 +240,10 @@ def opened(cast: Cast, holder: str, count: int = 1) -> list[dict[str, Any]]:
 
 
 def test_what_a_disk_lost_of_a_journal_is_still_in_the_database(cast: Cast, tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = JournalOfRows(tmp_path)
     (lost,) = opened(cast, journal.folder.name)
-    journal.opened(known := opening(cast))
-    journal.closed(known | {"outcome": "ok"})
+    journal.open_row(known := opening(cast))
+    journal.close_row(known | {"outcome": "ok"})
     journal.release()
     assert b'"close"' in segments(journal.folder)[0].read_bytes()
     assert adopt_orphans(tmp_path) == 2
@@ -252,9 +253,9 @@ def test_what_a_disk_lost_of_a_journal_is_still_in_the_database(cast: Cast, tmp_
 
 
 def test_a_journal_and_its_openings_make_one_call(cast: Cast, tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = JournalOfRows(tmp_path)
     (row,) = opened(cast, journal.folder.name)
-    journal.opened(row)
+    journal.open_row(row)
     journal.progressed({"id": row["id"], "output_tokens": 7})
     journal.release()
     adopt_orphans(tmp_path)
@@ -323,7 +324,7 @@ def test_an_outage_of_the_database_makes_nobody_gone(cast: Cast, tmp_path: Path,
 
 
 def test_one_whose_journal_is_here_is_not_gone(cast: Cast, tmp_path: Path, clock: list[float]) -> None:
-    journal = Journal(tmp_path)
+    journal = JournalOfRows(tmp_path)
     opened(cast, journal.folder.name)
     watch = Watch("own", tmp_path)
     for _ in range(30):

@@ -13,13 +13,13 @@ from pytest_django import Settings
 
 from audit.identifiers import uuid7
 from gateway.delivery import adopt_orphans, deliver, retry_refused
-from gateway.journal import Journal
 from gateway.refused import REFUSED, count
 from portal import status
 from portal.command import main
 from tenants.changes import announce
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO, eventually, kept
+from tests.gateway.journal_of_rows import JournalOfRows
 from tests.gateway.provider import Provider, usage
 from tests.gateway.serving import Served
 from tests.gateway.test_misbehaviour import answers
@@ -75,10 +75,10 @@ def test_a_cost_that_no_column_holds_leaves_the_call_without_one(cast: Cast, tmp
 def test_a_call_is_put_aside_once_however_often_its_journal_is_read(cast: Cast, tmp_path: Path) -> None:
     bad, other = of_nobody(cast), of_nobody(cast)
     deliver([bad], tmp_path)
-    journal = Journal(tmp_path)
+    journal = JournalOfRows(tmp_path)
     for each in (bad, other):
-        journal.opened(each)
-        journal.closed(each)
+        journal.open_row(each)
+        journal.close_row(each)
     journal.release()
     adopt_orphans(tmp_path)
     assert aside(tmp_path) == [bad["id"], other["id"]] and count(tmp_path) == 2

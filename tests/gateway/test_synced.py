@@ -22,10 +22,11 @@ from catalog.models import Route
 from gateway import grouping, syncing
 from gateway import journal as journal_module
 from gateway.delivery import Drain, adopt_orphans, ends_of
-from gateway.journal import Journal, JournalUnwritable, segments
+from gateway.journal import JournalUnwritable, segments
 from gateway.syncing import Syncing
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO, eventually, kept
+from tests.gateway.journal_of_rows import JournalOfRows
 from tests.gateway.provider import Exchange, Provider, well_behaved
 from tests.gateway.serving import Served
 from tests.gateway.test_journal import opening
@@ -246,8 +247,8 @@ class Synced:
         self._runner = asyncio.Runner()
         self.journal = self._runner.run(self._begin(root))
 
-    async def _begin(self, root: Path) -> Journal:
-        journal = Journal(root)
+    async def _begin(self, root: Path) -> JournalOfRows:
+        journal = JournalOfRows(root)
         journal.keeping = Syncing(journal)
         return journal
 
@@ -257,13 +258,13 @@ class Synced:
 
     async def keep(self) -> dict[str, Any]:
         """Open a call, and wait as one does."""
-        waited = self.journal.opened(row := self.new())
+        waited = self.journal.open_row(row := self.new())
         assert waited is not None
         await waited
         return row
 
     async def close(self, row: dict[str, Any]) -> None:
-        self.journal.closed(row | {"outcome": "ok"})
+        self.journal.close_row(row | {"outcome": "ok"})
 
     def run[Result](self, work: Coroutine[Any, Any, Result], then_s: float = 0) -> Result:
         """Let the loop run for `work`, and as long again as is said."""
@@ -290,7 +291,7 @@ def held(db: None, cast: Cast, tmp_path: Path, disk: Disk) -> Iterator[Synced]:
     made.end()
 
 
-def found(journal: Journal) -> set[str]:
+def found(journal: JournalOfRows) -> set[str]:
     """The calls that a journal tells of when its process is dead."""
     return {row["id"] for row in ends_of(journal.folder)}
 
