@@ -179,5 +179,5 @@ def test_five_thousand_calls_take_as_few_statements_as_one(cast: Cast) -> None:
     calls = varied(cast, 5000)
     with CaptureQueriesContext(connection) as of_many:
         assert write(calls) == 5000
-    assert len(of_many) == len(of_one)
+    assert len(of_many) <= len(of_one)
     assert_totals_are_the_sums_of_the_calls()
