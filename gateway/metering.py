@@ -33,6 +33,7 @@ from gateway.routing import Choice
 from gateway.seat import Seat
 from gateway.snapshot import Grant, Target, UnitPrice
 from gateway.stop import Stopped
+from gateway.timeline import Timeline
 from gateway.told import Told, told_by
 from gateway.tracing import Trace, begun
 from usage.calls import CallRecord
@@ -102,6 +103,7 @@ class Meter:
         self._journal = journal
         self._is_streamed = is_streamed
         self._began = time.monotonic()
+        self.timeline = Timeline(self._began)
         self._started_at = dt.datetime.now(dt.UTC)
         self._target: Target | None = None
         self._grant = admitted.grant
@@ -129,6 +131,17 @@ class Meter:
     @cached_property
     def _trace_id(self) -> UUID:
         return UUID(self.trace.trace_id)
+
+    def tries(self, target: Target, route: str) -> None:
+        """`target` is about to be asked, as one that serves `route`."""
+        is_recorded = settings.OTEL_SPANS and self.trace.is_sampled
+        self.timeline.tries(target, route, called=self.admitted.route.slug, has_own_span=is_recorded)
+
+    def trace_headers(self) -> dict[str, str]:
+        """What the deployment that is asked is told of the trace: its parent is the attempt's span, where that is
+        recorded, else the call's."""
+        tried = self.timeline.tried
+        return self.trace.headers(tried[-1].span_id if tried else "")
 
     @property
     def began_at_ns(self) -> int:
@@ -169,6 +182,7 @@ class Meter:
     def is_kept(self) -> None:
         """What `sends_to` returned is done: the call goes out."""
         self._was_taken = True
+        self.timeline.is_kept()
 
     # --- room at deployments that are limited (`gateway.queueing`) ----------------------------------------------------
 
@@ -194,6 +208,7 @@ class Meter:
         """The call has waited for room; who is turned away at once has not."""
         if milliseconds := round(seconds * 1000):
             self.waited_ms = (self.waited_ms or 0) + milliseconds
+            self.timeline.waited(seconds)
 
     def was_refused(self) -> None:
         """No connection, or an answer that says no: nothing was used at the target that it was sent to."""
@@ -208,6 +223,7 @@ class Meter:
         """The target failed and another is tried. If it had the prompt it may bill it: that is a row of its own."""
         if self._was_taken:
             record = self._record("failed", failure.status, failure.code, failure.sentence)
+            self._is_timed(record)
             self._write(dataclasses.replace(record, id=uuid7()))
         self._was_taken = False
         self._told, self.finish_reason, self._first_token_ms = None, "", None
@@ -269,12 +285,17 @@ class Meter:
             return self.summary
         record = self._record(outcome, status, error_code, error_message)
         if self._is_open:
+            self._is_timed(record)
             self._write(record)
         if (seat := self._seat) is not None:
             self._seat = None
             seat.settle(record.input_tokens, record.output_tokens)
         self.summary = CallSummary(*_same(record))
         return self.summary
+
+    def _is_timed(self, record: CallRecord) -> None:
+        timeline = self.timeline
+        record.timing, record.attempts, record.fell_back = timeline.timing(), timeline.attempts, timeline.fell_back
 
     def _write(self, record: CallRecord) -> None:
         row = record.row()

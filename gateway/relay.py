@@ -55,7 +55,7 @@ async def relay(ground: Ground, meter: Meter, stop: Stop) -> AsyncGenerator[Even
     """The answer to an admitted call. Raises `ProviderFailure`, `JournalUnwritable`, `LedgerUnreachable` and
     `Stopped`; `InvalidRequest` where nobody can be asked this, `NoDeployment` where nobody may be asked, and what
     `Seated` raises where there is no room."""
-    admitted, upstream = meter.admitted, ground.upstream
+    admitted, upstream, timeline = meter.admitted, ground.upstream, meter.timeline
     patience = Patience(upstream.timeouts, admitted.route)
     meter.choice = choice = ground.router.choose(admitted)
     unable: InvalidRequest | None = None
@@ -75,6 +75,7 @@ async def relay(ground: Ground, meter: Meter, stop: Stop) -> AsyncGenerator[Even
                 if meter.hold.is_overdrawn:  # what that attempt cost leaves too little of a budget for another
                     raise failed
             attempt.is_sent()
+            meter.tries(attempt.target, attempt.route.slug)
             patience.of_attempt(attempt.patience_s)
             has_begun = False
             try:
@@ -83,11 +84,14 @@ async def relay(ground: Ground, meter: Meter, stop: Stop) -> AsyncGenerator[Even
                         if not has_begun:
                             has_begun = True
                             attempt.answered()
+                            timeline.answers()
                         yield event
                 attempt.succeeded()
+                timeline.ends()
                 return
             except failures.ProviderFailure as failure:
                 attempt.failed(failure)
+                timeline.ends(failure)
                 if has_begun or not failure.may_try_elsewhere:
                     raise
                 failed = failure
@@ -164,7 +168,7 @@ async def _attempt(
     target: Target, request: Request, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
 ) -> tuple[Answering, str]:
     url = request.url
-    headers = SENT | {"x-client-request-id": str(meter.call_id)} | meter.trace.headers() | request.headers
+    headers = SENT | {"x-client-request-id": str(meter.call_id)} | meter.trace_headers() | request.headers
     try:
         if not url:
             raise ConnectFailed("it has not started yet")

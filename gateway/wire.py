@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -98,6 +99,7 @@ class Exchange:
     """One request of a client and the answer to it."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.came_at = time.monotonic()
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: bytes = scope.get("query_string", b"")
