@@ -16,15 +16,18 @@ from tenants.models import User
 from ui.exporting import csv_response
 from ui.keyset import batches, is_oldest_first, page_of
 from usage.asked import Asked, ask, without_paging
+from usage.filters import DETOURS
 from usage.models import Call
 from usage.overview_page import chips
 from usage.period import NAMED
+from usage.timing import Timing
 
 COLUMNS = (
     "id", "started_at", "tenant", "project", "environment", "route", "model_slug", "provider", "upstream_name",
     "origin", "key_prefix", "key_name", "user_label", "outcome", "status", "error_code", "finish_reason",
     "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "waited_ms",
-    "first_token_ms", "duration_ms", "input_per_million", "output_per_million", "cached_input_per_million",
+    "first_token_ms", "duration_ms", "reading_ms", "admission_ms", "attempts", "fell_back",
+    "asked", "input_per_million", "output_per_million", "cached_input_per_million",
     "cache_write_per_million", "cost", "currency", "usage_source", "request_id", "trace_id",
     "decision_id", "is_demonstration",
 )  # fmt: skip
@@ -46,6 +49,7 @@ def calls(request: HttpRequest) -> HttpResponse:
         "one_tenant": not asked.sight.everything and len(asked.sight.places.tenants) == 1,
         "outcomes": [("", "Any outcome"), *Call.Outcome.choices, ("errors", "Errors")],
         "origins": [("", "Any origin"), *Call.Origin.choices],
+        "detours": [("", "Any way"), *((code, words) for code, (words, _) in DETOURS.items())],
         "is_live": is_live,
         "live_href": without_paging(request.GET, live=None if is_live else "1", sort=None),
         "here": request.get_full_path(),
@@ -80,8 +84,21 @@ def _rows(rows: QuerySet[Call], *, oldest_first: bool) -> Iterator[list[Any]]:
             "environment": call.environment.kind,
             "id": str(call.pk),
             "trace_id": call.trace_id.hex if call.trace_id else "",
+            **_timed(call.timing),
         }
-        yield [named.get(column, getattr(call, column)) for column in COLUMNS]
+        yield [named[column] if column in named else getattr(call, column) for column in COLUMNS]
+
+
+def _timed(timing: Timing | None) -> dict[str, Any]:
+    """Its columns; `asked` are the deployments with when each began and ended (ms), and why it was left."""
+    if timing is None:
+        return {"reading_ms": None, "admission_ms": None, "asked": ""}
+    asked = [
+        f"{each['provider']}/{each['upstream_name']} {each['began_ms']}-{each.get('ended_ms', '')}"
+        f" {each.get('failure', '')}".strip()
+        for each in timing["attempts"]
+    ]
+    return {"reading_ms": timing["reading_ms"], "admission_ms": timing["admission_ms"], "asked": "; ".join(asked)}
 
 
 def _viewer(request: HttpRequest) -> User:

@@ -1,4 +1,4 @@
-"""What a call spent its time with is in the ledger: arriving, being admitted, waiting, each deployment that was asked."""
+"""What a call spent its time with is in the ledger: arriving, admission, waiting, each deployment that was asked."""
 
 from __future__ import annotations
 
