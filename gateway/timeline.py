@@ -94,6 +94,10 @@ class Timeline:
         """Whether the last one that was asked served the fallback of the route that was called."""
         return bool(self.tried) and self.tried[-1].is_fallback
 
+    def ns_at(self, moment: float) -> int:
+        """Nanoseconds from when the call began until `moment`."""
+        return int((moment - self.began_at) * 1_000_000_000)
+
     def _at(self, moment: float) -> int:
         return _ms(moment - self.began_at)
 
