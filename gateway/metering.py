@@ -149,6 +149,10 @@ class Meter:
         return int(self._started_at.timestamp() * 1_000_000) * 1_000
 
     @property
+    def started_at(self) -> dt.datetime:
+        return self._started_at
+
+    @property
     def target(self) -> Target | None:
         return self._target
 

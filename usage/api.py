@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer, extend_schema_view
 from rest_framework import serializers, viewsets
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
@@ -32,6 +33,8 @@ from usage.overview_page import fitting, words_of
 from usage.period import NAMED
 from usage.price_api import PriceViewSet
 from usage.scope import sight_of
+from usage.tail.api import TailSerializer, tail
+from usage.tail.looking import RUNNING
 from usage.totals import Source
 
 MOST_LINES = 1_000
@@ -183,6 +186,23 @@ class CallViewSet(viewsets.ReadOnlyModelViewSet[Call]):
 
     def get_object(self) -> Call:
         return find_call(self.request.user, UUID(str(self.kwargs["pk"])))
+
+    @extend_schema(
+        operation_id="usage_calls_tail",
+        parameters=[
+            OpenApiParameter("tenant", str, required=True, description="The tenant's slug."),
+            OpenApiParameter("after", str, description="What the last answer told; without it the last calls."),
+            *(each for each in FILTERS if each.name in ("project", "environment", "route", "key", "person")),
+            OpenApiParameter("outcome", str, enum=[RUNNING, *Call.Outcome.values, "errors"]),
+            OpenApiParameter("origin", str, enum=Call.Origin.values),
+        ],
+        responses=TailSerializer,
+        filters=False,
+    )
+    @action(detail=False, pagination_class=None)
+    def tail(self, request: Request) -> Response:
+        """Calls of one tenant as they start and end: those under way, and those that ended since the last question."""
+        return Response(tail(request.query_params, viewer_of(request)))
 
 
 class FiguresViewSet(viewsets.ViewSet):

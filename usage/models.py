@@ -23,6 +23,8 @@ from usage.limits.tables import Limit as Limit
 from usage.openings import Holder as Holder
 from usage.openings import Opening as Opening
 from usage.spans import spans_covering
+from usage.tail.tables import RunningCall as RunningCall
+from usage.tail.tables import Watch as Watch
 
 # A call is removed with its tenant when that is one of the demonstration's, and never else: a mark on the row alone
 # would keep calls made before rows were marked. No tenant becomes one (the trigger `stays_real` of `tenants`).
