@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from audit.exporting import exported
-from tenants.models import User
+from tenants.models import Tenant, User
+from tenants.scoping import tenants_for
 from ui.exporting import csv_response
 from ui.keyset import batches, is_oldest_first, page_of
 from usage.asked import Asked, ask, without_paging
@@ -31,6 +34,7 @@ COLUMNS = (
     "cache_write_per_million", "cost", "currency", "usage_source", "request_id", "trace_id",
     "decision_id", "is_demonstration",
 )  # fmt: skip
+WATCHED_BY = {"project", "environment", "route", "key", "outcome", "origin", "person"}  # filters that the tail has too
 
 
 @require_GET
@@ -51,11 +55,25 @@ def calls(request: HttpRequest) -> HttpResponse:
         "origins": [("", "Any origin"), *Call.Origin.choices],
         "detours": [("", "Any way"), *((code, words) for code, (words, _) in DETOURS.items())],
         "is_live": is_live,
+        "tail_href": _tail_of(asked),
         "live_href": without_paging(request.GET, live=None if is_live else "1", sort=None),
         "here": request.get_full_path(),
     }
     template = "usage/calls.html#rows" if request.headers.get("HX-Target", "").endswith("calls") else "usage/calls.html"
     return render(request, template, context)
+
+
+def _tail_of(asked: Asked) -> str:
+    """Where the calls of the one tenant that the list is of are watched from their start on; "" where it is of more."""
+    places, slug = asked.sight.places.tenants, asked.filters.tenant or asked.filters.project.partition("/")[0]
+    if not slug and len(places) == 1 and not asked.sight.everything:
+        slug = Tenant.objects.values_list("slug", flat=True).get(pk=next(iter(places)))
+    if not slug or not tenants_for(asked.sight.viewer).filter(slug=slug).exists():
+        return ""
+    kept = {name: value for name, value in asked.filters.in_force.items() if name in WATCHED_BY}
+    if "project" in kept:
+        kept["project"] = kept["project"].partition("/")[2]
+    return reverse("usage:live", args=[slug]) + (f"?{urlencode(kept)}" if kept else "")
 
 
 @require_GET

@@ -14,7 +14,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from audit.identifiers import uuid7
 from portal.command import main
+from tenants import role_making
 from tenants.assigning import give_role
+from tenants.memberships import add_member
 from tenants.models import Environment, User
 from tenants.structure import create_project
 from tests.cast import Cast, person
@@ -85,23 +87,29 @@ def test_each_filter_finds_its_calls(cast: Cast, client: Client) -> None:
 
 
 def test_who_sees_one_project_sees_its_calls_and_who_sees_none_sees_their_own(cast: Cast, client: Client) -> None:
+    role_making.make(
+        tenant=cast.acme,
+        slug="guest",
+        name="Guest",
+        sentence="Tries.",
+        permissions=["tenants.use_models"],
+        by=cast.olivia,
+    )
     anna = person("anna")
+    add_member(tenant=cast.acme, user=anna, role="guest", by=cast.olivia)
     other = create_project(tenant=cast.acme, slug="other", name="Other", by=cast.olivia)
     elsewhere = other.environments.get(kind="development")
-    here, there = running(cast.environment()), running(elsewhere)
-    mine = running(elsewhere, by=cast.dev)
-    ended_here, ended_there = called(cast.environment()), called(elsewhere, by=cast.dev)
-    client.force_login(cast.vera)
-    assert set(shown(client)) == {str(each.pk) for each in (here, there, mine, ended_here, ended_there)}
-    from tenants.memberships import add_member
-
-    add_member(tenant=cast.acme, user=anna, role="billing", by=cast.olivia)
+    here, there, own = running(cast.environment()), running(elsewhere), running(elsewhere, by=anna)
+    ended_here, ended_there, ended_own = (
+        called(cast.environment()), called(elsewhere, by=cast.dev), called(elsewhere, by=anna),
+    )  # fmt: skip
+    mine = {str(own.pk), str(ended_own.pk)}
     client.force_login(anna)
-    sees_all = set(shown(client))
-    assert sees_all in (set(), {str(each.pk) for each in (here, there, mine, ended_here, ended_there)})
-    if not sees_all:
-        give_role(project=cast.project, user=anna, role="developer", by=cast.olivia)
-        assert set(shown(client)) == {str(here.pk), str(ended_here.pk)}
+    assert set(shown(client)) == set(api(client)) == mine
+    give_role(project=cast.project, user=anna, role="developer", by=cast.olivia)
+    assert set(shown(client)) == set(api(client)) == mine | {str(here.pk), str(ended_here.pk)}
+    client.force_login(cast.vera)
+    assert set(shown(client)) == mine | {str(each.pk) for each in (here, there, ended_here, ended_there)}
 
 
 def test_a_stranger_finds_neither_page_nor_stream_nor_answer(cast: Cast, client: Client) -> None:
@@ -138,6 +146,17 @@ def test_a_call_that_took_long_is_told_at_its_end(cast: Cast, client: Client) ->
     assert api(client, after=after) == [str(call.pk)]
     RunningCall.objects.all().delete()
     assert api(client, after=after) == []
+
+
+def test_the_list_of_one_tenant_leads_there_with_its_filters(cast: Cast, client: Client) -> None:
+    client.force_login(cast.vera)
+    assert f'href="{PAGE}"' in client.get("/usage/calls/").content.decode()
+    text = client.get("/usage/calls/?project=acme/support&outcome=errors&period=7d").content.decode()
+    assert f'href="{PAGE}?project=support&amp;outcome=errors"' in text
+    assert PAGE.replace("acme", "globex") not in client.get("/usage/calls/?tenant=globex").content.decode()
+    client.force_login(cast.pat)
+    assert "live=1" in client.get("/usage/calls/").content.decode(), "of every tenant it is loaded anew"
+    assert f'href="{PAGE}"' in client.get("/usage/calls/?tenant=acme").content.decode()
 
 
 def test_many_who_look_renew_one_watch(cast: Cast, client: Client) -> None:
