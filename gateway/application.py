@@ -186,7 +186,9 @@ async def _call(exchange: Exchange, form: Form) -> None:
         sent = {name: value for name in form.headers if (value := exchange.header(name.encode()))}
         asked = dataclasses.replace(asked, headers=sent)
     exchange.model = asked.model
-    call = await begin(here(), caller, asked, exchange.request_id, max_wait_s=_max_wait_s(exchange))
+    call = await begin(
+        here(), caller, asked, exchange.request_id, max_wait_s=_max_wait_s(exchange), came_at=exchange.came_at
+    )
     exchange.headroom = partial(here().rates.headroom, call.admitted.leave.held)
     call.meter.trace = exchange.trace
     exchange.writing = writing = form.writing(form, asked)

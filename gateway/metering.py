@@ -32,6 +32,7 @@ from gateway.row_json import Beginning, Shared, beginning
 from gateway.seat import Seat
 from gateway.snapshot import Grant, Target, UnitPrice
 from gateway.stop import Stopped
+from gateway.timeline import Timeline
 from gateway.told import Told, told_by
 from gateway.tracing import Trace, begun
 from usage.calls import LONGEST_TEXT, fitting
@@ -98,6 +99,7 @@ class Meter:
         self._journal = journal
         self._is_streamed = is_streamed
         self._began = time.monotonic()
+        self.timeline = Timeline(self._began)
         self._started_at = dt.datetime.now(dt.UTC)
         self._target: Target | None = None
         self._grant = admitted.grant
@@ -122,10 +124,25 @@ class Meter:
         """The trace that the call is a part of: the client's where that is told, else one that begins here."""
         return begun()
 
+    def tries(self, target: Target, route: str) -> None:
+        """`target` is about to be asked, as one that serves `route`."""
+        is_recorded = settings.OTEL_SPANS and self.trace.is_sampled
+        self.timeline.tries(target, route, called=self.admitted.route.slug, has_own_span=is_recorded)
+
+    def trace_headers(self) -> dict[str, str]:
+        """What the deployment that is asked is told of the trace: its parent is the attempt's span, where that is
+        recorded, else the call's."""
+        tried = self.timeline.tried
+        return self.trace.headers(tried[-1].span_id if tried else "")
+
     @property
     def began_at_ns(self) -> int:
         """When the call began, in nanoseconds since 1970."""
         return int(self._started_at.timestamp() * 1_000_000) * 1_000
+
+    @property
+    def started_at(self) -> dt.datetime:
+        return self._started_at
 
     @property
     def target(self) -> Target | None:
@@ -147,7 +164,8 @@ class Meter:
             self._seat.is_used = True
         self._was_taken = True
         if not self._is_open:
-            kept = self._journal.opened(self.id_text, self._row(self.id_text, self._so_far()))
+            own = self._own(self.id_text, self._so_far())
+            kept = self._journal.opened(self.id_text, self._beginning().row(own))
             self._is_open = True
         elif is_other:
             kept = self._journal.moved(self._progress_row())
@@ -160,6 +178,7 @@ class Meter:
     def is_kept(self) -> None:
         """What `sends_to` returned is done: the call goes out."""
         self._was_taken = True
+        self.timeline.is_kept()
 
     # --- room at deployments that are limited (`gateway.queueing`) ----------------------------------------------------
 
@@ -185,6 +204,7 @@ class Meter:
         """The call has waited for room; who is turned away at once has not."""
         if milliseconds := round(seconds * 1000):
             self.waited_ms = (self.waited_ms or 0) + milliseconds
+            self.timeline.waited(seconds)
 
     def was_refused(self) -> None:
         """No connection, or an answer that says no: nothing was used at the target that it was sent to."""
@@ -269,7 +289,10 @@ class Meter:
 
     def _write(self, row_id: str, account: CallSummary) -> None:
         self.hold.owes(row_id, account.cost, account.currency)  # first: the ledger may have the row at any moment
-        self._journal.closed(row_id, self._row(row_id, account))
+        timeline = self.timeline
+        own = self._own(row_id, account)
+        own["timing"], own["attempts"], own["fell_back"] = timeline.timing(), timeline.attempts, timeline.fell_back
+        self._journal.closed(row_id, self._beginning().row(own))
 
     # --- the row in the ledger ---------------------------------------------------------------------------------------
 
@@ -297,9 +320,6 @@ class Meter:
                 self._is_streamed,
             )
         )  # fmt: skip
-
-    def _row(self, row_id: str, account: CallSummary) -> bytes:
-        return self._beginning().row(self._own(row_id, account))
 
     def _own(self, row_id: str, account: CallSummary) -> dict[str, Any]:
         """The columns that are this call's alone."""

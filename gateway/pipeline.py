@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
@@ -144,18 +145,23 @@ class Call:
 
 
 async def begin(
-    runtime: Runtime, caller: Caller, asked: Asked, request_id: str, *, max_wait_s: float | None = None
-) -> Call:
+    runtime: Runtime, caller: Caller, asked: Asked, request_id: str, *, max_wait_s: float | None = None,
+    came_at: float | None = None,
+) -> Call:  # fmt: skip
     """Admit a call against the snapshot in force, and hold it to its limits and budgets. Whoever gets it ends it.
 
-    It waits for room at a deployment for `max_wait_s` at most; None: as long as the installation has it.
+    It waits for room at a deployment for `max_wait_s` at most; None: as long as the installation has it. Its request
+    began to arrive at `came_at` (`time.monotonic`; None: now).
     Raises the refusals of `gateway.admission` and `gateway.holding`, and `ShuttingDown`.
     """
     if runtime.is_ending:
         raise ShuttingDown
+    read_at = time.monotonic()
     snapshot = runtime.snapshot()
     admitted = admit(snapshot, as_known_now(snapshot, caller), asked, request_id, dt.datetime.now(dt.UTC))
     if snapshot.bounds or snapshot.capacities:
         runtime.sharing.begin()
     held = await hold(runtime.rates, runtime.leases, admitted)
-    return Call(runtime, admitted, held, max_wait_s=max_wait_s)
+    call = Call(runtime, admitted, held, max_wait_s=max_wait_s)
+    call.meter.timeline.came(read_at if came_at is None else came_at, read_at)
+    return call

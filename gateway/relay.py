@@ -66,9 +66,9 @@ async def relay(ground: Ground, meter: Meter, stop: Stop) -> AsyncGenerator[Even
                     async for event in events:
                         if not has_begun:
                             has_begun = True
-                            attempt.answered()
+                            asking.answered(attempt)
                         yield event
-                attempt.succeeded()
+                asking.succeeded(attempt)
                 return
             except failures.ProviderFailure as failure:
                 asking.goes_on_after(failure, attempt, has_begun=has_begun)
@@ -87,8 +87,8 @@ async def relay_whole(ground: Ground, meter: Meter, stop: Stop) -> Event:
             except failures.ProviderFailure as failure:
                 asking.goes_on_after(failure, attempt, has_begun=False)
             else:
-                attempt.answered()
-                attempt.succeeded()
+                asking.answered(attempt)
+                asking.succeeded(attempt)
                 return answer
     raise asking.refusal()
 
@@ -127,12 +127,24 @@ class _Asking:
             if meter.hold.is_overdrawn:  # what that attempt cost leaves too little of a budget for another
                 raise self._failed
         attempt.is_sent()
+        meter.tries(attempt.target, attempt.route.slug)
         self._patience.of_attempt(attempt.patience_s)
         return request
+
+    def answered(self, attempt: Attempt) -> None:
+        """The first of its answer is here."""
+        attempt.answered()
+        self._meter.timeline.answers()
+
+    def succeeded(self, attempt: Attempt) -> None:
+        """Its answer came to its end."""
+        attempt.succeeded()
+        self._meter.timeline.ends()
 
     def goes_on_after(self, failure: failures.ProviderFailure, attempt: Attempt, *, has_begun: bool) -> None:
         """The next may be asked; raises `failure` where it may not."""
         attempt.failed(failure)
+        self._meter.timeline.ends(failure)
         if has_begun or not failure.may_try_elsewhere:
             raise failure
         self._failed = failure
@@ -228,7 +240,7 @@ async def _attempt(
     target: Target, request: Request, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
 ) -> tuple[Answering, str]:
     url = request.url
-    headers = {**SENT, "x-client-request-id": meter.id_text, **meter.trace.headers(), **request.headers}
+    headers = {**SENT, "x-client-request-id": meter.id_text, **meter.trace_headers(), **request.headers}
     try:
         if not url:
             raise ConnectFailed("it has not started yet")

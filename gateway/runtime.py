@@ -19,6 +19,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from gateway import access_log, spans, telemetry
+from gateway import live as live_calls
 from gateway.admission import check_still_allowed
 from gateway.delivery import Drain, adopt_orphans, keep_interrupted, retry_refused
 from gateway.durability import keeping_of
@@ -41,6 +42,7 @@ from gateway.upstream import Timeouts, Upstream
 from refusals import Refusal
 from tenants.scope import everything
 from usage.openings import beat
+from usage.tail import open_streams
 from usage.taking_over import take_over
 
 log = logging.getLogger(__name__)
@@ -84,7 +86,10 @@ class Runtime:
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="atrium-ledger")
         telling = tell_for_ever(self.router, self.journal.folder.name, self._in_thread)
-        self._tasks = [asyncio.create_task(each) for each in (self.keeper.run(), self._deliver_for_ever(), telling)]
+        live = live_calls.tell_for_ever(self.running, self.journal.folder.name, self._in_thread)
+        self._tasks = [
+            asyncio.create_task(each) for each in (self.keeper.run(), self._deliver_for_ever(), telling, live)
+        ]
         self._ending: asyncio.Task[None] | None = None
         self._is_closed = self._has_retried = False
 
@@ -145,6 +150,7 @@ class Runtime:
     def begin_to_end(self) -> asyncio.Task[None]:
         """From now on no call is admitted; running ones get a moment, then are told so and settled."""
         if self._ending is None:
+            open_streams.end_all()  # of pages that this process serves: they would keep its server from stopping
             self.room.close(ShuttingDown)
             self._ending = asyncio.get_running_loop().create_task(self._let_calls_end(GRACE_S))
         return self._ending

@@ -2,8 +2,9 @@
 (https://opentelemetry.io/docs/specs/semconv/gen-ai/): a span `chat {model}` for each call, and the two client metrics.
 Off unless the standard variables name a collector (`OTEL_EXPORTER_OTLP_ENDPOINT`); nothing of it is imported then.
 
-A span is made when its call has ended, with the times and the ids that it had; threads of the SDK carry spans and
-metrics away in batches, and drop them when a collector does not keep up. Prompts and answers are not told.
+A span is made when its call has ended, with the times and the ids that it had, and under it one for each deployment
+that was asked, which is the parent of that provider's own. Threads of the SDK carry spans and metrics away in batches,
+and drop them when a collector does not keep up. Prompts and answers are not told.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from gateway import tracing
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
     from gateway.metering import CallSummary
     from gateway.pipeline import Call
     from gateway.snapshot import Target
+    from gateway.timeline import Tried
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +89,7 @@ class Recorder:
                 return int(ids.trace.trace_id, 16)
 
             def generate_span_id(self) -> int:
-                return int(ids.trace.span_id, 16)
+                return int(ids.span_id, 16)
 
         provider = TracerProvider(resource=_resource(), id_generator=Given())
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -152,14 +155,39 @@ class Recorder:
                 trace_state=TraceState.from_header([trace.state]) if trace.state else TraceState(),
             )  # fmt: skip
             context = set_span_in_context(NonRecordingSpan(parent), context)
-        self._ids.trace = trace
+        self._ids.trace, self._ids.span_id = trace, trace.span_id
         began_ns = call.meter.began_at_ns
         span = self._tracer.start_span(
             name, context, SpanKind.CLIENT, {**named, **_told(call, summary)}, start_time=began_ns
         )
         if summary.outcome in ("failed", "interrupted"):
             span.set_status(Status(StatusCode.ERROR, summary.error_code))
-        span.end(began_ns + summary.duration_ms * 1_000_000)
+        ended_ns = began_ns + summary.duration_ms * 1_000_000
+        for number, tried in enumerate(call.meter.timeline.tried):
+            if tried.span_id:
+                self._attempt(span, call, tried, number, str(named["gen_ai.operation.name"]), ended_ns)
+        span.end(ended_ns)
+
+    def _attempt(self, of: Span, call: Call, tried: Tried, number: int, operation: str, call_ended_ns: int) -> None:
+        """The span of one deployment that was asked, below that `of` the call."""
+        from opentelemetry.context import Context
+        from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+
+        timeline, summary, began_ns = call.meter.timeline, call.summary, call.meter.began_at_ns
+        code = tried.failure.code if tried.failure is not None else ""
+        if not tried.ended_at and summary is not None and summary.outcome in ("failed", "interrupted"):
+            code = summary.error_code
+        told = _told_of(tried, number, operation)
+        if code:
+            told["error.type"] = code
+        self._ids.span_id = tried.span_id
+        span = self._tracer.start_span(
+            f"{operation} {tried.target.upstream_name}", set_span_in_context(of, Context()), SpanKind.CLIENT, told,
+            start_time=began_ns + timeline.ns_at(tried.began_at),
+        )  # fmt: skip
+        if code:
+            span.set_status(Status(StatusCode.ERROR, code))
+        span.end(began_ns + timeline.ns_at(tried.ended_at) if tried.ended_at else call_ended_ns)
 
 
 def _resource() -> Any:
@@ -207,3 +235,23 @@ def _told(call: Call, summary: CallSummary) -> dict[str, AttributeValue]:
         value = admitted.asked.neutral.get(name)
         told[f"gen_ai.request.{name}"] = value if isinstance(value, int | float) else None
     return {name: value for name, value in told.items() if value is not None}
+
+
+def _told_of(tried: Tried, number: int, operation: str) -> dict[str, AttributeValue]:
+    """What is told of one deployment that was asked; tokens are told of the call, which would else count twice."""
+    target, failure = tried.target, tried.failure
+    told: dict[str, AttributeValue] = {
+        "gen_ai.operation.name": operation,
+        "gen_ai.provider.name": _provider_name(target),
+        "gen_ai.request.model": target.upstream_name,
+        "atrium.deployment": str(target.deployment_id),
+        "atrium.route": tried.route,
+        **_address(target),
+    }
+    if number:
+        told["http.request.resend_count"] = number
+    if failure is not None and failure.upstream_status is not None:
+        told["http.response.status_code"] = failure.upstream_status
+    if tried.answered_at:
+        told["gen_ai.response.time_to_first_chunk"] = round(tried.answered_at - tried.began_at, 6)
+    return told

@@ -34,9 +34,9 @@ class Trace(NamedTuple):
         """Whether the client records it."""
         return bool(self.flags & _SAMPLED)
 
-    def headers(self) -> dict[str, str]:
-        """What a provider is sent."""
-        sent = {"traceparent": f"00-{self.trace_id}-{self.span_id}-{self.flags:02x}"}
+    def headers(self, span_id: str = "") -> dict[str, str]:
+        """What a provider is sent, with the span `span_id` as the parent (empty: that of this call)."""
+        sent = {"traceparent": f"00-{self.trace_id}-{span_id or self.span_id}-{self.flags:02x}"}
         if self.state:
             sent["tracestate"] = self.state
         return sent

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -102,6 +103,7 @@ class Exchange:
     """One request of a client and the answer to it."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.came_at = time.monotonic()
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: bytes = scope.get("query_string", b"")

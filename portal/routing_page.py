@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from drf_spectacular.types import OpenApiTypes
@@ -18,13 +18,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.exporting import exported
 from catalog.authority import require_manager
 from catalog.models import Route, RouteTarget
-from gateway.routing.overview import Overview, Seen, overview
+from gateway.routing.overview import Overview, Retries, Seen, overview
 from portal.api.published import AsPublished
+from ui.exporting import csv_response, in_batches
 
 PAGE_SIZE = 20
 TROUBLE = ("breaker_open", "breaker_probing", "pausing")
+HEAD = (
+    "route", "model", "policy", "fallback", "retries left", "least in a process", "deployment", "provider", "state",
+    "why", "tier", "weight", "share of 5 min", "first token ms", "average ms", "under way", "calls", "failed", "busy",
+)  # fmt: skip
 SHOWN = {"trouble": "With trouble", "drained": "With a drained deployment"}
 
 
@@ -43,14 +49,20 @@ class Row:
 
     route: Route
     placed: list[Placed]
+    retries: Retries | None  # None: no process was asked for it lately
 
 
 @require_GET
-def routing(request: HttpRequest) -> HttpResponse:
-    """`/platform/routing/?q=…&show=trouble|drained&page=…`, asked anew every few seconds, unless `paused=1`."""
+def routing(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """`/platform/routing/?q=…&show=trouble|drained&page=…`, asked anew every few seconds, unless `paused=1`;
+    `?format=csv`: every route that fits, a line for each deployment."""
     require_manager(request.user)
     text, show = _asked(request.GET)
     seen = overview()
+    if request.GET.get("format") == "csv":
+        exported(request, "routing")
+        routes = rows(seen, in_batches(routes_of(seen, text, show)))
+        return csv_response("routing.csv", HEAD, (line for row in routes for line in _lines(row)))
     page = Paginator(routes_of(seen, text, show), PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "page": page,
@@ -92,7 +104,25 @@ def _row(seen: Overview, route: Route) -> Row:
     for target in route.targets.all():
         stands = seen.seen(target.deployment_id, is_drained=target.deployment.drained_at is not None)
         placed.append(Placed(target, stands, seen.share(route.slug, target.deployment_id)))
-    return Row(route, placed)
+    return Row(route, placed, seen.retries.get(route.slug))
+
+
+def _lines(row: Row) -> Iterator[tuple[object, ...]]:
+    """A line for each deployment; one for a route that nothing serves."""
+    route, retries = row.route, row.retries
+    of_route = (
+        route.slug, route.model.slug, route.policy, route.fallback.slug if route.fallback else "",
+        retries.left if retries else None, retries.least if retries else None,
+    )  # fmt: skip
+    for each in row.placed:
+        deployment, seen = each.target.deployment, each.seen
+        yield (
+            *of_route, deployment.upstream_name, deployment.provider.slug, seen.state, seen.why, each.target.priority,
+            each.target.weight, None if each.share is None else round(each.share, 4), seen.first_token_ms,
+            seen.average_ms, seen.under_way, seen.calls, seen.failed, seen.busy,
+        )  # fmt: skip
+    if not row.placed:
+        yield (*of_route, *[None] * (len(HEAD) - len(of_route)))
 
 
 def _asked(query: Any) -> tuple[str, str]:
@@ -128,6 +158,7 @@ def _written(row: Row) -> dict[str, Any]:
         "route": row.route.slug,
         "policy": row.route.policy,
         "fallback": row.route.fallback.slug if row.route.fallback else "",
+        "retries": asdict(row.retries) if row.retries else None,
         "deployments": [
             {
                 "deployment": str(each.target.deployment_id),

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer, extend_schema_view
 from rest_framework import serializers, viewsets
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
@@ -22,6 +23,7 @@ from usage.calls_page import found
 from usage.capacity.api import CapacityViewSet
 from usage.dimensions import DIMENSIONS
 from usage.figures import figures
+from usage.filters import DETOURS
 from usage.latency import latency
 from usage.limits.api import BudgetViewSet, LimitRequestViewSet, LimitViewSet
 from usage.models import Call
@@ -31,6 +33,8 @@ from usage.overview_page import fitting, words_of
 from usage.period import NAMED
 from usage.price_api import PriceViewSet
 from usage.scope import sight_of
+from usage.tail.api import TailSerializer, tail
+from usage.tail.looking import RUNNING
 from usage.totals import Source
 
 MOST_LINES = 1_000
@@ -50,6 +54,7 @@ OF_CALLS = [
     OpenApiParameter("outcome", str, enum=[*Call.Outcome.values, "errors"]),
     OpenApiParameter("origin", str, enum=Call.Origin.values),
     OpenApiParameter("request", str, description="A request id, or a trace's (W3C)."),
+    OpenApiParameter("detour", str, enum=list(DETOURS), description="Calls that were retried, fell back or waited."),
 ]
 
 
@@ -59,12 +64,38 @@ class CallPaging(CursorPaging):
     ordering = ("-started_at", "-id")
 
 
+class AttemptSerializer(serializers.Serializer[Any]):
+    deployment = serializers.UUIDField()
+    provider = serializers.CharField()
+    upstream_name = serializers.CharField()
+    fallback = serializers.CharField(required=False, help_text="The route that it was asked by, if another was called.")
+    began_ms = serializers.IntegerField(help_text="Since the call was admitted, as all moments here.")
+    sent_ms = serializers.IntegerField(required=False, help_text="Where its opening was kept safe first.")
+    answered_ms = serializers.IntegerField(required=False)
+    ended_ms = serializers.IntegerField(required=False)
+    failure = serializers.CharField(required=False, help_text="The code of why it was left.")
+    status = serializers.IntegerField(required=False, help_text="What the provider answered with, if that was why.")
+
+
+class TimingSerializer(serializers.Serializer[Any]):
+    """What a call spent its time with, in milliseconds."""
+
+    reading_ms = serializers.IntegerField(help_text="Before the call began: until its request was read.")
+    admission_ms = serializers.IntegerField(help_text="Then until it was admitted, counted and reserved.")
+    waits = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2),
+        help_text="From when to when it waited for room at a deployment.",
+    )
+    attempts = AttemptSerializer(many=True)
+
+
 class CallSerializer(serializers.ModelSerializer[Call]):
     tenant: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     project: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     environment: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="kind", read_only=True)
     is_loopback = serializers.BooleanField(read_only=True, help_text="No model answered: the gateway did, for a test.")
     trace_id = serializers.UUIDField(format="hex", allow_null=True, read_only=True)
+    timing = TimingSerializer(allow_null=True, read_only=True, help_text="null: it was not noted")
 
     class Meta:
         model = Call
@@ -155,6 +186,23 @@ class CallViewSet(viewsets.ReadOnlyModelViewSet[Call]):
 
     def get_object(self) -> Call:
         return find_call(self.request.user, UUID(str(self.kwargs["pk"])))
+
+    @extend_schema(
+        operation_id="usage_calls_tail",
+        parameters=[
+            OpenApiParameter("tenant", str, required=True, description="The tenant's slug."),
+            OpenApiParameter("after", str, description="What the last answer told; without it the last calls."),
+            *(each for each in FILTERS if each.name in ("project", "environment", "route", "key", "person")),
+            OpenApiParameter("outcome", str, enum=[RUNNING, *Call.Outcome.values, "errors"]),
+            OpenApiParameter("origin", str, enum=Call.Origin.values),
+        ],
+        responses=TailSerializer,
+        filters=False,
+    )
+    @action(detail=False, pagination_class=None)
+    def tail(self, request: Request) -> Response:
+        """Calls of one tenant as they start and end: those under way, and those that ended since the last question."""
+        return Response(tail(request.query_params, viewer_of(request)))
 
 
 class FiguresViewSet(viewsets.ViewSet):

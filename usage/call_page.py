@@ -16,6 +16,7 @@ from tenants.models import User
 from usage.advice import advice_on
 from usage.models import Call
 from usage.scope import sight_of
+from usage.waterfall import waterfall_of
 
 MILLION = Decimal(1_000_000)
 
@@ -33,18 +34,6 @@ class Term:
         return self.tokens * self.per_million / MILLION
 
 
-@dataclass(frozen=True)
-class Span:
-    """A part of the call's time in milliseconds, and where it lies in a drawing 1000 wide."""
-
-    name: str
-    ms: int
-    x: float
-    y: int
-    width: float
-    tone: int
-
-
 @require_GET
 def call(request: HttpRequest, pk: UUID) -> HttpResponse:
     """`/usage/calls/<uuid>/`; somebody else's call does not exist."""
@@ -54,8 +43,7 @@ def call(request: HttpRequest, pk: UUID) -> HttpResponse:
         "call": found,
         "terms": terms,
         "total": sum((term.amount for term in terms), Decimal(0)),
-        "spans": (spans := spans_of(found)),
-        "drawing_height": 16 * len(spans) - 4,
+        "waterfall": waterfall_of(found, request.user),
         "speed": _tokens_a_second(found),
         "advice": advice_on(found),
         "decision_href": _address("approvals:decision", found.decision_id) if found.decision_id else "",
@@ -89,24 +77,6 @@ def terms_of(call: Call) -> list[Term]:
         Term(kind, tokens, call.input_per_million if own is None else own) for kind, tokens, own in parts if tokens
     ]
     return [*terms, Term("output", call.output_tokens, call.output_per_million)]
-
-
-def spans_of(call: Call) -> list[Span]:
-    """What a call spent its time with, one after another: waiting for room at a deployment where it had to, waiting
-    for the first token, writing; the last two as one where the first token was not seen."""
-    whole = max(call.duration_ms, 1)
-    waited, first = min(call.waited_ms or 0, whole), call.first_token_ms
-    parts = [("Waiting for room", waited, 3)] if waited else []
-    if first is None or not waited <= first <= whole:
-        parts.append(("Whole answer", whole - waited, 1))
-    else:
-        parts += [("Until the first token", first - waited, 2), ("Writing the answer", whole - first, 1)]
-    spans, x = [], 0.0
-    for row, (name, ms, tone) in enumerate(parts):
-        width = round(1000 * ms / whole, 1)
-        spans.append(Span(name, ms, x, 16 * row, max(width, 2), tone))
-        x = round(x + width, 1)
-    return spans
 
 
 def _tokens_a_second(call: Call) -> float | None:

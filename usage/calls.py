@@ -13,6 +13,8 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
+from usage.timing import Timing
+
 LARGEST_COUNT = 2_147_483_647  # what a PositiveIntegerField holds
 LONGEST_TEXT = {
     "key_prefix": 40, "key_name": 80, "user_label": 150, "origin": 10, "route": 120, "model_slug": 160, "provider": 80,
@@ -36,7 +38,7 @@ class CallRecord:
     """A call that has ended. Times are UTC, durations milliseconds, prices per million tokens, `cost` in `currency`.
 
     `cost` None says that no price was known. Tokens of the input include those read from a cache and those
-    written to one, tokens of the output the ones spent on reasoning.
+    written to one, tokens of the output the ones spent on reasoning. The last three are of a call that has ended.
     """
 
     id: uuid.UUID
@@ -80,6 +82,9 @@ class CallRecord:
     cost: Decimal | None = None
     currency: str = "USD"
     is_demonstration: bool = False
+    timing: Timing | None = None
+    attempts: int | None = None
+    fell_back: bool | None = None
 
     def row(self) -> dict[str, Any]:
         """The columns as `as_row` makes them."""

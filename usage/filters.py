@@ -10,9 +10,16 @@ from django.db.models import Model, Q, QuerySet
 
 from refusals.errors import Invalid
 from tenants.models import User
-from usage.models import Call
+from usage.models import DETOUR, Call
 
 LONGEST = 200
+# How a call may have gone another way than to the first deployment at once: in words, and as a condition.
+DETOURS: dict[str, tuple[str, Q]] = {
+    "any": ("Any detour", DETOUR),
+    "retried": ("Sent to another deployment", Q(attempts__gt=1)),
+    "fallback": ("Answered by a fallback", Q(fell_back=True)),
+    "queued": ("Waited for room", Q(waited_ms__gt=0)),
+}
 PLAYGROUND = "playground"  # stands for the key of calls that were made without one; no prefix is written so
 
 
@@ -23,8 +30,8 @@ class FilterNotUnderstood(Invalid):
 @dataclass(frozen=True)
 class Filters:
     """Empty texts filter nothing. `tenant` a slug, `project` `tenant/project`, `environment` a kind, `route` a name,
-    `provider` a slug, `key` a prefix (or `playground`: without a key), `person` a username; the last three only calls
-    have, totals do not."""
+    `provider` a slug, `key` a prefix (or `playground`: without a key), `person` a username, `detour` a key of
+    `DETOURS`; the last four only calls have, totals do not."""
 
     tenant: str = ""
     project: str = ""
@@ -36,6 +43,7 @@ class Filters:
     outcome: str = ""
     origin: str = ""
     request: str = ""
+    detour: str = ""
 
     @property
     def in_force(self) -> dict[str, str]:
@@ -73,6 +81,8 @@ class Filters:
                 wanted &= ~Q(outcome="ok")  # says nothing new, but lets the partial index be used
         if self.origin:
             wanted &= Q(origin=self.origin)
+        if self.detour:
+            wanted &= DETOURS[self.detour][1] & DETOUR  # the latter says nothing new, as above
         if self.request:
             wanted &= Q(request_id=self.request) | _of_trace(self.request)
         return wanted
@@ -99,7 +109,7 @@ def filters_of(query: Mapping[str, str], viewer: User) -> Filters:
         chosen["project"] = f"{tenant}/{project}"
     if chosen["person"] == "me":
         chosen["person"] = viewer.username
-    known = {"outcome": {*Call.Outcome.values, "errors"}, "origin": {*Call.Origin.values}}
+    known = {"outcome": {*Call.Outcome.values, "errors"}, "origin": {*Call.Origin.values}, "detour": {*DETOURS}}
     for name, values in known.items():
         if chosen[name] and chosen[name] not in values:
             raise FilterNotUnderstood(f"The filter “{name}” is one of {', '.join(sorted(values))}.", field=name)

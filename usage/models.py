@@ -23,6 +23,8 @@ from usage.limits.tables import Limit as Limit
 from usage.openings import Holder as Holder
 from usage.openings import Opening as Opening
 from usage.spans import spans_covering
+from usage.tail.tables import RunningCall as RunningCall
+from usage.tail.tables import Watch as Watch
 
 # A call is removed with its tenant when that is one of the demonstration's, and never else: a mark on the row alone
 # would keep calls made before rows were marked. No tenant becomes one (the trigger `stays_real` of `tenants`).
@@ -47,6 +49,10 @@ ONLY_PSEUDONYMS = """
     END IF;
     RETURN NEW;
 """
+
+
+# Calls that did not simply go to the first deployment: sent to another one, by the fallback, or after waiting for room.
+DETOUR = Q(attempts__gt=1) | Q(fell_back=True) | Q(waited_ms__gt=0)
 
 
 class Price(models.Model):
@@ -134,6 +140,9 @@ class Call(models.Model):
     cost = models.DecimalField(max_digits=30, decimal_places=12, null=True, help_text="null: no price was known")
     currency = models.CharField(max_length=3, default="USD")
     is_demonstration = models.BooleanField(default=False)
+    timing = models.JSONField(null=True, help_text="usage.timing.Timing; null: it was not noted")
+    attempts = models.SmallIntegerField(null=True, help_text="deployments that were asked; null: it was not noted")
+    fell_back = models.BooleanField(null=True, help_text="answered by the route's fallback; null: it was not noted")
 
     class Meta:
         ordering = ["-started_at", "-id"]
@@ -146,6 +155,7 @@ class Call(models.Model):
             models.Index(fields=["route", "-started_at", "-id"]),
             models.Index(fields=["key_prefix", "-started_at"], condition=~Q(key_prefix=""), name="call_of_key"),
             models.Index(fields=["-started_at", "-id"], condition=~Q(outcome="ok"), name="call_not_answered"),
+            models.Index(fields=["-started_at", "-id"], condition=DETOUR, name="call_by_detour"),
         ]
         triggers = [
             pgtrigger.Trigger(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from tenants.models import User
+from tenants.models import Tenant, User
 from tenants.scope import closed_to, everything, widen
 from tenants.scoping import Places, places_for
 from usage.models import Call, Rollup
@@ -36,6 +36,12 @@ class Sight:
     def rollups(self) -> QuerySet[Rollup]:
         rows = Rollup.objects.order_by()
         return rows if self.everything else rows.filter(self._mine_or_my_tenants())
+
+    def within(self, tenant: Tenant) -> Q:
+        """The condition under which a row of `tenant`, where the viewer is a member, is seen by them."""
+        if self.everything or tenant.pk in self.places.tenants:
+            return Q()
+        return Q(user=self.viewer.pk) | Q(project__in=self.places.projects)
 
     def _mine_or_my_tenants(self) -> Q:
         widen(self._called_in, "calls of one's own")

@@ -5,6 +5,7 @@ from usage import call_page, calls_page, overview_page, price_page
 from usage.capacity import pages as capacity
 from usage.limits import asking_page
 from usage.limits import pages as limits
+from usage.tail import pages as tail
 
 app_name = "usage"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -14,6 +15,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("usage/calls/export.csv", calls_page.export, name="calls-export"),
     path("usage/calls/<uuid:pk>/", call_page.call, name="call"),
     path("usage/prices/<uuid:pk>/", price_page.price, name="set-price"),
+    path("tenants/<slug:slug>/calls/", tail.live, name="live"),
+    path("tenants/<slug:slug>/calls/stream/", tail.live_stream, name="live-stream"),
     path("tenants/<slug:slug>/limits/", limits.limits, name="limits"),
     path("tenants/<slug:slug>/limits/change/", limits.change, name="change-limits"),
     path("tenants/<slug:slug>/limits/ask/", asking_page.ask, name="ask-limits"),

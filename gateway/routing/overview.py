@@ -53,13 +53,24 @@ class LastChoice:
 
 
 @dataclass(frozen=True)
+class Retries:
+    """How many calls of a route may be sent to another deployment now (`gateway.routing.retry_budget`): in all
+    processes together, and in the one that may the fewest."""
+
+    left: int
+    least: int
+    processes: int
+
+
+@dataclass(frozen=True)
 class Overview:
-    """Everything at one moment; `calls` are by route and deployment, of the last five minutes."""
+    """Everything at one moment; `calls` are by route and deployment, of the last five minutes; `retries` by route."""
 
     processes: list[Process] = field(default_factory=list)
     deployments: dict[str, Seen] = field(default_factory=dict)
     calls: dict[str, Counter[str]] = field(default_factory=dict)
     choices: list[LastChoice] = field(default_factory=list)
+    retries: dict[str, Retries] = field(default_factory=dict)
 
     def seen(self, deployment: Any, *, is_drained: bool = False) -> Seen:
         """How the deployment with this key stands; drained is what it is, whatever processes found."""
@@ -83,16 +94,20 @@ def overview() -> Overview:
     rows = list(living().order_by("host", "pid"))
     by_deployment: dict[str, list[dict[str, Any]]] = defaultdict(list)
     calls: dict[str, Counter[str]] = defaultdict(Counter)
+    left: dict[str, list[int]] = defaultdict(list)
     for row in rows:
         for key, told in row.report["deployments"].items():
             by_deployment[key].append(told)
         for route, counts in row.report["routes"].items():
             calls[route].update(counts)
+        for route, count in row.report["retries_left"].items():
+            left[route].append(count)
     return Overview(
         [_process(row) for row in rows],
         {key: _seen(told) for key, told in by_deployment.items()},
         {route: counts for route, counts in calls.items() if counts.total()},
         _choices(rows),
+        {route: Retries(sum(counts), min(counts), len(counts)) for route, counts in left.items()},
     )
 
 

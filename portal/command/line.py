@@ -14,7 +14,7 @@ from typing import NoReturn
 from portal.command.django import complain, not_running, prepare_django, run_management_command
 from portal.embedded.trouble import CannotStart
 
-DATABASE_COMMANDS = {"key", "token", "audit", "demo", "explain", "isolation", "ledger", "tenant", "apply"}
+DATABASE_COMMANDS = {"key", "token", "audit", "demo", "explain", "isolation", "ledger", "tail", "tenant", "apply"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -141,6 +141,15 @@ def grammar() -> tuple[Parser, set[str]]:
     )
     retry = ledger.add_parser("retry-refused", help="offer it again the calls that it refused")
     retry.set_defaults(run=_retry_refused)
+
+    watched = commands.add_parser("tail", help="show a tenant's calls as they start and end")
+    watched.add_argument("tenant", metavar="TENANT", help="its short name")
+    watched.add_argument("--as", dest="as_user", metavar="USER", required=True, help="who watches, what they may see")
+    for name in ("project", "environment", "route", "key", "outcome", "origin"):
+        watched.add_argument(f"--{name}", help="as the filter of that name in the list of calls")
+    watched.add_argument("--once", action="store_true", help="look once")
+    watched.add_argument("--json", action="store_true", help="a line of JSON for each")
+    watched.set_defaults(run=_later("portal.command.tailing", "tail"))
 
     why = commands.add_parser("explain", help="say why somebody may do something, or may not")
     why.add_argument("user", metavar="USER")

@@ -31,3 +31,4 @@ const all = (root) => root.querySelectorAll?.("time[data-time]").forEach(show);
 all(document);
 setInterval(() => all(document), 30000);
 document.addEventListener("htmx:after:swap", () => all(document));
+document.addEventListener("at:rows", () => all(document));

@@ -21,6 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from catalog.models import Route
 from tests.cast import Cast
+from tests.gateway.behaviours import second_target
 from tests.gateway.conftest import HELLO, eventually, kept
 from tests.gateway.killable import Killable
 from tests.gateway.provider import Exchange, Provider
@@ -55,6 +56,15 @@ class Collector:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+    def calls(self) -> list[Any]:
+        """The spans of calls."""
+        return [span for span in self.spans() if "atrium.call_id" in plain(span.attributes)]
+
+    def attempts(self) -> list[Any]:
+        """Those of the deployments that were asked, in the order in which they were."""
+        found = [span for span in self.spans() if "atrium.deployment" in plain(span.attributes)]
+        return sorted(found, key=lambda span: span.start_time_unix_nano)
 
     def spans(self) -> list[Any]:
         found = []
@@ -112,12 +122,14 @@ def ask(url: str, key: str, headers: dict[str, str] | None = None, **more: Any) 
 def test_it_works(url: str, key: str, collector: Collector, provider: Provider) -> None:
     asked = ask(url, key, {"traceparent": TRACEPARENT}, temperature=0.5, max_tokens=40)
     assert asked.status_code == 200
-    (span,) = eventually(collector.spans, within_s=10)
+    (span,) = eventually(collector.calls, within_s=10)
     call = kept().get()
     told = plain(span.attributes)
     assert span.name == "chat echo-model" and span.kind == span.SPAN_KIND_CLIENT
     assert (span.trace_id.hex(), span.parent_span_id.hex()) == (TRACE, PARENT)
-    assert span.span_id.hex() == provider.exchanges[0].headers["traceparent"].split("-")[2]
+    (attempt,) = eventually(collector.attempts, within_s=10)
+    assert attempt.span_id.hex() == provider.exchanges[0].headers["traceparent"].split("-")[2]
+    assert (attempt.trace_id, attempt.parent_span_id) == (span.trace_id, span.span_id) != (TRACE, attempt.span_id)
     assert round((span.end_time_unix_nano - span.start_time_unix_nano) / 1e6) == call.duration_ms
     assert abs(span.start_time_unix_nano / 1e9 - call.started_at.timestamp()) < 0.001
     assert told["gen_ai.operation.name"] == "chat" and told["gen_ai.provider.name"] == "echo"
@@ -155,18 +167,19 @@ def test_a_call_without_a_trace_begins_one_that_is_recorded(
     url: str, key: str, collector: Collector, provider: Provider
 ) -> None:
     assert ask(url, key).status_code == 200
-    (span,) = eventually(collector.spans, within_s=10)
+    (span,) = eventually(collector.calls, within_s=10)
     _, trace, own, flags = provider.exchanges[0].headers["traceparent"].split("-")
-    assert (span.trace_id.hex(), span.span_id.hex(), span.parent_span_id) == (trace, own, b"")
+    (attempt,) = eventually(collector.attempts, within_s=10)
+    assert (span.trace_id.hex(), attempt.span_id.hex(), span.parent_span_id) == (trace, own, b"")
     assert int(flags, 16) & 1, "the provider is told that it is recorded"
 
 
 def test_what_the_client_does_not_record_is_not_recorded(url: str, key: str, collector: Collector) -> None:
     assert ask(url, key, {"traceparent": f"00-{TRACE}-{PARENT}-00"}).status_code == 200
     assert ask(url, key).status_code == 200
-    (span,) = eventually(collector.spans, within_s=10)
+    (span,) = eventually(collector.calls, within_s=10)
     time.sleep(0.5)  # nothing may come: there is nothing to wait for
-    assert span.trace_id.hex() != TRACE and len(collector.spans()) == 1
+    assert span.trace_id.hex() != TRACE and len(collector.calls()) == 1
 
 
 def test_a_failure_is_an_error(url: str, key: str, collector: Collector, provider: Provider) -> None:
@@ -175,9 +188,37 @@ def test_a_failure_is_an_error(url: str, key: str, collector: Collector, provide
 
     provider.behaves(fails)
     assert ask(url, key).status_code == 502
-    (span,) = eventually(collector.spans, within_s=10)
+    (span,) = eventually(collector.calls, within_s=10)
     assert span.status.code == span.status.STATUS_CODE_ERROR
     assert plain(span.attributes)["error.type"] == "provider_failed"
+    assert b"secret words" not in b"".join(body for _, body in collector.bodies)
+
+
+def test_each_deployment_that_was_asked_has_its_own(
+    url: str, key: str, collector: Collector, provider: Provider, route: Route
+) -> None:
+    async def fails(exchange: Exchange) -> None:
+        await exchange.whole(500, b'{"error": {"message": "secret words"}}')
+
+    provider.behaves(fails, model="echo-model")
+    second_target(route, provider, first_url=provider.url)
+    eventually(lambda: ask(url, key).status_code == 200, within_s=10)
+    (span,) = eventually(
+        lambda: [each for each in collector.calls() if not plain(each.attributes).get("error.type")], within_s=10
+    )
+    first, second = eventually(
+        lambda: [each for each in collector.attempts() if each.parent_span_id == span.span_id], within_s=10
+    )
+    left, answered = plain(first.attributes), plain(second.attributes)
+    assert (left["error.type"], left["http.response.status_code"]) == ("provider_failed", 500)
+    assert first.status.code == first.status.STATUS_CODE_ERROR and "http.request.resend_count" not in left
+    assert (answered["gen_ai.provider.name"], answered["http.request.resend_count"]) == ("other", 1)
+    assert "error.type" not in answered and "gen_ai.usage.input_tokens" not in answered, "else they would count twice"
+    assert (first.name, second.name) == ("chat echo-model", "chat other-name")
+    sent = [each.headers["traceparent"].split("-")[2] for each in provider.exchanges[-2:]]
+    assert sent == [first.span_id.hex(), second.span_id.hex()], "providers' own spans lie below their attempt's"
+    assert span.start_time_unix_nano <= first.start_time_unix_nano <= first.end_time_unix_nano
+    assert first.end_time_unix_nano <= second.start_time_unix_nano <= second.end_time_unix_nano
     assert b"secret words" not in b"".join(body for _, body in collector.bodies)
 
 
@@ -194,7 +235,7 @@ def test_a_server_that_is_stopped_tells_what_is_left(
         assert collector.spans() == []
         process.terminate()
         process.wait(15)
-        assert len(collector.spans()) == 1 and collector.resource()["service.name"] == "ours"
+        assert len(collector.calls()) == 1 and collector.resource()["service.name"] == "ours"
     finally:
         host.stop()
 

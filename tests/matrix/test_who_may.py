@@ -41,6 +41,7 @@ BY_SCRIPT = {"X-Requested-With": "XMLHttpRequest"}
 WITH_A_BROWSER = ("nobody", "vera")
 # Not asked here: what streams, reaches out to a provider, or answers for every path.
 ELSEWHERE = {"playground:run", "playground-session-runs", "playground-session-again", "api-missing", "api-schema"}
+ELSEWHERE |= {"usage:live-stream"}
 ELSEWHERE |= {"provider-test", "provider-models", "catalog:test-provider"}
 # What is one's own whatever one's role: a membership to end (the stage's is Vera's), a request to take back (Dev's), a
 # tenant that one was asked to take over (Dev was).

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
+import re
 import time
 from typing import Any
 
@@ -224,3 +227,42 @@ def test_a_deployment_is_described_drained_and_tried_on_its_page(cast: Cast, cli
     assert client.post(f"{at}resume/", {"route": "echo\x00-model"}).status_code == 302, (
         "no text that a filter chokes on"
     )
+
+
+def test_retries_left_are_told_of_all_processes(cast: Cast, client: Client) -> None:
+    key = route().targets.get().deployment_id
+    client.force_login(cast.pat)
+    assert (
+        "Retries left" not in page(client)
+        and client.get("/api/platform/routing/").json()["routes"][0]["retries"] is None
+    )
+    exchange("one", told(key) | {"retries_left": {"echo-model": 95}})
+    assert "Retries left: 95" in words(page(client)) and "No retries left" not in page(client)
+    exchange("two", told(key) | {"retries_left": {"echo-model": 0, "another": 7}})
+    assert "Retries left: 95 in 2 processes, 0 in the one with the fewest" in words(page(client))
+    assert "No retries left" in page(client)
+    (found,) = client.get("/api/platform/routing/").json()["routes"]
+    assert found["retries"] == {"left": 95, "least": 0, "processes": 2}
+
+
+def words(text: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", text).split())
+
+
+def test_the_page_as_csv_holds_every_route_that_fits(cast: Cast, client: Client) -> None:
+    key = route().targets.get().deployment_id
+    route("=calc")
+    exchange("one", told(key, **opened()) | {"retries_left": {"echo-model": 95}})
+    client.force_login(cast.pat)
+
+    def lines(query: str) -> list[dict[str, str]]:
+        text = b"".join(client.get(f"/platform/routing/?format=csv{query}").streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+        return list(csv.DictReader(io.StringIO(text)))
+
+    troubled, other = lines("")
+    assert (troubled["route"], troubled["state"], troubled["retries left"]) == ("echo-model", "breaker_open", "95")
+    assert (troubled["calls"], troubled["failed"], troubled["share of 5 min"]) == ("30", "5", "1.0")
+    assert (other["route"], other["retries left"]) == ("'=calc", "")
+    assert [line["route"] for line in lines("&show=trouble")] == ["echo-model"] and lines("&q=zzz") == []
+    client.force_login(cast.vera)
+    assert client.get("/platform/routing/?format=csv").status_code == 403

@@ -1,0 +1,125 @@
+"""When what happened to one call: marks that are taken while it runs, and put together once, for its closing row.
+
+A mark is a number in a slot. Nothing is added up or formatted before the call has ended, and nothing of it is written
+with openings and progress, so a call whose process died has none.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from gateway.failures import ProviderFailure
+from gateway.snapshot import Target
+from usage.timing import Attempt, Timing
+
+MOST_ATTEMPTS, MOST_WAITS = 12, 12  # that are kept: the first ones, and the last
+
+
+class Tried:
+    """One deployment that was asked. Moments are those of `time.monotonic`, 0.0: not reached. `failure` is why it was
+    left, `span_id` that of its span in OpenTelemetry (empty: it has none of its own)."""
+
+    __slots__ = ("answered_at", "began_at", "ended_at", "failure", "is_fallback", "route", "sent_at", "span_id",
+                 "target")  # fmt: skip
+
+    def __init__(self, target: Target, route: str, *, is_fallback: bool) -> None:
+        self.target, self.route, self.is_fallback = target, route, is_fallback
+        self.began_at = time.monotonic()
+        self.sent_at = self.answered_at = self.ended_at = 0.0
+        self.failure: ProviderFailure | None = None
+        self.span_id = ""
+
+
+class Timeline:
+    """Of one call, which began (was admitted) at `began_at`. It came at `came_at`, and was read at `read_at`."""
+
+    __slots__ = ("attempts", "began_at", "came_at", "read_at", "tried", "waits")
+
+    def __init__(self, began_at: float) -> None:
+        self.came_at = self.read_at = self.began_at = began_at
+        self.attempts = 0
+        self.tried: list[Tried] = []
+        self.waits: list[tuple[float, float]] = []
+
+    def came(self, came_at: float, read_at: float) -> None:
+        """When its request began to arrive, and when it was read."""
+        self.came_at, self.read_at = came_at, read_at
+
+    def waited(self, seconds: float) -> None:
+        """It has waited for room at a deployment until now."""
+        now = time.monotonic()
+        if len(self.waits) == MOST_WAITS:
+            del self.waits[-1]
+        self.waits.append((now - seconds, now))
+
+    def tries(self, target: Target, route: str, *, called: str, has_own_span: bool) -> None:
+        """`target` is about to be asked, as one that serves `route`, for a call of `called`."""
+        self.attempts += 1
+        if len(self.tried) == MOST_ATTEMPTS:
+            del self.tried[-1]
+        tried = Tried(target, route, is_fallback=route != called)
+        if has_own_span:
+            tried.span_id = os.urandom(8).hex()
+        self.tried.append(tried)
+
+    def is_kept(self) -> None:
+        """The opening is as safe as was asked for, and the request goes out now."""
+        if self.tried:
+            self.tried[-1].sent_at = time.monotonic()
+
+    def answers(self) -> None:
+        """The first event of an answer is here."""
+        self.tried[-1].answered_at = time.monotonic()
+
+    def ends(self, failure: ProviderFailure | None = None) -> None:
+        """The last one that was asked is done with the call: because of `failure`, or with its whole answer."""
+        tried = self.tried[-1]
+        tried.ended_at, tried.failure = time.monotonic(), failure
+
+    def timing(self) -> Timing | None:
+        """All of it for the ledger; None where nobody was asked."""
+        if not self.tried:
+            return None
+        return {
+            "reading_ms": _ms(self.read_at - self.came_at),
+            "admission_ms": _ms(self.began_at - self.read_at),
+            "waits": [[self._at(since), self._at(until)] for since, until in self.waits],
+            "attempts": [self._told(each) for each in self.tried],
+        }
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether the last one that was asked served the fallback of the route that was called."""
+        return bool(self.tried) and self.tried[-1].is_fallback
+
+    def ns_at(self, moment: float) -> int:
+        """Nanoseconds from when the call began until `moment`."""
+        return int((moment - self.began_at) * 1_000_000_000)
+
+    def _at(self, moment: float) -> int:
+        return _ms(moment - self.began_at)
+
+    def _told(self, tried: Tried) -> Attempt:
+        target = tried.target
+        told: dict[str, Any] = {
+            "deployment": str(target.deployment_id),
+            "provider": target.provider,
+            "upstream_name": target.upstream_name,
+            "began_ms": self._at(tried.began_at),
+        }
+        if tried.is_fallback:
+            told["fallback"] = tried.route
+        for name, moment in (("sent", tried.sent_at), ("answered", tried.answered_at), ("ended", tried.ended_at)):
+            if moment:
+                told[f"{name}_ms"] = self._at(moment)
+        if (failure := tried.failure) is not None:
+            told["failure"] = failure.code
+            if failure.upstream_status is not None:
+                told["status"] = failure.upstream_status
+        return told  # type: ignore[return-value]  # put together name by name
+
+
+def _ms(seconds: float) -> int:
+    return max(0, round(seconds * 1000))

@@ -1,0 +1,115 @@
+"""One look at a tenant's calls: those under way, and those that ended since a moment. Each is a few short statements in
+a scope made anew, so who may not look any more finds nothing the next time.
+
+Ends are read from the ledger alone. By its index on the time of starting only calls of the last half minute are looked
+for; those that took longer were told as running before, and are looked for by their identifiers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from tenants.models import Tenant, User
+from tenants.scoping import find_tenant, tenants_for
+from usage.filters import LONGEST, FilterNotUnderstood, Filters, filters_of
+from usage.models import Call
+from usage.scope import sight_of
+from usage.tail.tables import RunningCall
+from usage.tail.watching import LIVES_FOR_S, watch
+
+MOST = 100  # calls of a kind in one look
+STARTED_WITHIN = dt.timedelta(seconds=30)
+OVERLAP = dt.timedelta(seconds=5)  # an end is in the ledger a moment after it happened
+LONGEST_GAP = dt.timedelta(seconds=60)  # beyond that a look begins anew
+RUNNING = "running"  # as a value of the filter `outcome`: no call that has ended
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What somebody watches: `tenant` by its slug, and of its calls those that fit `filters`."""
+
+    tenant: str
+    filters: Filters
+    only_running: bool = False
+
+
+@dataclass(frozen=True)
+class Look:
+    """`at` is the database's clock: the `after` of the next look. Both lists begin with what started last;
+    `is_cut` says that more ended than are told. `is_whole`: it tells of everything, not of what is new."""
+
+    tenant: Tenant
+    at: dt.datetime
+    running: list[RunningCall]
+    ended: list[Call]
+    is_cut: bool
+    is_whole: bool
+
+
+def wanted(query: Mapping[str, str], viewer: User, tenant: str) -> Wanted:
+    """What `query` asks for, by the filters of the list of calls; `outcome=running` alone is this one's. Raises
+    `FilterNotUnderstood`."""
+    if not tenant or len(tenant) > LONGEST or "\0" in tenant:
+        raise FilterNotUnderstood("Say whose calls: “tenant” is a tenant's short name.", field="tenant")
+    plain = {name: value for name, value in query.items() if name != "tenant"}
+    project = plain.get("project", "")
+    if project and "/" not in project:
+        plain["project"] = f"{tenant}/{project}"
+    only_running = plain.get("outcome") == RUNNING
+    if only_running:
+        del plain["outcome"]
+    return Wanted(tenant, filters_of(plain, viewer), only_running)
+
+
+def look(viewer: User, asked: Wanted, after: dt.datetime | None = None) -> Look:
+    """What `viewer` may see of the calls of a tenant: under way now, and ended since `after` (None: the last ones).
+
+    Some calls are told in two looks; their identifiers say so. Raises what `find_tenant` does.
+    """
+    tenant = tenants_for(viewer).filter(slug=asked.tenant).annotate(read_at=Now()).first()
+    if tenant is None:
+        tenant = find_tenant(viewer, asked.tenant)  # which says why there is none
+    at: dt.datetime = vars(tenant).get("read_at") or timezone.now()
+    watch(tenant.pk)
+    if after is not None and not at - LONGEST_GAP <= after <= at:
+        after = None
+    seen = sight_of(viewer).within(tenant)
+    since = (at if after is None else after) - OVERLAP
+    lives = Q(ended_at=None, told_at__gt=at - dt.timedelta(seconds=LIVES_FOR_S))
+    told = _fitting(RunningCall.objects.filter(seen, lives | Q(ended_at__gt=since), tenant=tenant), asked)
+    under_way = list(_named(told)[: 2 * MOST])
+    running = [] if asked.filters.outcome else [each for each in under_way if each.ended_at is None][:MOST]
+    ended = [] if asked.only_running else _ended(seen, tenant, asked, [each.pk for each in under_way], after, at)
+    keys = {each.pk for each in ended}
+    running = [each for each in running if each.pk not in keys]
+    return Look(tenant, at, running, ended[:MOST], len(ended) > MOST, after is None)
+
+
+def _ended(
+    seen: Q, tenant: Tenant, asked: Wanted, told: list[object], after: dt.datetime | None, at: dt.datetime
+) -> list[Call]:
+    calls = asked.filters.apply(Call.objects.filter(seen, tenant=tenant))
+    if after is None:
+        return list(_named(calls.filter(started_at__gt=at - dt.timedelta(hours=1)))[:MOST])
+    since = after - OVERLAP
+    lately = _named(calls.filter(started_at__gt=since - STARTED_WITHIN))[: 2 * MOST]
+    found = {each.pk: each for each in lately if each.started_at + dt.timedelta(milliseconds=each.duration_ms) > since}
+    if left := [key for key in told if key not in found]:
+        found |= {each.pk: each for each in _named(calls.filter(pk__in=left))}
+    return sorted(found.values(), key=lambda each: (each.started_at, each.pk), reverse=True)
+
+
+def _fitting(rows: QuerySet[RunningCall], asked: Wanted) -> QuerySet[RunningCall]:
+    rows = asked.filters.apply(rows)
+    return rows.filter(origin=asked.filters.origin) if asked.filters.origin else rows
+
+
+def _named[Row: (Call, RunningCall)](rows: QuerySet[Row]) -> QuerySet[Row]:
+    """With what a line of the list names, the last one that started first."""
+    return rows.select_related("project", "environment").order_by(F("started_at").desc(), F("id").desc())
