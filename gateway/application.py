@@ -188,6 +188,8 @@ async def _call(exchange: Exchange, form: Form) -> None:
     exchange.model = asked.model
     call = await begin(here(), caller, asked, exchange.request_id, max_wait_s=_max_wait_s(exchange))
     call.meter.trace = exchange.trace
+    if call.caught is not None:
+        call.caught.request_bytes = exchange.body_bytes
     exchange.writing = writing = form.writing(form, asked)
     answer = _streamed if call.is_streamed else _whole
     answering = asyncio.ensure_future(answer(exchange, call, writing))
@@ -202,6 +204,7 @@ async def _call(exchange: Exchange, form: Form) -> None:
     finally:
         leaving.cancel()
         call.settle()
+        call.told_all()
 
 
 def _max_wait_s(exchange: Exchange) -> float | None:
@@ -232,7 +235,10 @@ async def _whole(exchange: Exchange, call: Call, writing: Writing) -> None:
         return
     writing.counted = _counted(call)
     if answers:
-        await exchange.answer(200, writing.whole(answers[0]), _told(exchange, call))
+        body = writing.whole(answers[0])
+        if call.caught is not None:
+            call.caught.told(body)
+        await exchange.answer(200, body, _told(exchange, call))
 
 
 async def _streamed(exchange: Exchange, call: Call, writing: Writing) -> None:
@@ -243,6 +249,8 @@ async def _streamed(exchange: Exchange, call: Call, writing: Writing) -> None:
                 if not exchange.has_begun:
                     await _begin_stream(exchange, call)
                 if sent := writing.event(event):
+                    if call.caught is not None:
+                        call.caught.told(sent)
                     await exchange.piece(sent)
     except Refusal as refusal:
         writing.counted = _counted(call)
@@ -252,7 +260,10 @@ async def _streamed(exchange: Exchange, call: Call, writing: Writing) -> None:
         await _begin_stream(exchange, call)
     writing.counted = _counted(call)
     told = _comment(account(call.summary)) if exchange.wants_explanation and call.summary is not None else b""
-    await exchange.piece(told + writing.end(), is_last=True)
+    end = writing.end()
+    if call.caught is not None:
+        call.caught.told(end)
+    await exchange.piece(told + end, is_last=True)
 
 
 def _comment(told: Explanation) -> bytes:

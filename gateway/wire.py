@@ -109,6 +109,7 @@ class Exchange:
         asked = self.header(b"x-request-id")
         self.request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
         self.has_begun = self.is_heavy = False
+        self.body_bytes = 0  # of the request, once it was read
         self.form: Form = CHAT  # in which it is answered; OpenAI's until another is known
         self.writing: Writing | None = None  # what writes the answer, once there may be one
         self.caller: Caller | None = None  # once they are known, and what they ask
@@ -155,6 +156,7 @@ class Exchange:
                 body = await self._body(settings.GATEWAY_LARGEST_BODY)
         except TimeoutError as error:
             raise BodyTooSlow("The request's body did not arrive in time. Please send it again.") from error
+        self.body_bytes = len(body)
         if not self.is_heavy:
             return reading(_parsed(body))
         with _turns.waiting(self.caller.tenant_id if self.caller else None, len(body)):

@@ -13,7 +13,9 @@ from django.views.decorators.http import require_GET
 
 from refusals.errors import Missing
 from tenants.models import User
+from tenants.views.entering import viewer_of
 from usage.advice import advice_on
+from usage.bodies.reading import standing
 from usage.models import Call
 from usage.scope import sight_of
 
@@ -49,6 +51,7 @@ class Span:
 def call(request: HttpRequest, pk: UUID) -> HttpResponse:
     """`/usage/calls/<uuid>/`; somebody else's call does not exist."""
     found = find_call(request.user, pk)
+    viewer = viewer_of(request)
     terms = terms_of(found)
     context = {
         "call": found,
@@ -58,6 +61,7 @@ def call(request: HttpRequest, pk: UUID) -> HttpResponse:
         "drawing_height": 16 * len(spans) - 4,
         "speed": _tokens_a_second(found),
         "advice": advice_on(found),
+        "content": standing(viewer, found),
         "decision_href": _address("approvals:decision", found.decision_id) if found.decision_id else "",
         "model_href": _address("catalog:model", found.model_slug),
         "tenant_href": _address("tenants:overview", found.tenant.slug),
