@@ -8,7 +8,7 @@ from typing import Any
 from access.applying.authority import Authority
 from access.applying.places import Where, place_steps, unlisted_at
 from access.applying.problems import Problem
-from access.applying.schema import Document, EnvironmentPart, KeyPart, ProjectPart
+from access.applying.schema import Document, EnvironmentPart, KeyPart, PlacePart, ProjectPart
 from access.applying.steps import Change, Step
 from tenants.archiving import archive_project, restore_project
 from tenants.models import ApiKey, Environment, Project, Tenant

@@ -28,8 +28,8 @@ class BudgetPart:
 
 @dataclass(frozen=True, slots=True)
 class PlacePart:
-    """What is set at one place: limits by metric, budgets by period, what is kept of its calls (`ABOVE`: it says nothing
-    itself, so that what is above it counts)."""
+    """What is set at one place: limits by metric, budgets by period, what is kept of its calls (`ABOVE`: it says
+    nothing itself, so that what is above it counts)."""
 
     limits: dict[str, int] | None = None
     budgets: dict[str, BudgetPart] | None = None

@@ -33,5 +33,5 @@ def kept_at(environment: Environment) -> Keeping | None:
 
 def stored(count: int = 1) -> list[Body]:
     """The contents that are kept, once there are `count`."""
-    eventually(lambda: Body.objects.count() >= count, 10)
+    eventually(lambda: Body.objects.count() >= count, 60)
     return list(Body.objects.order_by("pk"))

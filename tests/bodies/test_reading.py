@@ -96,7 +96,7 @@ STREAMS = {
 }  # fmt: skip
 ASKED = {
     "chat": PROMPT,
-    "messages": {"system": "Be brief.", "messages": [{"role": "user", "content": [{"type": "text", "text": "Where?"}]}]},
+    "messages": {"system": "Be brief.", "messages": [{"role": "user", "content": "Where?"}]},
     "responses": {"instructions": "Be brief.", "input": [{"role": "user", "content": [{"type": "input_text",
                                                                                          "text": "Where?"}]}]},
     "completions": {"prompt": "Where?"},
