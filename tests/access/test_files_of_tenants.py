@@ -24,6 +24,7 @@ from access.applying.schema import (
     ProjectPart,
     RolePart,
 )
+from usage.bodies.keeping import KEEPS, Keeping
 from usage.limits.tables import Metric, Span
 
 HEAD = "schema: 1\ntenant: acme\n"
@@ -155,6 +156,10 @@ def test_a_file_from_windows_is_read() -> None:
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=60).map(
     str.strip
 )
+CONTENTS = st.builds(
+    lambda keep, days, share, failed, media: Keeping(*KEEPS[keep], days, share, failed, media and KEEPS[keep][0]),
+    st.sampled_from(list(KEEPS)), st.integers(1, 365), st.integers(1, 100), st.booleans(), st.booleans(),
+)  # fmt: skip
 PLACES = st.builds(
     PlacePart,
     st.dictionaries(st.sampled_from(Metric.values), st.integers(1, 10**9)),
@@ -167,6 +172,7 @@ PLACES = st.builds(
             st.lists(st.integers(1, 100), max_size=6, unique=True).map(lambda numbers: tuple(sorted(numbers))),
         ),
     ),
+    st.one_of(st.none(), CONTENTS),
 )
 
 
