@@ -243,14 +243,15 @@ async def _whole(exchange: Exchange, call: Call, writing: Writing) -> None:
 
 async def _streamed(exchange: Exchange, call: Call, writing: Writing) -> None:
     """Server-sent events. The head waits for the first of them: until then a failure still has its own status."""
+    caught = call.caught
     try:
         async with aclosing(call.events()) as events:
             async for event in events:
                 if not exchange.has_begun:
                     await _begin_stream(exchange, call)
                 if sent := writing.event(event):
-                    if call.caught is not None:
-                        call.caught.told(sent)
+                    if caught is not None:
+                        caught.told(sent)
                     await exchange.piece(sent)
     except Refusal as refusal:
         writing.counted = _counted(call)
@@ -261,8 +262,8 @@ async def _streamed(exchange: Exchange, call: Call, writing: Writing) -> None:
     writing.counted = _counted(call)
     told = _comment(account(call.summary)) if exchange.wants_explanation and call.summary is not None else b""
     end = writing.end()
-    if call.caught is not None:
-        call.caught.told(end)
+    if caught is not None:
+        caught.told(end)
     await exchange.piece(told + end, is_last=True)
 
 

@@ -19,6 +19,7 @@ from usage.bodies.reading import standing
 from usage.models import Call
 from usage.scope import sight_of
 
+WITH_PLACE = ("environment__project__tenant", "environment__tenant")  # where what may be read of it is asked
 MILLION = Decimal(1_000_000)
 
 
@@ -72,7 +73,7 @@ def call(request: HttpRequest, pk: UUID) -> HttpResponse:
 def find_call(viewer: object, pk: UUID) -> Call:
     """The call, if `viewer` may see it. Raises `Missing`."""
     rows = sight_of(viewer).calls() if isinstance(viewer, User) else Call.objects.none()
-    found = rows.filter(pk=pk).select_related("tenant", "project", "environment", "user").first()
+    found = rows.filter(pk=pk).select_related("tenant", "project", "user", *WITH_PLACE).first()
     if found is None:
         raise Missing("There is no such call, or it belongs to another tenant. A call appears here when it has ended.")
     return found

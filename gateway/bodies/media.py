@@ -9,7 +9,7 @@ import hashlib
 from typing import Any
 
 MARK = "atrium_media"
-_DEEPEST = 60  # nothing in a request that was understood lies deeper
+_DEEPEST = 250  # what lies deeper is not written as JSON again, and so not kept
 _DATA_FIELDS = ("data", "file_data", "b64_json")
 _TYPE_FIELDS = ("media_type", "mime_type", "mimeType", "format")
 

@@ -21,9 +21,8 @@ from tenants.api.paging import CursorPaging
 from tenants.api.reading import text_of, viewer_of
 from tenants.models import Environment
 from usage.bodies.effective import Effective, at, table
-from usage.bodies.erasing import erase_call
+from usage.bodies.erasing import erase_call, erase_of
 from usage.bodies.keeping import KEEPS, LONGEST_DAYS, Keeping
-from usage.bodies.pages import erase_of
 from usage.bodies.reading import Opened, read
 from usage.bodies.setting import SET, remove_retention, require_bound_setter, set_bound, set_retention
 from usage.bodies.stated import bounds_by_kind

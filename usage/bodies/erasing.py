@@ -72,6 +72,16 @@ def erase_all(*, tenant: Tenant, reason: str, by: Any) -> Erasure:
     return made
 
 
+def erase_of(tenant: Tenant, *, of: str, subject: str, reason: str, by: Any) -> Erasure:
+    """Erase what `of` and `subject` name. Raises `ErasureNotUnderstood`."""
+    match of:
+        case Of.KEY:
+            return erase_key(tenant=tenant, key_prefix=subject, reason=reason, by=by)
+        case Of.END_USER:
+            return erase_end_user(tenant=tenant, end_user=subject, reason=reason, by=by)
+    return erase_all(tenant=tenant, reason=reason, by=by)
+
+
 def _locked(tenant: Tenant) -> Tenant:
     return Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
 

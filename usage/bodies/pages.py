@@ -15,10 +15,10 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from refusals import Refusal
 from refusals.errors import Missing
-from tenants.models import Environment, Tenant, User
+from tenants.models import Environment
 from tenants.views.entering import Inside, enter, posted, text_of
 from usage.bodies.effective import at, table
-from usage.bodies.erasing import erase_all, erase_end_user, erase_key
+from usage.bodies.erasing import erase_of
 from usage.bodies.forms import BoundForm, EraseForm, RetentionForm
 from usage.bodies.setting import SET, attached, remove_retention, require_bound_setter, set_bound, set_retention
 from usage.bodies.stated import bounds_by_kind
@@ -83,16 +83,6 @@ def erase(request: HttpRequest, slug: str) -> HttpResponse:
             messages.success(request, f"The content of {calls} is erased. The erasure is on record as {made.pk}.")
             return redirect("usage:content", slug)
     return _show(request, inside, "erase", status=422 if form.errors else 200, form=form)
-
-
-def erase_of(tenant: Tenant, *, of: str, subject: str, reason: str, by: User) -> Erasure:
-    """Erase what `of` and `subject` name. Raises `ErasureNotUnderstood`."""
-    match of:
-        case Erasure.Of.KEY:
-            return erase_key(tenant=tenant, key_prefix=subject, reason=reason, by=by)
-        case Erasure.Of.END_USER:
-            return erase_end_user(tenant=tenant, end_user=subject, reason=reason, by=by)
-    return erase_all(tenant=tenant, reason=reason, by=by)
 
 
 @require_http_methods(["GET", "POST"])
