@@ -42,19 +42,10 @@ def _asked(form: str, asked: dict[str, Any]) -> Iterator[Turn]:
     for name in ("system", "instructions"):
         if asked.get(name):
             yield Turn("system", text_of(asked[name]))
-    match form:
-        case "responses":
-            given = asked.get("input")
-            items = given if isinstance(given, list) else [given]
-        case "completions":
-            items = [asked.get("prompt")]
-        case "embeddings":
-            given = asked.get("input")
-            items = given if isinstance(given, list) else [given]
-        case _:
-            items = asked.get("messages") if isinstance(asked.get("messages"), list) else []
-    for item in items or ():
-        yield _turn(item)
+    given = asked.get({"responses": "input", "embeddings": "input", "completions": "prompt"}.get(form, "messages"))
+    for item in given if isinstance(given, list) else [given]:
+        if item:
+            yield _turn(item)
 
 
 def _turn(item: Any) -> Turn:

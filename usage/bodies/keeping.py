@@ -39,9 +39,9 @@ class Keeping:
         if not self.is_something:
             return "Nothing of what is asked and answered is kept."
         kept = {
-            "prompts": "What is asked is",
-            "answers": "What is answered is",
-            "both": "What is asked and answered is",
+            "prompts": "What is asked",
+            "answers": "What is answered",
+            "both": "What is asked and answered",
         }
         of = "calls that failed" if self.only_failed else "calls"
         share = f"of {self.share} % of {of}" if self.share < 100 else f"of all {of}"
