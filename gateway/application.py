@@ -191,6 +191,8 @@ async def _call(exchange: Exchange, form: Form) -> None:
     )
     exchange.headroom = partial(here().rates.headroom, call.admitted.leave.held)
     call.meter.trace = exchange.trace
+    if call.caught is not None:
+        call.caught.request_bytes = exchange.body_bytes
     exchange.writing = writing = form.writing(form, asked)
     leaving = Leaving(exchange)
     try:
@@ -201,6 +203,7 @@ async def _call(exchange: Exchange, form: Form) -> None:
     finally:
         leaving.forget()
         call.settle()
+        call.told_all()
 
 
 class Leaving:
@@ -258,17 +261,23 @@ async def _whole(exchange: Exchange, call: Call, writing: Writing) -> None:
         return
     writing.counted = _counted(call)
     if answer is not None:
-        await exchange.answer(200, writing.whole(answer), _told(exchange, call))
+        body = writing.whole(answer)
+        if call.caught is not None:
+            call.caught.told(body)
+        await exchange.answer(200, body, _told(exchange, call))
 
 
 async def _streamed(exchange: Exchange, call: Call, writing: Writing) -> None:
     """Server-sent events. The head waits for the first of them: until then a failure still has its own status."""
+    caught = call.caught
     try:
         async with aclosing(call.events()) as events:
             async for event in events:
                 if not exchange.has_begun:
                     await _begin_stream(exchange, call)
                 if sent := writing.event(event):
+                    if caught is not None:
+                        caught.told(sent)
                     await exchange.piece(sent)
     except Refusal as refusal:
         writing.counted = _counted(call)
@@ -278,7 +287,10 @@ async def _streamed(exchange: Exchange, call: Call, writing: Writing) -> None:
         await _begin_stream(exchange, call)
     writing.counted = _counted(call)
     told = _comment(account(call.summary)) if exchange.wants_explanation and call.summary is not None else b""
-    await exchange.piece(told + writing.end(), is_last=True)
+    end = writing.end()
+    if caught is not None:
+        caught.told(end)
+    await exchange.piece(told + end, is_last=True)
 
 
 def _comment(told: Explanation) -> bytes:

@@ -16,8 +16,11 @@ from contextlib import aclosing, suppress
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from gateway.caller import Caller
 from gateway.forms.chat import CHAT, is_usage_alone
+from gateway.forms.form import sent_event
 from gateway.loading import connect, load
 from gateway.metering import CallSummary
 from gateway.pipeline import Call, begin
@@ -56,9 +59,14 @@ class OpenCall:
             async with aclosing(self._call.events()) as events:
                 async for event in events:
                     if not is_usage_alone(event.chunk):
+                        if self._call.caught is not None:
+                            self._call.caught.told(sent_event(orjson.dumps(event.chunk)))
                         yield event.chunk
         except Refusal:
             return  # the summary tells
+        finally:
+            self._call.settle()
+            self._call.told_all()
 
     async def aclose(self) -> None:
         """Break off the provider's call if it is under way, and settle. May be called from any task, at any time."""

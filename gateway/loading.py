@@ -19,6 +19,7 @@ import psycopg
 from django.db import connections
 
 from gateway import rows
+from gateway.bodies.rules import body_rules
 from gateway.rows import Connection
 from gateway.snapshot import Snapshot
 
@@ -85,6 +86,7 @@ async def _load(connection: Connection, held: Snapshot | None) -> Snapshot:
             bounds=await rows.bounds(connection),
             capacities=await rows.capacities(connection),
             shut_out=await rows.shut_out(connection),
+            bodies=await body_rules(connection),
             read_from=oldest,
             read=frozenset(noted),
         )
@@ -140,6 +142,8 @@ async def _changed(connection: Connection, held: Snapshot, notes: Notes) -> dict
         changed["bounds"] = await _bounds(connection, held, notes)
     if ({"capacity"} | CATALOG) & notes.keys():  # its words name the route or deployment, and the page is the model's
         changed["capacities"] = await rows.capacities(connection)
+    if {"retention", "tenant"} & notes.keys():
+        changed["bodies"] = await _bodies(connection, held, notes)
     return changed
 
 
@@ -200,6 +204,14 @@ async def _bounds(connection: Connection, held: Snapshot, notes: Notes) -> Any:
     if tenants:
         bounds |= await rows.bounds(connection, rows.BOUND_OF_TENANT, list(tenants))
     return bounds
+
+
+async def _bodies(connection: Connection, held: Snapshot, notes: Notes) -> Any:
+    if _means_all(notes, "retention", "tenant"):
+        return await body_rules(connection)
+    tenants = _ids(notes.get("retention", ())) | _ids(notes.get("tenant", ()))
+    kept = {key: rule for key, rule in held.bodies.items() if rule.tenant_id not in tenants}
+    return kept | await body_rules(connection, list(tenants))
 
 
 def _means_all(notes: Notes, *kinds: str) -> bool:

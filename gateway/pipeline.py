@@ -17,6 +17,7 @@ from uuid import UUID
 from audit.identifiers import uuid7
 from gateway.admission import Admitted, admit, as_known_now
 from gateway.asked import Asked
+from gateway.bodies.catching import Caught, catch
 from gateway.caller import Caller
 from gateway.event import Event
 from gateway.holding import Hold, hold
@@ -60,6 +61,7 @@ class Call:
         self._runtime = runtime
         self._stop = Stop()
         self._because: Refusal | None = None  # why it was stopped, when it was not its reader
+        self.caught: Caught | None = None  # what is kept of its content (`gateway.bodies`); None: nothing
         self.meter = Meter(
             admitted, self.id, runtime.journal, hold, is_streamed=self.is_streamed, max_wait_s=max_wait_s
         )
@@ -129,6 +131,13 @@ class Call:
         """Write the account now, if its reader will not come back to do it."""
         self._end_early()
 
+    def told_all(self) -> None:
+        """It has ended, and its reader was told all there is: what is kept of its content is handed over."""
+        if (caught := self.caught) is not None and (summary := self.meter.summary) is not None:
+            self.caught = None
+            if self.meter.target is not None:  # else no provider was asked, and it is in no ledger
+                self._runtime.bodies.take(caught, self, summary.outcome)
+
     def _end_early(self) -> None:
         if (because := self._because) is None:
             self._end("cancelled", 200 if self.has_answered else 499, "cancelled", "The caller left.")
@@ -164,4 +173,6 @@ async def begin(
     held = await hold(runtime.rates, runtime.leases, admitted)
     call = Call(runtime, admitted, held, max_wait_s=max_wait_s)
     call.meter.timeline.came(read_at if came_at is None else came_at, read_at)
+    if snapshot.bodies:
+        call.caught = catch(snapshot, call)
     return call

@@ -21,6 +21,7 @@ from django.db import connection
 from gateway import access_log, spans, telemetry
 from gateway import live as live_calls
 from gateway.admission import check_still_allowed
+from gateway.bodies.keeper import BodyKeeper
 from gateway.delivery import Drain, adopt_orphans, keep_interrupted, retry_refused
 from gateway.durability import keeping_of
 from gateway.freshness import SnapshotKeeper
@@ -83,13 +84,13 @@ class Runtime:
         self.leaked = LeakedKeys(self.wake)
         self.running: set[Call] = set()
         self.recorder = spans.recorder()
+        self.bodies = BodyKeeper(self.journal.folder.name, settings.JOURNAL_FOLDER)
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="atrium-ledger")
         telling = tell_for_ever(self.router, self.journal.folder.name, self._in_thread)
         live = live_calls.tell_for_ever(self.running, self.journal.folder.name, self._in_thread)
-        self._tasks = [
-            asyncio.create_task(each) for each in (self.keeper.run(), self._deliver_for_ever(), telling, live)
-        ]
+        own = (self.keeper.run(), self._deliver_for_ever(), telling, live, self.bodies.run())
+        self._tasks = [asyncio.create_task(each) for each in own]
         self._ending: asyncio.Task[None] | None = None
         self._is_closed = self._has_retried = False
 
@@ -165,6 +166,7 @@ class Runtime:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.bodies.close()
         await self.sharing.end()
         self.upstream.close()
         if self.recorder is not None:
@@ -281,7 +283,9 @@ def here() -> Runtime:
     found = _runtimes.get(loop)
     if found is None:
         for ended in [held for held in _runtimes if held.is_closed()]:
-            _runtimes.pop(ended).journal.release()
+            left = _runtimes.pop(ended)
+            left.journal.release()
+            left.bodies.release()
         found = _runtimes[loop] = Runtime()
     return found
 

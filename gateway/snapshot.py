@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from gateway.bodies.rules import Rule
 from tenants.networks import Network
 
 A_MINUTE = ("requests", "tokens", "input_tokens", "output_tokens")
@@ -215,6 +216,7 @@ class Snapshot:
     bounds: Mapping[UUID, Bounds] = field(default_factory=dict)
     capacities: Mapping[UUID, Bounds] = field(default_factory=dict)  # of routes and deployments, for all tenants
     shut_out: frozenset[UUID] = frozenset()  # people who are switched off
+    bodies: Mapping[UUID, Rule] = field(default_factory=dict)  # environments of whose calls content is kept
     # Which notes of changes are in it (`gateway.loading`): all of transactions before this one, and these.
     read_from: int = 0
     read: frozenset[int] = frozenset()

@@ -116,6 +116,7 @@ class Exchange:
         self.request_id = asked if asked and _REQUEST_ID.fullmatch(asked) else os.urandom(16).hex()
         self.has_begun = self.is_heavy = self._is_late = False
         self._coming: asyncio.Future[dict[str, Any]] | None = None  # the next message of the client
+        self.body_bytes = 0  # of the request, once it was read
         self.form: Form = CHAT  # in which it is answered; OpenAI's until another is known
         self.writing: Writing | None = None  # what writes the answer, once there may be one
         self.caller: Caller | None = None  # once they are known, and what they ask
@@ -161,6 +162,7 @@ class Exchange:
         `InvalidRequest`, `ClientLeft`, and what `reading` and `is_getting_heavy` raise.
         """
         body = await self._body(settings.GATEWAY_LARGEST_BODY)
+        self.body_bytes = len(body)
         if not self.is_heavy:
             return reading(_parsed(body))
         with _turns.waiting(self.caller.tenant_id if self.caller else None, len(body)):

@@ -33,6 +33,7 @@ PAGES = (
         "catalog:imports",
         "refresh",
     ),
+    ("Content of calls", "How far tenants may keep what is asked and answered.", "usage:content-bounds", "messages"),
     ("Policies", "Which boards decide what.", "approvals:policies", "list-check"),
     ("Who decides", "What is left to tenants, and what is not.", "approvals:delegation", "scale"),
     ("Boards", "Who sits on which board.", "approvals:boards", "gavel"),

@@ -363,6 +363,8 @@ GATEWAY_MOST_VALUES = env.int("GATEWAY_MOST_VALUES", 1_500_000)  # most of them 
 GATEWAY_BODY_TIMEOUT_S = env.float("GATEWAY_BODY_TIMEOUT_S", 60.0)
 LOOPBACK_PROVIDER = env.bool("ATRIUM_LOOPBACK", MODE != "production")  # answers without a model, for tests and load
 GATEWAY_DURABILITY = environment.durability(env.str("GATEWAY_DURABILITY", "process"))  # `gateway.durability`
+GATEWAY_LARGEST_KEPT = env.int("GATEWAY_LARGEST_KEPT", 1024 * 1024)  # bytes of a prompt or an answer (`gateway.bodies`)
+GATEWAY_BODY_SPOOL = env.int("GATEWAY_BODY_SPOOL", 256 * 1024 * 1024)  # bytes of a process that wait for the database
 # Only of `database`: a process that says nothing for so long is gone with its host; longer than calls usually take.
 GATEWAY_GONE_AFTER_S = env.float("GATEWAY_GONE_AFTER_S", 900.0)
 GATEWAY_ACCESS_LOG = env.bool("GATEWAY_ACCESS_LOG", False)  # one line for each call (`gateway.access_log`)

@@ -42,8 +42,8 @@ def announce(what: str, *rows: Any) -> None:
     the transaction commits.
 
     Kinds: `key` (API keys), `holder` (people and service accounts, for what they hold), `grant` (environments, for
-    their grants), `tenant` (tenants, for everything in them), `limit` (places of limits and budgets), `route`, `price`,
-    `provider`.
+    their grants), `tenant` (tenants, for everything in them), `limit` (places of limits and budgets), `retention`
+    (tenants, for what is kept of their calls), `route`, `price`, `provider`.
     """
     with connection.cursor() as cursor:
         cursor.execute(

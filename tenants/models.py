@@ -111,6 +111,7 @@ class Tenant(models.Model):
             ("request_access", "Request access for the tenant's environments"),
             ("use_models", "Call models with the tenant's grants in the playground"),
             ("view_usage", "See the calls and the cost of the whole tenant"),
+            ("read_content", "Read what was asked and answered, where it is kept"),
             ("view_tenant_audit", "See the audit of the tenant"),
         ]
         triggers = [
@@ -166,6 +167,7 @@ class Project(models.Model):
             ("request_access", "Request access for the project's environments"),
             ("use_models", "Call models with the project's grants in the playground"),
             ("view_usage", "See the calls and the cost of the project"),
+            ("read_content", "Read what was asked and answered in the project, where it is kept"),
         ]
 
     def __str__(self) -> str:

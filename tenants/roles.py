@@ -35,6 +35,7 @@ TENANT_ROLES: dict[str, Role] = dict(
             "tenants.manage_members",
             "tenants.manage_keys",
             "tenants.view_usage",
+            "tenants.read_content",
             "tenants.view_tenant_audit",
         ),
         _role(
@@ -75,7 +76,14 @@ def strength(role: Role) -> tuple[bool, bool, int]:
 # called and how it is limited within, and who else has a role in it. Who comes into the tenant, its projects as a whole
 # and its audit stay the tenant's.
 PROJECT_PERMISSIONS = frozenset(
-    {*_USE, "tenants.manage_keys", "tenants.view_usage", "tenants.manage_members", "tenants.manage_tenant"}
+    {
+        *_USE,
+        "tenants.manage_keys",
+        "tenants.view_usage",
+        "tenants.read_content",
+        "tenants.manage_members",
+        "tenants.manage_tenant",
+    }
 )
 
 
@@ -116,6 +124,7 @@ PLATFORM_ROLES: dict[str, Role] = dict(
             "catalog.manage_catalog",
             "usage.manage_prices",
             "usage.manage_limits",
+            "usage.manage_retention",
             "approvals.manage_policies",
             "approvals.view_request",
             "audit.search_entry",

@@ -18,6 +18,7 @@ from rest_framework.routers import DefaultRouter
 from tenants.api.paging import CursorPaging
 from tenants.api.reading import viewer_of
 from usage.asked import Asked, ask
+from usage.bodies.api import CallContent, ErasureViewSet, RetentionBoundViewSet, RetentionViewSet
 from usage.call_page import find_call
 from usage.calls_page import found
 from usage.capacity.api import CapacityViewSet
@@ -170,7 +171,7 @@ class MonthSerializer(serializers.Serializer[Any]):
 
 
 @extend_schema_view(list=extend_schema(parameters=[*FILTERS, *OF_CALLS]))
-class CallViewSet(viewsets.ReadOnlyModelViewSet[Call]):
+class CallViewSet(CallContent, viewsets.ReadOnlyModelViewSet[Call]):
     """Metered calls: of the tenants whose usage you may see, and your own."""
 
     queryset = Call.objects.none()
@@ -255,5 +256,8 @@ def register(router: DefaultRouter) -> None:
     router.register("prices", PriceViewSet, basename="price")
     router.register("limits", LimitViewSet, basename="limit")
     router.register("capacities", CapacityViewSet, basename="capacity")
+    router.register("retention", RetentionViewSet, basename="retention")
+    router.register("retention-bounds", RetentionBoundViewSet, basename="retention-bound")
+    router.register("erasures", ErasureViewSet, basename="erasure")
     router.register("budgets", BudgetViewSet, basename="budget")
     router.register("limit-requests", LimitRequestViewSet, basename="limit-request")

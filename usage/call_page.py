@@ -13,11 +13,14 @@ from django.views.decorators.http import require_GET
 
 from refusals.errors import Missing
 from tenants.models import User
+from tenants.views.entering import viewer_of
 from usage.advice import advice_on
+from usage.bodies.reading import standing
 from usage.models import Call
 from usage.scope import sight_of
 from usage.waterfall import waterfall_of
 
+WITH_PLACE = ("environment__project__tenant", "environment__tenant")  # where what may be read of it is asked
 MILLION = Decimal(1_000_000)
 
 
@@ -38,6 +41,7 @@ class Term:
 def call(request: HttpRequest, pk: UUID) -> HttpResponse:
     """`/usage/calls/<uuid>/`; somebody else's call does not exist."""
     found = find_call(request.user, pk)
+    viewer = viewer_of(request)
     terms = terms_of(found)
     context = {
         "call": found,
@@ -46,6 +50,7 @@ def call(request: HttpRequest, pk: UUID) -> HttpResponse:
         "waterfall": waterfall_of(found, request.user),
         "speed": _tokens_a_second(found),
         "advice": advice_on(found),
+        "content": standing(viewer, found),
         "decision_href": _address("approvals:decision", found.decision_id) if found.decision_id else "",
         "model_href": _address("catalog:model", found.model_slug),
         "tenant_href": _address("tenants:overview", found.tenant.slug),
@@ -56,7 +61,7 @@ def call(request: HttpRequest, pk: UUID) -> HttpResponse:
 def find_call(viewer: object, pk: UUID) -> Call:
     """The call, if `viewer` may see it. Raises `Missing`."""
     rows = sight_of(viewer).calls() if isinstance(viewer, User) else Call.objects.none()
-    found = rows.filter(pk=pk).select_related("tenant", "project", "environment", "user").first()
+    found = rows.filter(pk=pk).select_related("tenant", "project", "user", *WITH_PLACE).first()
     if found is None:
         raise Missing("There is no such call, or it belongs to another tenant. A call appears here when it has ended.")
     return found

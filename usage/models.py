@@ -15,6 +15,12 @@ from audit.protection import never_truncated
 from catalog.loopback import is_loopback
 from catalog.models import Deployment
 from tenants.models import Environment, Project, Tenant
+from usage.bodies.tables import Body as Body
+from usage.bodies.tables import BodyKey as BodyKey
+from usage.bodies.tables import Erasure as Erasure
+from usage.bodies.tables import RetentionBound as RetentionBound
+from usage.bodies.tables import RetentionPolicy as RetentionPolicy
+from usage.bodies.tables import Unkept as Unkept
 from usage.capacity.tables import Capacity as Capacity
 from usage.limits.tables import Budget as Budget
 from usage.limits.tables import BudgetLease as BudgetLease

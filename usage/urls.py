@@ -2,6 +2,8 @@ from django.urls import URLPattern, URLResolver, path
 
 import catalog.converters  # noqa: F401  (how a name is written in an address)
 from usage import call_page, calls_page, overview_page, price_page
+from usage.bodies import pages as content
+from usage.bodies import reading_page
 from usage.capacity import pages as capacity
 from usage.limits import asking_page
 from usage.limits import pages as limits
@@ -14,6 +16,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("usage/calls/", calls_page.calls, name="calls"),
     path("usage/calls/export.csv", calls_page.export, name="calls-export"),
     path("usage/calls/<uuid:pk>/", call_page.call, name="call"),
+    path("usage/calls/<uuid:pk>/content/", reading_page.content, name="call-content"),
+    path("usage/calls/<uuid:pk>/content/download/", reading_page.download, name="download-content"),
+    path("usage/calls/<uuid:pk>/content/erase/", reading_page.erase, name="erase-call-content"),
+    path("tenants/<slug:slug>/content/", content.content, name="content"),
+    path("tenants/<slug:slug>/content/change/", content.change, name="change-content"),
+    path("tenants/<slug:slug>/content/erase/", content.erase, name="erase-content"),
+    path("platform/content/", content.bounds, name="content-bounds"),
     path("usage/prices/<uuid:pk>/", price_page.price, name="set-price"),
     path("tenants/<slug:slug>/calls/", tail.live, name="live"),
     path("tenants/<slug:slug>/calls/stream/", tail.live_stream, name="live-stream"),

@@ -15,6 +15,7 @@ from tenants.delegation import (
     require_assignable_in_project,
 )
 from tenants.models import Project, Tenant, User
+from usage.bodies.setting import SET
 from usage.limits.authority import require_setter
 from usage.limits.places import Place
 
@@ -88,6 +89,12 @@ class Authority:
         except Refusal as refusal:
             return refusal.sentence
         return ""
+
+    def over_content(self, place: Place) -> str:
+        """Why they may not say what is kept of the calls at `place`."""
+        if self.person is None or SET in self.holds.at(place.row):
+            return ""
+        return scoping.lacking(SET, place.row).sentence
 
     def _lacks(self, permission: str) -> str:
         if self.person is None or permission in self.held:

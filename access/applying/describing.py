@@ -1,4 +1,4 @@
-"""A tenant as it stands, said in the words of a file. Seven queries, however large it is."""
+"""A tenant as it stands, said in the words of a file. Eight queries, however large it is."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from tenants.arrivals import Invitation
 from tenants.models import ApiKey, CustomRole, Environment, Membership, Project, ProjectRole, Tenant, User
 from tenants.own_addresses import held_among
 from tenants.roles import TENANT_ROLES
+from usage.bodies.stated import stated_in
 from usage.limits.effective import held_limits
 from usage.limits.tables import Budget, Metric, Span
 
@@ -35,11 +36,13 @@ _RANK = {slug: rank for rank, slug in enumerate(TENANT_ROLES)}
 def describe(tenant: Tenant) -> Document:
     """Everything that a file can say of `tenant`: what is archived, revoked, expired or over is left out, and so is who
     is a member by a rule of a directory, which gives and takes that by itself."""
-    limits, budgets = held_limits(tenant.pk), _budgets_of(tenant)
+    limits, budgets, content = held_limits(tenant.pk), _budgets_of(tenant), stated_in(tenant.pk)
 
     def place(key: UUID) -> PlacePart:
         held = limits.get(key, {})
-        return PlacePart({name: held[name] for name in Metric.values if name in held}, budgets.get(key, {}))
+        return PlacePart(
+            {name: held[name] for name in Metric.values if name in held}, budgets.get(key, {}), content.get(key)
+        )
 
     environments: dict[Project, list[EnvironmentPart]] = {}
     for row in _environments_of(tenant):

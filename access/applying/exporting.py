@@ -9,9 +9,11 @@ from typing import Any
 import yaml
 from django.conf import settings
 
+from access.applying.content import told as told_of_content
 from access.applying.describing import describe
 from access.applying.schema import VERSION, Document, MemberPart, PlacePart, ProjectPart, RolePart, SecurityPart
 from tenants.models import Tenant
+from usage.bodies.keeping import Keeping
 
 HEAD = """\
 # The structure of {name}, as Atrium has it. `atrium apply -f` shows what would change and asks before it does it.
@@ -119,4 +121,5 @@ def _place(place: PlacePart) -> dict[str, Any]:
         }
         for span, budget in (place.budgets or {}).items()
     }
-    return {"limits": dict(place.limits or {}), "budgets": budgets}
+    content = {"content": told_of_content(place.content)} if isinstance(place.content, Keeping) else {}
+    return {"limits": dict(place.limits or {}), "budgets": budgets, **content}

@@ -1,4 +1,4 @@
-"""The steps for limits and budgets of one place."""
+"""The steps for limits and budgets of one place, and for what is kept of its calls."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from access.applying.authority import Authority
+from access.applying.content import content_steps
 from access.applying.schema import BudgetPart, PlacePart
 from access.applying.steps import Change, Step
 from tenants.models import ApiKey, Environment, Project, Tenant
@@ -45,12 +46,11 @@ class Where:
 def place_steps(where: Where, wanted: PlacePart, now: PlacePart, prune: bool, authority: Authority) -> list[Step]:
     """What is to be set and (`prune`) taken away at one place."""
     found = [*_limits(where, wanted, now, prune), *_budgets(where, wanted, now, prune)]
-    if not found:
-        return []
-    return [
+    bounds = [
         Step(action, kind, where.name, changes, perform, authority.over_limits(where.place, **asked))
         for action, kind, changes, perform, asked in found
     ]
+    return bounds + content_steps(where, wanted, now, authority)
 
 
 def unlisted_at(where: Where, wanted: PlacePart, now: PlacePart) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from access.applying.authority import Authority
 from access.applying.places import Where, place_steps, unlisted_at
 from access.applying.problems import Problem
-from access.applying.schema import Document, EnvironmentPart, KeyPart, ProjectPart
+from access.applying.schema import Document, EnvironmentPart, KeyPart, PlacePart, ProjectPart
 from access.applying.steps import Change, Step
 from tenants.archiving import archive_project, restore_project
 from tenants.models import ApiKey, Environment, Project, Tenant
@@ -87,7 +87,7 @@ def _inside(
 
 def _key(made: Made, wanted: KeyPart, now: KeyPart | None, above: Place, prune: bool, authority: Authority) -> None:
     if now is None:
-        kept = " What the file sets for it is passed over." if wanted.place.limits or wanted.place.budgets else ""
+        kept = " What the file sets for it is passed over." if wanted.place != PlacePart() else ""
         made.notes.append(
             f"The key “{wanted.name}” ({wanted.prefix}) is not in {above.path}, or works no more.{kept} A file makes "
             "no keys: issue one on the page of keys."

@@ -12,7 +12,9 @@ from django.core.exceptions import ValidationError
 from access.applying.nodes import line_of, tree_of
 from access.applying.problems import FileNotUnderstood
 from access.applying.schema import (
+    ABOVE,
     VERSION,
+    Above,
     BudgetPart,
     Document,
     EnvironmentPart,
@@ -29,17 +31,19 @@ from tenants.models import Environment, slug_form
 from tenants.networks import networks_of
 from tenants.roles import PROJECT_ROLES, TENANT_ROLES
 from tenants.security.domains import domains_of
+from usage.bodies.keeping import KEEPS, LONGEST_DAYS, Keeping
 from usage.limits.budgets import LARGEST_BUDGET, MOST_WARNINGS
 from usage.limits.tables import LARGEST_LIMIT, Metric, Span
 
-OF_PLACE = ("limits", "budgets")
+OF_PLACE = ("limits", "budgets", "content")
+OF_CONTENT = ("keep", "days", "share", "only_failed", "media")
 OF_FILE = (
     "schema", "tenant", "name", "cost_centre", "discoverable", "security", *OF_PLACE, "roles", "projects", "members",
 )  # fmt: skip
 OF_SECURITY = ("email_domains", "networks", "second_factor_from")
 OF_PROJECT = ("name", "purpose", *OF_PLACE, "roles", "environments")
 OF_ENVIRONMENT = (*OF_PLACE, "keys")
-OF_KEY = ("prefix", "name", *OF_PLACE)
+OF_KEY = ("prefix", "name", "limits", "budgets")
 OF_ROLE = ("name", "sentence", "may")
 OF_MEMBER = ("person", "role")
 OF_BUDGET = ("amount", "currency", "hard", "warn_at")
@@ -178,7 +182,27 @@ def _place(values: Values, given: Named) -> PlacePart:
     if "budgets" in given:
         spans = values.names(given["budgets"], Span.values, "period").items()
         budgets = {span: budget for span, node in spans if (budget := _budget(values, node)) is not None}
-    return PlacePart(limits, budgets)
+    return PlacePart(limits, budgets, _content(values, given["content"]) if "content" in given else None)
+
+
+def _content(values: Values, node: yaml.Node) -> Keeping | Above | None:
+    """Nothing behind the name: the place says nothing itself."""
+    given = values.names(node, OF_CONTENT)
+    if not given:
+        return ABOVE
+    keep = values.one_of(given.get("keep"), KEEPS, "word")
+    if "keep" not in given:
+        values.wrong(node, f"Say what is kept: “keep: {', '.join(KEEPS)}”, one of these.")
+    if keep is None:
+        return None
+    days = values.number(given["days"], LONGEST_DAYS) if "days" in given else Keeping().days
+    share = values.number(given["share"], 100) if "share" in given else Keeping().share
+    only_failed, media = values.flag(given.get("only_failed")), values.flag(given.get("media"))
+    prompts, answers = KEEPS[keep]
+    if media and not prompts:
+        values.wrong(given["media"], "Pictures and sound come with what is asked: keep that too.")
+        return None
+    return Keeping(prompts, answers, days or 1, share or 1, bool(only_failed), bool(media))
 
 
 def _budget(values: Values, node: yaml.Node) -> BudgetPart | None:

@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Literal
+
+from usage.bodies.keeping import Keeping
 
 VERSION = 1
+type Above = Literal["above"]
+ABOVE: Above = "above"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +28,12 @@ class BudgetPart:
 
 @dataclass(frozen=True, slots=True)
 class PlacePart:
-    """What is set at one place: limits by metric, budgets by period."""
+    """What is set at one place: limits by metric, budgets by period, what is kept of its calls (`ABOVE`: it says
+    nothing itself, so that what is above it counts)."""
 
     limits: dict[str, int] | None = None
     budgets: dict[str, BudgetPart] | None = None
+    content: Keeping | Above | None = None
 
 
 @dataclass(frozen=True, slots=True)

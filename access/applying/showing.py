@@ -15,9 +15,14 @@ FIELDS = {
     "is_discoverable": "found by who wants to join",
     "email_domains": "e-mail domains",
     "second_factor_from": "second factor from",
+    "keep": "what is kept",
+    "days": "for days",
+    "share": "of calls of a hundred",
+    "only_failed": "only of calls that failed",
+    "media": "pictures and sound",
     **UNITS,
 }
-KINDS = {"limits": "limit of", "security": "what is asked of who comes into"}
+KINDS = {"limits": "limit of", "content": "what is kept of calls of", "security": "what is asked of who comes into"}
 WORDS = {
     ("create", "invitation"): "invite",
     ("remove", "project"): "archive",

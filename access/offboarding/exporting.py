@@ -1,6 +1,7 @@
 """Pack everything that is a tenant's own into one archive: a ZIP of JSON lines, a file for each kind of row.
 
-What opens something is left out: hashes of secrets, and whatever is encrypted.
+What opens something is left out: hashes of secrets, and whatever is encrypted, but for the content of calls that is
+kept (`usage.bodies`): it is the tenant's own, and stands in it in clear.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from access.offboarding.tables import ExportPiece, Offboarding
 from audit.models import Entry
 from tenants.models import Tenant, User
 from tenants.owned import owned_models, path_to_tenant
+from usage.bodies.packing import contents_of
 
 PIECE_BYTES = 1024 * 1024
 ROWS_AT_ONCE = 1000
@@ -91,6 +93,7 @@ def _files(tenant: Tenant) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
         "people",
         ({"id": str(each.pk), "username": each.username, "name": str(each), "email": each.email} for each in people),
     )
+    yield "content", contents_of(tenant)
     yield "audit", _values(Entry, {"tenant": tenant.slug})
 
 

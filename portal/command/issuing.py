@@ -40,14 +40,15 @@ def issue_token(options: argparse.Namespace) -> None:
 
 
 def rotate_credentials(options: argparse.Namespace) -> None:
-    """Encrypt what is kept of providers and webhooks with the newest key."""
+    """Encrypt what is kept of providers and webhooks, and the keys of kept content, with the newest key."""
     from cryptography.fernet import InvalidToken
 
     from catalog.providers import rotate_credentials as rotate
     from notices.webhooks.endpoints import encrypt_again
+    from usage.bodies.packing import rotate_keys
 
     try:
-        count = rotate(by=actor(None)) + encrypt_again(by=actor(None))
+        count = rotate(by=actor(None)) + encrypt_again(by=actor(None)) + rotate_keys(by=actor(None))
     except InvalidToken as error:
         raise CannotStart("A credential fits none of ATRIUM_CREDENTIAL_KEYS. Add the key it was kept with.") from error
     print(f"{count} credentials are kept under the newest key; older ones can be taken out of ATRIUM_CREDENTIAL_KEYS.")

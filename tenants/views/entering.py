@@ -25,7 +25,7 @@ class Tab:
 
 
 # Addresses that carry the slug; the others filter by `?tenant=`.
-OF_SLUG = ("tenants:", "access:", "usage:limits", "notices:")
+OF_SLUG = ("tenants:", "access:", "usage:limits", "usage:content", "notices:")
 
 # key, name, icon, URL name, the permission it needs
 TABS: tuple[tuple[str, str, str, str, str], ...] = (
@@ -36,6 +36,7 @@ TABS: tuple[tuple[str, str, str, str, str], ...] = (
     ("grants", "Grants", "lock-open", "access:grants", VIEW),
     ("usage", "Usage", "chart-bar", "usage:overview", "tenants.view_usage"),
     ("limits", "Limits", "gauge", "usage:limits", VIEW),
+    ("content", "Content", "messages", "usage:content", VIEW),
     ("requests", "Requests", "git-pull-request", "approvals:mine", "tenants.request_access"),
     ("roles", "Roles", "list-check", "tenants:roles", VIEW),
     ("webhooks", "Webhooks", "webhook", "notices:webhooks", "tenants.manage_tenant"),

@@ -26,6 +26,7 @@ MATRIX = (
     "tenants.use_models",
     "tenants.request_access",
     "tenants.view_usage",
+    "tenants.read_content",
     "tenants.manage_keys",
     "tenants.manage_members",
     "tenants.manage_tenant",

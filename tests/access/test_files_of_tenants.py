@@ -24,6 +24,7 @@ from access.applying.schema import (
     ProjectPart,
     RolePart,
 )
+from usage.bodies.keeping import KEEPS, Keeping
 from usage.limits.tables import Metric, Span
 
 HEAD = "schema: 1\ntenant: acme\n"
@@ -76,6 +77,10 @@ def test_it_works() -> None:
         ("budgets: {month: {amount: 5.1234567}}\n", 3, "at most six digits"),
         ("budgets: {month: {amount: 5, currency: XAU}}\n", 3, "Convert the amount."),
         ("budgets: {month: {amount: 5, warn_at: [0, 101]}}\n", 3, "a whole number from 1 to 100"),
+        ("content: {days: 5}\n", 3, "Say what is kept"),
+        ("content: {keep: all}\n", 3, "There is no word “all” here."),
+        ("content: {keep: answers, media: true}\n", 3, "keep that too"),
+        ("content: {keep: both, days: 366}\n", 3, "a whole number from 1 to 365"),
         ("projects: [support]\n", 3, "Names and values are needed here."),
         ("projects:\n  Größe: {name: X}\n", 4, "is no short name"),
         ('projects:\n  "evil\\n": {name: X}\n', 4, "is no short name"),
@@ -151,6 +156,10 @@ def test_a_file_from_windows_is_read() -> None:
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=60).map(
     str.strip
 )
+CONTENTS = st.builds(
+    lambda keep, days, share, failed, media: Keeping(*KEEPS[keep], days, share, failed, media and KEEPS[keep][0]),
+    st.sampled_from(list(KEEPS)), st.integers(1, 365), st.integers(1, 100), st.booleans(), st.booleans(),
+)  # fmt: skip
 PLACES = st.builds(
     PlacePart,
     st.dictionaries(st.sampled_from(Metric.values), st.integers(1, 10**9)),
@@ -163,6 +172,7 @@ PLACES = st.builds(
             st.lists(st.integers(1, 100), max_size=6, unique=True).map(lambda numbers: tuple(sorted(numbers))),
         ),
     ),
+    st.one_of(st.none(), CONTENTS),
 )
 
 

@@ -34,6 +34,7 @@ from tenants.invite import invite
 from tenants.memberships import add_member
 from tenants.models import Membership, Notification, User
 from tenants.service_accounts import create as create_service_account
+from tests.bodies.contents import content_of
 from tests.cast import Cast, person, route
 from tests.matrix.addresses import Address
 from tests.matrix.bodies import EMPTY_ROUTE
@@ -179,7 +180,10 @@ class Stage:
             "join-request- pk": joining.pk,
             "my-invitation- pk": invited.invitation.pk,
             "usage:call pk": (call := called(environment)).pk,
-            "call- pk": call.pk,
+            "call- pk": content_of(call).pk,
+            "usage:call-content pk": call.pk,
+            "usage:download-content pk": call.pk,
+            "usage:erase-call-content pk": call.pk,
             "usage:capacity slug": "echo-model",
             "usage:set-price pk": asked_route.targets.get().deployment_id,
             "budget- pk": budget.pk,

@@ -25,7 +25,8 @@ DONE = ("200", "201", "202", "204", "302", "409", "422")  # the person may, what
 OF_NO_TENANT = (
     "api-docs", "me-", "notification-", "person-", "token-", "board-", "policy-", "provider-", "route-", "price-",
     "deployment-",
-    "capacity-", "usage:capacity", "catalog", "audit", "onboarding-", "leaked-key-", "bell", "theme", "healthz",
+    "capacity-", "usage:capacity", "retention-bound-", "usage:content-bounds",
+    "catalog", "audit", "onboarding-", "leaked-key-", "bell", "theme", "healthz",
     "readyz", "usage:set-price",
     "access:new-tenant", "access:discard-onboarding", "access:onboarding-", "access:retry-", "access:take-back-",
     "approvals:policies", "approvals:change-delegation", "delegation-preview",
@@ -69,6 +70,8 @@ BACK_AND_AWAY = {
     "request-comment": "what is said about it changes nothing", "approvals:comment": "what is said about it",
     "playground-session-stop": "ends it", "playground:stop": "ends it",
     "playground-session-detail DELETE": "ends it", "playground:delete": "ends it",
+    "erasure-list": "who asks to be erased is", "usage:erase-content": "who asks to be erased is",
+    "call-erase-content": "who asks to be erased is", "usage:erase-call-content": "who asks to be erased is",
 }  # fmt: skip
 # What belongs to the tenant and to no project of it goes on while a project is archived.
 OF_THE_TENANT = (
@@ -80,6 +83,7 @@ OF_THE_TENANT = (
     "directory-", "tenants:directory", "tenants:new-directory-rule", "webhook-", "mail-default-", "notices:",
     "service-account-", "tenants:services", "tenants:issue-service-token",
     "delegation-list", "usage:ask-limits",
+    "usage:change-content",
     "usage:change-limits", "usage:weigh-tenant", "limit-weight", "usage:set-budget", "usage:remove-budget",
     "access:structure", "access:apply-structure",
     "elevation-", "tenants:new-elevation", "tenants:stand-in", "tenants:grant-elevation",

@@ -23,7 +23,7 @@ SEE = "tenants.view_tenant"
 WALLS = ("without_the_first", "without_the_second")
 LISTS = (
     "tenants", "projects", "environments", "memberships", "keys", "grants", "usage/calls", "requests", "decisions",
-    "offboardings",
+    "offboardings", "erasures",
 )  # fmt: skip
 
 

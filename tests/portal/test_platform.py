@@ -119,6 +119,7 @@ def test_what_begins_with_beat_is_sent_at_once() -> None:
         "access.resume_provisioning",
         "access.resume_offboarding",
         "usage.bring_prices_to_lists",
+        "usage.enforce_retention",
         "catalog.import_if_new",
         "catalog.check_deployments",
         "catalog.refresh_popularity",

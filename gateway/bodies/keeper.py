@@ -1,0 +1,180 @@
+"""Keep what was caught of calls: encrypt it and write it into the spool in one thread, carry it into the database in
+another. What there is no room or no disk for is let go and counted; the calls and their ledger never notice.
+
+Content that was caught and not yet spooled is lost with a process that is killed, and so is that of calls under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DataError, IntegrityError, connection
+
+from gateway.bodies import measured
+from gateway.bodies.catching import FAILED, Caught, record_of
+from gateway.bodies.spool import FOLDER, Spool, clear, orphans, records_of, segments
+from tenants.scope import everything
+from usage.bodies.storing import BodyRecord, count_unkept, store
+
+if TYPE_CHECKING:
+    from gateway.pipeline import Call
+
+log = logging.getLogger(__name__)
+
+CARRY_EVERY_S = 1.0
+ADOPT_EVERY_S = 30.0
+BACK_OFF_S = 3.0
+BATCH_RECORDS, BATCH_BYTES = 100, 8 * 1024 * 1024
+LARGEST_PENDING = 64 * 1024 * 1024  # bytes of caught content that wait for the writing thread
+
+
+class BodyKeeper:
+    """The content of one event loop's calls. `take` is called in the loop; `run` is the task that carries."""
+
+    def __init__(self, name: str, journals: Path) -> None:
+        """`name` is the process's journal, in the folder `journals`."""
+        self._root = journals / FOLDER
+        self._name = name
+        self._spool = Spool(self._root, name, settings.GATEWAY_BODY_SPOOL)
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="atrium-bodies")
+        self._carrying = ThreadPoolExecutor(1, thread_name_prefix="atrium-carrying")
+        self._pending = 0  # touched by the loop alone
+        self._unkept: Counter[UUID] = Counter()
+        self._adopted = 0.0
+
+    def take(self, caught: Caught, call: Call, outcome: str) -> None:
+        """The call has ended, and its caller was told everything. Nothing is waited for, and nothing raised."""
+        if caught.rule.keeping.only_failed and outcome not in FAILED:
+            return
+        size = caught.held_bytes
+        if self._pending and self._pending + size > LARGEST_PENDING:
+            self._let_go(caught, "too_many_at_once")
+            return
+        try:
+            writing = asyncio.get_running_loop().run_in_executor(self._writing, self._write, caught, call, outcome)
+        except RuntimeError:  # the process ends
+            self._let_go(caught, "process_ends")
+            return
+        self._pending += size
+        writing.add_done_callback(lambda _: self._is_written(size))
+
+    def _is_written(self, size: int) -> None:
+        self._pending -= size
+
+    def _write(self, caught: Caught, call: Call, outcome: str) -> None:
+        """Runs in the writing thread."""
+        try:
+            self._spool.append(record_of(caught, call, outcome))
+        except OSError as error:
+            log.warning("Content of a call is not kept, the spool cannot be written: %s", error)
+            self._let_go(caught, "spool_unwritable")
+        except Exception:  # whatever a request holds: the call was answered, and the next one is to be kept
+            log.exception("Content of a call is not kept.")
+            self._let_go(caught, "broken")
+        else:
+            measured.kept.inc()
+            measured.waiting.set(self._spool.waiting_bytes)
+
+    def _let_go(self, caught: Caught, reason: str) -> None:
+        measured.unkept.labels(reason).inc()
+        self._unkept[caught.rule.tenant_id] += 1
+
+    async def run(self) -> None:
+        """Carry for ever."""
+        while True:
+            await asyncio.sleep(CARRY_EVERY_S)
+            adopt = time.monotonic() - self._adopted >= ADOPT_EVERY_S and self._root.is_dir()
+            if self._spool.is_empty and not self._unkept and not adopt:
+                continue
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._carrying, self._carry, adopt)
+                self._adopted = time.monotonic() if adopt else self._adopted
+            except Exception as error:  # whatever it is: it is on the disk, and the next round may succeed
+                log.warning("Content of calls waits on the disk, it cannot be carried: %s", error)
+                await asyncio.sleep(BACK_OFF_S)
+
+    async def close(self) -> None:
+        """Write what was taken, carry it if the database is there, and let go of the files."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._writing.shutdown)
+        try:
+            if not self._spool.is_empty or self._unkept:
+                await loop.run_in_executor(self._carrying, self._carry, False)
+        except Exception as error:
+            log.warning("Content of calls stays on the disk for the next process: %s", error)
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Let go of the files and threads at once."""
+        self._writing.shutdown(wait=False)
+        self._carrying.shutdown(wait=False)
+        try:
+            self._spool.close()
+        except OSError as error:
+            log.warning("The spool of content cannot be closed: %s", error)
+
+    @everything("content of the calls of every tenant is carried into the database")
+    def _carry(self, adopt: bool) -> None:
+        """Runs in the carrying thread, where the ORM is at home."""
+        try:
+            for segment in self._spool.complete():
+                _store(records_of(segment))
+                self._spool.carried(segment)
+            measured.waiting.set(self._spool.waiting_bytes)
+            if self._unkept:
+                counted, self._unkept = self._unkept, Counter()
+                try:
+                    count_unkept(counted)
+                except BaseException:
+                    self._unkept += counted
+                    raise
+            if adopt:
+                _adopt(self._root, self._name)
+        finally:
+            connection.close()
+
+
+def _adopt(root: Path, own: str) -> None:
+    """Carry and remove the spools of processes that are gone."""
+    for folder, _ in orphans(root, own):
+        for segment in segments(folder):
+            _store(records_of(segment))
+            segment.unlink()
+        clear(folder)
+        log.warning("Took over the content that a process left which has ended.")
+
+
+def _store(records: Iterable[BodyRecord]) -> None:
+    """Write them in batches. Raises what the database raises when it is gone."""
+    for batch in _batches(records):
+        try:
+            store(batch)
+        except (IntegrityError, DataError):  # of one of them; the others are none the worse for it
+            for record in batch:
+                try:
+                    store([record])
+                except (IntegrityError, DataError) as error:
+                    log.error("The content of call %s is refused by the database: %s", record.id, error)
+
+
+def _batches(records: Iterable[BodyRecord]) -> Iterator[list[BodyRecord]]:
+    batch: list[BodyRecord] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += len(record.prompt or b"") + len(record.answer or b"")
+        if len(batch) >= BATCH_RECORDS or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
