@@ -63,8 +63,9 @@ async def relay(ground: Ground, meter: Meter, stop: Stop) -> AsyncGenerator[Even
     async for attempt in Seated(choice, ground.room, meter, stop):
         with attempt:
             try:
-                putting = provider_of(attempt.target).request
-                request = await apart(admitted.asked.is_heavy, putting, attempt.target, admitted.asked)
+                provider = provider_of(attempt.target)
+                is_long = admitted.asked.is_heavy or provider.is_slow
+                request = await apart(is_long, provider.request, attempt.target, admitted.asked)
                 stop.check()  # it may have been settled meanwhile
             except InvalidRequest as error:  # another one may be able to take it
                 unable = error
@@ -157,7 +158,7 @@ async def _open(
             if not may_wait or time.monotonic() >= patient_until:
                 raise
         await stop.pause(RETRY_LOCAL_EVERY_S)
-        request = provider.request(target, meter.admitted.asked)  # it may be at another address now
+        request = await apart(provider.is_slow, provider.request, target, meter.admitted.asked)  # at another address
 
 
 async def _attempt(

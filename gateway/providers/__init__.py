@@ -6,6 +6,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
+from gateway.providers.prompted import prompted
 from gateway.providers.provider import Provider
 from gateway.snapshot import Target
 
@@ -19,6 +20,8 @@ def known() -> dict[str, Provider]:
 
 
 def provider_of(target: Target) -> Provider:
-    """How a deployment is spoken to; one of a kind that is not known here as most are."""
+    """How a deployment is spoken to, with prompts put as its model takes them; one of a kind that is not known here as
+    most are."""
     kinds = known()
-    return (kinds.get(target.dialect) or kinds["openai"]).at(target)
+    kind = (kinds.get(target.dialect) or kinds["openai"]).at(target)
+    return kind if target.prompting is None else prompted(kind, target.prompting)
