@@ -1,5 +1,5 @@
-"""Run somebody's chat template (Jinja, as Hugging Face's `tokenizer_config.json` has it) within bounds: it reads what it
-is given and writes a text, in bounded time and memory, and reaches nothing else.
+"""Run somebody's chat template (Jinja, as Hugging Face's `tokenizer_config.json` has it) within bounds: it reads what
+it is given and writes a text, in bounded time and memory, and reaches nothing else.
 
 Jinja's own sandbox keeps a template from attributes and methods that reach out. It bounds neither time nor memory, so
 each loop, call, filter, operation and output is counted here, and everything that it builds is weighed (`values.py`).
@@ -140,7 +140,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         _bounds(context).step()
         return values.reckoned(operator, left, right)
 
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  # as Jinja has it
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # as Jinja has it
         bounds = _bounds(__context)
         bounds.step()
         if __obj not in _CALLED and not isinstance(__obj, Macro | LoopContext):
@@ -153,7 +153,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 class _Generation(Extension):
     """`{% generation %}`: where trainers look for what the assistant says. It writes what stands in it."""
 
-    tags = {"generation"}  # noqa: RUF012  # as Jinja declares it
+    tags = {"generation"}  # as Jinja declares it
 
     def parse(self, parser: Parser) -> list[nodes.Node]:
         next(parser.stream)
@@ -170,26 +170,26 @@ class _Watching(NodeTransformer):
             raise TemplateRefused("a loop cannot be recursive", node.lineno)
         return super().generic_visit(node, *args, **kwargs)
 
-    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802  # as Jinja calls it
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # as Jinja calls it
         self.generic_visit(node)
         node.iter = _through("_counted", node.iter)
         return node
 
-    def visit_List(self, node: nodes.List) -> nodes.Node:  # noqa: N802
+    def visit_List(self, node: nodes.List) -> nodes.Node:
         return _through("_built", self.generic_visit(node))
 
-    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:  # noqa: N802
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:
         return _through("_built", self.generic_visit(node))
 
-    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:
         self.generic_visit(node)
         return node if node.ctx != "load" else _through("_built", node)
 
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
         self.generic_visit(node)
         return _through("_joined", nodes.List(node.nodes, lineno=node.lineno))
 
-    def visit_TemplateData(self, node: nodes.TemplateData) -> nodes.Node:  # noqa: N802
+    def visit_TemplateData(self, node: nodes.TemplateData) -> nodes.Node:
         return _through("_as_it_is", nodes.Const(node.data, lineno=node.lineno))
 
 
@@ -251,7 +251,7 @@ def rendered(template: Template, given: Mapping[str, Any], longest_s: float = LO
     try:
         return values.together(list(_pieces(template.root_render_func(context))))
     except _Said as said:
-        raise NotRendered(f"The chat template says: {said}", is_said=True) from said
+        raise NotRendered(f"The chat template says: {str(said).rstrip('.')}.", is_said=True) from said
     except Beyond as beyond:
         raise NotRendered(f"The chat template {beyond}.") from beyond
     except (TemplateError, Misused) as error:

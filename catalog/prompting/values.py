@@ -171,7 +171,7 @@ def _join(found: Iterable[Any], between: str = "", attribute: str | int | None =
     return "".join(pieces)
 
 
-def _indent(text: Any, width: int | str = 4, first: bool = False, blank: bool = False) -> str:  # noqa: FBT001, FBT002
+def _indent(text: Any, width: int | str = 4, first: bool = False, blank: bool = False) -> str:
     before = width if isinstance(width, str) else " " * _small(width)
     lines = as_text(text).splitlines()
     if len(lines) * len(before) > MOST_CHARACTERS:
@@ -182,7 +182,7 @@ def _indent(text: Any, width: int | str = 4, first: bool = False, blank: bool = 
 
 
 def _tojson(
-    value: Any, indent: int | None = None, ensure_ascii: bool = False, separators: Any = None, sort_keys: bool = False,  # noqa: FBT001, FBT002
+    value: Any, indent: int | None = None, ensure_ascii: bool = False, separators: Any = None, sort_keys: bool = False,
 ) -> str:  # fmt: skip
     """As Hugging Face has it: signs of HTML stay as they are."""
     weigh(value)

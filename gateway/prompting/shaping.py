@@ -1,5 +1,5 @@
-"""Put the messages of a chat as the model of a deployment takes them (`catalog.prompting`): where the system speaks, how
-an answer is begun, whose turn comes first. Each difference is told in a sentence."""
+"""Put the messages of a chat as the model of a deployment takes them (`catalog.prompting`): where the system speaks,
+how an answer is begun, whose turn comes first. Each difference is told in a sentence."""
 
 from __future__ import annotations
 

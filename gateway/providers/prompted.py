@@ -1,7 +1,8 @@
 """A kind of provider with prompts put as the model of a deployment takes them (`gateway.prompting`).
 
 What a client says in its provider's own form, or as a text to complete, is in the model's own terms and goes on as it
-came. All else is put so in the neutral form first, and then to the kind; for a model that completes texts, written down.
+came. All else is put so in the neutral form first, and then to the kind; for a model that completes texts, it is
+written down.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ class Prompted(Provider):
         self.is_slow = prompting.template == OWN
         self._written = measured(prompting) if prompting.template else None
         self.template: Template = self._written or _with_words(kind.template)
+
+    @property
+    def spoken(self) -> Provider:
+        return self.kind
 
     @property
     def patience_s(self) -> float:  # type: ignore[override]

@@ -99,6 +99,11 @@ class Provider(ABC):
         """Whether people may connect one: it has an address to type."""
         return bool(self.address or self.example)
 
+    @property
+    def spoken(self) -> Provider:
+        """The kind itself, where prompts are put another way for it."""
+        return self
+
     def listing(self, base_url: str, credential: str) -> Listing | None:
         """How an endpoint is asked which models it serves; None where it tells no list."""
         return openai_listing(base_url, credential)

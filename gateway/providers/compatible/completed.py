@@ -1,4 +1,4 @@
-"""Reads a completion of a text as the answer of a chat: what a model says whose conversation was written down for it."""
+"""Reads a completion of a text as a chat's answer: what a model says for whom its conversation was written down."""
 
 from __future__ import annotations
 

@@ -11,9 +11,9 @@ from hashlib import sha256
 from typing import Any, ClassVar
 
 from gateway.asked import Asked
+from gateway.prompting.messages import SYSTEM
 from gateway.providers.compatible import Compatible
 from gateway.providers.compatible.reading import ChatReading, EmbeddingsReading
-from gateway.prompting.messages import SYSTEM
 from gateway.providers.parts import bound_of, calls_of, tools_of, writable
 from gateway.providers.provider import Reading, Request, as_json
 from gateway.snapshot import Target

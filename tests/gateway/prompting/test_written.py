@@ -113,7 +113,7 @@ def test_a_conversation_is_written_down(
     says(**prompting)
     assert prompt(front_with, key, provider, SYSTEM, HELLO, SAID, HELLO, max_completion_tokens=9) == written
     body = provider.exchanges[-1].body
-    assert (body["stop"], body["max_tokens"], body["model"]) == (stops, 9, "upstream-name")
+    assert (body["stop"], body["max_tokens"], body["model"]) == (stops, 9, "echo-model")
     assert not {"messages", "max_completion_tokens"} & body.keys()
 
 
@@ -242,19 +242,21 @@ def test_the_tokens_of_what_is_written_are_counted_where_none_are_told(
 def test_a_budget_holds_for_what_is_written(
     says: Says, team: Cast, route: Route, front_with: Any, key: str, provider: Provider
 ) -> None:
-    price = Price.objects.get(deployment=route.targets.get().deployment)
     longer = "A preamble of its own, said to the model in every single prompt. " * 40
+    price = Price.objects.get(deployment=route.targets.get().deployment)
+    without = (price.input_per_million * 600 + price.output_per_million * 5) / Decimal(1_000_000)
+    set_budget(place=of_tenant(team.acme), amount=without, is_hard=True, by=team.pat)
+    says(template="chatml")
+    assert ask(front_with, key, HELLO, max_tokens=5).status_code == 200
     says(template="own", own_template=longer + "{% for m in messages %}{{ m.content }}{% endfor %}")
-    enough_without = (price.input_per_million * 400 + price.output_per_million * 5) / Decimal(1_000_000)
-    set_budget(place=of_tenant(team.acme), amount=enough_without, is_hard=True, by=team.pat)
     answer = ask(front_with, key, HELLO, max_tokens=5)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "budget_exceeded"), answer.text
-    assert not provider.exchanges
+    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "insufficient_quota"), answer.text
+    assert len(provider.exchanges) == 1
 
 
 def test_more_than_was_reserved_is_never_sent(says: Says, front_with: Any, key: str, provider: Provider) -> None:
-    sly = "{% for m in messages %}{{ m.content }}{% if 'twice' in m.content %}{{ 'more ' ~ m.content * 1 }}{% endif %}"
-    sly = "{% for m in messages %}{% for i in range(m.content | length // 20 + 1) %}{{ m.content }}{% endfor %}{% endfor %}"
+    again = "{% for i in range(m.content | length // 20 + 1) %}{{ m.content }}{% endfor %}"
+    sly = "{% for m in messages %}" + again + "{% endfor %}"
     says(template="own", own_template=sly)
     assert ask(front_with, key, HELLO).status_code == 200
     answer = ask(front_with, key, {"role": "user", "content": "a long text " * 200})
