@@ -14,6 +14,8 @@ from catalog.prompting.sandbox import NotRendered, compiled, rendered
 from refusals.errors import Invalid
 from tenants.changes import announce
 
+PROBE = "What is 17 times 23?"
+
 
 @transaction.atomic
 def set_prompting(*, deployment: Deployment, prompting: Prompting, by: Any) -> Deployment:
@@ -34,7 +36,7 @@ def _try(prompting: Prompting) -> None:
     """Raise `Invalid` for a chat template that cannot even write down what a user says first."""
     if not prompting.template:
         return
-    first = [{"role": "user", "content": "Hello."}]
+    first = [{"role": "user", "content": PROBE}]
     given = {"messages": first, "add_generation_prompt": True, "bos_token": prompting.bos, "eos_token": prompting.eos}
     try:
         text = rendered(compiled(prompting.source), given)
@@ -42,5 +44,5 @@ def _try(prompting: Prompting) -> None:
         raise Invalid(
             f"The chat template does not take the simplest conversation. {error}", field="own_template"
         ) from error
-    if "Hello." not in text:
+    if PROBE not in text:
         raise Invalid("The chat template leaves out what the user says: read it from “messages”.", field="own_template")

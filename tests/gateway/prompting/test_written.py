@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -226,6 +227,31 @@ def test_what_a_template_says_no_to_is_told_in_the_clients_form(
         asked = {"model": "echo-model", "system": "Be brief.", "messages": [HELLO], "max_tokens": 9}
         told = client.post("/v1/messages", json=asked)
     assert (told.status_code, told.json()["type"]) == (400, "error") and not provider.exchanges
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+        "{% set ns = namespace(s='xx') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s }}",
+        "{{ ''.__class__.__mro__ }}",
+    ],
+    ids=["endless", "huge", "reaching out"],
+)
+def test_a_hostile_template_is_a_clear_refusal_and_nothing_else_waits(
+    says: Says, front_with: Any, key: str, provider: Provider, hostile: str
+) -> None:
+    armed = "{% if 'now' in messages[0].content %}" + hostile + "{% endif %}{{ messages[0].content }}"
+    says(template="own", own_template=armed)
+    with front_with(key) as client:
+        asked = {"model": "echo-model", "messages": [{"role": "user", "content": "Do it now."}]}
+        began = time.monotonic()
+        answer = client.post("/v1/chat/completions", json=asked)
+        assert time.monotonic() - began < 5
+        assert answer.status_code == 400 and "cannot be written down" in answer.json()["error"]["message"]
+        asked["messages"] = [HELLO]
+        assert client.post("/v1/chat/completions", json=asked).status_code == 200
+    assert len(provider.exchanges) == 1
 
 
 def test_the_tokens_of_what_is_written_are_counted_where_none_are_told(
