@@ -231,7 +231,7 @@ def _environment() -> _Sandbox:
 _SANDBOX = _environment()
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def compiled(source: str) -> Template:
     """A template, ready to be rendered. Raises `TemplateRefused`."""
     if len(source) > LONGEST_SOURCE:

@@ -89,7 +89,7 @@ class WrittenTemplate(Template):
         return said + self.most_added_to(messages)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def measured(prompting: Prompting) -> WrittenTemplate:
     """What a chat template adds. Raises `InvalidRequest` where it cannot even write down what a user says first."""
     one = as_text([_said("user")], prompting)

@@ -104,7 +104,7 @@ class Prompted(Provider):
         return replace(asked, form="chat", body=body, neutral=body)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def prompted(kind: Provider, prompting: Prompting) -> Provider:
     """`kind` with prompts put as `prompting` says; made once for both."""
     return Prompted(kind, prompting)
