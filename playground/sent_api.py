@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from rest_framework import serializers, viewsets
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from catalog.missing import find_model
+from catalog.models import Model
 from playground import sending
 from refusals.errors import Invalid
 from tenants.api.bodies import Body, body_of
@@ -40,15 +41,20 @@ class RenderedPromptSerializer(serializers.Serializer[Any]):
     refused = serializers.CharField(help_text="why such a prompt is not sent; empty where it is")
 
 
-class RenderPromptView(APIView):
-    """A prompt as each deployment of a model would be sent it."""
+class PromptViewSet(viewsets.GenericViewSet[Model]):
+    """Prompts as models are sent them."""
+
+    queryset = Model.objects.none()
+    lookup_field = "slug"
+    lookup_value_converter = "name"
 
     @extend_schema(
         operation_id="models_render_prompt",
         request=RenderPromptSerializer,
         responses=RenderedPromptSerializer(many=True),
     )
-    def post(self, request: Request, slug: str) -> Response:
+    @action(detail=True, methods=["post"], url_path="render-prompt", url_name="render")
+    def render_prompt(self, request: Request, slug: str) -> Response:
         """Show what is really sent, by each connected deployment that serves the model; no call is made."""
         found, said = find_model(slug), body_of(request, RenderPromptSerializer)
         size = sum(len(str(each)) for each in (*said["messages"], *said.get("tools", ())))

@@ -101,8 +101,8 @@ PLAIN = Prompting()
 def read(kept: Mapping[str, Any]) -> Prompting:
     """A prompting as it was kept. What a newer version kept beside it is passed over."""
     names = {each.name for each in fields(Prompting)}
-    said = {name: tuple(value) if name == "stops" else value for name, value in kept.items() if name in names}
-    return Prompting(**said)
+    said: dict[str, Any] = {name: value for name, value in kept.items() if name in names}
+    return Prompting(**{**said, "stops": tuple(said.get("stops", ()))})
 
 
 def checked(prompting: Prompting, kind: Dialect) -> Prompting:

@@ -24,7 +24,7 @@ from catalog.prompting import values
 from catalog.prompting.values import Beyond, Held, Misused
 
 LONGEST_SOURCE = 64 * 1024  # characters of a template
-LONGEST_S = 0.25  # that one rendering may take
+LONGEST_S = 0.25  # of the processor that one rendering may take: how busy a machine is, is no fault of a template
 MOST_STEPS = 200_000  # loops, calls, filters and operations of one rendering
 MOST_WRITTEN = 2 * values.MOST_CHARACTERS  # characters that are written on the way, in macros too
 LONGEST_FORMAT = 100
@@ -52,7 +52,7 @@ class _Said(Exception):
 
 @dataclass(slots=True)
 class _Bounds:
-    """What is left of one rendering."""
+    """What is left of one rendering; `until` is a time of the thread's processor."""
 
     until: float
     steps: int = MOST_STEPS
@@ -62,8 +62,8 @@ class _Bounds:
         self.steps -= count
         if self.steps < 0:
             raise Beyond(f"takes more than {MOST_STEPS:,} steps")
-        if time.monotonic() > self.until:
-            raise Beyond(f"takes longer than {LONGEST_S:g} s")
+        if time.thread_time() > self.until:
+            raise Beyond(f"takes more than {LONGEST_S:g} s of work")
 
 
 BOUNDS = " bounds"  # no template can name it: names hold no blanks
@@ -247,7 +247,7 @@ def compiled(source: str) -> Template:
 
 def rendered(template: Template, given: Mapping[str, Any], longest_s: float = LONGEST_S) -> str:
     """What `template` writes of what it is `given`. Raises `NotRendered`."""
-    context = template.new_context({**given, BOUNDS: _Bounds(time.monotonic() + longest_s)})
+    context = template.new_context({**given, BOUNDS: _Bounds(time.thread_time() + longest_s)})
     try:
         return values.together(list(_pieces(template.root_render_func(context))))
     except _Said as said:

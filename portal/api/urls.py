@@ -5,8 +5,6 @@ from importlib import import_module
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-import catalog.converters  # noqa: F401  (how a name is written in an address)
-from playground.sent_api import RenderPromptView
 from portal.api import (
     problems,
     reading,
@@ -35,7 +33,6 @@ urlpatterns = [
     path("platform/status/", StatusView.as_view(), name="api-status"),
     path("platform/routing/", RoutingView.as_view(), name="api-routing"),
     path("platform/settings/", SettingsView.as_view(), name="api-settings"),
-    path("models/<name:slug>/render-prompt/", RenderPromptView.as_view(), name="model-render-prompt"),
     path("", include(router.urls)),
     re_path(r"^.*$", problems.not_found, name="api-missing"),
 ]

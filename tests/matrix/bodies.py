@@ -67,7 +67,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("limit-list", "POST"): {"place": HERE, "requests": 100},
     ("catalog:steer", "POST"): {"policy": "weight"},
     ("catalog:prompting", "POST"): {"system": "none"},
-    ("model-render-prompt", "POST"): {"messages": [{"role": "user", "content": "Hello."}]},
+    ("model-prompt-render", "POST"): {"messages": [{"role": "user", "content": "Hello."}]},
     ("usage:capacity", "POST"): {"subject": EMPTY_ROUTE},
     ("limit-weight", "GET"): {"tenant": "acme"},
     ("limit-weight", "POST"): {"tenant": "acme", "weight": 3},
