@@ -44,7 +44,8 @@ def sent(request: HttpRequest) -> HttpResponse:
             earlier, last = (turns, text) if text or not turns else (turns[:-1], turns[-1].prompt)
             spoken = messages(column, earlier, last or "Say hello.", filled(column.system, prompt.values))
             shown = _shown(column.route, body(column, spoken, longest.get(column.route)))
-            entries.append({"label": label_of(column, place, is_hidden=False), **shown})
+            label = label_of(column, place, is_hidden=False)
+            entries.append({"label": label, "title": f"Column {place + 1}", **shown})
     return render(request, "playground/sent.html", {"entries": entries})
 
 
@@ -60,7 +61,8 @@ def sent_for(request: HttpRequest, answer_id: UUID) -> HttpResponse:
     earlier = [each for each in turns_of(turn.session) if each.position < turn.position]
     asked = body(column, messages(column, earlier, turn.prompt, row.system), None)
     call = Call.objects.filter(pk=row.call_id).only("provider", "upstream_name").first() if row.call_id else None
-    return render(request, "playground/sent_one.html", _shown(row.route, asked, call))
+    title = f"Turn {turn.position}, column {row.column}, attempt {row.attempt}"
+    return render(request, "playground/sent_one.html", {"title": title, **_shown(row.route, asked, call)})
 
 
 def _shown(route: str, asked: Mapping[str, Any], call: Call | None = None) -> dict[str, Any]:
