@@ -36,6 +36,7 @@ SENTENCES = {
     "deployment.described": "changed the facts of the deployment",
     "deployment.drained": "drained the deployment",
     "deployment.probe_asked": "had the deployment tried at once",
+    "deployment.prompting_set": "said how prompts are put for the deployment",
     "deployment.published": "published the deployment",
     "deployment.resumed": "put back into service the deployment",
     "directory.groups_claimed": "named the groups of",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any, cast
 
+from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
@@ -21,6 +22,8 @@ from catalog.authority import require_manager
 from catalog.importing import jobs
 from catalog.missing import find_model
 from catalog.models import Deployment, ImportRun, Model, Provider, Route
+from catalog.prompting.profile import read
+from catalog.prompting.setting import set_prompting
 from catalog.provider_list import SORTS, find
 from refusals.errors import Missing
 from tenants.api.bodies import body_of
@@ -302,9 +305,13 @@ class DeploymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
 
     @extend_schema(request=s.DescribeDeploymentSerializer, responses=s.DeploymentSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Say where it computes, and how many tokens it holds."""
-        found = self.get_object()
-        steering.describe(deployment=found, by=request.user, **body_of(request, s.DescribeDeploymentSerializer))
+        """Say where it computes, how many tokens it holds, and how prompts are put for its model."""
+        found, said = self.get_object(), body_of(request, s.DescribeDeploymentSerializer)
+        prompting = said.pop("prompting", None)
+        with transaction.atomic():
+            steering.describe(deployment=found, by=request.user, **said)
+            if prompting is not None:
+                set_prompting(deployment=found, prompting=read(prompting), by=request.user)
         return self._as_it_is_now()
 
     @extend_schema(request=None, responses=s.DeploymentSerializer)

@@ -41,7 +41,9 @@ class Inside:
 class Dialect(Protocol):
     """A kind of endpoint, called `name`, by people `words`. `address` is the usual one, empty where each has its own as
     `example` shows; `credential` says what it wants, `about` what else who connects one should know, and `listed_as`
-    which provider of the catalog speaks so (empty where none does more than others)."""
+    which provider of the catalog speaks so (empty where none does more than others). `system_in` is the place of its
+    form where what the system says stands apart from the conversation (empty: it is a message); `has_completions`:
+    it also completes texts, as OpenAI's form from before chats has it."""
 
     name: ClassVar[str]
     words: ClassVar[str]
@@ -51,6 +53,8 @@ class Dialect(Protocol):
     about: ClassVar[str]
     listed_as: ClassVar[str]
     inside: ClassVar[Inside | None]
+    system_in: ClassVar[str]
+    has_completions: ClassVar[bool]
 
     @property
     def is_offered(self) -> bool:

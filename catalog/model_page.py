@@ -23,6 +23,7 @@ SET_LIMITS = "usage.manage_limits"
 TABS = {
     "overview": "Overview",
     "deployments": "Deployments",
+    "prompts": "Prompts",
     "pricing": "Pricing",
     "access": "Access",
     "usage": "Usage",
@@ -117,6 +118,10 @@ def _access(request: HttpRequest, found: Model, routes: list[Route], stands: sta
     return {"panels": panels.shown(request, "access", found)}
 
 
+def _prompts(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
+    return {"panels": panels.shown(request, "prompts", found)}
+
+
 def _usage(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
     return {
         "volume": figures.volume(request.user, found),  # type: ignore[arg-type]
@@ -150,6 +155,7 @@ def _offers(found: Model) -> list[Any]:
 _TAB_CONTEXT: dict[str, Callable[..., dict[str, Any]]] = {
     "overview": _overview,
     "deployments": _deployments,
+    "prompts": _prompts,
     "pricing": _pricing,
     "access": _access,
     "usage": _usage,

@@ -226,6 +226,7 @@ class Deployment(models.Model):
     context_tokens = models.PositiveIntegerField(null=True, blank=True, help_text="where it is not the model's own")
     drained_at = models.DateTimeField(null=True, blank=True, help_text="since when it gets no new calls")
     probe_asked_at = models.DateTimeField(null=True, blank=True, help_text="when a person wanted it tried at once")
+    prompting = models.JSONField(default=dict, blank=True, help_text="how its model takes a prompt: catalog.prompting")
     health = models.CharField(max_length=10, choices=Health, default=Health.UNKNOWN)
     checked_at = models.DateTimeField(null=True, blank=True)
     check_result = models.CharField(max_length=300, blank=True)

@@ -1,4 +1,5 @@
-"""What floors above add to a model's page: under *Access* who decided what, under *Usage* who used it.
+"""What floors above add to a model's page: under *Access* who decided what, under *Usage* who used it, under *Prompts*
+how they reach it.
 
 A panel is asked for one person and one model and must scope what it answers to that person itself.
 """
@@ -15,7 +16,7 @@ from django.utils.safestring import SafeString
 
 from catalog.models import Model
 
-Tab = Literal["access", "usage"]
+Tab = Literal["access", "usage", "prompts"]
 
 
 @dataclass(frozen=True)

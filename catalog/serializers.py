@@ -12,6 +12,9 @@ from catalog import steering
 from catalog.dialects import LONGEST_CREDENTIAL
 from catalog.figures import LARGEST_PRICE
 from catalog.models import Change, Deployment, Fact, ImportRun, Model, ModelVersion, Provider, Route, RouteTarget
+from catalog.prompting import profile
+from catalog.prompting.profile import read
+from catalog.prompting.sandbox import LONGEST_SOURCE
 from tenants.api.bodies import Body
 
 NO_MODEL = "No model answers: the gateway makes the answers itself, for tests and load."
@@ -67,19 +70,54 @@ class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
         fields = ["label", "released_on", "deprecated_on"]
 
 
+class PromptingSerializer(Body):
+    """How prompts are put for a deployment's model. What is left out is usual: as its kind of provider has it."""
+
+    system = serializers.ChoiceField(choices=list(profile.SYSTEM.items()), required=False, allow_blank=True)
+    prefill = serializers.ChoiceField(choices=list(profile.PREFILL.items()), required=False, allow_blank=True)
+    merges = serializers.BooleanField(required=False, help_text="what one side says in a row is put into one message")
+    begins_with_user = serializers.BooleanField(required=False, help_text="the assistant cannot speak first")
+    tools = serializers.ChoiceField(choices=list(profile.TOOLS.items()), required=False, allow_blank=True)
+    images = serializers.ChoiceField(choices=list(profile.IMAGES.items()), required=False, allow_blank=True)
+    template = serializers.ChoiceField(
+        choices=list(profile.TEMPLATES.items()), required=False, allow_blank=True,
+        help_text="of a model that completes texts: how a conversation is written down for it",
+    )  # fmt: skip
+    own_template = serializers.CharField(
+        max_length=LONGEST_SOURCE, required=False, allow_blank=True, trim_whitespace=False,
+        help_text="Jinja, as `chat_template` of tokenizer_config.json has it; where `template` is own",
+    )  # fmt: skip
+    bos = serializers.CharField(
+        max_length=profile.LONGEST_SIGN, required=False, allow_blank=True, trim_whitespace=False,
+        help_text="empty where its server begins a prompt with it by itself",
+    )  # fmt: skip
+    eos = serializers.CharField(
+        max_length=profile.LONGEST_SIGN, required=False, allow_blank=True, trim_whitespace=False
+    )
+    stops = serializers.ListField(
+        child=serializers.CharField(max_length=profile.LONGEST_SIGN, trim_whitespace=False),
+        max_length=profile.MOST_STOPS, required=False, help_text="texts that end an answer",
+    )  # fmt: skip
+
+
 class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
     model = serializers.CharField(source="version.model.slug", read_only=True)
     version = serializers.CharField(source="version.label", read_only=True)
     provider = serializers.CharField(source="provider.slug", read_only=True)
     is_loopback = serializers.BooleanField(source="provider.is_loopback", read_only=True, help_text=NO_MODEL)
+    prompting = serializers.SerializerMethodField()
 
     class Meta:
         model = Deployment
         fields = [
             "id", "model", "version", "provider", "is_loopback", "upstream_name", "region", "offer", "price_notes",
             "is_enabled", "gone_at", "health", "checked_at", "check_result", "context_tokens", "drained_at",
-            "probe_asked_at",
+            "probe_asked_at", "prompting",
         ]  # fmt: skip
+
+    @extend_schema_field(PromptingSerializer)
+    def get_prompting(self, deployment: Deployment) -> dict[str, Any]:
+        return PromptingSerializer(read(deployment.prompting)).data
 
 
 class TargetSerializer(serializers.ModelSerializer[RouteTarget]):
@@ -144,7 +182,9 @@ class SteeringSerializer(Body):
 
 
 class DescribeDeploymentSerializer(Body):
-    """What is left out stays as it is."""
+    """What is left out stays as it is; `prompting` is said as a whole."""
+
+    prompting = PromptingSerializer(required=False)
 
     region = serializers.CharField(max_length=60, required=False, allow_blank=True)
     context_tokens = serializers.IntegerField(

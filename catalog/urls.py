@@ -1,7 +1,16 @@
 from django.urls import URLPattern, URLResolver, path
 
 import catalog.converters  # noqa: F401  (how a name is written in an address)
-from catalog import browsing, comparison_page, import_pages, model_page, provider_list, provider_pages, steering_pages
+from catalog import (
+    browsing,
+    comparison_page,
+    import_pages,
+    model_page,
+    prompting_page,
+    provider_list,
+    provider_pages,
+    steering_pages,
+)
 
 app_name = "catalog"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -23,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("platform/routes/<name:slug>/switch/", provider_pages.switch_route, name="switch-route"),
     path("platform/routing/<name:slug>/", steering_pages.steer, name="steer"),
     path("platform/deployments/<uuid:pk>/", steering_pages.describe, name="deployment"),
+    path("platform/deployments/<uuid:pk>/prompts/", prompting_page.prompting, name="prompting"),
     path("platform/deployments/<uuid:pk>/drain/", steering_pages.drain, name="drain"),
     path("platform/deployments/<uuid:pk>/resume/", steering_pages.resume, name="resume"),
     path("platform/deployments/<uuid:pk>/probe/", steering_pages.probe, name="probe"),

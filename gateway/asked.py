@@ -79,6 +79,10 @@ class Asked:
         """The tokens that a provider's chat template adds to the prompt."""
         return template.added_to(self.neutral["messages"]) if self.operation == "chat" else 0
 
+    def most_added_by(self, template: Template) -> int:
+        """The most tokens that it can add."""
+        return template.most_added_to(self.neutral["messages"]) if self.operation == "chat" else 0
+
     @property
     def tokens(self) -> int:
         """The tokens of a prompt that came as such: only requests for embeddings may."""

@@ -78,7 +78,7 @@ def greatest_cost(routes: Iterable[Route], asked: Asked, at: dt.datetime) -> dic
         for target in route.targets:
             price = target.price_at(at)
             if price is not None:
-                whole = tokens_in + asked.added_by(provider_of(target).template)
+                whole = tokens_in + asked.most_added_by(provider_of(target).template)
                 is_dearer = (price.cache_write_per_million or 0) > price.input_per_million  # all of it may be written
                 amount = cost(price, whole, tokens_out, 0, whole if is_dearer else 0)
                 dearest[price.currency] = max(amount, dearest.get(price.currency, amount))

@@ -33,6 +33,10 @@ class Template:
         own = 0 if sent and sent[0].get("role") == "system" else self.own_system_message
         return self.a_message * len(sent) + self.a_reply + own
 
+    def most_added_to(self, messages: Any) -> int:
+        """The most that it can add to it."""
+        return self.added_to(messages)
+
 
 # OpenAI's cookbook, "How to count tokens with tiktoken": three a message and one for its role, three for the reply.
 USUAL = Template(a_message=4, a_reply=3)

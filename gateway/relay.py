@@ -112,11 +112,12 @@ class _Asking:
     async def puts(self, attempt: Attempt) -> Request | None:
         """The request as the deployment is sent it next; None where it cannot be asked this, but another may."""
         meter, asked = self._meter, self._meter.admitted.asked
-        putting = provider_of(attempt.target).request
+        provider = provider_of(attempt.target)
         try:
-            request = (
-                await apart(True, putting, attempt.target, asked) if asked.is_heavy else putting(attempt.target, asked)
-            )
+            if asked.is_heavy or provider.is_slow:
+                request = await apart(True, provider.request, attempt.target, asked)
+            else:
+                request = provider.request(attempt.target, asked)
         except InvalidRequest as error:
             self._unable = error
             attempt.cannot()
@@ -233,7 +234,7 @@ async def _open(
             if not may_wait or time.monotonic() >= patient_until:
                 raise
         await stop.pause(RETRY_LOCAL_EVERY_S)
-        request = provider.request(target, meter.admitted.asked)  # it may be at another address now
+        request = await apart(provider.is_slow, provider.request, target, meter.admitted.asked)  # at another address
 
 
 async def _attempt(

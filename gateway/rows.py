@@ -18,6 +18,7 @@ from uuid import UUID
 import psycopg
 
 from catalog.credentials import decrypt
+from gateway.prompting.kept import UNUSABLE, kept_prompting
 from gateway.snapshot import Bounds, Grant, HardBudget, Key, Place, Route, Target, UnitPrice
 from tenants.networks import Network
 
@@ -63,7 +64,8 @@ _ROUTES = """
 _TARGETS = """
     SELECT rt.route_id, d.id, p.slug, p.name, p.dialect, p.base_url, p.credential, d.upstream_name,
            m.max_output_tokens, m.slug, rt.priority, rt.weight, coalesce(nullif(d.region, ''), p.region),
-           coalesce(d.context_tokens, m.context_tokens), d.drained_at IS NOT NULL, d.probe_asked_at
+           coalesce(d.context_tokens, m.context_tokens), d.drained_at IS NOT NULL, d.probe_asked_at,
+           d.prompting
       FROM catalog_routetarget rt JOIN catalog_deployment d ON d.id = rt.deployment_id
       JOIN catalog_provider p ON p.id = d.provider_id
       JOIN catalog_route r ON r.id = rt.route_id JOIN catalog_model m ON m.id = r.model_id
@@ -168,8 +170,8 @@ async def routes(connection: Connection) -> dict[str, Route]:
     async for deployment_id, *price in _rows(connection, _PRICES):
         prices[deployment_id].append(UnitPrice(*price))
     targets: dict[UUID, list[Target]] = defaultdict(list)
-    async for route_id, *row in _rows(connection, _TARGETS):
-        if (target := _target(row, prices)) is not None:
+    async for route_id, *row, prompting in _rows(connection, _TARGETS):
+        if (target := _target([*row, await kept_prompting(prompting)], prices)) is not None:
             targets[route_id].append(target)
     return {row[1]: _route(row, tuple(targets[row[0]])) async for row in _rows(connection, _ROUTES)}
 
@@ -177,7 +179,7 @@ async def routes(connection: Connection) -> dict[str, Route]:
 def _target(row: Any, prices: dict[UUID, list[UnitPrice]]) -> Target | None:
     deployment_id, provider, name, dialect, base_url, credential, upstream, *facts = row
     clear = _in_clear(provider, credential)
-    if clear is None:
+    if clear is None or facts[-1] is UNUSABLE:
         return None
     priced = tuple(prices[deployment_id])
     return Target(deployment_id, provider, name, dialect, base_url.rstrip("/"), clear, upstream, priced, *facts)

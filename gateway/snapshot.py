@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from catalog.prompting.profile import Prompting
 from gateway.bodies.rules import Rule
 from tenants.networks import Network
 
@@ -93,7 +94,8 @@ class UnitPrice:
 class Target:
     """A deployment that a route may be served by; `max_output_tokens` is its longest answer, `context_tokens` the most
     that it holds, where they are known. The lowest `tier` is asked first, in it by `weight`. One that is drained gets
-    no new calls; `probe_asked_at` is when a person last wanted it to be tried at once.
+    no new calls; `probe_asked_at` is when a person last wanted it to be tried at once. `prompting` is how a prompt is
+    put for its model, None where it is as its kind of provider has it.
 
     `credential` is in clear and must never be shown or logged.
     """
@@ -114,6 +116,7 @@ class Target:
     context_tokens: int | None = None
     is_drained: bool = False
     probe_asked_at: dt.datetime | None = None
+    prompting: Prompting | None = None
 
     def __repr__(self) -> str:
         return f"<{self.upstream_name} at {self.provider}>"

@@ -26,6 +26,7 @@ from playground.models import Answer, Session, Turn
 from playground.offering import usable_environment
 from playground.recovery import interrupt_the_silent
 from playground.running import caller_of, run_to_the_end
+from playground.sent_api import PromptViewSet
 from playground.serializing import (
     AgainSerializer,
     ChangedSessionSerializer,
@@ -192,3 +193,4 @@ class SessionViewSet(viewsets.GenericViewSet[Session]):
 def register(router: DefaultRouter) -> None:
     """Add this room's view sets to the API."""
     router.register("playground/sessions", SessionViewSet, basename="playground-session")
+    router.register("models", PromptViewSet, basename="model-prompt")

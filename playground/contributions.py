@@ -1,4 +1,5 @@
-"""What this room brings to the shell: the card of recent sessions, and sessions among the hits of the palette."""
+"""What this room brings to the shell: the card of recent sessions, sessions among the hits of the palette, and on a
+model's page how prompts reach it."""
 
 from __future__ import annotations
 
@@ -9,8 +10,10 @@ from django.contrib.auth.signals import user_logged_in
 from django.http import HttpRequest
 from django.urls import reverse
 
+from catalog import panels
 from playground.finding import containing, own
 from playground.offering import environments_for, first_environment
+from playground.sent_pages import of_model
 from tenants.models import User
 from tenants.where import choose, chosen
 from ui.places import Card, Hit, register_card, register_hits
@@ -24,6 +27,7 @@ ACTION = "New playground session"
 def register() -> None:
     """Called once the app is ready."""
     register_card(Card("playground.recent", 20, "playground/home_card.html", _recent, part="work"))
+    panels.register(panels.Panel("playground.prompts", "prompts", "playground/model_prompts.html", of_model))
     register_hits("Playground", _hits, order=40)
     user_logged_in.connect(_begin_where_models_are, dispatch_uid="playground.begin_where_models_are")
 

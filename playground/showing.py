@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from playground.conversation import last_attempts, turns_of
 from playground.markdown import render
 from playground.models import Answer, Feedback, Session, Turn
 from playground.offering import Offer
+from playground.sending import warnings
 
 MAX_SHOWN_TURNS = 30
 MAX_SHOWN_PROMPT = 4_000  # characters shown in every column; the whole prompt is in the history
@@ -90,6 +91,7 @@ class ShownColumn:
     is_hidden: bool = False
     turns: list[ShownTurn] = field(default_factory=list)
     said_length: int = 0
+    warnings: tuple[str, ...] = ()  # what of a prompt is put another way for the model, or refused
 
     @property
     def key(self) -> int:
@@ -164,6 +166,7 @@ def shown_columns(
     columns: Sequence[Column], offers: Mapping[str, Offer], *, is_hidden: bool = False
 ) -> list[ShownColumn]:
     """Columns without a conversation yet."""
+    told = warnings(columns) if offers and not is_hidden else {}
     return [
         ShownColumn(
             column if not is_hidden else Column(column.key),
@@ -171,6 +174,7 @@ def shown_columns(
             label_of(column, place, is_hidden=is_hidden),
             None if is_hidden else offers.get(column.route),
             is_hidden,
+            warnings=told.get(column.key, ()),
         )
         for place, column in enumerate(columns)
     ]
@@ -196,7 +200,7 @@ def conversation(session: Session, offers: Mapping[str, Offer], preferred: froze
                     answer, is_hidden=session.is_hidden, label=label, preferred=preferred, is_elsewhere=True
                 )
             rows.append(shown_turn(turn, seen))
-        shown.append(ShownColumn(column.column, column.place, column.label, column.offer, column.is_hidden, rows, said))
+        shown.append(replace(column, turns=rows, said_length=said))
     return shown
 
 

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path
 
-from playground import acting, streaming, views
+from playground import acting, sent_pages, streaming, views
 
 app_name = "playground"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -11,8 +11,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("playground/models/", views.models, name="models"),
     path("playground/columns/", acting.columns, name="columns"),
     path("playground/code/", views.code, name="code"),
+    path("playground/sent/", sent_pages.sent, name="sent"),
     path("playground/run/", streaming.run, name="run"),
     path("playground/answers/<uuid:answer_id>/", streaming.answer, name="answer"),
+    path("playground/answers/<uuid:answer_id>/sent/", sent_pages.sent_for, name="sent-for"),
     path("playground/<uuid:session_id>/", views.session, name="session"),
     path("playground/<uuid:session_id>/toolbar/", views.toolbar, name="toolbar"),
     path("playground/<uuid:session_id>/history/", views.history, name="history"),

@@ -6,6 +6,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
+from gateway.providers.prompted import prompted
 from gateway.providers.provider import Provider
 from gateway.snapshot import Target
 
@@ -19,13 +20,16 @@ def known() -> dict[str, Provider]:
 
 
 def provider_of(target: Target) -> Provider:
-    """How a deployment is spoken to; one of a kind that is not known here as most are."""
+    """How a deployment is spoken to, with prompts put as its model takes them; one of a kind that is not known here as
+    most are."""
     found = _of.get(id(target))
     if found is None or found[0] is not target:
         kinds = known()
+        kind = (kinds.get(target.dialect) or kinds["openai"]).at(target)
         if len(_of) >= MOST_KEPT:
             _of.clear()
-        found = _of[id(target)] = (target, (kinds.get(target.dialect) or kinds["openai"]).at(target))
+        provider = kind if target.prompting is None else prompted(kind, target.prompting)
+        found = _of[id(target)] = (target, provider)
     return found[1]
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
 from gateway.asked import BOUNDS, InvalidRequest
+from gateway.prompting.messages import text_of
 from gateway.providers.provider import Unreadable
 
-SYSTEM = ("system", "developer")
 _DATA = re.compile(r"data:([^;,]*)(?:;[^;,]*)*;base64,")  # RFC 2397, with parameters of the type in between
 
 
@@ -22,29 +22,6 @@ class Image(NamedTuple):
     media_type: str
     data: str
     url: str
-
-
-def system_of(messages: list[dict[str, Any]]) -> str:
-    """What the system says, all of it together."""
-    return "\n\n".join(text for message in messages if message["role"] in SYSTEM and (text := text_of(message)))
-
-
-def text_of(message: dict[str, Any]) -> str:
-    """The text of a message, without its other parts."""
-    content = message.get("content")
-    if isinstance(content, str):
-        return content
-    return "".join(part["text"] for part in parts_of(message) if isinstance(part.get("text"), str))
-
-
-def parts_of(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The parts of a message that is given as such. A text alone is one part."""
-    content = message.get("content")
-    if isinstance(content, str):
-        if content:
-            yield {"type": "text", "text": content}
-    elif isinstance(content, list):
-        yield from (part for part in content if isinstance(part, dict))
 
 
 def image_of(part: dict[str, Any], field: str) -> Image | None:

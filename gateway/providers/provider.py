@@ -85,6 +85,11 @@ class Provider(ABC):
     about: ClassVar[str] = ""
     listed_as: ClassVar[str] = ""
     inside: ClassVar[Inside | None] = None
+    system_in: ClassVar[str] = ""
+    has_completions: ClassVar[bool] = False
+    joins_turns: ClassVar[bool] = False  # what one side says in several messages in a row is one turn in its form
+    marks_begun: ClassVar[dict[str, Any]] = {}  # what says of an assistant's last message that it shall be gone on with
+    is_slow: bool = False  # what it makes of a prompt may take long: a thread does it
     patience_s: float = 0.0  # how long one that is not there, or says 503, is asked again before anybody else is
     template: Template = USUAL  # what it adds to a prompt, where it does not count itself
     streams_as: ClassVar[str] = "text/event-stream"
@@ -94,6 +99,11 @@ class Provider(ABC):
         """Whether people may connect one: it has an address to type."""
         return bool(self.address or self.example)
 
+    @property
+    def spoken(self) -> Provider:
+        """The kind itself, where prompts are put another way for it."""
+        return self
+
     def listing(self, base_url: str, credential: str) -> Listing | None:
         """How an endpoint is asked which models it serves; None where it tells no list."""
         return openai_listing(base_url, credential)
@@ -101,6 +111,10 @@ class Provider(ABC):
     def at(self, target: Target) -> Provider:
         """Who speaks to `target`, where the address makes a difference."""
         return self
+
+    def takes(self, form: str) -> bool:
+        """Whether a request in this form of clients goes on as it came."""
+        return False
 
     def cannot(self, asked: Asked) -> str:
         """Why it cannot be asked this at all; empty where it can."""

@@ -69,6 +69,7 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("model", f"{SMOLLM2}", "developer"),
     NamedPage("model-newcomer", f"{SMOLLM2}", "newcomer"),
     NamedPage("model-deployments", f"{SMOLLM2}?tab=deployments", "platform-admin"),
+    NamedPage("model-prompts", f"{SMOLLM2}?tab=prompts", "developer"),
     NamedPage("model-pricing", f"{SMOLLM2}?tab=pricing", "developer"),
     NamedPage("model-access", f"{SMOLLM2}?tab=access", "developer"),
     NamedPage("model-access-newcomer", f"{SMOLLM2}?tab=access", "newcomer"),

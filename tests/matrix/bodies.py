@@ -66,6 +66,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("access:offboard", "POST"): {"reason": "Dissolved", "confirm_name": "acme"},
     ("limit-list", "POST"): {"place": HERE, "requests": 100},
     ("catalog:steer", "POST"): {"policy": "weight"},
+    ("catalog:prompting", "POST"): {"system": "none"},
+    ("model-prompt-render", "POST"): {"messages": [{"role": "user", "content": "Hello."}]},
     ("usage:capacity", "POST"): {"subject": EMPTY_ROUTE},
     ("retention-list", "GET"): {"tenant": "acme"},
     ("retention-list", "POST"): {"place": HERE, "keep": "both"},

@@ -145,6 +145,7 @@ class Stage:
             "catalog-import- pk": ImportRun.objects.create().pk,
             "playground: session_id": session.pk,
             "playground:answer answer_id": answer.pk,
+            "playground:sent-for answer_id": answer.pk,
             "playground-session- pk": session.pk,
             "tenants: project_id": cast.project.pk,
             "tenants:change-project-role role_id": in_project.pk,

@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('tenants', '0029_content_is_read_by_permission'),
-        ('usage', '0013_traces'),
+        ('usage', '0016_live_tail'),
         ('auth', '0012_alter_user_first_name_max_length'),
         ('contenttypes', '0002_remove_content_type_name'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

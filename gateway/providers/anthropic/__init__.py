@@ -23,12 +23,17 @@ class Anthropic(Provider):
     listed_as = "anthropic"
     address = "https://api.anthropic.com/v1"
     example = address
+    system_in = "system"
+    joins_turns = True
 
     def listing(self, base_url: str, credential: str) -> Listing:
         return Listing(f"{base_url}/models?limit=1000", _headers(credential), ids_of_data)
 
+    def takes(self, form: str) -> bool:
+        return form == FORM
+
     def cannot(self, asked: Asked) -> str:
-        if asked.form == FORM:
+        if self.takes(asked.form):
             return ""
         if asked.operation != "chat":
             return "it has no embeddings"

@@ -8,8 +8,9 @@ from typing import Any
 from gateway.asked import InvalidRequest
 from gateway.counting import ASSUMED_OUTPUT
 from gateway.effort import SHARES, budget_of
+from gateway.prompting.messages import system_of
 from gateway.providers.anthropic.turns import turns_of
-from gateway.providers.parts import bound_of, inside, stops_of, system_of, tools_of
+from gateway.providers.parts import bound_of, inside, stops_of, tools_of
 from gateway.snapshot import Target
 
 Body = dict[str, Any]

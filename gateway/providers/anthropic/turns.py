@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from gateway.asked import InvalidRequest
-from gateway.providers.parts import SYSTEM, add_turn, arguments_of, calls_of, image_of, inlined_in, inside
+from gateway.prompting.messages import SYSTEM
+from gateway.providers.parts import add_turn, arguments_of, calls_of, image_of, inlined_in, inside
 
 Block = dict[str, Any]
 NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9_-]")  # of calls of tools; other providers give such

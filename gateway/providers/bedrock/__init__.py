@@ -34,6 +34,8 @@ class Bedrock(Provider):
     )
     about = "A model is called there by its identifier, or by that of an inference profile; they are not listed."
     streams_as: ClassVar[str] = "application/vnd.amazon.eventstream"
+    system_in = "system"
+    joins_turns = True
 
     def listing(self, base_url: str, credential: str) -> None:
         """It lists its models elsewhere."""

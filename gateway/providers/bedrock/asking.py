@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.asked import InvalidRequest
+from gateway.prompting.messages import SYSTEM, parts_of, system_of, text_of
 from gateway.providers.parts import (
-    SYSTEM,
     ToolCall,
     add_turn,
     arguments_of,
@@ -14,10 +14,7 @@ from gateway.providers.parts import (
     calls_of,
     image_of,
     inside,
-    parts_of,
     stops_of,
-    system_of,
-    text_of,
     told_by_tool,
     tools_of,
 )

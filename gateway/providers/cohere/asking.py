@@ -6,17 +6,8 @@ from typing import Any
 
 from gateway.asked import Asked, InvalidRequest
 from gateway.effort import tokens_to_think
-from gateway.providers.parts import (
-    SYSTEM,
-    bound_of,
-    calls_of,
-    image_of,
-    inside,
-    parts_of,
-    stops_of,
-    text_of,
-    tools_of,
-)
+from gateway.prompting.messages import SYSTEM, parts_of, text_of
+from gateway.providers.parts import bound_of, calls_of, image_of, inside, stops_of, tools_of
 from gateway.providers.vectors import refuse_more, texts_to_embed
 
 # What it calls the same or otherwise; a chat completion's name first.

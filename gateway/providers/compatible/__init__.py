@@ -20,6 +20,7 @@ class Compatible(Provider):
     words = "OpenAI-compatible"
     example = "https://models.example.com/v1"
     about = "Its address is that below which /models and /chat/completions lie; it usually ends with /v1."
+    has_completions = True
     bound: ClassVar[str] = "max_tokens"
     paths: ClassVar[Mapping[str, str]] = {
         "chat": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings",
@@ -51,8 +52,11 @@ class Compatible(Provider):
         """The credential."""
         return {"authorization": f"Bearer {target.credential}"} if target.credential else {}
 
+    def takes(self, form: str) -> bool:
+        return form in self.paths
+
     def cannot(self, asked: Asked) -> str:
-        return "" if asked.form in self.paths else asked.lost
+        return "" if self.takes(asked.form) else asked.lost
 
     def _bounded(self, chat: dict[str, Any]) -> dict[str, Any]:
         """`chat` with the bound of its length under the name that is known here: one that is not known holds nobody."""
@@ -61,7 +65,7 @@ class Compatible(Provider):
 
     def _form(self, asked: Asked) -> str:
         """In which form it is asked: the client's where it takes that, else the neutral one."""
-        return asked.form if asked.form in self.paths else asked.operation
+        return asked.form if self.takes(asked.form) else asked.operation
 
 
 PROVIDER = Compatible()

@@ -25,6 +25,8 @@ class Gemini(Provider):
     listed_as = "google"
     address = "https://generativelanguage.googleapis.com/v1beta"
     example = address
+    system_in = "systemInstruction"
+    joins_turns = True
 
     def listing(self, base_url: str, credential: str) -> Listing:
         return Listing(f"{base_url}/models?pageSize=1000", self.headers(credential), _names)

@@ -6,17 +6,15 @@ from typing import Any
 
 from gateway.asked import InvalidRequest
 from gateway.effort import tokens_to_think
+from gateway.prompting.messages import SYSTEM, parts_of, system_of
 from gateway.providers.parts import (
-    SYSTEM,
     add_turn,
     arguments_of,
     bound_of,
     calls_of,
     image_of,
     inside,
-    parts_of,
     stops_of,
-    system_of,
     told_by_tool,
     tools_of,
 )

@@ -15,9 +15,10 @@ import orjson
 from catalog.loopback import LABEL
 from catalog.tokenizing import tokenizer
 from gateway.counting import SAMPLE, USUAL, texts_of, tokens_of
+from gateway.prompting.messages import SYSTEM, text_of
 from gateway.providers.loopback.manner import How
 from gateway.providers.loopback.turns import Turn
-from gateway.providers.parts import SYSTEM, bound_of, inside, text_of, tools_of
+from gateway.providers.parts import bound_of, inside, tools_of
 from gateway.stop import Stop
 from gateway.upstream import Dropped, TooSlow
 

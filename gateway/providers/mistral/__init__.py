@@ -11,9 +11,10 @@ from hashlib import sha256
 from typing import Any, ClassVar
 
 from gateway.asked import Asked
+from gateway.prompting.messages import SYSTEM
 from gateway.providers.compatible import Compatible
 from gateway.providers.compatible.reading import ChatReading, EmbeddingsReading
-from gateway.providers.parts import SYSTEM, bound_of, calls_of, tools_of, writable
+from gateway.providers.parts import bound_of, calls_of, tools_of, writable
 from gateway.providers.provider import Reading, Request, as_json
 from gateway.snapshot import Target
 
@@ -45,6 +46,8 @@ class Mistral(Compatible):
     address = "https://api.mistral.ai/v1"
     example = address
     about = ""
+    has_completions = False
+    marks_begun: ClassVar[dict[str, Any]] = {"prefix": True}
     paths: ClassVar[Mapping[str, str]] = {"chat": "/chat/completions", "embeddings": "/embeddings"}
     readings: ClassVar[Mapping[str, type[Reading]]] = {"chat": MistralReading, "embeddings": EmbeddingsReading}
 

@@ -1,0 +1,124 @@
+"""Write a conversation down as one text, by the chat template of a model that completes texts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import Template as Jinja
+
+from catalog.prompting.profile import Prompting
+from catalog.prompting.sandbox import NotRendered, compiled, rendered
+from gateway.asked import InvalidRequest
+from gateway.counting import Template, texts_of, tokens_of
+from gateway.prompting.messages import SYSTEM, Message, parts_of, text_of
+from gateway.prompting.shaping import MOST_WORDS, Tell, is_begun, shaped
+
+PROBE = "hello"
+ROLES = ("user", "assistant", *SYSTEM)
+
+
+def as_text(messages: list[Message], prompting: Prompting, tell: Tell = lambda sentence: None) -> str:
+    """The prompt that the model completes. Raises `InvalidRequest` for what the template does not take."""
+    put = [_plain(each, place) for place, each in enumerate(shaped(messages, prompting, tell))]
+    try:
+        return _written(compiled(prompting.source), put, prompting)
+    except NotRendered as error:
+        raise InvalidRequest(
+            f"The prompt cannot be written down for the model. {error} Change the conversation, or ask the platform "
+            "team to change the template.",
+            field="messages",
+        ) from error
+
+
+def _written(template: Jinja, messages: list[dict[str, str]], prompting: Prompting) -> str:
+    begins = is_begun(messages)
+    given: Mapping[str, Any] = {
+        "messages": messages, "add_generation_prompt": not begins, "bos_token": prompting.bos,
+        "eos_token": prompting.eos, "tools": None, "documents": None,
+    }  # fmt: skip
+    text = rendered(template, given)
+    return _cut(text, messages[-1]["content"]) if begins else text
+
+
+def _cut(text: str, begun: str) -> str:
+    """`text` up to the end of the begun answer, which the template has closed: the model shall go on with it."""
+    for said in (begun, begun.strip()):
+        if (at := text.rfind(said)) >= 0:
+            return text[: at + len(said)]
+    raise NotRendered("The chat template leaves the begun answer out.")
+
+
+def _plain(message: Message, place: int) -> dict[str, str]:
+    """A message as chat templates know it: a role and a text."""
+    role = message.get("role")
+    if role not in ROLES:
+        raise InvalidRequest(
+            f"The model completes texts, and there is no role “{str(role)[:40]}” in them.",
+            field=f"messages[{place}].role",
+        )
+    if other := next((part for part in parts_of(message) if not isinstance(part.get("text"), str)), None):
+        raise InvalidRequest(
+            f"The model completes texts; a part of the type “{str(other.get('type'))[:40]}” cannot be put into one.",
+            field=f"messages[{place}].content",
+        )
+    return {"role": "system" if role in SYSTEM else str(role), "content": text_of(message)}
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenTemplate(Template):
+    """What a chat template adds, measured once by conversations that are known: in tokens, and at most in bytes.
+
+    What each text of a prompt becomes longer by is told by `times`: a template may say it twice.
+    """
+
+    bytes_a_message: int = 0
+    bytes_at_all: int = 0
+    times: int = 1
+
+    def most_added_to(self, messages: Any) -> int:
+        said = sum(len(text.encode("utf-8", "replace")) for text in texts_of(messages))
+        return (self.times - 1) * said + self.bytes_a_message * len(messages) + self.bytes_at_all
+
+    def most(self, messages: list[Message]) -> int:
+        """The most bytes that a conversation is when it is written down; more is not sent."""
+        said = sum(len(text.encode("utf-8", "replace")) for text in texts_of(messages))
+        return said + self.most_added_to(messages)
+
+
+@lru_cache(maxsize=4096)
+def measured(prompting: Prompting) -> WrittenTemplate:
+    """What a chat template adds. Raises `InvalidRequest` where it cannot even write down what a user says first."""
+    one = as_text([_said("user")], prompting)
+    long = as_text([_said("user", PROBE * 9)], prompting)
+    times = max(1, math.ceil((_size(long) - _size(one)) / (len(PROBE) * 8)))
+    at_all = max(0, _size(one) - len(PROBE))
+    tokens_at_all = max(0, tokens_of(one) - tokens_of(PROBE))
+    a_message, tokens_a_message = 0, 0
+    for more in ((_said("system"), _said("user")), (_said("user"), _said("assistant"), _said("user"))):
+        try:
+            text = as_text(list(more), prompting)
+        except InvalidRequest:
+            continue  # it takes no such conversation, so none is sent
+        added = len(more) - 1
+        a_message = max(a_message, math.ceil((_size(text) - _size(one)) / added))
+        tokens_a_message = max(tokens_a_message, math.ceil((tokens_of(text) - tokens_of(one)) / added))
+    spare = max(a_message, at_all)  # a role may have longer signs than those that were tried
+    return WrittenTemplate(
+        a_message=max(0, tokens_a_message - tokens_of(PROBE)),
+        a_reply=max(0, tokens_at_all - max(0, tokens_a_message - tokens_of(PROBE))),
+        bytes_a_message=spare,
+        bytes_at_all=at_all + spare + MOST_WORDS,
+        times=times,
+    )
+
+
+def _said(role: str, text: str = PROBE) -> Message:
+    return {"role": role, "content": text}
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
