@@ -82,6 +82,25 @@ class Grant(models.Model):
         return [vote["voter"]["name"] for vote in votes if vote["verdict"] == "approve"]
 
 
+class Imposed(models.Model):
+    """What somebody who decides on a request for access demands of every call, beside what was asked for."""
+
+    owned_through = "request"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    request = models.ForeignKey(Request, on_delete=models.CASCADE, related_name="imposed")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    conditions = models.JSONField(help_text="as `access.conditions` reads them")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["at"]
+        constraints = [models.UniqueConstraint(fields=["request", "by"], name="imposed_once_by_each")]
+
+    def __str__(self) -> str:
+        return f"{self.by} on {self.request}"
+
+
 STATES = ["draft", "sent", "provisioning", "failed", "ready"]
 
 

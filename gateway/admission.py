@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from gateway.asked import Asked
 from gateway.caller import Caller
+from gateway.conditions import is_met, keep_to
 from gateway.snapshot import Grant, Key, Place, Route, Snapshot
 from refusals import Refusal
 from tenants import secrets
@@ -94,7 +95,8 @@ class NoDeployment(Refusal):
 class Admitted:
     """A call that may be made: by whom, where, for what, allowed by which grant.
 
-    `onward` are the routes that are asked when no deployment of this one takes it, each with the grant that allows it.
+    `onward` are the routes that are asked when no deployment of this one takes it, each with the grant that allows it;
+    `data_classes` those of the data in it (None: nobody has said).
     """
 
     caller: Caller
@@ -104,6 +106,7 @@ class Admitted:
     asked: Asked
     request_id: str
     onward: tuple[tuple[Route, Grant], ...] = ()
+    data_classes: frozenset[str] | None = None
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -201,7 +204,8 @@ def _is_from(networks: tuple[Network, ...] | None, seen: Address | None) -> bool
 
 
 def admit(snapshot: Snapshot, caller: Caller, asked: Asked, request_id: str, now: dt.datetime) -> Admitted:
-    """Check the environment, the route and the grant. Raises the refusals of this module."""
+    """Check the environment, the route and the grant with what it demands. Raises the refusals of this module and of
+    `gateway.conditions`."""
     place = snapshot.places.get(caller.environment_id)
     if place is None or place.is_archived:
         raise _closed(caller)
@@ -232,7 +236,11 @@ def admit(snapshot: Snapshot, caller: Caller, asked: Asked, request_id: str, now
         )
     if not route.is_enabled:
         raise ModelNotFound(f"“{route.slug}” has been switched off by the platform team.", field="model")
-    admitted = Admitted(caller, place, route, grant, asked, request_id, _onward(snapshot, caller, route, now))
+    carried = place.data_classes
+    if grant.conditions is not None or asked.stated is not None:
+        asked, carried = keep_to(grant, caller, place, route, asked)
+    onward = _onward(snapshot, caller, place, route, asked, now) if route.fallback else ()
+    admitted = Admitted(caller, place, route, grant, asked, request_id, onward, carried)
     if not any(target.is_connected for each in admitted.routes for target in each.targets):
         raise NoDeployment(
             f"No provider is connected that serves “{route.slug}”. The platform team has to connect one.",
@@ -242,17 +250,20 @@ def admit(snapshot: Snapshot, caller: Caller, asked: Asked, request_id: str, now
     return admitted
 
 
-def _onward(snapshot: Snapshot, caller: Caller, route: Route, now: dt.datetime) -> tuple[tuple[Route, Grant], ...]:
-    """The fallbacks of a route that the caller may call by themselves: nobody gets a model by falling back to it."""
-    if not route.fallback:
-        return ()
+def _onward(
+    snapshot: Snapshot, caller: Caller, place: Place, route: Route, asked: Asked, now: dt.datetime
+) -> tuple[tuple[Route, Grant], ...]:
+    """The fallbacks of a route that the caller may call by themselves, just so: nobody gets a model, or more of it, by
+    falling back to it."""
     found: list[tuple[Route, Grant]] = []
     grants, seen = snapshot.grants.get(caller.environment_id, {}), {route.slug}
     while (slug := route.fallback) and slug not in seen and (following := snapshot.routes.get(slug)) is not None:
         seen.add(slug)
         route, grant = following, grants.get(slug)
         is_allowed = grant is not None and grant.is_in_force(now) and (caller.routes is None or slug in caller.routes)
-        if grant is not None and is_allowed and route.is_enabled:
+        if grant is None or not is_allowed or not route.is_enabled:
+            continue
+        if grant.conditions is None or is_met(grant, caller, place, route, asked):
             found.append((route, grant))
     return tuple(found)
 
