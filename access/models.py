@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from access.conditions import Conditions, read
 from access.keys.tables import KeyPermit as KeyPermit
 from access.offboarding.tables import ExportPiece as ExportPiece
 from access.offboarding.tables import Offboarding as Offboarding
@@ -72,6 +73,11 @@ class Grant(models.Model):
         if self.expires_at is not None and self.expires_at <= now + EXPIRING_WITHIN:
             return "expiring"
         return "active"
+
+    @property
+    def demanded(self) -> Conditions:
+        """What approval demands of every call."""
+        return read(self.conditions)
 
     @property
     def decided_by(self) -> list[str]:

@@ -225,8 +225,9 @@ def test_a_fallback_stays_within_both_grants(client: httpx.Client, team: Cast, r
         Deployment.objects.filter(targets__route=route).update(region="us")
         Deployment.objects.filter(targets__route=second).update(region="eu")
         announce("route")
-        client.get("/v1/models")
-        eventually(lambda: target(second, "second").region == "eu", within_s=2)
+        names = ["echo-model", "second"]
+        eventually(lambda: [each["id"] for each in client.get("/v1/models").json()["data"]] == names)
+        eventually(lambda: target(second, "second").region == "eu")
         demand(client, regions=["eu"])
         assert served_by(ask(client)) == "second"
         assert len(other.exchanges) == 1

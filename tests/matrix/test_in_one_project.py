@@ -34,6 +34,8 @@ OF_OWNERS = {
     "project-role-detail DELETE": "204", "tenants:project POST": "302", "tenants:project-roles POST": "302",
     "tenants:change-project-role POST": "302", "tenants:end-project-role GET": "200",
     "tenants:end-project-role POST": "302", "grant-revoke POST": "422", "access:revoke-grant POST": "302",
+    "grant-conditions POST": "200", "access:grant POST": "302", "environment-detail PATCH": "200",
+    "tenants:state-data POST": "302",
     "limit-list POST": "200", "budget-list POST": "200", "budget-detail DELETE": "204",
 }  # fmt: skip
 # Pages of the whole tenant, open to who may at some place of it; at which one is asked when something is done.
