@@ -29,6 +29,7 @@ from gateway.gone import Watch
 from gateway.grouping import Group
 from gateway.journal import Journal, segments, unwritable
 from gateway.openings import Openings
+from tenants.changes import announce
 from tenants.scope import everything
 from tests import cast as make
 from tests.cast import Cast
@@ -398,6 +399,7 @@ def test_what_was_reserved_before_is_not_opened_after(
     with Provider() as other:
         second = make.route("second", base_url=other.url, provider="second")
         allow(team.environment(), second)
+        announce("route")
         eventually(lambda: ask(client, model="second").status_code == 200, within_s=5)
         eventually(lambda: not Opening.objects.exists())
         release = threading.Event()
