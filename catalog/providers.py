@@ -134,12 +134,11 @@ def describe(
     Raises `Invalid`."""
     locked = Provider.objects.select_for_update().get(pk=provider.pk)
     before = {"region": locked.region, "data_classes": locked.data_classes}
-    after = {
-        "region": locked.region if region is None else region.strip()[:60],
-        "data_classes": locked.data_classes if data_classes is None else checked(data_classes),
-    }
+    region = locked.region if region is None else region.strip()[:60]
+    classes = locked.data_classes if data_classes is None else checked(data_classes)
+    after = {"region": region, "data_classes": classes}
     if after != before:
-        locked.region, locked.data_classes = after["region"], after["data_classes"]
+        locked.region, locked.data_classes = region, classes
         locked.save(update_fields=["region", "data_classes"])
         record("provider.described", by=by, subject=locked, before=before, after=after)
         announce("provider")

@@ -10,11 +10,10 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
-from urllib.parse import quote
 
 from gateway.asked import Asked
 from gateway.caller import Caller
-from gateway.conditions import is_met, keep_to
+from gateway.conditions import ask_at, is_met, keep_to
 from gateway.snapshot import Grant, Key, Place, Route, Snapshot
 from refusals import Refusal
 from tenants import secrets
@@ -230,7 +229,7 @@ def admit(snapshot: Snapshot, caller: Caller, asked: Asked, request_id: str, now
         raise AccessRequired(
             f"{place.path} has {had_one} been given access to “{route.slug}”.",
             field="model",
-            way_out=f"/requests/new/access/{quote(route.slug)}/?environment={quote(place.path)}",
+            way_out=ask_at(place, route),
             environment=place.path,
             route=route.slug,
         )

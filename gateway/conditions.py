@@ -69,7 +69,7 @@ def keep_to(grant: Grant, caller: Caller, place: Place, route: Route, asked: Ask
     carried = said.data_classes if said is not None and said.data_classes is not None else place.data_classes
     if conditions is None:
         return asked, carried
-    where, way_out = f"{place.path} may call “{route.slug}”", page_of(place, route)
+    where, way_out = f"{place.path} may call “{route.slug}”", ask_at(place, route)
     if conditions.purposes:
         _check_purpose(conditions, caller, said, where, way_out)
     if conditions.data_classes is not None:
@@ -128,14 +128,13 @@ def nobody_within(admitted: Admitted, whys: list[str]) -> NobodyWithinGrant:
         f"Nothing that serves “{slug}” may be asked for this call of {place.path}: {'; '.join(dict.fromkeys(whys))}."
         f"{unsaid}",
         field="model",
-        way_out=page_of(place, admitted.route),
+        way_out=ask_at(place, admitted.route),
     )
 
 
-def page_of(place: Place, route: Route) -> str:
-    """Where the grant of an environment is shown with its conditions."""
-    tenant, _, kind = place.path.split("/")
-    return f"/tenants/{tenant}/grants/?kind={kind}&q={quote(route.slug)}"
+def ask_at(place: Place, route: Route) -> str:
+    """Where an environment asks for more than its grant allows."""
+    return f"/requests/new/access/{quote(route.slug)}/?environment={quote(place.path)}"
 
 
 def _check_purpose(conditions: Conditions, caller: Caller, said: Stated | None, where: str, way_out: str) -> None:

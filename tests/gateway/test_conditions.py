@@ -70,7 +70,7 @@ def test_it_works(client: httpx.Client, provider: Served) -> None:
     demand(client, max_output_tokens=500)
     said = refused(ask(client, max_tokens=501), 403, "parameter_beyond_grant", param="max_tokens")
     assert "acme/support/development may call “echo-model” with answers of at most 500 tokens" in said
-    assert "/tenants/acme/grants/?kind=development&q=echo-model" in said
+    assert "/requests/new/access/echo-model/?environment=acme/support/development" in said
     assert ask(client, max_tokens=500).status_code == 200
     assert ask(client).status_code == 200
     assert [each.body.get("max_tokens") for each in provider.exchanges] == [1000, 500, 500], "left out, it is the bound"
