@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from refusals import Refusal
+from refusals.errors import Invalid
 from tenants.data_sent import state_data
 from tenants.delegation import MANAGE_TENANT
 from tenants.models import Environment
@@ -31,7 +31,7 @@ def state(request: HttpRequest, slug: str, project_id: UUID) -> HttpResponse:
         said = state_data(
             environment=environment, data_classes=request.POST.getlist("data_classes")[:20], by=inside.viewer
         )
-    except Refusal as refusal:
+    except Invalid as refusal:
         messages.error(request, refusal.sentence)
     else:
         held = ", ".join(said.data_classes) or "nothing in particular"
