@@ -18,6 +18,8 @@ from rest_framework.routers import DefaultRouter
 from access import finding
 from access.applying.api import TenantFileViewSet
 from access.asking import request_access
+from access.changing import change_conditions
+from access.conditions import read
 from access.granting import revoke
 from access.keys.asking import request_key
 from access.models import Grant
@@ -36,12 +38,21 @@ from tenants.scoping import find_environment, find_tenant, require, visible
 MANAGE = "tenants.manage_tenant"
 
 
+CONDITIONS = (
+    "What is demanded of every call; what is left out is not demanded. purposes: [name], data_classes: [public, "
+    "internal, confidential, personal, special], regions: [name], max_input_tokens, max_output_tokens, max_answers, "
+    "min_temperature, max_temperature, max_effort: none | minimal | low | medium | high | xhigh, tools: [name] (empty: "
+    "none), attachments: false, streaming: false."
+)
+
+
 class GrantSerializer(serializers.ModelSerializer[Grant]):
     tenant: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     route: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     environment = serializers.CharField(source="environment.path", read_only=True)
     state = serializers.CharField(read_only=True)
     request = serializers.IntegerField(source="decision.request.number", read_only=True, allow_null=True)
+    conditions = serializers.DictField(read_only=True, help_text=CONDITIONS)
 
     class Meta:
         model = Grant
@@ -55,6 +66,11 @@ class RevokeSerializer(Body):
     reason = serializers.CharField(max_length=1000, help_text="People will ask.")
 
 
+class ConditionsSerializer(Body):
+    conditions = serializers.DictField(help_text=CONDITIONS)
+    reason = serializers.CharField(max_length=1000, help_text="People will ask.")
+
+
 class AccessSerializer(Body):
     environment = serializers.CharField(max_length=200, help_text="`tenant/project/kind`")
     route = serializers.CharField(max_length=200, help_text="The name that programs call.")
@@ -62,6 +78,7 @@ class AccessSerializer(Body):
     expected_calls_per_day = serializers.IntegerField(
         required=False, allow_null=True, default=None, min_value=1, max_value=1_000_000_000
     )
+    conditions = serializers.DictField(required=False, default=dict, help_text=CONDITIONS)
 
 
 @extend_schema_view(
@@ -120,6 +137,18 @@ class GrantViewSet(viewsets.ReadOnlyModelViewSet[Grant]):
         revoke(grant=grant, by=viewer_of(request), reason=body_of(request, RevokeSerializer)["reason"])
         return Response(GrantSerializer(self.get_object()).data)
 
+    @extend_schema(request=ConditionsSerializer, responses=GrantSerializer)
+    @action(detail=True, methods=["post"])
+    def conditions(self, request: Request, pk: Any) -> Response:
+        """Demand other conditions from now on, all of them together: narrower than before, or, of the platform team,
+        any."""
+        grant = self.get_object()
+        require(viewer_of(request), MANAGE, grant.environment)
+        given = body_of(request, ConditionsSerializer)
+        wanted = read(given["conditions"])
+        change_conditions(grant=grant, conditions=wanted, reason=given["reason"], by=viewer_of(request))
+        return Response(GrantSerializer(self.get_object()).data)
+
 
 class AccessRequestViewSet(viewsets.ViewSet):
     """Ask that an environment may call a route; the policy's boards decide. Then read it under `/api/requests/`."""
@@ -132,7 +161,8 @@ class AccessRequestViewSet(viewsets.ViewSet):
         route = Route.objects.select_related("model").filter(slug=given["route"].replace("\x00", "")).first()
         if route is None:
             raise Missing(f"There is no route “{given['route']}”. `GET /api/routes/` lists them.", field="route")
-        made = request_access(**(given | {"environment": environment, "route": route}), by=viewer)
+        stated = given | {"environment": environment, "route": route, "conditions": read(given["conditions"])}
+        made = request_access(**stated, by=viewer)
         return Response(document_of(made.number, viewer), status=status.HTTP_201_CREATED)
 
 

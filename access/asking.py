@@ -9,9 +9,12 @@ from uuid import UUID
 
 from django.db import transaction
 
+from access.conditions import NONE, Conditions
+from access.conditions_form import ConditionsForm
 from access.evidence import collect
 from access.forecasting import forecast
 from access.granting import RouteDisabled, grant, lock_environment
+from access.imposing import impose, together, told
 from access.keys.capability import LEVELS
 from access.models import Grant
 from approvals.delegation.capabilities import Capability, Threshold
@@ -77,9 +80,11 @@ def request_access(
     purpose: str,
     by: User,
     expected_calls_per_day: int | None = None,
+    conditions: Conditions = NONE,
     at: dt.datetime | None = None,
 ) -> Request:
-    """Ask that `environment` may call `route`.
+    """Ask that `environment` may call `route`, within `conditions` that the team itself keeps to. Who has access
+    already may ask for more than its conditions allow.
 
     Raises `Missing` or `Forbidden` (needs `tenants.request_access`), `RouteDisabled`, `GrantedAlready` and the refusals
     of `approvals.submit`. `at` dates demonstration data back.
@@ -89,7 +94,7 @@ def request_access(
     if not route.is_enabled:
         raise RouteDisabled(f"{route} is switched off by the platform team, so access cannot be requested.")
     held = Grant.objects.in_force().filter(environment=environment, route=route).first()
-    if held is not None:
+    if held is not None and conditions.is_within(held.demanded):
         raise GrantedAlready(
             f"{environment} may call {route} already"
             f"{f', until {held.expires_at:%d %b %Y}' if held.expires_at else ''}. You can use it now.",
@@ -107,6 +112,7 @@ def request_access(
             "model": route.model.slug,
             "environment": environment.path,
             "expected_calls_per_day": expected_calls_per_day,
+            **({} if conditions.is_empty else {"conditions": conditions.as_json()}),
         },
         tenant=environment.tenant,
         environment=environment,
@@ -139,6 +145,7 @@ def _give(request: Request, decision: Decision, by: Any) -> None:
         route=route_of(request),
         decision=decision,
         purpose=request.reason,
+        conditions=together(request),
         expires_at=decision.valid_until,
         by=by,
     )
@@ -156,6 +163,9 @@ ACCESS = SubjectKind(
     on_approved=_give,
     lock=_lock,
     evidence=collect,
+    glance=told,
+    demands=ConditionsForm,
+    impose=impose,
     forecast=forecast,
     page=_page,
     looks_at=(

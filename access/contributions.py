@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from access.asking import KIND
-from access.key_reach import with_reach
+from access.key_reach import demands, with_reach
 from access.models import EXPIRING_WITHIN, Grant
 from access.onboarding.under_way import waiting_for
 from approvals.scoping import requests_for
@@ -20,7 +20,7 @@ from catalog import panels
 from catalog.models import Model
 from tenants import sections
 from tenants.cards import told
-from tenants.key_reach import register_reach
+from tenants.key_reach import register_demands, register_reach
 from tenants.models import Environment, Tenant, User
 from tenants.scoping import visible
 from ui.places import Card, register_card
@@ -36,6 +36,7 @@ def register() -> None:
     panels.register(panels.Panel("access.grants", "access", "access/model_panel.html", _of_model))
     sections.register_routes(_callable)
     register_reach(with_reach)
+    register_demands(demands)
     sections.register(sections.Figure("grants", "Grants", "circle-check", _of_tenant, _page, order=10))
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.utils import timezone
 
+from access.imposing import told
 from approvals.models import Request
 from approvals.subjects import Evidence
 from catalog.models import Deployment, Model, Route
@@ -31,6 +32,7 @@ def collect(request: Request) -> list[Evidence]:
         *_price(deployments),
         *_life(route.model),
         *_volume(request),
+        *told(request),
         *_already(request, route),
     ]
 

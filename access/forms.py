@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from access.conditions_form import ConditionsForm
 from approvals.submit import MAX_REASON
 from tenants.models import Environment
 
@@ -23,8 +24,9 @@ def _purpose(label: str) -> forms.CharField:
     )
 
 
-class AccessForm(forms.Form):
-    """Which environment should call the route, and what for. `environments` are those the person may ask for."""
+class AccessForm(ConditionsForm):
+    """Which environment should call the route, what for, and within what. `environments` are those the person may ask
+    for."""
 
     environment = forms.ChoiceField(
         label="Environment",

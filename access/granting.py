@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from access.conditions import NONE, Conditions
 from access.models import Grant
 from approvals.models import Decision
 from audit.record import record
@@ -48,7 +49,7 @@ def grant(
     by: Any,
     decision: Decision | None = None,
     purpose: str = "",
-    conditions: dict[str, Any] | None = None,
+    conditions: Conditions = NONE,
     expires_at: dt.datetime | None = None,
 ) -> Grant:
     """The grant of `route` to `environment`; one that is in force already is replaced. Raises `RouteDisabled`."""
@@ -64,7 +65,7 @@ def grant(
         route=route,
         decision=decision,
         purpose=purpose,
-        conditions=conditions or {},
+        conditions=conditions.as_json(),
         expires_at=expires_at,
     )
     record(
@@ -75,6 +76,7 @@ def grant(
         environment=environment.path,
         route=route.slug,
         decision=str(decision.pk) if decision else "",
+        conditions=given.conditions,
         expires_at=expires_at.isoformat() if expires_at else "",
     )
     announce("grant", environment.pk)

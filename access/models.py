@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from access.conditions import Conditions, read
 from access.keys.tables import KeyPermit as KeyPermit
 from access.offboarding.tables import ExportPiece as ExportPiece
 from access.offboarding.tables import Offboarding as Offboarding
@@ -74,12 +75,36 @@ class Grant(models.Model):
         return "active"
 
     @property
+    def demanded(self) -> Conditions:
+        """What approval demands of every call."""
+        return read(self.conditions)
+
+    @property
     def decided_by(self) -> list[str]:
         """The names of those who approved it; nobody when the platform team gave it without a request."""
         if self.decision is None:
             return []
         votes = (vote for review in self.decision.record["reviews"] for vote in review["votes"])
         return [vote["voter"]["name"] for vote in votes if vote["verdict"] == "approve"]
+
+
+class Imposed(models.Model):
+    """What somebody who decides on a request for access demands of every call, beside what was asked for."""
+
+    owned_through = "request"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    request = models.ForeignKey(Request, on_delete=models.CASCADE, related_name="imposed")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    conditions = models.JSONField(help_text="as `access.conditions` reads them")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["at"]
+        constraints = [models.UniqueConstraint(fields=["request", "by"], name="imposed_once_by_each")]
+
+    def __str__(self) -> str:
+        return f"{self.by} on {self.request}"
 
 
 STATES = ["draft", "sent", "provisioning", "failed", "ready"]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from access.views import asking, grants, keys, offboarding, onboarding, structure, welcome
+from access.views import asking, grant, grants, keys, offboarding, onboarding, structure, welcome
 
 app_name = "access"
 urlpatterns = [
@@ -26,5 +26,6 @@ urlpatterns = [
     path("tenants/<slug:slug>/keys/ask/", keys.ask, name="request-key"),
     path("tenants/<slug:slug>/grants/", grants.grants, name="grants"),
     path("tenants/<slug:slug>/grants/export.csv", grants.export, name="export-grants"),
+    path("tenants/<slug:slug>/grants/<uuid:grant_id>/", grant.grant, name="grant"),
     path("tenants/<slug:slug>/grants/<uuid:grant_id>/revoke/", grants.end, name="revoke-grant"),
 ]

@@ -119,7 +119,8 @@ class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
         found = reviews.filter(pk=given["review"]).first() if "review" in given else _stage(reviews, viewer)
         if found is None:
             raise Missing("There is no such review of this request.")
-        vote(review=found, verdict=given["verdict"], comment=given["comment"], by=viewer)
+        said, conditions = given["verdict"], given.get("conditions")
+        vote(review=found, verdict=said, comment=given["comment"], conditions=conditions, by=viewer)
         return self._answer(request, number)
 
     @extend_schema(request=s.CommentSerializer, responses=s.RequestDetailSerializer)

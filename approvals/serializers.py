@@ -105,6 +105,10 @@ class CastVoteSerializer(Body):
     verdict = serializers.ChoiceField(choices=Vote.Verdict.choices)
     comment = serializers.CharField(max_length=4000)
     review = serializers.UUIDField(required=False, help_text="The stage; that which is open for you unless told.")
+    conditions = serializers.DictField(
+        required=False,
+        help_text="What an approval of access demands of every call, as `conditions` of a grant says it.",
+    )
 
 
 class CommentSerializer(Body):

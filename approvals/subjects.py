@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 from refusals.errors import Invalid
 
 if TYPE_CHECKING:
+    from django.forms import Form
+
     from approvals.models import Decision, Request
+    from tenants.models import User
 
 
 class UnknownSubjectKind(Invalid):
@@ -61,6 +64,8 @@ class SubjectKind:
     `glance(request)` is what everybody should see beside it, whichever part they read;
     `forecast(request)` estimates what it would be used and cost, on the assumptions in its sources.
     `effect` says in one sentence what an approval brings about; `looks_at` what reviewers look at.
+    `demands` makes the form in which deciders say what their approval demands (`conditions` once it is valid);
+    `impose(request, conditions, by)` keeps that, in the vote's transaction, and raises `Invalid` for what cannot be.
     `capability` names what can be left to tenants (`approvals.delegation`), `measure(facts, environment_kind)` what a
     request is held against the threshold with, None where it is the platform's in every mode.
     """
@@ -76,6 +81,8 @@ class SubjectKind:
     page: Callable[[Request], str] = lambda request: ""
     again: Callable[[Request], str] = lambda request: ""
     looks_at: tuple[str, ...] = ()
+    demands: Callable[..., Form] | None = None
+    impose: Callable[[Request, Mapping[str, Any], User], None] | None = None
     capability: str = ""
     measure: Callable[[Mapping[str, Any], str], Mapping[str, Any] | None] = lambda facts, environment_kind: {}
 

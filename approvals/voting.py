@@ -7,6 +7,8 @@ request at once. Nobody votes on what they asked for, whichever seat they hold.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -33,6 +35,10 @@ class CommentMissing(Invalid):
 
 class UnknownVerdict(Invalid):
     code = "unknown_verdict"
+
+
+class ConditionsNotTaken(Invalid):
+    code = "conditions_not_taken"
 
 
 class OwnRequest(Forbidden):
@@ -67,12 +73,16 @@ def refuse_voter(review: Review, voter: User) -> None:
 
 
 @transaction.atomic
-def vote(*, review: Review, verdict: str, comment: str, by: User, at: dt.datetime | None = None) -> Vote:
-    """Cast the one vote of `by` in `review`, and decide when it is the last one needed.
+def vote(
+    *, review: Review, verdict: str, comment: str, by: User, conditions: Mapping[str, Any] | None = None,
+    at: dt.datetime | None = None,
+) -> Vote:  # fmt: skip
+    """Cast the one vote of `by` in `review`, and decide when it is the last one needed. An approval may demand
+    `conditions`, in the form that the kind of the subject has for them.
 
-    Raises `Missing`, `OwnRequest`, `NotSeated`, `CommentMissing`, `UnknownVerdict`, `NotPossible`, `NotTheirTurn`,
-    `VotedAlready`, and `TenantArchived` or `ProjectArchived` where it was asked in one. `at` dates demonstration data
-    back.
+    Raises `ConditionsNotTaken`, `Missing`, `OwnRequest`, `NotSeated`, `CommentMissing`, `UnknownVerdict`,
+    `NotPossible`, `NotTheirTurn`, `VotedAlready`, and `TenantArchived` or `ProjectArchived` where it was asked in one.
+    `at` dates demonstration data back.
     """
     refuse_voter(review, by)
     if verdict not in Vote.Verdict.values:
@@ -91,7 +101,10 @@ def vote(*, review: Review, verdict: str, comment: str, by: User, at: dt.datetim
         raise NotPossible(f"{review.decider} has already {review.get_outcome_display().lower()} this stage.")
     if review.votes.filter(voter=by).exists():
         raise VotedAlready("You have voted in this stage; a vote is final. Add a comment instead.")
-    kind_of(request.subject_kind).lock(request)
+    kind = kind_of(request.subject_kind)
+    if conditions and (kind.impose is None or verdict != Vote.Verdict.APPROVE):
+        raise ConditionsNotTaken("Conditions belong to an approval of access; leave them out.", field="conditions")
+    kind.lock(request)
     at = at if at is not None and request.is_demonstration else timezone.now()
     cast = Vote.objects.create(review=review, voter=by, verdict=verdict, comment=comment, at=at)
     record(
@@ -104,6 +117,8 @@ def vote(*, review: Review, verdict: str, comment: str, by: User, at: dt.datetim
         stage=review.position,
         comment=comment,
     )
+    if conditions and kind.impose is not None:
+        kind.impose(request, conditions, by)
     _count(request, review, cast)
     return cast
 

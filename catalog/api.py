@@ -196,6 +196,13 @@ class ProviderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
         made = providers.connect(**body_of(request, s.ConnectSerializer), by=request.user)
         return Response(s.ProviderSerializer(made).data, status=status.HTTP_201_CREATED)
 
+    @extend_schema(request=s.ProviderFactsSerializer, responses=s.ProviderSerializer)
+    def partial_update(self, request: Request, slug: str) -> Response:
+        """Say where it computes, and which classes of data it may see."""
+        found = self.get_object()
+        said = providers.describe(provider=found, by=request.user, **body_of(request, s.ProviderFactsSerializer))
+        return Response(s.ProviderSerializer(said).data)
+
     @extend_schema(request=None, responses=s.ProviderSerializer)
     @action(detail=True, methods=["post"])
     def test(self, request: Request, slug: str) -> Response:

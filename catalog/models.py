@@ -27,6 +27,11 @@ name_for_addresses = RegexValidator(
 )
 
 
+def _classes(meaning: str) -> ArrayField:
+    """Classes of data (`tenants.data_classes`)."""
+    return ArrayField(models.CharField(max_length=20), default=list, blank=True, db_default=[], help_text=meaning)
+
+
 class Provider(models.Model):
     """Who serves models: an endpoint with its credential, or so far only a name in the catalog."""
 
@@ -39,6 +44,7 @@ class Provider(models.Model):
     dialect = models.CharField(max_length=20, default=COMPATIBLE, help_text="how it is spoken to: catalog.dialects")
     base_url = models.CharField(max_length=300, blank=True, help_text="empty while nobody has connected it")
     region = models.CharField(max_length=60, blank=True)
+    data_classes = _classes("which classes of data it may see; empty: any")
     credential = models.BinaryField(null=True, blank=True, help_text="encrypted; see catalog.credentials")
     connected_at = models.DateTimeField(null=True, blank=True)
     tested_at = models.DateTimeField(null=True, blank=True)
@@ -214,6 +220,7 @@ class Deployment(models.Model):
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="deployments")
     upstream_name = models.CharField(max_length=200, help_text="what the provider calls it")
     region = models.CharField(max_length=60, blank=True)
+    data_classes = _classes("which classes of data it may see; empty: as its provider")
     offer = models.CharField(
         max_length=20,
         blank=True,

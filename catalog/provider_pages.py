@@ -20,6 +20,7 @@ from catalog.dialects import usual_for
 from catalog.forms import CredentialForm, EndpointForm, PublishForm
 from catalog.loopback import LOOPBACK
 from catalog.models import Deployment, Model, Provider, Route, RouteTarget
+from catalog.steering_forms import ProviderFactsForm
 from refusals import Refusal
 from refusals.errors import Missing
 
@@ -63,6 +64,7 @@ def provider(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
     require_manager(request.user)
     found = _find(slug)
     context: dict[str, Any] = {"provider": found, "credential_form": CredentialForm(), "targets": _targets(found)}
+    context["facts_form"] = ProviderFactsForm(initial={"region": found.region, "data_classes": found.data_classes})
     if found.is_connected and request.GET.get("models"):
         try:
             asked = served.ask(request.GET)
@@ -81,6 +83,21 @@ def provider(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
 def _targets(found: Provider) -> list[RouteTarget]:
     rows = RouteTarget.objects.filter(deployment__provider=found)
     return list(rows.select_related("route__model", "deployment__version").order_by("route__slug"))
+
+
+@require_POST
+def describe(request: HttpRequest, slug: str) -> HttpResponse:
+    """Say where it computes, and which classes of data it may see."""
+    require_manager(request.user)
+    found = _find(slug)
+    form = ProviderFactsForm(request.POST)
+    if not form.is_valid():
+        context = {"provider": found, "credential_form": CredentialForm(), "targets": _targets(found)}
+        context["facts_form"] = form
+        return render(request, "catalog/provider.html", context, status=422)
+    providers.describe(provider=found, by=request.user, **form.cleaned_data)
+    messages.success(request, f"{found.name} is described anew, in all processes within a second.")
+    return redirect("catalog:provider", found.slug)
 
 
 @require_POST

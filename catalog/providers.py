@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from catalog.loopback import LOOPBACK, name_with_label, refuse_disguise, slug_wi
 from catalog.models import Provider, RouteTarget
 from refusals.errors import Conflict, Invalid
 from tenants.changes import announce
+from tenants.data_classes import checked
 
 
 class NotConnected(Conflict):
@@ -120,6 +122,25 @@ def replace_credential(*, provider: Provider, credential: str, by: Any) -> Provi
         locked.tested_at, locked.test_result = timezone.now(), answer.sentence
         locked.save(update_fields=["credential", "tested_at", "test_result"])
         record("provider.credential_replaced", by=by, subject=locked)
+        announce("provider")
+    return locked
+
+
+@transaction.atomic
+def describe(
+    *, provider: Provider, by: Any, region: str | None = None, data_classes: Sequence[str] | None = None
+) -> Provider:
+    """Say where a provider computes, and which classes of data it may see (none of them: any); None: as it is.
+    Raises `Invalid`."""
+    locked = Provider.objects.select_for_update().get(pk=provider.pk)
+    before = {"region": locked.region, "data_classes": locked.data_classes}
+    region = locked.region if region is None else region.strip()[:60]
+    classes = locked.data_classes if data_classes is None else checked(data_classes)
+    after = {"region": region, "data_classes": classes}
+    if after != before:
+        locked.region, locked.data_classes = region, classes
+        locked.save(update_fields=["region", "data_classes"])
+        record("provider.described", by=by, subject=locked, before=before, after=after)
         announce("provider")
     return locked
 

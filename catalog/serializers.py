@@ -110,9 +110,9 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
     class Meta:
         model = Deployment
         fields = [
-            "id", "model", "version", "provider", "is_loopback", "upstream_name", "region", "offer", "price_notes",
-            "is_enabled", "gone_at", "health", "checked_at", "check_result", "context_tokens", "drained_at",
-            "probe_asked_at", "prompting",
+            "id", "model", "version", "provider", "is_loopback", "upstream_name", "region", "data_classes", "offer",
+            "price_notes", "is_enabled", "gone_at", "health", "checked_at", "check_result", "context_tokens",
+            "drained_at", "probe_asked_at", "prompting",
         ]  # fmt: skip
 
     @extend_schema_field(PromptingSerializer)
@@ -187,6 +187,9 @@ class DescribeDeploymentSerializer(Body):
     prompting = PromptingSerializer(required=False)
 
     region = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    data_classes = serializers.ListField(
+        child=serializers.CharField(max_length=40), required=False, max_length=20, help_text="What it may see."
+    )
     context_tokens = serializers.IntegerField(
         min_value=1, max_value=steering.LARGEST_CONTEXT, required=False, allow_null=True
     )
@@ -226,12 +229,20 @@ class ProviderSerializer(serializers.ModelSerializer[Provider]):
     class Meta:
         model = Provider
         fields = [
-            "slug", "name", "website", "dialect", "is_loopback", "base_url", "region", "is_connected", "has_credential",
-            "connected_at", "tested_at", "test_result",
+            "slug", "name", "website", "dialect", "is_loopback", "base_url", "region", "data_classes", "is_connected",
+            "has_credential", "connected_at", "tested_at", "test_result",
         ]  # fmt: skip
 
     def get_has_credential(self, provider: Provider) -> bool:
         return bool(provider.credential)
+
+
+class ProviderFactsSerializer(Body):
+    region = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    data_classes = serializers.ListField(
+        child=serializers.CharField(max_length=40), required=False, max_length=20,
+        help_text="What it may see: public, internal, confidential, personal, special. Empty: any.",
+    )  # fmt: skip
 
 
 class ConnectSerializer(Body):

@@ -6,7 +6,7 @@ What is said here is in force in all gateway processes within a second; calls un
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
@@ -19,6 +19,8 @@ from audit.record import record
 from catalog.models import Deployment, Route, RouteTarget
 from refusals.errors import Invalid
 from tenants.changes import announce
+from tenants.data_classes import checked
+from tenants.seen import refuse_changed
 
 HIGHEST_TIER, HIGHEST_WEIGHT = 99, 1000
 MOST_REGIONS = 20
@@ -75,6 +77,7 @@ class Facts(TypedDict, total=False):
 
     region: str
     context_tokens: int | None
+    data_classes: Sequence[str]
 
 
 def steering_of(route: Route) -> Steering:
@@ -90,12 +93,14 @@ def steering_of(route: Route) -> Steering:
 
 
 @transaction.atomic
-def steer(*, route: Route, by: Any, **said: Unpack[Said]) -> Route:
+def steer(*, route: Route, by: Any, seen: str | None = None, **said: Unpack[Said]) -> Route:
     """Let the calls of `route` go as is said; what is not said stays as it is when this is carried out, whatever it was
-    when `route` was read: so two who say different things at once both have it. Raises `Invalid`.
+    when `route` was read: so two who say different things at once both have it. Who says everything, as a form does,
+    tells by `seen` (`tenants.seen`) what they were shown. Raises `Invalid` and `ChangedMeanwhile`.
     """
     locked = Route.objects.select_for_update(of=["self"]).select_related("fallback").get(pk=route.pk)
     before = steering_of(locked)
+    refuse_changed(seen, before.as_json(), f"where calls of “{locked.slug}” go")
     to = replace(before, **said)
     if to.policy not in Route.Policy.values:
         raise Invalid(f"The policy is one of {', '.join(Route.Policy.values)}.", field="policy")
@@ -151,8 +156,9 @@ def probe(*, deployment: Deployment, by: Any) -> None:
 
 @transaction.atomic
 def describe(*, deployment: Deployment, by: Any, **said: Unpack[Facts]) -> Deployment:
-    """Say where a deployment computes (empty: where its provider does) and how many tokens it holds (None: as many as
-    its model); what is not said stays. Raises `Invalid`."""
+    """Say where a deployment computes (empty: where its provider does), how many tokens it holds (None: as many as its
+    model) and which classes of data it may see (none: those of its provider); what is not said stays. Raises
+    `Invalid`."""
     locked = Deployment.objects.select_for_update().get(pk=deployment.pk)
     region = said.get("region", locked.region).strip()
     context_tokens = said.get("context_tokens", locked.context_tokens)
@@ -160,11 +166,13 @@ def describe(*, deployment: Deployment, by: Any, **said: Unpack[Facts]) -> Deplo
         raise Invalid("A region's name has at most 60 signs.", field="region")
     if context_tokens is not None and not 0 < context_tokens <= LARGEST_CONTEXT:
         raise Invalid(f"A deployment holds 1 to {LARGEST_CONTEXT:,} tokens.", field="context_tokens")
-    before = {"region": locked.region, "context_tokens": locked.context_tokens}
-    after = {"region": region, "context_tokens": context_tokens}
+    names = ("region", "context_tokens", "data_classes")
+    classes = checked(said["data_classes"]) if "data_classes" in said else locked.data_classes
+    before = {name: getattr(locked, name) for name in names}
+    after = {"region": region, "context_tokens": context_tokens, "data_classes": classes}
     if after != before:
-        locked.region, locked.context_tokens = region, context_tokens
-        locked.save(update_fields=["region", "context_tokens"])
+        locked.region, locked.context_tokens, locked.data_classes = region, context_tokens, classes
+        locked.save(update_fields=names)
         record("deployment.described", by=by, subject=locked, before=before, after=after)
         announce("route")
     return locked

@@ -9,6 +9,8 @@ from django import forms
 
 from catalog import steering
 from catalog.models import Route, RouteTarget
+from tenants.data_classes import DATA_CLASSES
+from tenants.seen import mark_of
 
 _SECONDS: dict[str, Any] = {
     "required": False,
@@ -43,6 +45,7 @@ class SteeringForm(forms.Form):
     first_token_timeout_s = forms.FloatField(
         label="Seconds until an answer begins", help_text="Empty: as the installation says.", **_SECONDS
     )
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
     idle_timeout_s = forms.FloatField(
         label="Seconds between two pieces of an answer", help_text="Empty: as the installation says.", **_SECONDS
     )
@@ -55,6 +58,7 @@ class SteeringForm(forms.Form):
             "fallback": held.fallback,
             "first_token_timeout_s": held.first_token_timeout_s,
             "idle_timeout_s": held.idle_timeout_s,
+            "seen": mark_of(held.as_json()),
         }
         super().__init__(*args, **kwargs)
         self.targets = list(route.targets.select_related("deployment__provider"))
@@ -100,7 +104,21 @@ class SteeringForm(forms.Form):
         }
 
 
+def data_field(text: str) -> forms.MultipleChoiceField:
+    """The classes of data that may be seen."""
+    return forms.MultipleChoiceField(
+        label="Data it may see", required=False, choices=list(DATA_CLASSES.items()),
+        widget=forms.CheckboxSelectMultiple, help_text=text,
+    )  # fmt: skip
+
+
+class ProviderFactsForm(forms.Form):
+    region = forms.CharField(max_length=60, required=False, help_text="Where it computes, for example eu-central.")
+    data_classes = data_field("None ticked: any. Calls whose data nobody has named go to nobody who may see some only.")
+
+
 class DescribeForm(forms.Form):
+    data_classes = data_field("None ticked: as its provider.")
     region = forms.CharField(
         max_length=60, required=False, help_text="Where it computes, for example eu-central-1. Empty: as its provider."
     )

@@ -35,7 +35,7 @@ def steer(request: HttpRequest, slug: str) -> HttpResponse:
     form = SteeringForm(route, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            steering.steer(route=route, by=request.user, **form.steering())
+            steering.steer(route=route, by=request.user, seen=form.cleaned_data["seen"], **form.steering())
         except Refusal as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.sentence)
         else:
@@ -51,7 +51,7 @@ def describe(request: HttpRequest, pk: UUID) -> HttpResponse:
     """`/platform/deployments/<key>/`: where a deployment computes and how much it holds."""
     require_manager(request.user)
     found = _find(pk)
-    start = {"region": found.region, "context_tokens": found.context_tokens}
+    start = {name: getattr(found, name) for name in DescribeForm.base_fields}
     form = DescribeForm(request.POST if request.method == "POST" else None, initial=start)
     if request.method == "POST" and form.is_valid():
         steering.describe(deployment=found, by=request.user, **form.cleaned_data)

@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("platform/providers/connect/", provider_pages.connect, name="connect"),
     path("platform/providers/connect/<slug:slug>/", provider_pages.connect_suggested, name="connect-suggested"),
     path("platform/providers/<slug:slug>/", provider_pages.provider, name="provider"),
+    path("platform/providers/<slug:slug>/facts/", provider_pages.describe, name="describe-provider"),
     path("platform/providers/<slug:slug>/test/", provider_pages.test, name="test-provider"),
     path("platform/providers/<slug:slug>/credential/", provider_pages.replace_credential, name="replace-credential"),
     path("platform/providers/<slug:slug>/disconnect/", provider_pages.disconnect, name="disconnect"),

@@ -10,16 +10,19 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
-from urllib.parse import quote
+from uuid import UUID
 
 from gateway.asked import Asked
 from gateway.caller import Caller
+from gateway.conditions import ask_at, is_met, keep_to
 from gateway.rates import Held
 from gateway.snapshot import Bounds, Grant, HardBudget, Key, Place, Route, Snapshot
 from refusals import Refusal
 from tenants import secrets
 from tenants.client_address import Address
 from tenants.networks import Network
+
+type Link = tuple[Route, Grant]  # a route, and the grant that allows it
 
 MOST_LEAVES = 20_000  # of a snapshot that are kept; beyond that all are found anew
 
@@ -99,40 +102,43 @@ class Leave:
     limits and budgets hold them.
 
     `onward` are the routes that are asked when no deployment of this one takes a call, each with the grant that allows
-    it. `held` are the limited places, the narrowest first and the route last; `budgets` those of them. It is as said
-    `until` a moment.
+    it. `held` are the limited places, the narrowest first and the route last; `budgets` those of them, of which how
+    much the `untold` are is not the caller's to know. It is as said `until` a moment.
     """
 
     caller: Caller
     place: Place
     route: Route
     grant: Grant
-    onward: tuple[tuple[Route, Grant], ...]
+    onward: tuple[Link, ...]
     held: Held
     budgets: tuple[tuple[HardBudget, Bounds], ...]
+    untold: frozenset[UUID]
     counts_tokens: bool
+    is_narrowed: bool  # one of the grants of `onward` demands something
     until: dt.datetime | None
-
-    @property
-    def routes(self) -> tuple[Route, ...]:
-        """Every route that may answer."""
-        return (self.route, *(route for route, _ in self.onward))
 
 
 class Admitted:
-    """A call that may be made: what is asked, and the `leave` for it."""
+    """A call that may be made: the `leave` for it, and what is asked by it.
 
-    __slots__ = ("asked", "caller", "grant", "leave", "onward", "place", "request_id", "route")
+    `onward` are the routes of the leave that may answer just this; `data_classes` those of the data in it (None: nobody
+    has said).
+    """
 
-    def __init__(self, leave: Leave, asked: Asked, request_id: str) -> None:
+    __slots__ = ("asked", "caller", "data_classes", "grant", "leave", "onward", "place", "request_id", "route")
+
+    def __init__(
+        self, leave: Leave, asked: Asked, request_id: str, onward: tuple[Link, ...], data_classes: frozenset[str] | None
+    ) -> None:
         self.leave, self.asked, self.request_id = leave, asked, request_id
         self.caller, self.place, self.route, self.grant = leave.caller, leave.place, leave.route, leave.grant
-        self.onward = leave.onward
+        self.onward, self.data_classes = onward, data_classes
 
     @property
     def routes(self) -> tuple[Route, ...]:
         """Every route that may answer it."""
-        return self.leave.routes
+        return (self.route, *(route for route, _ in self.onward))
 
 
 def authenticate(
@@ -226,16 +232,27 @@ def _is_from(networks: tuple[Network, ...] | None, seen: Address | None) -> bool
 
 
 def admit(snapshot: Snapshot, caller: Caller, asked: Asked, request_id: str, now: dt.datetime) -> Admitted:
-    """Check the environment, the route and the grant. Raises the refusals of this module."""
+    """Check the environment, the route and the grant with what it demands. Raises the refusals of this module and of
+    `gateway.conditions`."""
     key = (id(caller), asked.model)
-    found: Leave | None = snapshot.leaves.get(key)
-    if found is None or found.caller is not caller or (found.until is not None and found.until <= now):
-        found = _leave(snapshot, caller, asked.model, now)
+    leave: Leave | None = snapshot.leaves.get(key)
+    if leave is None or leave.caller is not caller or (leave.until is not None and leave.until <= now):
+        leave = _leave(snapshot, caller, asked.model, now)
         if caller.key_prefix:  # a person calls as somebody new each time
             if len(snapshot.leaves) >= MOST_LEAVES:
                 snapshot.leaves.clear()
-            snapshot.leaves[key] = found
-    return Admitted(found, asked, request_id)
+            snapshot.leaves[key] = leave
+    carried, onward = leave.place.data_classes, leave.onward
+    if leave.grant.conditions is not None or asked.stated is not None:
+        asked, carried = keep_to(leave.grant, caller, leave.place, leave.route, asked)
+    if leave.is_narrowed:
+        onward = tuple(
+            (route, grant)
+            for route, grant in onward
+            if grant.conditions is None or is_met(grant, caller, leave.place, route, asked)
+        )
+        _refuse_unconnected(leave.route, onward)
+    return Admitted(leave, asked, request_id, onward, carried)
 
 
 def _leave(snapshot: Snapshot, caller: Caller, name: str, now: dt.datetime) -> Leave:
@@ -262,19 +279,14 @@ def _leave(snapshot: Snapshot, caller: Caller, name: str, now: dt.datetime) -> L
         raise AccessRequired(
             f"{place.path} has {had_one} been given access to “{route.slug}”.",
             field="model",
-            way_out=f"/requests/new/access/{quote(route.slug)}/?environment={quote(place.path)}",
+            way_out=ask_at(place, route),
             environment=place.path,
             route=route.slug,
         )
     if not route.is_enabled:
         raise ModelNotFound(f"“{route.slug}” has been switched off by the platform team.", field="model")
-    onward = _onward(snapshot, caller, route, now)
-    if not any(target.is_connected for each in (route, *(one for one, _ in onward)) for target in each.targets):
-        raise NoDeployment(
-            f"No provider is connected that serves “{route.slug}”. The platform team has to connect one.",
-            field="model",
-            way_out=route.model_path,
-        )
+    onward = _onward(snapshot, caller, route, now) if route.fallback else ()
+    _refuse_unconnected(route, onward)
     held = held_places(snapshot, caller)
     if route.id is not None and (capacity := snapshot.capacities.get(route.id)) is not None:
         held = (*held, (route.id, capacity))
@@ -286,9 +298,21 @@ def _leave(snapshot: Snapshot, caller: Caller, name: str, now: dt.datetime) -> L
         onward,
         held,
         budgets=tuple((budget, bound) for _, bound in held for budget in bound.budgets),
+        untold=frozenset(budget.id for at, bound in held if at == caller.tenant_id for budget in bound.budgets),
         counts_tokens=any(len(bound.a_minute) > (bound.requests is not None) for _, bound in held),
+        is_narrowed=any(one.conditions is not None for _, one in onward),
         until=min((each.expires_at for each in (grant, *(one for _, one in onward)) if each.expires_at), default=None),
     )
+
+
+def _refuse_unconnected(route: Route, onward: tuple[Link, ...]) -> None:
+    """Raise `NoDeployment` where none is connected that could answer."""
+    if not any(target.is_connected for each in (route, *(one for one, _ in onward)) for target in each.targets):
+        raise NoDeployment(
+            f"No provider is connected that serves “{route.slug}”. The platform team has to connect one.",
+            field="model",
+            way_out=route.model_path,
+        )
 
 
 def held_places(snapshot: Snapshot, caller: Caller) -> Held:
@@ -297,11 +321,9 @@ def held_places(snapshot: Snapshot, caller: Caller) -> Held:
     return tuple((place, bounds[place]) for place in caller.places if place in bounds) if bounds else ()
 
 
-def _onward(snapshot: Snapshot, caller: Caller, route: Route, now: dt.datetime) -> tuple[tuple[Route, Grant], ...]:
+def _onward(snapshot: Snapshot, caller: Caller, route: Route, now: dt.datetime) -> tuple[Link, ...]:
     """The fallbacks of a route that the caller may call by themselves: nobody gets a model by falling back to it."""
-    if not route.fallback:
-        return ()
-    found: list[tuple[Route, Grant]] = []
+    found: list[Link] = []
     grants, seen = snapshot.grants.get(caller.environment_id, {}), {route.slug}
     while (slug := route.fallback) and slug not in seen and (following := snapshot.routes.get(slug)) is not None:
         seen.add(slug)

@@ -23,9 +23,10 @@ from django.conf import settings
 
 from gateway import access_log, telemetry
 from gateway.admission import ModelNotFound, admit, as_known_now, authenticate, check_still_allowed, held_places
-from gateway.asked import InvalidRequest
+from gateway.asked import InvalidRequest, Stated
 from gateway.call_headers import call_headers
 from gateway.caller import Caller
+from gateway.conditions import stated
 from gateway.costing import counted_input, weighed
 from gateway.ending import when_told_to_stop
 from gateway.explaining import Explanation, account, as_header, as_json, explanation
@@ -169,7 +170,10 @@ async def _count(exchange: Exchange) -> None:
     """How many tokens a prompt has, by our own count. Who may call may ask; it is no call and costs nothing, but is
     work, so it counts as a request."""
     caller = await _caller(exchange)
+    said = _stated(exchange)
     asked = await exchange.read(lambda body: weighed(MESSAGES.read_prompt(body), is_heavy=exchange.is_heavy))
+    if said is not None:
+        asked = dataclasses.replace(asked, stated=said)
     exchange.model = asked.model
     snapshot = here().snapshot()
     known = as_known_now(snapshot, caller)
@@ -181,10 +185,13 @@ async def _count(exchange: Exchange) -> None:
 
 async def _call(exchange: Exchange, form: Form) -> None:
     caller = await _caller(exchange)  # before the body is read: strangers do not get to send megabytes
+    said = _stated(exchange)
     asked = await exchange.read(lambda body: weighed(form.read(body), is_heavy=exchange.is_heavy))
     if form.headers:
         sent = {name: value for name in form.headers if (value := exchange.header(name.encode()))}
         asked = dataclasses.replace(asked, headers=sent)
+    if said is not None:
+        asked = dataclasses.replace(asked, stated=said)
     exchange.model = asked.model
     call = await begin(
         here(), caller, asked, exchange.request_id, max_wait_s=_max_wait_s(exchange), came_at=exchange.came_at
@@ -238,6 +245,12 @@ class Leaving:
         elif self._task is not None:
             self._has_left = True
             self._task.cancel()
+
+
+def _stated(exchange: Exchange) -> Stated | None:
+    """What the call says of itself beside its body; None for nothing. Raises `InvalidRequest`."""
+    purpose, data_classes = exchange.header(b"x-atrium-purpose"), exchange.header(b"x-atrium-data-class")
+    return stated(purpose, data_classes) if purpose or data_classes else None
 
 
 def _max_wait_s(exchange: Exchange) -> float | None:

@@ -36,6 +36,15 @@ class Weight:
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """What a caller says beside the request: what it is for ("" for nothing), and which classes of data are in it (None
+    for nothing)."""
+
+    purpose: str
+    data_classes: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What a client asks for. `body` is the request as it came, in the form called `form`.
 
@@ -43,6 +52,7 @@ class Asked:
     part reads. `lost` is why that would not be quite the same, and empty where it is: then only providers that take
     `form` itself can answer. `headers` came with it and belong to that form, as the version of it does.
     What `is_heavy` is read, weighed and written for a provider in a thread (`gateway.extent`), and keeps its `weight`.
+    `is_bounded`: the bound of the answer was put there by us, so a provider may be told it under its own name.
     """
 
     form: str
@@ -53,6 +63,8 @@ class Asked:
     headers: Mapping[str, str] = field(default_factory=dict)
     is_heavy: bool = False
     weight: Weight | None = None
+    stated: Stated | None = None
+    is_bounded: bool = False
 
     @property
     def model(self) -> str:

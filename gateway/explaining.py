@@ -108,6 +108,7 @@ def _grant(grant: Grant) -> Explanation:
         "decided_at": absolute(f"/requests/{number}/") if number else None,
         "until": grant.expires_at,
         "in_force": grant.is_in_force(dt.datetime.now(dt.UTC)),
+        **({"conditions": grant.conditions.as_json()} if grant.conditions is not None else {}),
     }
 
 
@@ -115,9 +116,13 @@ def _deployments(route: Route, meter: Meter | None) -> list[Explanation]:
     """Those that were considered, in the order in which they were, each with what became of it; then the others of the
     route."""
     considered: dict[str, list[str]] = {}
-    for target, said, _ in meter.choice.said if meter is not None and meter.choice is not None else ():
+    choice = meter.choice if meter is not None else None
+    for target, said, _ in choice.said if choice is not None else ():
         if target is not None:
             considered.setdefault(_name(target), []).append(said)
+    for target in route.targets:
+        if choice is not None and (why := choice.cannot.get(target.deployment_id)):
+            considered[_name(target)].append(why)
     for target in route.targets:
         considered.setdefault(_name(target), ["not needed" if target.is_connected else "passed over: not connected"])
     return [

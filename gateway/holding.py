@@ -11,6 +11,15 @@ from gateway.admission import Admitted
 from gateway.costing import expected_tokens, greatest_cost
 from gateway.leases import Leases, Reservation
 from gateway.rates import NOTHING_USED, Held, Rates, Taken, Use, use_of
+from refusals import Refusal
+
+
+class ReservationGone(Refusal):
+    """Other processes took this one for gone between the reserving of a call and its opening."""
+
+    code = "reservation_gone"
+    status = 503
+    title = "The call has to be sent again"
 
 
 class Hold:
@@ -22,6 +31,16 @@ class Hold:
         # How much was reserved of each hard budget, by its currency; known also when that was given back.
         self.reserved: Mapping[str, Decimal] = {part.currency: part.amount for part in reservation.parts}
         self._is_settled = False
+
+    def check(self) -> None:
+        """Raise `ReservationGone` where what the call has reserved may be spent by others by now: nothing is opened
+        then."""
+        if not self._leases.stands(self._reservation):
+            raise ReservationGone(
+                "What this call had reserved of its budgets was given to others, who took this process for gone. "
+                "Please send the request again.",
+                retry_after_s=1,
+            )
 
     @property
     def is_overdrawn(self) -> bool:
@@ -64,7 +83,7 @@ async def hold(rates: Rates, leases: Leases, admitted: Admitted) -> Hold:
         reservation = Reservation()
         if leave.budgets:
             most = greatest_cost(admitted.routes, admitted.asked, dt.datetime.now(dt.UTC))
-            reservation = await leases.reserve(leave.budgets, most)
+            reservation = await leases.reserve(leave.budgets, most, leave.untold)
     except BaseException:
         rates.undo(taken)
         raise

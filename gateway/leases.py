@@ -11,7 +11,7 @@ import asyncio
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
@@ -114,9 +114,11 @@ class Part(NamedTuple):
 
 @dataclass(slots=True)
 class Reservation:
-    """What one call has reserved, of all budgets that hold it."""
+    """What one call has reserved, of all budgets that hold it. `since`: how often this process was taken for gone
+    before."""
 
     parts: list[Part] = field(default_factory=list)
+    since: int = 0
 
     @property
     def is_overdrawn(self) -> bool:
@@ -136,6 +138,7 @@ class Leases:
         self._owed: dict[str, list[tuple[Lease, Decimal]]] = {}  # by call
         self._round = asyncio.Event()
         self._has_failed = False
+        self._ended = 0  # how often others ended them
 
     @property
     def is_waited_for(self) -> bool:
@@ -149,8 +152,11 @@ class Leases:
             return None
         return max(NOTHING, budget.amount - found.spent - found.owed)
 
-    async def reserve(self, budgets: Sequence[tuple[HardBudget, Bounds]], most: Mapping[str, Decimal]) -> Reservation:
-        """Reserve of each of `budgets` the `most` that a call can cost in its currency, of all or of none.
+    async def reserve(
+        self, budgets: Sequence[Held], most: Mapping[str, Decimal], untold: Collection[UUID] = ()
+    ) -> Reservation:
+        """Reserve of each of `budgets` the `most` that a call can cost in its currency, of all or of none. How much the
+        `untold` of them are, and what is spent of them, is not the caller's to know.
 
         Waits up to `PATIENCE_S` for what may still come back. Raises `BudgetExceeded` and `BudgetUnknown`.
         """
@@ -168,12 +174,16 @@ class Leases:
             for part, budget, bounds in held:
                 each = part.lease
                 if each.spent is not None and budget.amount - each.spent - each.owed < part.amount:
-                    raise _exceeded(part, budget, bounds, today)
+                    raise _exceeded(part, budget, bounds, today, is_told=budget.id not in untold)
             left_s = until - time.monotonic()
             if left_s <= 0:
                 raise self._given_up(held)
             await self._wait(parts, left_s)
-        return Reservation(parts)
+        return Reservation(parts, self._ended)
+
+    def stands(self, reservation: Reservation) -> bool:
+        """Whether what was reserved is still this process's to spend: not after others ended its leases."""
+        return reservation.since == self._ended or not reservation.parts
 
     def owe(self, reservation: Reservation, row: str, cost: Decimal, currency: str) -> None:
         """The call has cost something, which the row of the ledger called `row` will tell; before it is written."""
@@ -204,6 +214,7 @@ class Leases:
     def were_ended(self) -> None:
         """Others took this process for gone and ended its leases: nothing is free until the database was asked."""
         with self._lock:
+            self._ended += 1
             for each in self._leases.values():
                 each.granted, each.is_changed = NOTHING, True
         self._wake()
@@ -311,11 +322,13 @@ class Leases:
         )
 
 
-def _exceeded(part: Part, budget: HardBudget, bounds: Bounds, today: dt.date) -> BudgetExceeded:
+def _exceeded(part: Part, budget: HardBudget, bounds: Bounds, today: dt.date, *, is_told: bool) -> BudgetExceeded:
     spent = (part.lease.spent or NOTHING) + part.lease.owed
     ends = Span(budget.span).ends(today)
     most = money(part.amount, part.currency)
     shown = f"{money(spent, budget.currency)} of {money(budget.amount, budget.currency)} are spent"
+    if not is_told:
+        shown = "too little of its budget is left"
     return BudgetExceeded(
         f"{bounds.subject} may not spend more: {shown}, and this call may cost up to {most}. "
         f"The budget begins again on {ends:%-d %B %Y}; who manages {bounds.words} can raise it.",

@@ -149,14 +149,16 @@ class Meter:
         return self._target
 
     def sends_to(self, target: Target, grant: Grant) -> asyncio.Future[None] | None:
-        """The call is about to be sent to `target`, allowed by `grant`. Raises `JournalUnwritable` the first time, and
-        `Stopped` when its account was written meanwhile: nothing may be opened, or sent, after that.
+        """The call is about to be sent to `target`, allowed by `grant`. Raises `JournalUnwritable` the first time,
+        `ReservationGone`, and `Stopped` when its account was written meanwhile: nothing may be opened, or sent, after
+        that.
 
         What is returned has to be awaited first, and `is_kept` told: then the opening is as safe as
         `gateway.durability` has it. Who leaves meanwhile, or is refused, has sent nothing.
         """
         if self.summary is not None:
             raise Stopped
+        self.hold.check()
         self._grant = grant
         is_other = target is not self._target
         self._target, self._price, self._prompt_by_length = target, target.price_at(self._started_at), None

@@ -17,9 +17,11 @@ from uuid import UUID
 
 import psycopg
 
+from access.conditions import kept_as
 from catalog.credentials import decrypt
 from gateway.prompting.kept import UNUSABLE, kept_prompting
 from gateway.snapshot import Bounds, Grant, HardBudget, Key, Place, Route, Target, UnitPrice
+from refusals import Refusal
 from tenants.networks import Network
 
 log = logging.getLogger(__name__)
@@ -41,14 +43,15 @@ SHUT_OUT = "SELECT u.id FROM tenants_user u WHERE NOT u.is_active"
 PLACES = """
     SELECT e.id, e.project_id, e.tenant_id, t.slug || '/' || p.slug || '/' || e.kind,
            (t.archived_at IS NOT NULL OR p.archived_at IS NOT NULL), t.is_demonstration,
-           nullif(t.allowed_networks, '{}'), t.weight
+           nullif(t.allowed_networks, '{}'), t.weight, nullif(e.data_classes, '{}')
       FROM tenants_environment e
       JOIN tenants_project p ON p.id = e.project_id JOIN tenants_tenant t ON t.id = e.tenant_id
      WHERE true
 """
 GRANTS = """
     SELECT DISTINCT ON (g.environment_id, r.slug)
-           g.environment_id, r.slug, g.id, g.decision_id, least(g.expires_at, g.revoked_at), coalesce(q.number, 0)
+           g.environment_id, r.slug, g.id, g.decision_id, least(g.expires_at, g.revoked_at), coalesce(q.number, 0),
+           nullif(g.conditions, '{}')
       FROM access_grant g JOIN catalog_route r ON r.id = g.route_id
       LEFT JOIN approvals_decision d ON d.id = g.decision_id LEFT JOIN approvals_request q ON q.id = d.request_id
      WHERE true
@@ -65,7 +68,7 @@ _TARGETS = """
     SELECT rt.route_id, d.id, p.slug, p.name, p.dialect, p.base_url, p.credential, d.upstream_name,
            m.max_output_tokens, m.slug, rt.priority, rt.weight, coalesce(nullif(d.region, ''), p.region),
            coalesce(d.context_tokens, m.context_tokens), d.drained_at IS NOT NULL, d.probe_asked_at,
-           d.prompting
+           d.prompting, coalesce(nullif(d.data_classes, '{}'), nullif(p.data_classes, '{}'))
       FROM catalog_routetarget rt JOIN catalog_deployment d ON d.id = rt.deployment_id
       JOIN catalog_provider p ON p.id = d.provider_id
       JOIN catalog_route r ON r.id = rt.route_id JOIN catalog_model m ON m.id = r.model_id
@@ -131,7 +134,8 @@ async def grants(connection: Connection, condition: str = "", of: Sequence[UUID]
     """The grant that counts of each environment and route, by both."""
     found: dict[UUID, dict[str, Grant]] = defaultdict(dict)
     async for environment_id, route, *grant in _rows(connection, GRANTS, condition, of, _IN_FORCE_FIRST):
-        found[environment_id][route] = Grant(*grant)
+        if (made := _grant(*grant)) is not None:
+            found[environment_id][route] = made
     return dict(found)
 
 
@@ -170,19 +174,22 @@ async def routes(connection: Connection) -> dict[str, Route]:
     async for deployment_id, *price in _rows(connection, _PRICES):
         prices[deployment_id].append(UnitPrice(*price))
     targets: dict[UUID, list[Target]] = defaultdict(list)
-    async for route_id, *row, prompting in _rows(connection, _TARGETS):
-        if (target := _target([*row, await kept_prompting(prompting)], prices)) is not None:
+    async for route_id, *row, prompting, classes in _rows(connection, _TARGETS):
+        if (target := _target([*row, await kept_prompting(prompting), classes], prices)) is not None:
             targets[route_id].append(target)
     return {row[1]: _route(row, tuple(targets[row[0]])) async for row in _rows(connection, _ROUTES)}
 
 
 def _target(row: Any, prices: dict[UUID, list[UnitPrice]]) -> Target | None:
-    deployment_id, provider, name, dialect, base_url, credential, upstream, *facts = row
+    deployment_id, provider, name, dialect, base_url, credential, upstream, *facts, classes = row
     clear = _in_clear(provider, credential)
     if clear is None or facts[-1] is UNUSABLE:
         return None
     priced = tuple(prices[deployment_id])
-    return Target(deployment_id, provider, name, dialect, base_url.rstrip("/"), clear, upstream, priced, *facts)
+    seen = None if classes is None else frozenset(classes)
+    return Target(
+        deployment_id, provider, name, dialect, base_url.rstrip("/"), clear, upstream, priced, *facts, data_classes=seen
+    )
 
 
 def _route(row: Any, targets: tuple[Target, ...]) -> Route:
@@ -191,6 +198,15 @@ def _route(row: Any, targets: tuple[Target, ...]) -> Route:
         slug, model, f"/catalog/models/{model}/", is_enabled, created_at, targets, longest, by_latency, fallback,
         tuple(regions), first_token_s, idle_s, key,
     )  # fmt: skip
+
+
+def _grant(grant_id: UUID, decision_id: UUID | None, ends_at: Any, request: int, conditions: Any) -> Grant | None:
+    """None where its conditions cannot be read, which is logged: then it allows nothing."""
+    try:
+        return Grant(grant_id, decision_id, ends_at, request, kept_as(conditions) if conditions else None)
+    except Refusal as refusal:
+        log.error("The conditions of the grant %s cannot be read, so it is left out: %s", grant_id, refusal.sentence)
+        return None
 
 
 def _key(row: Any) -> Key:
@@ -210,10 +226,11 @@ def _key(row: Any) -> Key:
 
 
 def _place(row: Any) -> Place:
-    environment_id, project_id, tenant_id, path, is_archived, is_demonstration, networks, weight = row
+    environment_id, project_id, tenant_id, path, is_archived, is_demonstration, networks, weight, classes = row
     return Place(
-        environment_id, project_id, tenant_id, path, is_archived, is_demonstration, _networks(networks), weight
-    )
+        environment_id, project_id, tenant_id, path, is_archived, is_demonstration, _networks(networks), weight,
+        None if classes is None else frozenset(classes),
+    )  # fmt: skip
 
 
 def _networks(texts: Sequence[str] | None) -> tuple[Network, ...] | None:

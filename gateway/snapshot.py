@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from access.conditions import Conditions
 from catalog.prompting.profile import Prompting
 from gateway.bodies.rules import Rule
 from tenants.networks import Network
@@ -43,7 +44,7 @@ class Key:
 @dataclass(frozen=True, slots=True)
 class Place:
     """An environment with the project and tenant around it; `path` is `tenant/project/kind`, `networks` are those that
-    the tenant allows (None: any)."""
+    the tenant allows (None: any), `data_classes` what is sent to models from there (None: nobody has said)."""
 
     environment_id: UUID
     project_id: UUID
@@ -53,6 +54,7 @@ class Place:
     is_demonstration: bool
     networks: tuple[Network, ...] | None = None
     weight: int = 1  # of the tenant, where calls wait
+    data_classes: frozenset[str] | None = None
 
     @property
     def kind(self) -> str:
@@ -62,12 +64,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The right of an environment to call a route, and the decision that gave it, in which request (0: none)."""
+    """The right of an environment to call a route, and the decision that gave it, in which request (0: none); what it
+    demands of calls, None where that is nothing."""
 
     id: UUID
     decision_id: UUID | None
     expires_at: dt.datetime | None
     request_number: int = 0
+    conditions: Conditions | None = None
 
     def is_in_force(self, at: dt.datetime) -> bool:
         return self.expires_at is None or self.expires_at > at
@@ -95,7 +99,8 @@ class Target:
     """A deployment that a route may be served by; `max_output_tokens` is its longest answer, `context_tokens` the most
     that it holds, where they are known. The lowest `tier` is asked first, in it by `weight`. One that is drained gets
     no new calls; `probe_asked_at` is when a person last wanted it to be tried at once. `prompting` is how a prompt is
-    put for its model, None where it is as its kind of provider has it.
+    put for its model, None where it is as its kind of provider has it; `data_classes` are those that it may see (None:
+    any).
 
     `credential` is in clear and must never be shown or logged.
     """
@@ -117,6 +122,7 @@ class Target:
     is_drained: bool = False
     probe_asked_at: dt.datetime | None = None
     prompting: Prompting | None = None
+    data_classes: frozenset[str] | None = None
 
     def __repr__(self) -> str:
         return f"<{self.upstream_name} at {self.provider}>"

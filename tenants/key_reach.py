@@ -21,6 +21,7 @@ SEEN_FOR = dt.timedelta(days=30)  # what a younger key has not called yet says l
 
 type WithReach = Callable[[QuerySet[ApiKey], dt.date], QuerySet[ApiKey]]
 _with_reach: list[WithReach] = []
+_demands: list[Callable[[ApiKey], list[tuple[str, list[str]]]]] = []
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,17 @@ class Reach:
 
 
 NOTHING = Reach([], [], [], is_young=False)  # of what opens nothing any more
+
+
+def register_demands(read: Callable[[ApiKey], list[tuple[str, list[str]]]]) -> None:
+    """`read(key)` tells what the grants of the key's environment demand of calls: routes, each with its sentences."""
+    _demands[:] = [read]
+
+
+def demands_on(key: ApiKey) -> list[tuple[str, list[str]]]:
+    """What is demanded of the calls of a usable key, of the routes that it may call."""
+    told = _demands[0](key) if _demands and key.is_usable else []
+    return [each for each in told if not key.allowed_routes or each[0] in key.allowed_routes]
 
 
 def register_reach(read: WithReach) -> None:

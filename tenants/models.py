@@ -189,6 +189,10 @@ class Environment(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="environments")
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="environments")
     kind = models.CharField(max_length=12, choices=Kind)
+    data_classes = ArrayField(
+        models.CharField(max_length=20), default=list, blank=True, db_default=[],
+        help_text="what is sent to models from here (`tenants.data_classes`); empty: nobody has said",
+    )  # fmt: skip
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

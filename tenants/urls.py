@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from tenants.views import (
     archiving,
     audit,
+    data_sent,
     elevations,
     invitation_lists,
     invitations,
@@ -61,6 +62,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("invitations/<str:token>/", invited.opened, name="invitation"),
     path("tenants/<slug:slug>/projects/", projects.projects, name="projects"),
     path("tenants/<slug:slug>/projects/<uuid:project_id>/", projects.project, name="project"),
+    path("tenants/<slug:slug>/projects/<uuid:project_id>/data/", data_sent.state, name="state-data"),
     path("tenants/<slug:slug>/projects/<uuid:project_id>/roles/", project_roles.project_roles, name="project-roles"),
     path(
         "tenants/<slug:slug>/projects/<uuid:project_id>/roles/<uuid:role_id>/",

@@ -9,6 +9,7 @@ from django import forms
 
 from approvals.submit import MAX_REASON
 from catalog.models import Route
+from tenants.data_classes import DATA_CLASSES
 from tenants.invite import AddressNotUnderstood, clean_address
 from tenants.models import Environment, User, slug_form
 from tenants.names import all_seen
@@ -64,13 +65,6 @@ class TeamForm(Page):
         return slug
 
 
-DATA_CLASSES = {
-    "public": "Public: anybody may read it",
-    "internal": "Internal: not for outsiders, harmless if it got out",
-    "confidential": "Confidential: business secrets, contracts, source code",
-    "personal": "Personal: names, addresses, anything about a person who can be identified",
-    "special": "Special categories: health, beliefs, origin, biometrics",
-}
 AFFECTED = {
     "team": "The team itself",
     "staff": "Other people of the organisation",

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from access.asking import GrantedAlready, request_access
+from access.conditions import Conditions, read
 from access.granting import RouteDisabled, grant
 from access.keys.asking import permit
 from access.keys.capability import who_decides
@@ -21,6 +22,7 @@ from approvals.submit import OpenRequestExists, before_several
 from audit.record import SYSTEM
 from catalog.models import Route
 from refusals import Refusal
+from tenants.data_sent import state_data
 from tenants.invite import AddressNotUnderstood, InvitedAlready, invite
 from tenants.memberships import MemberAlready, add_member
 from tenants.models import Environment, Tenant, User
@@ -56,6 +58,8 @@ def _project(onboarding: Onboarding, tenant: Tenant) -> str:
         made = create_project(
             tenant=tenant, slug=case["project_slug"], name=case["project_name"], purpose=case["purpose"], by=SYSTEM
         )
+        for environment in made.environments.all():
+            state_data(environment=environment, data_classes=case.get("data_classes", ()), by=SYSTEM)
     except SlugTaken:
         return f"{case['project_name']} was there already"
     return f"{made}, with development, test and production"
@@ -106,13 +110,18 @@ def _access(onboarding: Onboarding, tenant: Tenant) -> str:
             for environment in places:
                 grant(
                     environment=environment, route=route, decision=decision, purpose=case["purpose"],
-                    expires_at=decision.valid_until if decision else None, by=SYSTEM,
+                    conditions=_within(onboarding), expires_at=decision.valid_until if decision else None, by=SYSTEM,
                 )  # fmt: skip
             given.append(route.slug)
         except RouteDisabled:
             refused.append(route.slug)
     words = f"{', '.join(given)} in {', '.join(wanted['environments'])}" if given else "no model was asked for"
     return f"{words}; switched off meanwhile: {', '.join(refused)}" if refused else words
+
+
+def _within(onboarding: Onboarding) -> Conditions:
+    """Nothing is sent but the classes of data that the team has named; what it was asked for is what it is given."""
+    return read({"data_classes": onboarding.answers["use-case"].get("data_classes") or None})
 
 
 def _seen_by_a_board(onboarding: Onboarding) -> bool:
@@ -129,7 +138,7 @@ def _asked_for(onboarding: Onboarding, routes: list[str], places: QuerySet[Envir
             try:
                 sent = request_access(
                     environment=environment, route=route, purpose=onboarding.answers["use-case"]["purpose"],
-                    by=onboarding.requester,
+                    conditions=_within(onboarding), by=onboarding.requester,
                 )  # fmt: skip
             except (OpenRequestExists, GrantedAlready):
                 continue  # begun again: it was done before

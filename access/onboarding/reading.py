@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from access.models import Onboarding
-from access.onboarding.forms import AFFECTED, AUTONOMY, DATA_CLASSES, LEVELS, REGIONS, plain_names
+from access.onboarding.forms import AFFECTED, AUTONOMY, LEVELS, REGIONS, plain_names
 from access.onboarding.pages import STEPS, Step
 from refusals.errors import Missing
+from tenants.data_classes import DATA_CLASSES
 from tenants.models import Environment, User
 from tenants.roles import TENANT_ROLES
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from access.models import Onboarding
 from access.onboarding import provisioning
-from access.onboarding.forms import AFFECTED, AUTONOMY, DATA_CLASSES, LEVELS, REGIONS, plain_names
+from access.onboarding.forms import AFFECTED, AUTONOMY, LEVELS, REGIONS, plain_names
 from access.onboarding.risk import TIERS, WORDS
 from access.onboarding.sending import KIND
 from approvals.delegation.capabilities import Capability, Threshold
@@ -17,6 +17,7 @@ from approvals.delegation.tables import Mode
 from approvals.models import Decision, Request
 from approvals.subjects import Evidence, SubjectKind
 from tenants.alike import name_skeleton
+from tenants.data_classes import DATA_CLASSES
 from tenants.models import Tenant
 from tenants.roles import TENANT_ROLES
 from tenants.scope import everything

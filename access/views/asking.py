@@ -46,7 +46,7 @@ def ask(request: HttpRequest, route: str) -> HttpResponse:
     status = 200
     if request.method == "POST" and form.is_valid():
         try:
-            sent = request_access(route=wanted, by=viewer, **form.cleaned_data)
+            sent = request_access(route=wanted, by=viewer, conditions=form.conditions, **form.cleaned_data)
         except OpenRequestExists as earlier:
             messages.info(request, earlier.sentence)
             return redirect(earlier.way_out)

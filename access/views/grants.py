@@ -67,6 +67,7 @@ def export(request: HttpRequest, slug: str) -> StreamingHttpResponse:
         "decided by",
         "request",
         "purpose",
+        "conditions",
     )
     return csv_response(f"grants-{tenant.slug}.csv", head, _lines(_ordered(request, tenant)[0]))
 
@@ -130,4 +131,5 @@ def _lines(rows: QuerySet[Grant]) -> Iterator[tuple[object, ...]]:
             ", ".join(grant.decided_by),
             f"R-{grant.decision.request.number}" if grant.decision else "",
             grant.purpose,
+            "; ".join(grant.demanded.sentences),
         )

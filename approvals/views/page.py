@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db import transaction
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -27,7 +28,7 @@ from approvals.subjects import Evidence, kind_of
 from approvals.viewer import viewer_of
 from approvals.voting import vote
 from approvals.withdraw import withdraw
-from refusals.errors import Conflict, Missing
+from refusals.errors import Conflict, Invalid, Missing
 from tenants import once
 from tenants.models import User
 
@@ -53,14 +54,22 @@ def cast_vote(request: HttpRequest, number: int) -> HttpResponse:
     """Approve or refuse in the stage that is open."""
     viewer, form = viewer_of(request), VoteForm(request.POST)
     found = find_request(viewer, number)
+    demands = kind_of(found.subject_kind).demands
+    demanded = demands(request.POST) if demands and request.POST.get("verdict") == Vote.Verdict.APPROVE else None
     key = _uuid(request.POST.get("review"))
     review = found.reviews.select_related("board", "request__tenant").filter(pk=key).first() if key else None
     if review is None:
         raise Missing("There is no such review of this request.")
-    if not form.is_valid():
-        return _shown(request, number, vote_form=form, status=422)
+    if not form.is_valid() or (demanded is not None and not demanded.is_valid()):
+        return _shown(request, number, vote_form=form, demand_form=demanded, status=422)
+    conditions = demanded.conditions.as_json() if demanded is not None else None  # type: ignore[attr-defined]
     try:
-        cast = vote(review=review, by=viewer, **form.cleaned_data)
+        cast = vote(review=review, by=viewer, conditions=conditions, **form.cleaned_data)
+    except Invalid as refused:
+        if demanded is None:
+            raise
+        demanded.add_error(refused.field if refused.field in demanded.fields else None, refused.sentence)
+        return _shown(request, number, vote_form=form, demand_form=demanded, status=422)
     except Conflict as too_late:
         # Two tabs, a double click, somebody faster: the page shows how things stand now, and keeps what was typed.
         messages.warning(request, too_late.sentence)
@@ -111,6 +120,7 @@ def _shown(
     number: int,
     *,
     vote_form: VoteForm | None = None,
+    demand_form: Form | None = None,
     comment_form: CommentForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
@@ -141,6 +151,7 @@ def _shown(
         else None,
         "may_withdraw": found.state == State.IN_REVIEW and found.requester_id == viewer.pk,
         "vote_form": vote_form or VoteForm(),
+        "demand_form": demand_form or (kind.demands() if kind.demands else None),
         "comment_form": comment_form or CommentForm(initial={"once": once.new_token()}),
     }
     if context["queue"]:

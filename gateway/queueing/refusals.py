@@ -23,5 +23,13 @@ class WaitedTooLong(NoRoom):
     code = "waited_too_long"
 
 
+class FallbackFull(Refusal):
+    """Nobody of the route is asked, and its fallback, which is not waited for, has as many calls as it takes."""
+
+    code = "fallback_full"
+    status = 429
+    title = "No room at the moment"
+
+
 class QueueFull(NoRoom):
     code = "queue_full"

@@ -10,11 +10,12 @@ from typing import Self
 
 from gateway.admission import Admitted, admit, as_known_now
 from gateway.metering import Meter
+from gateway.queueing.refusals import FallbackFull
 from gateway.queueing.waiting import Ticket, WaitingRoom
 from gateway.rates import LargerThanLimit, refuse_larger
 from gateway.routing import Attempt, Choice
 from gateway.seat import Seat
-from gateway.snapshot import Target
+from gateway.snapshot import Bounds, Route, Target
 from gateway.stop import Stop
 from refusals import Refusal
 
@@ -29,6 +30,7 @@ class Seated:
         self._choice, self._room, self._meter, self._stop = choice, room, meter, stop
         self._full: list[Attempt] = []
         self._too_large: LargerThanLimit | None = None
+        self._turned_away: FallbackFull | None = None
         self._has_any = self._is_late = False
         self._admitted: Admitted = meter.admitted
         self._admitted_by = 0  # the version of the snapshot; 0: the one of when it came
@@ -37,8 +39,8 @@ class Seated:
         return self
 
     async def __anext__(self) -> Attempt:
-        """Raises `LargerThanLimit` where no deployment takes a call of this size, what `WaitingRoom.wait` does, and
-        what `admit` does where the call may not be made any more."""
+        """Raises `LargerThanLimit` where no deployment takes a call of this size, `FallbackFull`, what
+        `WaitingRoom.wait` does, and what `admit` does where the call may not be made any more."""
         self._meter.stands_up()
         while True:
             if self._is_late:
@@ -56,6 +58,8 @@ class Seated:
                 return self._hands_out(attempt)
         if self._too_large is not None and not self._has_any:
             raise self._too_large
+        if self._turned_away is not None and not self._choice.has_failed:
+            raise self._turned_away
         raise StopAsyncIteration
 
     def _hands_out(self, attempt: Attempt) -> Attempt:
@@ -90,9 +94,21 @@ class Seated:
         if route.id is not None and bound is not None and not seat.takes_too([(route.id, bound)], use):
             seat.undo()
             self._choice.says(attempt.target, f"passed over: “{route.slug}” has as many calls as it takes")
+            self._turned_away = self._full_fallback(route, bound)
             return False
         self._meter.sits_down(seat)
         return True
+
+    def _full_fallback(self, route: Route, bound: Bounds) -> FallbackFull:
+        """What is told where nobody else takes the call: no figure, as all tenants share the route."""
+        obstacle = self._room.obstacle(route, bound, self._meter.expected_use)
+        wait_s = obstacle.wait_s if obstacle is not None else 1
+        return FallbackFull(
+            f"Nothing that serves “{self._meter.admitted.route.slug}” may be asked at the moment, and its fallback "
+            f"“{route.slug}” is busy: what it takes of all tenants together is used. It is not waited for. Try again "
+            f"in {wait_s} s, or ask for another model.",
+            retry_after_s=wait_s,
+        )
 
     def _is_held(self, attempt: Attempt) -> bool:
         """Whether the call counts at the attempt's route already, as at the one that it came for."""

@@ -22,10 +22,9 @@ from gateway.queueing.fair import FairQueue
 from gateway.queueing.refusals import NoRoom, QueueFull, WaitedTooLong
 from gateway.rates import CONCURRENT, Obstacle, Rates, Use
 from gateway.seat import Seat
-from gateway.snapshot import Bounds, Place, Snapshot, Target
+from gateway.snapshot import Bounds, Place, Route, Snapshot, Target
 from gateway.stop import Stop
 from refusals import Refusal
-from usage.limits.tables import Metric
 
 LOOK_EVERY_S = 0.1  # room also comes with time, from other processes, and with a change of a limit
 SMOOTHING = 0.2  # of how long it takes until the next one gets room
@@ -113,6 +112,10 @@ class WaitingRoom:
         if line is not None and len(line.queue):
             return None
         return self._seat(target, use)
+
+    def obstacle(self, route: Route, bound: Bounds, use: Use) -> Obstacle | None:
+        """What stands in the way of one more call of a route; None where there is room by now."""
+        return self._rates.obstacle(route.id, bound, use) if route.id is not None else None
 
     def weights(self) -> dict[UUID, int]:
         """What waits here, by deployment, for other processes to be told."""
@@ -260,7 +263,7 @@ class WaitingRoom:
         expected_s = max(1, math.ceil(wait_s)) if wait_s < math.inf else None
         outlook = f", which takes about {expected_s} s" if expected_s is not None else ""
         return kind(
-            f"{said}: {_whose(target, bound, full)} It is number {position} in turn{outlook}. Try "
+            f"{said}: {_why(target, bound, full)} It is number {position} in turn{outlook}. Try "
             f"again in {expected_s or 1} s, let it wait longer (x-atrium-max-wait), or ask for another model.",
             position=position,
             expected_wait_s=expected_s,
@@ -273,10 +276,9 @@ def _at(ticket: Ticket, deployment_id: UUID) -> Target:
     return next(each for each in ticket.targets if each.deployment_id == deployment_id)
 
 
-def _whose(target: Target, bound: Bounds | None, full: Obstacle | None) -> str:
-    """Whose limit it is."""
+def _why(target: Target, bound: Bounds | None, full: Obstacle | None) -> str:
+    """Why there is no room, in words that tell a tenant nothing of what the platform has bought or others use."""
+    model = f"“{target.model_slug}”" if target.model_slug else "the model"
     if bound is None or full is None:
-        return f"others came first at {target.upstream_name} of {target.provider_name}."
-    limit = getattr(bound, full.metric)
-    takes = f"{limit:,} {Metric(full.metric).label.lower()}"
-    return f"{bound.words} takes {takes} of all tenants together, and they are used."
+        return f"others came first at {model}."
+    return f"{model} is busy: what it takes of all tenants together is used."

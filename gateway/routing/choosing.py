@@ -12,9 +12,11 @@ import time
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from catalog.regions import is_in
 from gateway import failures
 from gateway.admission import Admitted, NoDeployment
 from gateway.asked import Asked, InvalidRequest
+from gateway.conditions import keeps_away, nobody_within
 from gateway.overflow import PromptSize
 from gateway.providers import provider_of
 from gateway.routing.attempting import Attempt
@@ -39,8 +41,9 @@ class Choice:
     """The deployments for one call, one after another. Raises nothing: where `next` finds none, `refusal` says why."""
 
     __slots__ = (
-        "_budget", "_in_order", "_is_retry", "_known", "_later", "_left", "_more_than", "_next_link", "_said", "_size",
-        "_unable", "_wait_until", "at", "has_failed", "is_notable", "is_spent", "is_streamed", "route", "router",
+        "_admitted", "_budget", "_in_order", "_is_retry", "_kept_away", "_known", "_later", "_left", "_more_than",
+        "_next_link", "_others", "_said", "_size", "_unable", "_wait_until", "at", "cannot", "has_failed", "is_notable",
+        "is_spent", "is_streamed", "route", "router",
     )  # fmt: skip
 
     def __init__(self, router: Router, admitted: Admitted, budget: RetryBudget) -> None:
@@ -59,6 +62,10 @@ class Choice:
         self._in_order: Link | None = None
         self._said: Said = []
         self._known: set[UUID] = set()  # deployments of the routes so far that are asked, or are passed over for now
+        self._admitted = admitted
+        self._kept_away: list[str] = []  # by what the grant demands, or the data in the call
+        self._others = 0  # deployments that were kept away by something else, or by nothing
+        self.cannot: dict[UUID, str] = {}  # why one cannot be asked this, in the caller's words: for them alone
         self._more_than = -1  # a prompt did not fit into so many tokens
         self._unable: InvalidRequest | None = None
         self._wait_until = 0.0
@@ -138,6 +145,8 @@ class Choice:
             return "is drained and gets no new calls"
         if (strict := _outside(target, admitted.route, route)) is not None:
             return f"“{strict.slug}” is answered in {' or '.join(strict.regions)} only by now"
+        if why := keeps_away(target, admitted, attempt.grant):
+            return f"{why} by now"
         if self._more_than > attempt.more_than and self._more_than >= (target.context_tokens or 0):
             return "holds no more than one that the prompt did not fit into"
         return ""
@@ -168,6 +177,8 @@ class Choice:
                 "Please try again after that.",
                 retry_after_s=seconds,
             )
+        if self._kept_away and not self._others:
+            return nobody_within(self._admitted, self._kept_away)
         if self._unable is not None:
             return self._unable
         return NoDeployment(
@@ -201,14 +212,21 @@ class Choice:
         self._left = []
         connected = [each for each in route.targets if each.is_connected and each.deployment_id not in self._known]
         has_choice = len(connected) > 1 or bool(admitted.onward)
+        is_narrowed = admitted.grant.conditions is not None or link[1].conditions is not None
+        self._others += len(connected)
         for target in connected:
-            if target.is_drained:
+            if (is_narrowed or target.data_classes is not None) and (why := keeps_away(target, admitted, link[1])):
+                self._others -= 1
+                self._kept_away.append(why)
+                self._says(target, why)
+            elif target.is_drained:
                 self._says(target, "is drained and gets no new calls")
             elif (strict := _outside(target, self.route, route)) is not None:
                 where = f"computes in {target.region}" if target.region else "tells no region"
                 self._says(target, f"{where}, and “{strict.slug}” is answered in {' or '.join(strict.regions)} only")
             elif why := provider_of(target).cannot(asked):
-                self._says(target, f"cannot be asked this: {why}")
+                self._says(target, "cannot be asked this")
+                self.cannot[target.deployment_id] = why
                 self._unable = self._unable or InvalidRequest(
                     f"What serves “{route.slug}” cannot answer this as it is asked: {why}."
                 )
@@ -355,17 +373,11 @@ def _is_counted(failure: failures.ProviderFailure) -> bool:
 
 def _outside(target: Target, called: Route, asked: Route) -> Route | None:
     """Of the route that was called and the one that is asked for it, the one whose regions forbid the deployment."""
-    if called.regions and not _is_in(target.region, called.regions):
+    if called.regions and not is_in(target.region, called.regions):
         return called
-    if asked.regions and not _is_in(target.region, asked.regions):
+    if asked.regions and not is_in(target.region, asked.regions):
         return asked
     return None
-
-
-def _is_in(region: str, allowed: tuple[str, ...]) -> bool:
-    """Whether a region is one of those, or lies below one: `eu-central-1` in `eu`."""
-    region = region.lower()
-    return any(region == each or region.startswith((f"{each}-", f"{each} ", f"{each}/")) for each in allowed)
 
 
 def _named(target: Target) -> str:

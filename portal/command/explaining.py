@@ -1,4 +1,5 @@
-"""`atrium explain USER PERMISSION [TENANT[/PROJECT[/KIND]]]`: the chain of reasons, for a person or for a program."""
+"""`atrium explain USER PERMISSION [TENANT[/PROJECT[/KIND]]]`: the chain of reasons, for a person or for a program. Of
+who may call models in an environment, also what the grants there demand of each call."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ def explain(options: argparse.Namespace) -> None:
     person = User.objects.filter(username=options.user).first()
     if person is None:
         raise CannotStart(f"There is no account {options.user!r}.")
-    told = explaining.explain(person, options.permission, _place_of(options.object) if options.object else None)
+    place = _place_of(options.object) if options.object else None
+    told = explaining.explain(person, options.permission, place)
+    grants = _demanded(place) if told.permission == "tenants.use_models" and told.allowed else {}
     if options.json:
         facts = {"person": person.username, "permission": told.permission, "allowed": told.allowed}
         links = [{"sentence": link.sentence, "gives": link.gives} for link in told.links]
@@ -37,6 +40,7 @@ def explain(options: argparse.Namespace) -> None:
                     "verdict": told.verdict,
                     "links": links,
                     "way": told.way,
+                    **({"grants": grants} if grants else {}),
                 }
             )
         )
@@ -44,8 +48,21 @@ def explain(options: argparse.Namespace) -> None:
     print(told.verdict)
     for link in told.links:
         print(f"  {'+' if link.gives else '-'} {link.sentence}")
+    for route, sentences in grants.items():
+        print(f"{route}: {'; '.join(sentences) or 'nothing is demanded of its calls'}")
     if told.way:
         print(told.way)
+
+
+def _demanded(place: Explained | None) -> dict[str, list[str]]:
+    """What is demanded of calls in an environment, by the routes that it may call; nothing elsewhere."""
+    from access.models import Grant
+    from tenants.models import Environment
+
+    if not isinstance(place, Environment):
+        return {}
+    held = Grant.objects.in_force().filter(environment=place).select_related("route").order_by("route__slug")
+    return {grant.route.slug: grant.demanded.sentences for grant in held}
 
 
 def _place_of(path: str) -> Explained:

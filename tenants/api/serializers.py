@@ -56,7 +56,16 @@ class EnvironmentSerializer(serializers.ModelSerializer[Environment]):
 
     class Meta:
         model = Environment
-        fields = ["id", "path", "tenant", "project", "kind", "created_at"]
+        fields = ["id", "path", "tenant", "project", "kind", "data_classes", "created_at"]
+
+
+class StatedDataSerializer(Body):
+    data_classes = serializers.ListField(
+        child=serializers.CharField(max_length=40),
+        max_length=20,
+        help_text="What is sent to models from there: public, internal, confidential, personal, special. Empty: nobody "
+        "says.",
+    )
 
 
 class ProjectSerializer(serializers.ModelSerializer[Project]):

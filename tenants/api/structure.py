@@ -20,6 +20,7 @@ from tenants.api.paging import CursorPaging
 from tenants.api.reading import flag_of, one_of, text_of, uuid_of, viewer_of
 from tenants.api.securing import Securing
 from tenants.api.sorting import SortedPaging, sort_parameter
+from tenants.data_sent import state_data
 from tenants.delegation import MANAGE_MEMBERS, MANAGE_TENANT, require_assignable, require_removable
 from tenants.explaining import explain
 from tenants.memberships import add_member, refuse_unseen, remove_member
@@ -262,6 +263,15 @@ class EnvironmentViewSet(viewsets.ReadOnlyModelViewSet[Environment]):
         if kind := one_of(self.request, "kind", Environment.Kind.values):
             rows = rows.filter(kind=kind)
         return rows
+
+    @extend_schema(request=s.StatedDataSerializer, responses=s.EnvironmentSerializer)
+    def partial_update(self, request: Request, pk: Any) -> Response:
+        """Say which classes of data are sent to models from it."""
+        found, viewer = self.get_object(), viewer_of(request)
+        scoping.require(viewer, MANAGE_TENANT, found)
+        given = body_of(request, s.StatedDataSerializer)
+        said = state_data(environment=found, data_classes=given["data_classes"], by=viewer)
+        return Response(s.EnvironmentSerializer(said).data)
 
 
 @extend_schema_view(

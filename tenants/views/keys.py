@@ -175,6 +175,7 @@ def key_page(request: HttpRequest, slug: str, key_id: str) -> HttpResponse:
         is_held=key_holder.is_held(key),
         reach=key_reach.reach_of(key) if inside.may(MANAGE_KEYS, at=key) else None,
         days=key_reach.DAYS,
+        demands=key_reach.demands_on(key),
         holders=holder_choices(holders),
     )
 

@@ -15,9 +15,10 @@ from audit.exporting import exported
 from refusals import Refusal
 from refusals.errors import Missing
 from tenants import finding, structure
+from tenants.data_classes import DATA_CLASSES
 from tenants.delegation import MANAGE_TENANT
 from tenants.forms import ProjectChangeForm, ProjectForm
-from tenants.models import Project
+from tenants.models import Environment, Project
 from tenants.roles import PROJECT_ROLES
 from tenants.views.entering import Inside, enter, text_of
 from ui.exporting import csv_response, in_batches
@@ -84,8 +85,14 @@ def project(request: HttpRequest, slug: str, project_id: UUID) -> HttpResponse:
     return inside.show(
         request, "project", status=422 if form.errors else 200, tab="projects", at=found, project=found, form=form,
         people=[(each.user, PROJECT_ROLES[each.role]) for each in roles[:PEOPLE_SHOWN]],
-        more_people=len(roles) > PEOPLE_SHOWN, may_move=inside.may(MANAGE_TENANT),
+        more_people=len(roles) > PEOPLE_SHOWN, environments=sorted(found.environments.all(), key=by_kind),
+        data_classes=DATA_CLASSES.items(), may_move=inside.may(MANAGE_TENANT),
     )  # fmt: skip
+
+
+def by_kind(environment: Environment) -> int:
+    """Development, test, production."""
+    return Environment.Kind.values.index(environment.kind)
 
 
 def find(inside: Inside, project_id: UUID) -> Project:

@@ -53,7 +53,7 @@ def test_it_works(team: Cast, key: str, route: Route, front_with: Any) -> None:
         error = refused.json()["error"]
         assert (error["type"], error["code"]) == ("insufficient_quota", "insufficient_quota")
         assert error["message"].startswith(
-            "The tenant Acme may not spend more: $0.000084 of $0.000105 are spent, and this call may cost up to "
+            "The tenant Acme may not spend more: too little of its budget is left, and this call may cost up to "
             "$0.000031."
         )
         assert "The budget begins again on 1 " in error["message"]

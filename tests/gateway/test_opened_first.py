@@ -22,17 +22,19 @@ from django.db import connection, transaction
 from pytest_django import Settings
 
 from audit.identifiers import uuid7
-from catalog.models import Route
+from catalog.models import Deployment, Route
 from gateway import runtime
 from gateway.delivery import adopt_orphans, keep_interrupted
 from gateway.gone import Watch
 from gateway.grouping import Group
 from gateway.journal import segments, unwritable
 from gateway.openings import Openings
+from tenants.changes import announce
 from tenants.scope import everything
+from tests import cast as make
 from tests.cast import Cast
 from tests.faults.link import Link
-from tests.gateway.conftest import HELLO, eventually, kept
+from tests.gateway.conftest import HELLO, allow, eventually, kept
 from tests.gateway.journal_of_rows import JournalOfRows
 from tests.gateway.killable import Killable
 from tests.gateway.provider import Exchange, Provider, well_behaved
@@ -40,8 +42,10 @@ from tests.gateway.serving import Served
 from tests.gateway.test_journal import opening
 from tests.gateway.test_kills import ASKED as STREAMED
 from tests.gateway.test_kills import _words
+from tests.gateway.test_queueing import waiting
 from tests.usage.test_ledger import assert_totals_are_the_sums_of_the_calls, record
 from usage import ledger
+from usage.capacity.setting import set_capacity
 from usage.limits.budgets import set_budget
 from usage.limits.places import of_tenant
 from usage.models import BudgetLease, Call, Holder, Opening
@@ -384,6 +388,52 @@ def test_one_that_was_taken_for_gone_and_lives_begins_again(
     assert Call.objects.get(pk=call.headers["x-atrium-call-id"]).outcome == "interrupted", "the account was ended"
     eventually(lambda: Call.objects.count() > before + 1)
     assert_totals_are_the_sums_of_the_calls()
+
+
+def test_what_was_reserved_before_is_not_opened_after(
+    client: httpx.Client, team: Cast, provider: Provider, route: Route, tmp_path: Path
+) -> None:
+    """A call waits for room with what it has reserved, others take the process for gone, and the room comes."""
+    set_budget(place=of_tenant(team.acme), amount=Decimal(1000), is_hard=True, by=team.pat)
+    set_capacity(subject=Deployment.objects.get(), amounts={"concurrent": 1}, by=team.pat)
+    eventually(lambda: ask(client).status_code == 200 and BudgetLease.objects.exists())
+    with Provider() as other:
+        second = make.route("second", base_url=other.url, provider="second")
+        allow(team.environment(), second)
+        announce("route")
+        eventually(lambda: ask(client, model="second").status_code == 200, within_s=5)
+        eventually(lambda: not Opening.objects.exists())
+        release = threading.Event()
+
+        async def is_held(exchange: Exchange) -> None:
+            await asyncio.to_thread(release.wait, 20)
+            await well_behaved(exchange)
+
+        provider.behaves(is_held)
+        asked = len(provider.exchanges)
+        name = Holder.objects.get().name
+
+        @everything("a thread of the test")
+        def take() -> None:
+            take_over(name, partial(keep_interrupted, tmp_path))
+            connection.close()
+
+        with ThreadPoolExecutor(2) as beside:
+            under_way = beside.submit(ask, client)
+            eventually(lambda: len(provider.exchanges) == asked + 1)
+            waits = beside.submit(ask, client)
+            eventually(lambda: waiting() == 1)
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(take).result()
+            eventually(lambda: ask(client, model="second").status_code == 503)
+            eventually(lambda: ask(client, model="second").status_code == 200, within_s=5)
+            release.set()
+            refused = waits.result()
+            assert under_way.result().status_code == 200
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "reservation_gone")
+    assert refused.headers["retry-after"] == "1"
+    assert len(provider.exchanges) == asked + 1, "it was not sent"
+    eventually(lambda: ask(client).status_code == 200, within_s=5)
 
 
 def test_what_is_opened_after_its_call_has_ended_goes(cast: Cast) -> None:

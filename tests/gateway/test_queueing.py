@@ -154,7 +154,8 @@ def test_who_waits_too_long_is_told_where_it_stood(
         assert first.result().status_code == 200
     error = refused.json()["error"]
     assert (refused.status_code, error["code"], error["type"]) == (429, "waited_too_long", "rate_limit_error")
-    assert "echo-model at Echo takes 1 calls at once of all tenants together, and they are used." in error["message"]
+    assert "“echo-model” is busy: what it takes of all tenants together is used." in error["message"]
+    assert "Echo takes" not in error["message"] and "1 calls" not in error["message"], "what was bought is nobody's"
     assert "It is number 1 in turn" in error["message"] and int(refused.headers["retry-after"]) >= 1
     assert "x-atrium-way-out" not in refused.headers, "nobody can ask for more of it"
     assert (at_once.status_code, at_once.json()["error"]["code"]) == (429, "waited_too_long")

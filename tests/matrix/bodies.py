@@ -8,9 +8,13 @@ from typing import Any
 
 from django.utils import timezone
 
+from catalog.steering import Steering
+from tenants.seen import mark_of
+
 HERE = "acme/support/development"
 EMPTY_ROUTE = "0192f0c1-0000-7000-8000-0000000000ff"  # the key of the stage's route to which no deployment leads
 _SOON = (timezone.now() + dt.timedelta(days=3)).isoformat()
+_UNSTEERED = Steering("weight", (), "", None, None)
 _NEXT = {"slug": "next", "name": "Next"}
 
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
@@ -65,9 +69,15 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("offboarding-list", "POST"): {"tenant": "acme", "reason": "Dissolved"},
     ("access:offboard", "POST"): {"reason": "Dissolved", "confirm_name": "acme"},
     ("limit-list", "POST"): {"place": HERE, "requests": 100},
-    ("catalog:steer", "POST"): {"policy": "weight"},
+    ("catalog:steer", "POST"): {"policy": "weight", "seen": mark_of(_UNSTEERED.as_json())},
     ("catalog:prompting", "POST"): {"system": "none"},
     ("model-prompt-render", "POST"): {"messages": [{"role": "user", "content": "Hello."}]},
+    ("access:grant", "POST"): {"seen": mark_of({}), "reason": "Less is enough", "max_output_tokens": "100"},
+    ("grant-conditions", "POST"): {"conditions": {"max_output_tokens": 100}, "reason": "Less is enough"},
+    ("environment-detail", "PATCH"): {"data_classes": ["internal"]},
+    ("tenants:state-data", "POST"): {"kind": "test", "data_classes": "internal"},
+    ("provider-detail", "PATCH"): {"data_classes": ["internal"]},
+    ("catalog:describe-provider", "POST"): {"data_classes": "internal"},
     ("usage:capacity", "POST"): {"subject": EMPTY_ROUTE},
     ("retention-list", "GET"): {"tenant": "acme"},
     ("retention-list", "POST"): {"place": HERE, "keep": "both"},

@@ -111,7 +111,7 @@ class Stage:
         values = {
             "home-following part": "work",
             "access:request route": "echo-model",
-            "access:revoke-grant grant_id": Grant.objects.get().pk,
+            "access: grant_id": Grant.objects.get().pk,
             "grant- pk": Grant.objects.get().pk,
             "access: pk": begun.pk,
             "access: step": "isolation",

@@ -37,6 +37,8 @@ OF_OWNERS = {
     "call-content GET": "200", "call-erase-content POST": "201", "retention-list POST": "200",
     "retention-remove POST": "200", "usage:call-content GET": "200", "usage:download-content GET": "200",
     "usage:erase-call-content POST": "302",
+    "grant-conditions POST": "200", "access:grant POST": "302", "environment-detail PATCH": "200",
+    "tenants:state-data POST": "302",
     "limit-list POST": "200", "budget-list POST": "200", "budget-detail DELETE": "204",
 }  # fmt: skip
 # Pages of the whole tenant, open to who may at some place of it; at which one is asked when something is done.

@@ -32,7 +32,8 @@ class Compatible(Provider):
     def request(self, target: Target, asked: Asked) -> Request:
         """The request with the deployment's own name; in a stream the provider is asked to tell the usage."""
         form = self._form(asked)
-        body = asked.body if form == asked.form else self._bounded(asked.neutral)
+        is_own = form == asked.form and not (asked.is_bounded and form == "chat")
+        body = asked.body if is_own else self._bounded(asked.neutral)
         sent = body | {"model": target.upstream_name}
         if asked.is_streamed and form in ("chat", "completions"):
             sent["stream_options"] = (body.get("stream_options") or {}) | {"include_usage": True}
