@@ -143,7 +143,7 @@ class Rates:
         """Count a call that may `use` so much at all of `held`. Raises `RateLimited` and `LargerThanLimit`."""
         now = self._now()
         taken = self._try(held, use, now)
-        if type(taken) is Taken:
+        if isinstance(taken, Taken):
             return taken
         refuse_larger(taken.bound, use)
         obstacle = self.obstacle(taken.counts.place, taken.bound, use, now)
@@ -153,7 +153,7 @@ class Rates:
     def try_take(self, held: Held, use: Use) -> Taken | None:
         """The same where there is room; None where there is none."""
         taken = self._try(held, use, self._now())
-        return taken if type(taken) is Taken else None
+        return taken if isinstance(taken, Taken) else None
 
     def count_request(self, held: Held) -> None:
         """Count what is no call, but work all the same, as one request at all of `held`. Raises `RateLimited`."""

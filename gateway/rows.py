@@ -187,9 +187,7 @@ def _target(row: Any, prices: dict[UUID, list[UnitPrice]]) -> Target | None:
         return None
     priced = tuple(prices[deployment_id])
     seen = None if classes is None else frozenset(classes)
-    return Target(
-        deployment_id, provider, name, dialect, base_url.rstrip("/"), clear, upstream, priced, *facts, data_classes=seen
-    )
+    return Target(deployment_id, provider, name, dialect, base_url.rstrip("/"), clear, upstream, priced, *facts, seen)
 
 
 def _route(row: Any, targets: tuple[Target, ...]) -> Route:
