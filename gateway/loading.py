@@ -27,6 +27,7 @@ _OLDEST_AT_WORK = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _NOTED = "SELECT id, transaction, kind, row_key FROM tenants_changenote WHERE transaction >= %s ORDER BY id"
 
 CATALOG = {"route", "price", "provider"}
+COLLECT_EVERY = 50_000  # values made and not freed
 ALL = ""  # a note that names no row means all of its kind
 
 type Notes = Mapping[str, set[str]]  # the keys of rows that changed, by kind
@@ -61,6 +62,9 @@ async def load(connection: Connection, held: Snapshot | None = None) -> Snapshot
 def _out_of_the_collectors_way() -> Iterator[None]:
     """Hundreds of thousands of values that stay would be looked through again and again by the collection of cycles,
     while every call waits (0.4 s for 200,000 keys). They hold none: they are made without it and left out from then on.
+
+    Nor do calls leave cycles behind that matter, so it looks seldom: every two thousand values would be several times a
+    call under load.
     """
     gc.collect()  # or what is garbage now would stay too
     gc.disable()
@@ -68,6 +72,7 @@ def _out_of_the_collectors_way() -> Iterator[None]:
         yield
     finally:
         gc.freeze()
+        gc.set_threshold(COLLECT_EVERY)
         gc.enable()
 
 

@@ -232,11 +232,13 @@ class Runtime:
 
     @everything("the ledger takes the calls of every tenant")
     def _deliver(self, adopt: bool, keys: bool) -> None:
-        """Runs in the ledger's thread, where the ORM is at home."""
+        """Runs in the ledger's thread, where the ORM is at home. While calls end all the time one connection carries
+        them: to make one for each round took more of the processor than to write what is in it."""
+        is_busy = False
         try:
             if adopt:
                 beat(self.journal.folder.name)
-            self.drain.run()
+            delivered = self.drain.run()
             self.leases.renew()
             if not self._has_retried:  # what an earlier release or state of the database refused
                 retry_refused(settings.JOURNAL_FOLDER)
@@ -252,8 +254,10 @@ class Runtime:
                 except DatabaseError:
                     self.last_used = seen | self.last_used
                     raise
+            is_busy = delivered > 0
         finally:
-            connection.close()
+            if not is_busy:
+                connection.close()
 
     @everything("budgets of every tenant get back what is left of their slices")
     def _give_back(self) -> None:
