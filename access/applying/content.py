@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from access.applying.authority import Authority
 from access.applying.schema import PlacePart
-from access.applying.steps import Change, Step
+from access.applying.steps import Action, Change, Step
 from tenants.models import Tenant
 from usage.bodies.keeping import Keeping
 from usage.bodies.setting import remove_retention, set_retention
@@ -35,7 +35,7 @@ def content_steps(where: Where, wanted: PlacePart, now: PlacePart, authority: Au
         else:
             set_retention(place=place, keeping=after, by=by)
 
-    action = "remove" if after is None else "change" if before else "create"
+    action: Action = "remove" if after is None else "change" if before else "create"
     return [Step(action, "content", where.name, changes, perform, authority.over_content(where.place))]
 
 

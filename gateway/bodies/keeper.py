@@ -105,7 +105,8 @@ class BodyKeeper:
     async def close(self) -> None:
         """Write what was taken, carry it if the database is there, and let go of the files."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self._writing.shutdown)
+        if self._pending:
+            await loop.run_in_executor(None, self._writing.shutdown)
         try:
             if not self._spool.is_empty or self._unkept:
                 await loop.run_in_executor(self._carrying, self._carry, False)

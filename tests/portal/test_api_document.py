@@ -61,7 +61,7 @@ def against(document: dict[str, Any], operation: dict[str, Any], answer: Any) ->
 
 
 def test_every_read_answers_what_the_document_says(stage: Stage, document: dict[str, Any]) -> None:
-    clients = [client_of(stage.cast, person) for person in ("pat", "dev")]
+    clients = [client_of(stage.cast, person) for person in ("pat", "dev", "olivia")]
     asked = reads(stage, document)
     assert len(asked) > 45
     wrong = []

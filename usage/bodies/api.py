@@ -81,7 +81,8 @@ class RetentionViewSet(viewsets.ViewSet):
         slug = text_of(request, "tenant")
         if not slug:
             raise Invalid("Name the tenant.", field="tenant")
-        return Response(RetentionSerializer(table(scoping.find_tenant(viewer_of(request), slug)), many=True).data)
+        told: Any = table(scoping.find_tenant(viewer_of(request), slug))
+        return Response(RetentionSerializer(told, many=True).data)
 
     @extend_schema(request=NewRetentionSerializer, responses=RetentionSerializer)
     def create(self, request: Request) -> Response:

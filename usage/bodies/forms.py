@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 
@@ -17,6 +17,8 @@ ABOVE = "above"
 class RetentionForm(VerbForm):
     """What is kept at a place; or that it says nothing itself, so that what is above it counts."""
 
+    stands_for: ClassVar[dict[str, str]] = {"media": "with_media"}
+
     keep = forms.ChoiceField(label="What is kept", widget=forms.RadioSelect, choices=())
     days = forms.IntegerField(
         label="For how many days", min_value=1, max_value=LONGEST_DAYS, required=False,
@@ -29,7 +31,7 @@ class RetentionForm(VerbForm):
         widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
     )  # fmt: skip
     only_failed = forms.BooleanField(label="Only of calls that failed", required=False)
-    media = forms.BooleanField(
+    with_media = forms.BooleanField(
         label="Pictures, sound and files too", required=False,
         help_text="Else their kind, size and SHA-256 stand in their place.",
     )  # fmt: skip
@@ -38,7 +40,7 @@ class RetentionForm(VerbForm):
         shown = own or Keeping()
         initial = {
             "keep": own.keep if own else ("nothing" if is_tenant else ABOVE),
-            "days": shown.days, "share": shown.share, "only_failed": shown.only_failed, "media": shown.media,
+            "days": shown.days, "share": shown.share, "only_failed": shown.only_failed, "with_media": shown.media,
         }  # fmt: skip
         super().__init__(data, initial=initial)
         words = {
@@ -58,7 +60,7 @@ class RetentionForm(VerbForm):
         prompts, answers = KEEPS[given["keep"]]
         return Keeping(
             prompts, answers, given["days"] or Keeping().days, given["share"] or 100, given["only_failed"],
-            given["media"] and prompts,
+            given["with_media"] and prompts,
         )  # fmt: skip
 
 
