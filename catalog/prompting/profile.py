@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from jinja2 import Template
+
 from catalog.dialects import Dialect
 from catalog.prompting.known_templates import KNOWN, OWN
-from catalog.prompting.sandbox import LONGEST_SOURCE, TemplateRefused, compiled
+from catalog.prompting.sandbox import LONGEST_SOURCE, TemplateRefused, compiled, ours
 from refusals.errors import Invalid
 
 USUAL = ""
@@ -69,6 +71,11 @@ class Prompting:
     def source(self) -> str:
         """The chat template; empty without one."""
         return self.own_template if self.template == OWN else KNOWN[self.template].source if self.template else ""
+
+    @property
+    def jinja(self) -> Template:
+        """The chat template, ready to be rendered. Raises `TemplateRefused`."""
+        return compiled(self.own_template) if self.template == OWN else ours(self.source)
 
     @property
     def whole(self) -> Prompting:

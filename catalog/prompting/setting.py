@@ -10,7 +10,7 @@ from audit.record import record
 from catalog.dialects import known_as
 from catalog.models import Deployment
 from catalog.prompting.profile import Prompting, checked
-from catalog.prompting.sandbox import NotRendered, compiled, rendered
+from catalog.prompting.sandbox import NotRendered, rendered
 from refusals.errors import Invalid
 from tenants.changes import announce
 
@@ -39,7 +39,7 @@ def _try(prompting: Prompting) -> None:
     first = [{"role": "user", "content": PROBE}]
     given = {"messages": first, "add_generation_prompt": True, "bos_token": prompting.bos, "eos_token": prompting.eos}
     try:
-        text = rendered(compiled(prompting.source), given)
+        text = rendered(prompting.jinja, given)
     except NotRendered as error:
         raise Invalid(
             f"The chat template does not take the simplest conversation. {error}", field="own_template"

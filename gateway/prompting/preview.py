@@ -71,11 +71,22 @@ def _differences(target: Target, provider: Provider, asked: Asked) -> tuple[str,
             found.append(f"The answer ends at {' or '.join(f'“{_visible(each)}”' for each in prompting.stops)}.")
         return tuple(found)
     if prompting is not None:
-        put = shaped(messages, prompting, found.append)
-        if is_begun(put) and prompting.prefill == "continued":
-            found.append("The server is asked to go on with the begun answer (“continue_final_message”).")
-        messages = put
-    return (*found, *_of_kind(provider.spoken, asked, messages))
+        messages = shaped(messages, prompting, found.append)
+    found += _of_kind(provider.spoken, asked, messages)
+    if is_begun(messages):
+        found.append(_of_beginning(provider.spoken, prompting.prefill if prompting is not None else ""))
+    return tuple(found)
+
+
+def _of_beginning(kind: Provider, prefill: str) -> str:
+    """What becomes of a begun answer that is sent."""
+    if prefill == "continued":
+        return "The server is asked to go on with the begun answer (“continue_final_message”)."
+    if prefill == "kept" and kind.marks_begun:
+        return "The begun answer is marked to be gone on with."
+    if prefill == "kept":
+        return "The begun answer is sent last, and the model goes on with it."
+    return "The begun answer is sent as it is; whether the model goes on with it, its server decides."
 
 
 def _of_kind(kind: Provider, asked: Asked, messages: list[Message]) -> list[str]:
@@ -87,10 +98,6 @@ def _of_kind(kind: Provider, asked: Asked, messages: list[Message]) -> list[str]
         found.append(f"What the system says stands apart from the conversation, in “{kind.system_in}”{together}.")
     if kind.joins_turns and any(_follows(*pair) for pair in pairwise(messages)):
         found.append("What one side says in several messages in a row becomes one turn.")
-    if is_begun(messages) and kind.joins_turns:
-        found.append("The begun answer is the last turn, and the model goes on with it if it can.")
-    elif is_begun(messages) and messages[-1].get("prefix") is None and not kind.marks_begun:
-        found.append("The begun answer is sent as it is; whether the model goes on with it, its server decides.")
     if asked.neutral.get("tools") and not kind.takes("chat"):
         found.append(f"Tools are told in the form of {kind.words}.")
     return found

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Template as Jinja
 
 from catalog.prompting.profile import Prompting
-from catalog.prompting.sandbox import NotRendered, compiled, rendered
+from catalog.prompting.sandbox import NotRendered, rendered
 from gateway.asked import InvalidRequest
 from gateway.counting import Template, texts_of, tokens_of
 from gateway.prompting.messages import SYSTEM, Message, parts_of, text_of
@@ -25,7 +25,7 @@ def as_text(messages: list[Message], prompting: Prompting, tell: Tell = lambda s
     """The prompt that the model completes. Raises `InvalidRequest` for what the template does not take."""
     put = [_plain(each, place) for place, each in enumerate(shaped(messages, prompting, tell))]
     try:
-        return _written(compiled(prompting.source), put, prompting)
+        return _written(prompting.jinja, put, prompting)
     except NotRendered as error:
         raise InvalidRequest(
             f"The prompt cannot be written down for the model. {error} Change the conversation, or ask the platform "
@@ -60,6 +60,9 @@ def _plain(message: Message, place: int) -> dict[str, str]:
             f"The model completes texts, and there is no role “{str(role)[:40]}” in them.",
             field=f"messages[{place}].role",
         )
+    content = message.get("content")
+    if isinstance(content, str):
+        return {"role": "system" if role in SYSTEM else str(role), "content": content}
     if other := next((part for part in parts_of(message) if not isinstance(part.get("text"), str)), None):
         raise InvalidRequest(
             f"The model completes texts; a part of the type “{str(other.get('type'))[:40]}” cannot be put into one.",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from catalog.prompting.known_templates import KNOWN
-from catalog.prompting.sandbox import NotRendered, TemplateRefused, compiled, rendered
+from catalog.prompting.sandbox import NotRendered, TemplateRefused, compiled, ours, rendered
 
 GIVEN: dict[str, Any] = {
     "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}],
@@ -133,7 +133,7 @@ def test_known_templates_write_down_a_long_conversation(name: str) -> None:
         for turn in range(500)
         for role in ("user", "assistant")
     ]
-    text = rendered(
-        compiled(known.source), GIVEN | {"messages": [*turns, GIVEN["messages"][0]], "eos_token": known.eos}
-    )
+    given = GIVEN | {"messages": [*turns, GIVEN["messages"][0]], "eos_token": known.eos}
+    text = rendered(ours(known.source), given)
+    assert text == rendered(compiled(known.source), given)  # watched or not, it says the same
     assert text.count("turn 499") == 2 and text.index("turn 0") < text.index("turn 499")

@@ -85,6 +85,24 @@ def test_a_plain_prompt_is_sent_as_it_is_written(cast: Cast, dev: Client, kind: 
     assert told["differences"] == [] and "Be brief." in told["sent"] and told["refused"] == ""
 
 
+@pytest.mark.parametrize(
+    ("kind", "prefill", "said"),
+    [
+        ("openai", "", "whether the model goes on with it, its server decides."),
+        ("openai", "kept", "The begun answer is sent last, and the model goes on with it."),
+        ("openai", "continued", "(“continue_final_message”)."),
+        ("mistral", "kept", "The begun answer is marked to be gone on with."),
+        ("anthropic", "instruction", "is asked for in words, because this model does not go on with one."),
+    ],
+)
+def test_what_becomes_of_a_begun_answer_is_told(cast: Cast, dev: Client, kind: str, prefill: str, said: str) -> None:
+    Provider.objects.filter(slug="echo").update(dialect=kind)
+    says(cast, prefill=prefill)
+    [told] = render(dev, HELLO, {"role": "assistant", "content": "Dear"}).json()
+    assert [each for each in told["differences"] if each.endswith(said)] == told["differences"]
+    assert ("“continue" in said) == ("continue_final_message" in told["sent"])
+
+
 def test_what_is_refused_says_why(cast: Cast, dev: Client) -> None:
     says(cast, tools="refused")
     tool = {"type": "function", "function": {"name": "look"}}

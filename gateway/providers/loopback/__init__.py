@@ -52,6 +52,9 @@ class Loopback(Provider):
     def listing(self, base_url: str, credential: str) -> None:
         """There is nobody to ask."""
 
+    def takes(self, form: str) -> bool:
+        return form in ("chat", "embeddings")
+
     def cannot(self, asked: Asked) -> str:
         if not settings.LOOPBACK_PROVIDER:
             return "no model stands behind it, and such answers are switched off here (ATRIUM_LOOPBACK)"
