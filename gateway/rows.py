@@ -185,10 +185,8 @@ def _target(row: Any, prices: dict[UUID, list[UnitPrice]]) -> Target | None:
     if clear is None:
         return None
     priced = tuple(prices[deployment_id])
-    seen = None if classes is None else frozenset(classes)
-    return Target(
-        deployment_id, provider, name, dialect, base_url.rstrip("/"), clear, upstream, priced, *facts, data_classes=seen
-    )
+    facts.append(None if classes is None else frozenset(classes))
+    return Target(deployment_id, provider, name, dialect, base_url.rstrip("/"), clear, upstream, priced, *facts)
 
 
 def _route(row: Any, targets: tuple[Target, ...]) -> Route:
