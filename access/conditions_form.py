@@ -5,7 +5,7 @@ changed on a grant. Everything is optional; what is left empty is not demanded.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 
@@ -28,6 +28,8 @@ def _temperature(label: str) -> forms.FloatField:
 
 class ConditionsForm(VerbForm):
     """`conditions` is what was said, once the form is valid."""
+
+    fields_template: ClassVar[str] = "access/conditions_fields.html"
 
     data_classes = forms.MultipleChoiceField(
         label="Data that may be sent", required=False, choices=list(DATA_CLASSES.items()),

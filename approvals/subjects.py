@@ -64,7 +64,8 @@ class SubjectKind:
     `glance(request)` is what everybody should see beside it, whichever part they read;
     `forecast(request)` estimates what it would be used and cost, on the assumptions in its sources.
     `effect` says in one sentence what an approval brings about; `looks_at` what reviewers look at.
-    `demands` makes the form in which deciders say what their approval demands (`conditions` once it is valid);
+    `demands` makes the form in which deciders say what their approval demands (`conditions` once it is valid, shown by
+    its `fields_template`);
     `impose(request, conditions, by)` keeps that, in the vote's transaction, and raises `Invalid` for what cannot be.
     `capability` names what can be left to tenants (`approvals.delegation`), `measure(facts, environment_kind)` what a
     request is held against the threshold with, None where it is the platform's in every mode.

@@ -117,7 +117,7 @@ class Choice:
         if target is None:
             self._says(attempt.target, f"does not serve “{attempt.route.slug}” any more")
             return None
-        if why := self._against(attempt, target, link[0], admitted):
+        if why := self._against(attempt, target, link, admitted):
             self._says(target, why)
             return None
         now, standing, hopes = self.router.now(), self.router.standing(target), attempt.is_last_resort
@@ -135,17 +135,17 @@ class Choice:
     def stands(self, attempt: Attempt, admitted: Admitted) -> bool:
         """Whether `again` would have it made."""
         link, target = _renewed(attempt, admitted)
-        if target is None or self._against(attempt, target, link[0], admitted):
+        if target is None or self._against(attempt, target, link, admitted):
             return False
         return _is_well(self.router.standing(target), self.router.now(), hopes=attempt.is_last_resort)
 
-    def _against(self, attempt: Attempt, target: Target, route: Route, admitted: Admitted) -> str:
+    def _against(self, attempt: Attempt, target: Target, link: Link, admitted: Admitted) -> str:
         """What has come to stand against a deployment since it was chosen for this call; empty where nothing has."""
         if target.is_drained:
             return "is drained and gets no new calls"
-        if (strict := _outside(target, admitted.route, route)) is not None:
+        if (strict := _outside(target, admitted.route, link[0])) is not None:
             return f"“{strict.slug}” is answered in {' or '.join(strict.regions)} only by now"
-        if why := keeps_away(target, admitted, attempt.grant):
+        if why := keeps_away(target, admitted, link[1]):
             return f"{why} by now"
         if self._more_than > attempt.more_than and self._more_than >= (target.context_tokens or 0):
             return "holds no more than one that the prompt did not fit into"

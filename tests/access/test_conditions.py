@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from access.models import Grant, Imposed
 from approvals.models import Request
 from approvals.voting import ConditionsNotTaken, vote
 from audit.models import Entry
+from portal.command.explaining import explain
 from refusals.errors import Forbidden, Invalid
 from tenants.changes import ChangeNote
+from tenants.keys import issue
 from tenants.models import Environment, Notification
 from tenants.seen import ChangedMeanwhile, mark_of
 from tests.approvals.test_pages import signed_in
@@ -218,3 +221,12 @@ def test_what_is_narrower() -> None:
     assert not read({"tools": []}).is_within(read({"tools": [], "streaming": False}))
     for each in (wide, narrow, read({"tools": [], "data_classes": ["special", "public"]})):
         assert read(each.as_json()) == each
+
+
+def test_the_page_of_a_key_and_the_command_line_tell_them(cast: Cast, capsys: pytest.CaptureFixture[str]) -> None:
+    grant(environment=cast.environment(), route=route(), by=cast.pat, conditions=Conditions(max_answers=2))
+    key = issue(environment=cast.environment(), name="Laptop", by=cast.dev).key
+    shown = signed_in(cast.dev).get(f"/tenants/acme/keys/{key.pk}/").content.decode()
+    assert "What is demanded of its calls" in shown and "At most 2 answers to a call" in shown
+    explain(Namespace(user="dev", permission="use_models", object="acme/support/development", json=False))
+    assert "echo-model: At most 2 answers to a call" in capsys.readouterr().out

@@ -187,6 +187,12 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("leaked-key", "/leaked-key/"),
     NamedPage("leaked-key-taken", "/leaked-key/?taken=1"),
     NamedPage("tenant-grants", "/tenants/retail-banking/grants/", "tenant-owner"),
+    NamedPage(
+        "tenant-grant",
+        "/tenants/retail-banking/grants/",
+        "tenant-owner",
+        ("main tbody tr:nth-child(1) a[href*='/grants/']",),
+    ),
     NamedPage("tenant-leaving", "/tenants/retail-banking/offboarding/", "tenant-owner"),
     NamedPage("tenant-services", "/tenants/retail-banking/services/", "tenant-owner"),
     NamedPage(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -84,3 +85,36 @@ def test_drained_twice_is_drained_once(cast: Cast, client: Client) -> None:
     assert sorted(verbs) == ["deployment.drained", "deployment.probe_asked", "deployment.resumed"]
     answer = patch(client, f"/api/deployments/{held}/", context_tokens=4000)
     assert (answer.json()["context_tokens"], answer.json()["region"]) == (4000, "")
+
+
+def test_of_two_forms_the_second_is_told_and_keeps_what_was_typed(cast: Cast, client: Client) -> None:
+    held = route()
+    target = held.targets.get().deployment_id.hex
+    client.force_login(cast.pat)
+    page = client.get("/platform/routing/echo-model/").content.decode()
+    (seen,) = re.findall(r'name="seen" value="([0-9a-f]+)"', page)
+    typed = {"seen": seen, "policy": "weight", f"tier-{target}": "1", f"weight-{target}": "70"}
+    assert client.post("/platform/routing/echo-model/", typed | {"regions": "eu"}).status_code == 302
+    told = client.post("/platform/routing/echo-model/", typed | {"regions": "us", f"weight-{target}": "55"})
+    text = told.content.decode()
+    assert told.status_code == 422 and "Somebody else changed where calls of “echo-model” go" in text
+    assert 'value="us"' in text and 'value="55"' in text
+    assert Route.objects.get().regions == ["eu"], "nothing was written over"
+
+
+def test_what_a_provider_and_a_deployment_may_see(cast: Cast, client: Client) -> None:
+    held = route().targets.get().deployment
+    client.force_login(cast.pat)
+    told = patch(client, "/api/providers/echo/", data_classes=["personal", "public"], region="eu")
+    assert (told.json()["data_classes"], told.json()["region"]) == (["public", "personal"], "eu")
+    told = patch(client, f"/api/deployments/{held.pk}/", data_classes=["secret"])
+    assert told.status_code == 422 and "is no class of data" in told.content.decode()
+    page = f"/platform/deployments/{held.pk}/"
+    assert client.post(page, {"region": "", "data_classes": ["internal"]}).status_code == 302
+    held.refresh_from_db()
+    assert held.data_classes == ["internal"]
+    assert client.post("/platform/providers/echo/facts/", {"region": "eu"}).status_code == 302
+    held.provider.refresh_from_db()
+    assert held.provider.data_classes == []
+    assert Entry.objects.filter(verb="provider.described").count() == 2
+    assert ChangeNote.objects.filter(kind="provider").exists()
