@@ -9,9 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
-from django.db.models import AutoField, Field, Model
+from django.db.models import (
+    AutoField,
+    BooleanField,
+    CharField,
+    EmailField,
+    Field,
+    ForeignKey,
+    Model,
+    OneToOneField,
+    SlugField,
+    TextField,
+    UUIDField,
+)
+
+# A value of this very type is sent as it is: Django's preparing would give it back after some calls of its own.
+_SENT_AS_IT_IS: dict[type, type] = {
+    CharField: str, EmailField: str, SlugField: str, TextField: str,
+    BooleanField: bool,
+    UUIDField: UUID, ForeignKey: UUID, OneToOneField: UUID,
+}  # fmt: skip
 
 
 def selection(model: type[Model], alias: str) -> str:
@@ -38,7 +58,13 @@ def insertion(model: type[Model]) -> str:
 
 def parameters(row: Model) -> list[Any]:
     """The values of a new `row`."""
-    return [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in _written(type(row))]
+    held = vars(row)
+    return [
+        held[field.attname]
+        if type(held[field.attname]) is as_it_is
+        else field.get_db_prep_save(field.pre_save(row, add=True), connection)
+        for field, as_it_is in _prepared(type(row))
+    ]
 
 
 def mark_as_kept(row: Model) -> None:
@@ -50,3 +76,9 @@ def mark_as_kept(row: Model) -> None:
 def _written(model: type[Model]) -> tuple[Field[Any, Any], ...]:
     """The fields that an INSERT names: not the number that the database gives."""
     return tuple(field for field in model._meta.concrete_fields if not isinstance(field, AutoField))
+
+
+@cache
+def _prepared(model: type[Model]) -> tuple[tuple[Field[Any, Any], type | None], ...]:
+    """The same fields, each with the type of those values that need no preparing."""
+    return tuple((field, _SENT_AS_IT_IS.get(type(field))) for field in _written(model))

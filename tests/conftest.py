@@ -18,6 +18,7 @@ from portal.database import privileges
 from portal.embedded.addresses import PORTAL
 from tenants.scope import Scope, within
 from tests.cast import Cast
+from tests.dealing import pytest_collection_modifyitems as pytest_collection_modifyitems
 from tests.dealing import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 from tests.emptying import empty_as_tests_do
 from tests.measured import pytest_terminal_summary as pytest_terminal_summary

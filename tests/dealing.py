@@ -1,7 +1,8 @@
 """Which tests stay together in one process: files whose tests share something that is costly to start.
 
-Groups are begun first, the largest first, and then test by test: so no process has a long one left when the others
-have ended. (The groups of xdist itself, `xdist_group`, have no effect with pytest 9.2, which lets nobody rename tests.)
+Groups are begun first, the largest first, then the long tests, and then test by test: so no process has a long one left
+when the others have ended. (The groups of xdist itself, `xdist_group`, have no effect with pytest 9.2, which lets
+nobody rename tests.)
 """
 
 from __future__ import annotations
@@ -20,6 +21,18 @@ GROUPS = {  # by how the names of their tests begin
     "tests/portal/test_api_document": "the document of the API",
 }
 
+# What takes a core a quarter of a minute and more, by how the names begin: of several processes one would be at it
+# alone, at the end.
+LONG = (
+    "tests/tenants/test_two_deeds_at_once",
+    "tests/tenants/test_histories",
+    "tests/tenants/test_lists_and_kills",
+    "tests/tenants/test_invitation_lists.py::test_fifty_thousand",
+    "tests/faults/test_killed_workers",
+    "tests/gateway/test_kills",
+    "tests/gateway/test_budgets.py::test_nor_when_one_of_them_is_killed",
+)
+
 
 class Dealing(LoadScopeScheduling):
     """xdist's scheduler of scopes, with ours."""
@@ -31,3 +44,9 @@ class Dealing(LoadScopeScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: Any, log: Any) -> Dealing:
     return Dealing(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The scheduler keeps this order among the groups of one size, and so among single tests."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from allauth.account.models import EmailAddress
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
@@ -49,7 +49,8 @@ def address_of(told: dict[str, Any], *, known: str = "") -> str:
 
 def build(*, username: str, address: str, told: dict[str, Any], is_active: bool) -> User:
     """A new account, not kept yet, without a password: its person signs in with the organisation's own service."""
-    return User(username=username, email=address, is_active=is_active, password=make_password(None), **names(told))
+    password = f"{UNUSABLE_PASSWORD_PREFIX}{secrets.token_urlsafe(30)}"  # as Django makes one, drawn at once
+    return User(username=username, email=address, is_active=is_active, password=password, **names(told))
 
 
 def change(user: User, *, told: dict[str, Any], address: str, known: str) -> None:

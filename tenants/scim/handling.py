@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from django.db import DataError, transaction
@@ -25,7 +26,7 @@ from scim2_models import (
 from scim2_server.handler import ScimHandler
 from scim2_server.requests import ScimRequest
 from scim2_server.responses import ScimResponse
-from scim2_server.routing import Operation
+from scim2_server.routing import Operation, Target, match
 from scim2_server.service import ScimService, scim_exception_of
 
 from refusals import Refusal
@@ -38,10 +39,15 @@ log = logging.getLogger(__name__)
 
 # In these alone the library can find what refers to another resource; it looks for it attribute by attribute.
 REFERRING = {"groups", "members", "EnterpriseUser"}
+ADDRESSES_KEPT = 128  # those without an identifier are few, and come again and again
 
 
 class Service(ScimService):
     """The protocol, told about our refusals, and how much one request may ask for."""
+
+    @staticmethod
+    def match(request: ScimRequest) -> Target:
+        return _target(request.method.upper(), request.path)
 
     def read_response_parameters(
         self, resource_type: ResourceType, query: Mapping[str, str]
@@ -110,6 +116,12 @@ class Handler(ScimHandler):
         self.storage.keep()
         with transaction.atomic():
             return super().apply_bulk_operation(resource_type, operation)
+
+
+@lru_cache(ADDRESSES_KEPT)
+def _target(method: str, path: str) -> Target:
+    """What a request asks for. The library compares it with every route, several times a request."""
+    return match(method, path)
 
 
 def _not_too_many[T: ResponseParameters[Any]](asked: T) -> T:

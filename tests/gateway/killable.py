@@ -10,10 +10,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx
+import psutil
 from django.conf import settings as project
 from django.db import connection
 
-from tests.installation import free_port, until
+from tests.installation import free_port, lives, until
 
 
 class Killable:
@@ -33,23 +34,44 @@ class Killable:
             "DJANGO_SETTINGS_MODULE": "portal.settings",
             **settings,
         }
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[psutil.Process] = []
+        self._loaded: subprocess.Popen[str] | None = None
 
-    def start(self, module: str = "tests.gateway.serve_alone", *arguments: str) -> tuple[subprocess.Popen[bytes], str]:
+    def start(self, module: str = "", *arguments: str) -> tuple[psutil.Process, str]:
+        """One more server, which answers by now, and its address; `module` with `arguments` where it is to be started
+        as a person starts it."""
         port = free_port()
-        command = [sys.executable, "-m", module, *(arguments or [str(port)])]
-        environment = self._environment | {"PORT": str(port)}
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        if module:
+            command = [sys.executable, "-m", module, *arguments]
+            environment = self._environment | {"PORT": str(port)}
+            process = psutil.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        else:
+            process = psutil.Process(self._forked(port))
         self.processes.append(process)
         url = f"http://127.0.0.1:{port}"
-        until(lambda: _answers(url), within_s=60, what="a gateway serves")
+        until(lambda: _answers(url) or not lives(process), within_s=60, what="a gateway serves")
+        assert lives(process), "the gateway ended before it served"
         return process, url
 
     def stop(self) -> None:
         for process in self.processes:
-            if process.poll() is None:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
             process.wait(10)
+        if self._loaded is not None:
+            self._loaded.kill()
+            self._loaded.communicate(timeout=10)
+
+    def _forked(self, port: int) -> int:
+        if self._loaded is None:
+            command = [sys.executable, "-m", "tests.gateway.serve_alone"]
+            self._loaded = subprocess.Popen(
+                command, env=self._environment, text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        assert self._loaded.stdin is not None and self._loaded.stdout is not None
+        print(port, file=self._loaded.stdin, flush=True)
+        return int(self._loaded.stdout.readline())
 
 
 def _answers(url: str) -> bool:
