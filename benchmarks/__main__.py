@@ -14,6 +14,7 @@ ALL = (
     "benchmarks.provisioning",
     "benchmarks.snapshot",
     "benchmarks.gateway",
+    "benchmarks.gateway.streams",
     "benchmarks.gateway.fairness",
     "benchmarks.scim",
     "benchmarks.gateway.durability",
