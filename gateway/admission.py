@@ -287,7 +287,7 @@ def _leave(snapshot: Snapshot, caller: Caller, name: str, now: dt.datetime) -> L
         raise ModelNotFound(f"“{route.slug}” has been switched off by the platform team.", field="model")
     onward = _onward(snapshot, caller, route, now) if route.fallback else ()
     _refuse_unconnected(route, onward)
-    held = held_places(snapshot, caller)
+    held = tuple(held_places(snapshot, caller))
     if route.id is not None and (capacity := snapshot.capacities.get(route.id)) is not None:
         held = (*held, (route.id, capacity))
     return Leave(
@@ -318,7 +318,7 @@ def _refuse_unconnected(route: Route, onward: tuple[Link, ...]) -> None:
 def held_places(snapshot: Snapshot, caller: Caller) -> Held:
     """Where limits or budgets hold `caller`, the narrowest first."""
     bounds = snapshot.bounds
-    return tuple((place, bounds[place]) for place in caller.places if place in bounds) if bounds else ()
+    return [(place, bounds[place]) for place in caller.places if place in bounds] if bounds else ()
 
 
 def _onward(snapshot: Snapshot, caller: Caller, route: Route, now: dt.datetime) -> tuple[Link, ...]:

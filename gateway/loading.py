@@ -63,8 +63,8 @@ def _out_of_the_collectors_way() -> Iterator[None]:
     """Hundreds of thousands of values that stay would be looked through again and again by the collection of cycles,
     while every call waits (0.4 s for 200,000 keys). They hold none: they are made without it and left out from then on.
 
-    Nor do calls leave cycles behind that matter, so it looks seldom: every two thousand values would be several times a
-    call under load.
+    Nor do calls leave cycles behind (`tests/gateway/test_no_cycles.py`), so it looks seldom: each two thousand values
+    would be often under load.
     """
     gc.collect()  # or what is garbage now would stay too
     gc.disable()

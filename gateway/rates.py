@@ -333,7 +333,7 @@ class Rates:
         return found
 
     def _at(self, held: Held) -> tuple[At, ...]:
-        """Where `held` is counted. The same places are held for call after call, so they are looked up once."""
+        """Where `held` is counted. The same places hold call after call: they come as one tuple, looked up once."""
         if not held:
             return ()
         known = self._looked_up.get(id(held))

@@ -71,7 +71,8 @@ async def relay(ground: Ground, meter: Meter, stop: Stop) -> AsyncGenerator[Even
                 asking.succeeded(attempt)
                 return
             except failures.ProviderFailure as failure:
-                asking.goes_on_after(failure, attempt, has_begun=has_begun)
+                if not asking.goes_on_after(failure, attempt, has_begun=has_begun):
+                    raise
     raise asking.refusal()
 
 
@@ -85,7 +86,8 @@ async def relay_whole(ground: Ground, meter: Meter, stop: Stop) -> Event:
             try:
                 answer = await asking.whole(attempt, request)
             except failures.ProviderFailure as failure:
-                asking.goes_on_after(failure, attempt, has_begun=False)
+                if not asking.goes_on_after(failure, attempt, has_begun=False):
+                    raise
             else:
                 asking.answered(attempt)
                 asking.succeeded(attempt)
@@ -126,7 +128,7 @@ class _Asking:
         if self._failed is not None:
             meter.goes_elsewhere(self._failed)
             if meter.hold.is_overdrawn:  # what that attempt cost leaves too little of a budget for another
-                raise self._failed
+                raise self.refusal()
         attempt.is_sent()
         meter.tries(attempt.target, attempt.route.slug)
         self._patience.of_attempt(attempt.patience_s)
@@ -142,17 +144,22 @@ class _Asking:
         attempt.succeeded()
         self._meter.timeline.ends()
 
-    def goes_on_after(self, failure: failures.ProviderFailure, attempt: Attempt, *, has_begun: bool) -> None:
-        """The next may be asked; raises `failure` where it may not."""
+    def goes_on_after(self, failure: failures.ProviderFailure, attempt: Attempt, *, has_begun: bool) -> bool:
+        """Whether the next may be asked."""
         attempt.failed(failure)
         self._meter.timeline.ends(failure)
         if has_begun or not failure.may_try_elsewhere:
-            raise failure
-        self._failed = failure
+            return False
+        # It is kept, and by its traceback would keep the frames that keep it, with all that was asked.
+        self._failed = failure.with_traceback(None)
+        failure.__cause__ = failure.__context__ = None
+        return True
 
     def refusal(self) -> Refusal:
-        """Why there is no answer."""
-        return self._failed or self._unable or self._choice.refusal()
+        """Why there is no answer. It is not kept here when it is raised."""
+        failed, self._failed = self._failed, None
+        unable, self._unable = self._unable, None
+        return failed or unable or self._choice.refusal()
 
     async def whole(self, attempt: Attempt, request: Request) -> Event:
         """The answer of one deployment, all at once."""

@@ -186,8 +186,8 @@ def _target(row: Any, prices: dict[UUID, list[UnitPrice]]) -> Target | None:
     if clear is None or facts[-1] is UNUSABLE:
         return None
     priced = tuple(prices[deployment_id])
-    seen = None if classes is None else frozenset(classes)
-    return Target(deployment_id, provider, name, dialect, base_url.rstrip("/"), clear, upstream, priced, *facts, seen)
+    facts.append(None if classes is None else frozenset(classes))
+    return Target(deployment_id, provider, name, dialect, base_url.rstrip("/"), clear, upstream, priced, *facts)
 
 
 def _route(row: Any, targets: tuple[Target, ...]) -> Route:

@@ -174,7 +174,7 @@ class Recorder:
         from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
         timeline, summary, began_ns = call.meter.timeline, call.summary, call.meter.began_at_ns
-        code = tried.failure.code if tried.failure is not None else ""
+        code = tried.failure
         if not tried.ended_at and summary is not None and summary.outcome in ("failed", "interrupted"):
             code = summary.error_code
         told = _told_of(tried, number, operation)
@@ -239,7 +239,7 @@ def _told(call: Call, summary: CallSummary) -> dict[str, AttributeValue]:
 
 def _told_of(tried: Tried, number: int, operation: str) -> dict[str, AttributeValue]:
     """What is told of one deployment that was asked; tokens are told of the call, which would else count twice."""
-    target, failure = tried.target, tried.failure
+    target = tried.target
     told: dict[str, AttributeValue] = {
         "gen_ai.operation.name": operation,
         "gen_ai.provider.name": _provider_name(target),
@@ -250,8 +250,8 @@ def _told_of(tried: Tried, number: int, operation: str) -> dict[str, AttributeVa
     }
     if number:
         told["http.request.resend_count"] = number
-    if failure is not None and failure.upstream_status is not None:
-        told["http.response.status_code"] = failure.upstream_status
+    if tried.status is not None:
+        told["http.response.status_code"] = tried.status
     if tried.answered_at:
         told["gen_ai.response.time_to_first_chunk"] = round(tried.answered_at - tried.began_at, 6)
     return told

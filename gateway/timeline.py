@@ -22,13 +22,14 @@ class Tried:
     left, `span_id` that of its span in OpenTelemetry (empty: it has none of its own)."""
 
     __slots__ = ("answered_at", "began_at", "ended_at", "failure", "is_fallback", "route", "sent_at", "span_id",
-                 "target")  # fmt: skip
+                 "status", "target")  # fmt: skip
 
     def __init__(self, target: Target, route: str, *, is_fallback: bool) -> None:
         self.target, self.route, self.is_fallback = target, route, is_fallback
         self.began_at = time.monotonic()
         self.sent_at = self.answered_at = self.ended_at = 0.0
-        self.failure: ProviderFailure | None = None
+        self.failure = ""  # its code, and not it: that would keep all that was asked alive, by its traceback
+        self.status: int | None = None  # what the provider answered with, if it did
         self.span_id = ""
 
 
@@ -76,7 +77,9 @@ class Timeline:
     def ends(self, failure: ProviderFailure | None = None) -> None:
         """The last one that was asked is done with the call: because of `failure`, or with its whole answer."""
         tried = self.tried[-1]
-        tried.ended_at, tried.failure = time.monotonic(), failure
+        tried.ended_at = time.monotonic()
+        if failure is not None:
+            tried.failure, tried.status = failure.code, failure.upstream_status
 
     def timing(self) -> Timing | None:
         """All of it for the ledger; None where nobody was asked."""
@@ -114,10 +117,10 @@ class Timeline:
         for name, moment in (("sent", tried.sent_at), ("answered", tried.answered_at), ("ended", tried.ended_at)):
             if moment:
                 told[f"{name}_ms"] = self._at(moment)
-        if (failure := tried.failure) is not None:
-            told["failure"] = failure.code
-            if failure.upstream_status is not None:
-                told["status"] = failure.upstream_status
+        if tried.failure:
+            told["failure"] = tried.failure
+            if tried.status is not None:
+                told["status"] = tried.status
         return told  # type: ignore[return-value]  # put together name by name
 
 

@@ -60,6 +60,10 @@ class BodyTooSlow(Refusal):
     title = "The request took too long to arrive"
 
 
+def _too_slow() -> BodyTooSlow:
+    return BodyTooSlow("The request's body did not arrive in time. Please send it again.")
+
+
 class ClientLeft(Exception):
     """The client closed the connection before its request was whole: there is nobody to answer."""
 
@@ -173,9 +177,13 @@ class Exchange:
         if announced.isdigit() and int(announced) > largest:
             raise _too_large(largest)
         pieces, size = [], 0
-        timer = asyncio.get_running_loop().call_later(settings.GATEWAY_BODY_TIMEOUT_S, self._is_too_slow)
+        within_s = settings.GATEWAY_BODY_TIMEOUT_S
+        until = time.monotonic() + within_s
+        timer = asyncio.get_running_loop().call_later(within_s, self._is_too_slow)
         try:
             while True:
+                if pieces and (self._is_late or time.monotonic() >= until):  # pieces that are there let no timer run
+                    raise _too_slow()
                 self._coming = coming = asyncio.ensure_future(self.receive())
                 message = await coming
                 if message["type"] != "http.request":
@@ -193,7 +201,7 @@ class Exchange:
                     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
         except asyncio.CancelledError:
             if self._is_late:
-                raise BodyTooSlow("The request's body did not arrive in time. Please send it again.") from None
+                raise _too_slow() from None
             raise
         finally:
             timer.cancel()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import ipaddress
 import socket
+import time
 from typing import Any
 
 import httpx
@@ -18,6 +20,7 @@ from catalog import egress
 from catalog.models import Provider as ProviderRow
 from catalog.models import Route
 from gateway import runtime
+from gateway.wire import BodyTooSlow, Exchange
 from tenants.keys import issue, revoke
 from tenants.models import ApiKey
 from tests.cast import Cast
@@ -197,6 +200,29 @@ def test_a_body_that_never_arrives(client: httpx.Client, settings: Settings, fro
         )
         slow.settimeout(5)
         assert slow.recv(100).startswith(b"HTTP/1.1 408")
+
+
+def test_a_body_whose_pieces_are_always_there_ends_in_time_too(settings: Settings) -> None:
+    settings.GATEWAY_BODY_TIMEOUT_S = 0.2
+
+    async def read() -> None:
+        loop = asyncio.get_running_loop()
+
+        def receive() -> asyncio.Future[dict[str, Any]]:
+            time.sleep(0.01)  # the loop is busy: when the time is over, the next piece has come
+            coming = loop.create_future()
+            coming.set_result({"type": "http.request", "body": b" ", "more_body": True})
+            return coming
+
+        async def send(_: dict[str, Any]) -> None:
+            """Nothing is answered here."""
+
+        scope = {"method": "POST", "path": "/v1/chat/completions", "headers": []}
+        exchange = Exchange(scope, receive, send)  # type: ignore[arg-type]  # a future can be awaited as well
+        with pytest.raises(BodyTooSlow):
+            await asyncio.wait_for(exchange.read(lambda body: body), 5)
+
+    asyncio.run(read())
 
 
 def test_unknown_addresses_and_methods(client: httpx.Client) -> None:
