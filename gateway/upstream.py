@@ -97,6 +97,7 @@ class Exchange(asyncio.Protocol):
         self._held = self._received = 0
         self._has_head = self._is_complete = self._ends_with_connection = self._is_paused = self._may_stay = False
         self._error: UpstreamError | None = None
+        self._heard: select.poll | None = None  # tells whether something has come that nobody has read
         self._waiter: asyncio.Future[None] | None = None
 
     # --- what asyncio and llhttp call ----------------------------------------------------------------------------
@@ -167,9 +168,10 @@ class Exchange(asyncio.Protocol):
         """Whether it is open and nothing has come that nobody has read yet, such as its end; asks the kernel."""
         if self._transport is None or self._transport.is_closing():
             return False
-        waiting = select.poll()
-        waiting.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not waiting.poll(0)
+        if self._heard is None:
+            self._heard = select.poll()
+            self._heard.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not self._heard.poll(0)
 
     async def request(self, head_and_body: list[bytes], timeout_s: float, stop: Stop) -> None:
         """Send, and wait for the head of the answer. For whom nobody waits any more nothing is sent."""
@@ -256,7 +258,7 @@ class Upstream:
         written, nobody can tell whether a provider that breaks off has read it, and will bill it (RFC 9110, 9.2.2).
         """
         origin, host, path = parsed(url)
-        fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         head = f"POST {path} HTTP/1.1\r\nhost: {host}\r\n{fields}content-length: {len(body)}\r\n\r\n".encode("latin-1")
         exchange = self._kept(origin) or await self._connect(origin, stop)
         try:

@@ -176,7 +176,8 @@ class Exchange:
         announced = self._fields.get(b"content-length", b"")
         if announced.isdigit() and int(announced) > largest:
             raise _too_large(largest)
-        pieces, size = [], 0
+        pieces: list[bytes] = []
+        size = 0
         within_s = settings.GATEWAY_BODY_TIMEOUT_S
         until = time.monotonic() + within_s
         timer = asyncio.get_running_loop().call_later(within_s, self._is_too_slow)

@@ -20,11 +20,17 @@ RUN_THERE = ("web_search_options", "search_parameters", "plugins")  # OpenAI's, 
 OTHER_MODELS = ("models", "preset")  # OpenRouter's: what it asks instead of the model that was granted
 DEARER = ("speed", "inference_geo", "audio", "compaction")
 TIERS = ("auto", "default", "standard_only", "flex")
+_LOOKED_AT = frozenset((
+    *INDEXES, *RUN_THERE, *OTHER_MODELS, *DEARER, "extra_body", "service_tier", "modalities", "n_cmpl",
+    "context_management",
+))  # fmt: skip
 
 
 def refuse_elsewhere(body: Mapping[str, Any]) -> None:
     """Raise `InvalidRequest` for a field, of whichever provider, that reaches what lies or runs there, another model,
     or a price that no call is charged. An empty one may mean something: an empty object is enough to start a search."""
+    if _LOOKED_AT.isdisjoint(body):  # most have none of them, and all pass here
+        return
     refuse_shared(body, INDEXES)
     refuse_named(body.get("extra_body"), "extra_body")  # Google's, where it speaks as OpenAI does
     for name in RUN_THERE:
