@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -134,6 +135,26 @@ def test_what_a_dead_process_told_is_not_believed(cast: Cast, client: Client) ->
     RunningCall.objects.filter(process="one").update(told_at=timezone.now() - dt.timedelta(minutes=2))
     watching.still_runs("two")
     assert RunningCall.objects.get() == lives
+
+
+def test_a_person_who_is_gone_keeps_no_call_from_being_told(cast: Cast, client: Client) -> None:
+    place = cast.environment()
+    told = [
+        {
+            "id": str(uuid7()), "tenant_id": place.tenant_id, "project_id": place.project_id,
+            "environment_id": place.pk, "key_prefix": "", "key_name": "", "user_id": user, "user_label": label,
+            "origin": "playground", "route": "echo", "provider": "", "state": "waiting", "attempts": 0,
+            "started_at": timezone.now().isoformat(), "process": "one",
+        }
+        for user, label in ((cast.dev.pk, "Dev"), (uuid7(), "Gone meanwhile"))
+    ]  # fmt: skip
+    watching.tell(told, [])
+    connection.check_constraints()
+    assert list(RunningCall.objects.order_by("user_label").values_list("user_label", "user")) == [
+        ("Dev", cast.dev.pk), ("Gone meanwhile", None),
+    ]  # fmt: skip
+    client.force_login(cast.vera)
+    assert set(shown(client)) == {each["id"] for each in told}
 
 
 def test_a_call_that_took_long_is_told_at_its_end(cast: Cast, client: Client) -> None:
