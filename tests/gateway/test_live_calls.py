@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import json
 import socket
@@ -17,6 +18,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from audit.identifiers import uuid7
 from catalog.models import Route
 from tenants.memberships import remove_member
 from tenants.models import Membership, User
@@ -186,6 +188,40 @@ def test_only_so_many_pages_are_watched_by_one_person(
     refused = httpx.get(f"{front.url}/tenants/acme/calls/stream/", cookies=cookies)
     assert refused.status_code == 429 and int(refused.headers["retry-after"]) > 0
     watch(team.olivia)
+
+
+def test_room_is_taken_when_it_is_asked_for_and_given_back_if_no_stream_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever is asked for many at once, or leaves before the first event."""
+    monkeypatch.setattr(open_streams, "MOST_OF_PERSON", 2)
+    monkeypatch.setattr(open_streams, "BEGINS_WITHIN_S", 0.05)
+    person = uuid7()
+
+    async def asked() -> None:
+        left, begun = open_streams.take(person), open_streams.take(person)
+        with pytest.raises(open_streams.TooManyWatch):
+            open_streams.take(person)
+        with begun as end:
+            await asyncio.sleep(0.2)  # more than it may take to begin
+            assert not end.is_set()
+            with left as late:
+                assert late.is_set(), "it begins too late, and ends at once"
+            with open_streams.take(person), pytest.raises(open_streams.TooManyWatch):
+                open_streams.take(person)
+        with open_streams.take(person), open_streams.take(person):
+            pass  # all of it is there again
+
+    asyncio.run(asked())
+
+
+def test_no_stream_opens_once_the_server_ends(front: Served, watch: Watch, team: Cast) -> None:
+    tail = watch(team.vera)
+    front.loop.call_soon_threadsafe(open_streams.end_all)
+    assert tail.has_ended.wait(10)
+    cookies = {"sessionid": tail.browser.cookies["sessionid"].value}
+    refused = httpx.get(f"{front.url}/tenants/acme/calls/stream/", cookies=cookies, timeout=5)
+    assert refused.status_code == 503 and int(refused.headers["retry-after"]) > 0
 
 
 def test_programs_ask_for_the_same(client: httpx.Client, provider: Provider, team: Cast, route: Route) -> None:
