@@ -15,11 +15,14 @@ from typing import Any
 
 import httpx
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from audit.identifiers import uuid7
 from catalog.models import Route
+from gateway import live
+from gateway.runtime import runtime
 from tenants.memberships import remove_member
 from tenants.models import Membership, User
 from tests.cast import Cast
@@ -136,6 +139,41 @@ def test_nobody_who_watches_costs_no_row(client: httpx.Client, provider: Provide
         time.sleep(1.2)  # nothing may come: there is nothing to wait for
         assert not RunningCall.objects.exists()
         ends()
+
+
+def test_where_nothing_was_told_for_a_while_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = live.Live("one")
+    row = {"id": uuid7(), "state": "asked", "attempts": 1, "provider": "echo"}
+    monkeypatch.setattr(live, "LIVES_EVERY_S", 0.0)
+    assert not told.is_due(), "nobody watches"
+    told.were_told([row], [], lives=False)
+    assert told.is_due()
+    told.were_told([], [row["id"]], lives=True)
+    assert told.is_due(), "what it told is still to be cleared"
+    monkeypatch.setattr(live, "KEPT_FOR_S", 0.0)
+    told.were_told([row], [row["id"]], lives=True)
+    assert not told.is_due()
+
+
+def test_who_comes_between_two_rounds_leaves_the_ledger_its_connection(front: Served) -> None:
+    """While calls end all the time one connection carries them; otherwise nobody keeps one."""
+
+    async def is_kept(is_busy: bool, fails: bool = False) -> bool:
+        here = await runtime()
+
+        def asked() -> None:
+            here._is_busy = is_busy  # as the last round has left it
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1" if not fails else "SELECT no_such_column")
+
+        work = here._between(asked), here._in_thread(lambda: connection.connection is not None)
+        _, found = await asyncio.gather(*work, return_exceptions=True)
+        return bool(found)
+
+    def answer(*asked: bool) -> bool:
+        return asyncio.run_coroutine_threadsafe(is_kept(*asked), front.loop).result(20)
+
+    assert [answer(True), answer(False), answer(True, True), answer(False, True)] == [True, False, False, False]
 
 
 def test_calls_of_another_tenant_are_not_told(client: httpx.Client, provider: Provider, team: Cast) -> None:
