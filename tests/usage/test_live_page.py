@@ -78,9 +78,14 @@ def test_each_filter_finds_its_calls(cast: Cast, client: Client) -> None:
         "route=other": [own], "environment=production": [own], "project=support": [own, plain, failed],
         "key=atrium_dev_0123456789ab": [plain, failed], "outcome=running": [own, plain], "outcome=errors": [failed],
         "outcome=ok": [], "project=another": [], "person=dev": [own], "origin=api": [plain, failed],
+        "detour=any": [], "detour=retried": [], "request=r-1": [failed], "request=r-2": [],
     }.items():  # fmt: skip
         wanted = {str(each.pk) for each in found}
         assert set(shown(client, f"?{query}")) == wanted == set(api(client, **dict([query.split("=")]))), query
+    said = "Calls under way are left out"
+    for query in ("detour=any", "request=r-1", "outcome=ok"):
+        assert said in client.get(f"{PAGE}?{query}").content.decode(), query
+    assert said not in client.get(f"{PAGE}?outcome=running").content.decode()
     assert "Left out" in client.get(f"{PAGE}?outcome=x").content.decode()
     assert client.get("/api/usage/calls/tail/?tenant=acme&outcome=x").status_code == 422
     assert client.get("/api/usage/calls/tail/?tenant=acme&after=x").json()["code"] == "after_not_understood"

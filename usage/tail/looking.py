@@ -38,6 +38,11 @@ class Wanted:
     filters: Filters
     only_running: bool = False
 
+    @property
+    def only_ended(self) -> bool:
+        """Whether what the filters ask for is known of a call only once it has ended."""
+        return bool(self.filters.outcome or self.filters.detour or self.filters.request)
+
 
 @dataclass(frozen=True)
 class Look:
@@ -84,7 +89,7 @@ def look(viewer: User, asked: Wanted, after: dt.datetime | None = None) -> Look:
     lives = Q(ended_at=None, told_at__gt=at - dt.timedelta(seconds=LIVES_FOR_S))
     told = _fitting(RunningCall.objects.filter(seen, lives | Q(ended_at__gt=since), tenant=tenant), asked)
     under_way = list(_named(told)[: 2 * MOST])
-    running = [] if asked.filters.outcome else [each for each in under_way if each.ended_at is None][:MOST]
+    running = [] if asked.only_ended else [each for each in under_way if each.ended_at is None][:MOST]
     ended = [] if asked.only_running else _ended(seen, tenant, asked, [each.pk for each in under_way], after, at)
     keys = {each.pk for each in ended}
     running = [each for each in running if each.pk not in keys]

@@ -45,6 +45,7 @@ def live(request: HttpRequest, slug: str) -> HttpResponse:
         "asked": asked,
         "outcome": RUNNING if asked.only_running else asked.filters.outcome,
         "lines": lines_of(found),
+        "only_ended": asked.only_ended,
         "tenant_slug": slug,
         "problem": problem,
         "is_paused": is_paused,
