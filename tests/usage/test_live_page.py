@@ -23,7 +23,7 @@ from tenants.structure import create_project
 from tests.cast import Cast, person
 from tests.usage.ledger_lines import called
 from usage.models import RunningCall, Watch
-from usage.tail import watching
+from usage.tail import looking, watching
 
 pytestmark = pytest.mark.django_db
 PAGE = "/tenants/acme/calls/"
@@ -172,6 +172,27 @@ def test_a_call_that_took_long_is_told_at_its_end(cast: Cast, client: Client) ->
     assert api(client, after=after) == [str(call.pk)]
     RunningCall.objects.all().delete()
     assert api(client, after=after) == []
+
+
+def test_calls_that_started_later_do_not_hide_one_that_took_long(
+    cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many have started since and ended before the last look; many more are under way."""
+    monkeypatch.setattr(looking, "MOST", 2)
+    now = timezone.now()
+    for ago in range(20, 26):
+        called(cast.environment(), started_at=now - dt.timedelta(seconds=ago), duration_ms=1_000)
+        running(cast.environment(), started_at=now - dt.timedelta(seconds=ago))
+    half = called(cast.environment(), started_at=now - dt.timedelta(seconds=29), duration_ms=29_000)
+    began = now - dt.timedelta(minutes=40)
+    long = called(cast.environment(), started_at=began, duration_ms=40 * 60_000)
+    running(cast.environment(), id=long.pk, started_at=began, ended_at=now)
+    client.force_login(cast.vera)
+    answer = client.get("/api/usage/calls/tail/", {"tenant": "acme", "after": now.isoformat(), "outcome": "ok"}).json()
+    assert [each["id"] for each in answer["calls"]] == [str(half.pk), str(long.pk)] and not answer["is_cut"]
+    newest = called(cast.environment(), started_at=now - dt.timedelta(seconds=1), duration_ms=1_001)
+    answer = client.get("/api/usage/calls/tail/", {"tenant": "acme", "after": now.isoformat(), "outcome": "ok"}).json()
+    assert answer["calls"][0]["id"] == str(newest.pk) and len(answer["calls"]) == 2 and answer["is_cut"]
 
 
 def test_the_list_of_one_tenant_leads_there_with_its_filters(cast: Cast, client: Client) -> None:
