@@ -79,7 +79,7 @@ def look(viewer: User, asked: Wanted, after: dt.datetime | None = None) -> Look:
 
     Some calls are told in two looks; their identifiers say so. Raises what `find_tenant` does.
     """
-    tenant = tenants_for(viewer).filter(slug=asked.tenant).annotate(read_at=Now()).first()
+    tenant: Tenant | None = tenants_for(viewer).filter(slug=asked.tenant).annotate(read_at=Now()).first()
     if tenant is None:
         tenant = find_tenant(viewer, asked.tenant)  # which says why there is none
     at: dt.datetime = vars(tenant).get("read_at") or timezone.now()
@@ -109,7 +109,7 @@ def _ended(calls: QuerySet[Call], tenant: Tenant, since: dt.datetime, lives: Q) 
     because one that took long started before all that are new."""
     newest = _named(calls).order_by(ENDED_AT.desc(), F("id").desc())
     lately = newest.filter(started_at__gt=since - STARTED_WITHIN).alias(end=ENDED_AT).filter(end__gt=since)
-    found = {each.pk: each for each in lately[: MOST + 1]}
+    found: dict[object, Call] = {each.pk: each for each in lately[: MOST + 1]}
     told = RunningCall.objects.filter(lives | Q(ended_at__gt=since), tenant=tenant).order_by()
     if left := [key for key in told.values_list("pk", flat=True) if key not in found]:
         found |= {each.pk: each for each in newest.filter(pk__in=left)[: MOST + 1]}
