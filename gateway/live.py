@@ -16,10 +16,9 @@ from uuid import UUID
 
 from django.db import Error as DatabaseError
 
-from gateway.routing.telling import and_close
 from tenants.scope import everything
 from usage.tail.tables import RunningCall
-from usage.tail.watching import MOST, still_runs, tell, watched
+from usage.tail.watching import KEPT_FOR_S, MOST, still_runs, tell, watched
 
 if TYPE_CHECKING:
     from gateway.pipeline import Call
@@ -33,19 +32,20 @@ type Told = tuple[str, int, str]  # of a call what changes: its state, how many 
 
 
 async def tell_for_ever(running: Collection[Call], process: str, in_thread: Callable[..., Awaitable[Any]]) -> None:
-    """Tell of those of `running` that are watched, in the name of `process`, `in_thread` where the ORM is at home."""
+    """Tell of those of `running` that are watched, in the name of `process`, `in_thread` where the ORM is at home,
+    which gives the connection back."""
     live = Live(process)
     is_in_trouble = False
     while True:
         await asyncio.sleep(EVERY_S)
-        if not running and not live.told:
+        if not running and not live.told and not live.is_due():
             continue
         try:
-            watching = await in_thread(and_close, _watched)
+            watching = await in_thread(_watched)
             rows, ended = live.news([call for call in running if call.admitted.caller.tenant_id in watching])
             lives = process if live.is_due() else ""
             if rows or ended or lives:
-                await in_thread(and_close, _tell, rows, ended, lives)
+                await in_thread(_tell, rows, ended, lives)
                 live.were_told(rows, ended, lives=bool(lives))
             is_in_trouble = False
         except Exception as error:  # whatever it is: who watches sees fewer starts, and no call is slowed
@@ -62,6 +62,7 @@ class Live:
         self._process = process
         self.told: dict[UUID, Told] = {}
         self._lived_at = time.monotonic()
+        self._cleared_by = 0.0  # by then nothing is left of what was told
 
     def news(self, calls: Iterable[Call]) -> tuple[list[dict[str, Any]], list[UUID]]:
         """The rows that are new or changed, and the calls that have ended (or are not watched any more)."""
@@ -81,12 +82,17 @@ class Live:
             self.told[row["id"]] = (row["state"], row["attempts"], row["provider"])
         for key in ended:
             del self.told[key]
+        now = time.monotonic()
+        if rows or ended:
+            self._cleared_by = now + KEPT_FOR_S + 2 * LIVES_EVERY_S
         if lives:
-            self._lived_at = time.monotonic()
+            self._lived_at = now
 
     def is_due(self) -> bool:
-        """Whether it is time to say that this process lives."""
-        return time.monotonic() - self._lived_at >= LIVES_EVERY_S
+        """Whether it is time to say that this process lives, and to clear what nobody needs any more. Never where it
+        has told nothing for a while: nobody watches."""
+        now = time.monotonic()
+        return (bool(self.told) or now < self._cleared_by) and now - self._lived_at >= LIVES_EVERY_S
 
 
 def _changing(call: Call) -> Told:

@@ -36,7 +36,7 @@ from gateway.queueing.among_processes import Shares
 from gateway.queueing.waiting import WaitingRoom
 from gateway.rates import Rates
 from gateway.routing import Router
-from gateway.routing.telling import and_close, gone, tell_for_ever
+from gateway.routing.telling import gone, tell_for_ever
 from gateway.sharing import Sharing
 from gateway.snapshot import Snapshot
 from gateway.upstream import Timeouts, Upstream
@@ -87,12 +87,12 @@ class Runtime:
         self.bodies = BodyKeeper(self.journal.folder.name, settings.JOURNAL_FOLDER)
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="atrium-ledger")
-        telling = tell_for_ever(self.router, self.journal.folder.name, self._in_thread)
-        live = live_calls.tell_for_ever(self.running, self.journal.folder.name, self._in_thread)
+        telling = tell_for_ever(self.router, self.journal.folder.name, self._between)
+        live = live_calls.tell_for_ever(self.running, self.journal.folder.name, self._between)
         own = (self.keeper.run(), self._deliver_for_ever(), telling, live, self.bodies.run())
         self._tasks = [asyncio.create_task(each) for each in own]
         self._ending: asyncio.Task[None] | None = None
-        self._is_closed = self._has_retried = False
+        self._is_closed = self._has_retried = self._is_busy = False
 
     async def ready(self) -> None:
         """Wait until the snapshot was loaded once. Raises `NotReady` when it could not be."""
@@ -215,10 +215,11 @@ class Runtime:
                 await self.journal.keeping.end()
             try:
                 await self._in_thread(self._deliver, False, True)
+                self._is_busy = False  # nothing comes after
                 if self.drain.delivered >= self.journal.closings:
                     await self._in_thread(self._give_back)
                 if self.router.knows_any:
-                    await self._in_thread(and_close, gone, self.journal.folder.name)
+                    await self._between(gone, self.journal.folder.name)
                 if not self.journal.remove(self.drain.delivered):
                     log.warning("Calls stay in the journal for the next process.")
             except Exception as error:
@@ -230,11 +231,26 @@ class Runtime:
     async def _in_thread(self, work: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
+    async def _between(self, work: Any, *arguments: Any) -> Any:
+        """Do it in the ledger's thread between two rounds, and leave the connection to the next while calls end."""
+
+        def done() -> Any:
+            is_kept = False
+            try:
+                answer = work(*arguments)
+                is_kept = self._is_busy
+            finally:
+                if not is_kept:
+                    connection.close()
+            return answer
+
+        return await self._in_thread(done)
+
     @everything("the ledger takes the calls of every tenant")
     def _deliver(self, adopt: bool, keys: bool) -> None:
         """Runs in the ledger's thread, where the ORM is at home. While calls end all the time one connection carries
         them: to make one for each round took more of the processor than to write what is in it."""
-        is_busy = False
+        self._is_busy = False
         try:
             if adopt:
                 beat(self.journal.folder.name)
@@ -254,9 +270,9 @@ class Runtime:
                 except DatabaseError:
                     self.last_used = seen | self.last_used
                     raise
-            is_busy = delivered > 0
+            self._is_busy = delivered > 0
         finally:
-            if not is_busy:
+            if not self._is_busy:
                 connection.close()
 
     @everything("budgets of every tenant get back what is left of their slices")

@@ -195,14 +195,15 @@ class CallViewSet(CallContent, viewsets.ReadOnlyModelViewSet[Call]):
             OpenApiParameter("after", str, description="What the last answer told; without it the last calls."),
             *(each for each in FILTERS if each.name in ("project", "environment", "route", "key", "person")),
             OpenApiParameter("outcome", str, enum=[RUNNING, *Call.Outcome.values, "errors"]),
-            OpenApiParameter("origin", str, enum=Call.Origin.values),
+            *(each for each in OF_CALLS if each.name != "outcome"),
         ],
         responses=TailSerializer,
         filters=False,
     )
     @action(detail=False, pagination_class=None)
     def tail(self, request: Request) -> Response:
-        """Calls of one tenant as they start and end: those under way, and those that ended since the last question."""
+        """Calls of one tenant as they start and end: those under way, and those that ended since the last question. By
+        outcome, request or detour only those that ended are found; `outcome=running` finds the others."""
         return Response(tail(request.query_params, viewer_of(request)))
 
 

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.db import Error as DatabaseError
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from gateway.models import ProcessReport
@@ -28,7 +28,8 @@ KEPT_FOR = dt.timedelta(minutes=1)
 
 
 async def tell_for_ever(router: Router, process: str, in_thread: Callable[..., Awaitable[Any]]) -> None:
-    """Tell and hear, `in_thread` where the ORM is at home. A process that was asked nothing tells nothing.
+    """Tell and hear, `in_thread` where the ORM is at home, which gives the connection back. A process that was asked
+    nothing tells nothing.
 
     Whatever goes wrong is logged once and tried again: others rely on what this process tells, and it on them.
     """
@@ -38,7 +39,7 @@ async def tell_for_ever(router: Router, process: str, in_thread: Callable[..., A
         if not router.knows_any:
             continue
         try:
-            opened, trouble = await in_thread(and_close, exchange, process, router.report())
+            opened, trouble = await in_thread(exchange, process, router.report())
             router.hears(opened)
         except Exception as error:
             trouble = error
@@ -80,11 +81,3 @@ def living() -> Any:
 def gone(process: str) -> None:
     """This process ends."""
     ProcessReport.objects.filter(process=process).delete()
-
-
-def and_close[Answer](work: Callable[..., Answer], *arguments: Any) -> Answer:
-    """Do it, and give back the thread's connection."""
-    try:
-        return work(*arguments)
-    finally:
-        connection.close()

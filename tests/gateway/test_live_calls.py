@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import json
 import socket
@@ -14,10 +15,14 @@ from typing import Any
 
 import httpx
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from audit.identifiers import uuid7
 from catalog.models import Route
+from gateway import live
+from gateway.runtime import runtime
 from tenants.memberships import remove_member
 from tenants.models import Membership, User
 from tests.cast import Cast
@@ -136,6 +141,41 @@ def test_nobody_who_watches_costs_no_row(client: httpx.Client, provider: Provide
         ends()
 
 
+def test_where_nothing_was_told_for_a_while_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = live.Live("one")
+    row = {"id": uuid7(), "state": "asked", "attempts": 1, "provider": "echo"}
+    monkeypatch.setattr(live, "LIVES_EVERY_S", 0.0)
+    assert not told.is_due(), "nobody watches"
+    told.were_told([row], [], lives=False)
+    assert told.is_due()
+    told.were_told([], [row["id"]], lives=True)
+    assert told.is_due(), "what it told is still to be cleared"
+    monkeypatch.setattr(live, "KEPT_FOR_S", 0.0)
+    told.were_told([row], [row["id"]], lives=True)
+    assert not told.is_due()
+
+
+def test_who_comes_between_two_rounds_leaves_the_ledger_its_connection(front: Served) -> None:
+    """While calls end all the time one connection carries them; otherwise nobody keeps one."""
+
+    async def is_kept(is_busy: bool, fails: bool = False) -> bool:
+        here = await runtime()
+
+        def asked() -> None:
+            here._is_busy = is_busy  # as the last round has left it
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1" if not fails else "SELECT no_such_column")
+
+        work = here._between(asked), here._in_thread(lambda: connection.connection is not None)
+        _, found = await asyncio.gather(*work, return_exceptions=True)
+        return bool(found)
+
+    def answer(*asked: bool) -> bool:
+        return asyncio.run_coroutine_threadsafe(is_kept(*asked), front.loop).result(20)
+
+    assert [answer(True), answer(False), answer(True, True), answer(False, True)] == [True, False, False, False]
+
+
 def test_calls_of_another_tenant_are_not_told(client: httpx.Client, provider: Provider, team: Cast) -> None:
     WatchRow.objects.create(tenant=team.globex, until=timezone.now() + dt.timedelta(minutes=1))
     with held(client, provider) as ends:
@@ -186,6 +226,40 @@ def test_only_so_many_pages_are_watched_by_one_person(
     refused = httpx.get(f"{front.url}/tenants/acme/calls/stream/", cookies=cookies)
     assert refused.status_code == 429 and int(refused.headers["retry-after"]) > 0
     watch(team.olivia)
+
+
+def test_room_is_taken_when_it_is_asked_for_and_given_back_if_no_stream_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever is asked for many at once, or leaves before the first event."""
+    monkeypatch.setattr(open_streams, "MOST_OF_PERSON", 2)
+    monkeypatch.setattr(open_streams, "BEGINS_WITHIN_S", 0.05)
+    person = uuid7()
+
+    async def asked() -> None:
+        left, begun = open_streams.take(person), open_streams.take(person)
+        with pytest.raises(open_streams.TooManyWatch):
+            open_streams.take(person)
+        with begun as end:
+            await asyncio.sleep(0.2)  # more than it may take to begin
+            assert not end.is_set()
+            with left as late:
+                assert late.is_set(), "it begins too late, and ends at once"
+            with open_streams.take(person), pytest.raises(open_streams.TooManyWatch):
+                open_streams.take(person)
+        with open_streams.take(person), open_streams.take(person):
+            pass  # all of it is there again
+
+    asyncio.run(asked())
+
+
+def test_no_stream_opens_once_the_server_ends(front: Served, watch: Watch, team: Cast) -> None:
+    tail = watch(team.vera)
+    front.loop.call_soon_threadsafe(open_streams.end_all)
+    assert tail.has_ended.wait(10)
+    cookies = {"sessionid": tail.browser.cookies["sessionid"].value}
+    refused = httpx.get(f"{front.url}/tenants/acme/calls/stream/", cookies=cookies, timeout=5)
+    assert refused.status_code == 503 and int(refused.headers["retry-after"]) > 0
 
 
 def test_programs_ask_for_the_same(client: httpx.Client, provider: Provider, team: Cast, route: Route) -> None:

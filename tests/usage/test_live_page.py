@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -22,7 +23,7 @@ from tenants.structure import create_project
 from tests.cast import Cast, person
 from tests.usage.ledger_lines import called
 from usage.models import RunningCall, Watch
-from usage.tail import watching
+from usage.tail import looking, watching
 
 pytestmark = pytest.mark.django_db
 PAGE = "/tenants/acme/calls/"
@@ -77,9 +78,14 @@ def test_each_filter_finds_its_calls(cast: Cast, client: Client) -> None:
         "route=other": [own], "environment=production": [own], "project=support": [own, plain, failed],
         "key=atrium_dev_0123456789ab": [plain, failed], "outcome=running": [own, plain], "outcome=errors": [failed],
         "outcome=ok": [], "project=another": [], "person=dev": [own], "origin=api": [plain, failed],
+        "detour=any": [], "detour=retried": [], "request=r-1": [failed], "request=r-2": [],
     }.items():  # fmt: skip
         wanted = {str(each.pk) for each in found}
         assert set(shown(client, f"?{query}")) == wanted == set(api(client, **dict([query.split("=")]))), query
+    said = "Calls under way are left out"
+    for query in ("detour=any", "request=r-1", "outcome=ok"):
+        assert said in client.get(f"{PAGE}?{query}").content.decode(), query
+    assert said not in client.get(f"{PAGE}?outcome=running").content.decode()
     assert "Left out" in client.get(f"{PAGE}?outcome=x").content.decode()
     assert client.get("/api/usage/calls/tail/?tenant=acme&outcome=x").status_code == 422
     assert client.get("/api/usage/calls/tail/?tenant=acme&after=x").json()["code"] == "after_not_understood"
@@ -136,6 +142,26 @@ def test_what_a_dead_process_told_is_not_believed(cast: Cast, client: Client) ->
     assert RunningCall.objects.get() == lives
 
 
+def test_a_person_who_is_gone_keeps_no_call_from_being_told(cast: Cast, client: Client) -> None:
+    place = cast.environment()
+    told = [
+        {
+            "id": str(uuid7()), "tenant_id": place.tenant_id, "project_id": place.project_id,
+            "environment_id": place.pk, "key_prefix": "", "key_name": "", "user_id": user, "user_label": label,
+            "origin": "playground", "route": "echo", "provider": "", "state": "waiting", "attempts": 0,
+            "started_at": timezone.now().isoformat(), "process": "one",
+        }
+        for user, label in ((cast.dev.pk, "Dev"), (uuid7(), "Gone meanwhile"))
+    ]  # fmt: skip
+    watching.tell(told, [])
+    connection.check_constraints()
+    assert list(RunningCall.objects.order_by("user_label").values_list("user_label", "user")) == [
+        ("Dev", cast.dev.pk), ("Gone meanwhile", None),
+    ]  # fmt: skip
+    client.force_login(cast.vera)
+    assert set(shown(client)) == {each["id"] for each in told}
+
+
 def test_a_call_that_took_long_is_told_at_its_end(cast: Cast, client: Client) -> None:
     """It began before what is looked through by the time of starting, and is found as it was seen running."""
     began = timezone.now() - dt.timedelta(minutes=40)
@@ -146,6 +172,27 @@ def test_a_call_that_took_long_is_told_at_its_end(cast: Cast, client: Client) ->
     assert api(client, after=after) == [str(call.pk)]
     RunningCall.objects.all().delete()
     assert api(client, after=after) == []
+
+
+def test_calls_that_started_later_do_not_hide_one_that_took_long(
+    cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many have started since and ended before the last look; many more are under way."""
+    monkeypatch.setattr(looking, "MOST", 2)
+    now = timezone.now()
+    for ago in range(20, 26):
+        called(cast.environment(), started_at=now - dt.timedelta(seconds=ago), duration_ms=1_000)
+        running(cast.environment(), started_at=now - dt.timedelta(seconds=ago))
+    half = called(cast.environment(), started_at=now - dt.timedelta(seconds=29), duration_ms=29_000)
+    began = now - dt.timedelta(minutes=40)
+    long = called(cast.environment(), started_at=began, duration_ms=40 * 60_000)
+    running(cast.environment(), id=long.pk, started_at=began, ended_at=now)
+    client.force_login(cast.vera)
+    answer = client.get("/api/usage/calls/tail/", {"tenant": "acme", "after": now.isoformat(), "outcome": "ok"}).json()
+    assert [each["id"] for each in answer["calls"]] == [str(half.pk), str(long.pk)] and not answer["is_cut"]
+    newest = called(cast.environment(), started_at=now - dt.timedelta(seconds=1), duration_ms=1_001)
+    answer = client.get("/api/usage/calls/tail/", {"tenant": "acme", "after": now.isoformat(), "outcome": "ok"}).json()
+    assert answer["calls"][0]["id"] == str(newest.pk) and len(answer["calls"]) == 2 and answer["is_cut"]
 
 
 def test_the_list_of_one_tenant_leads_there_with_its_filters(cast: Cast, client: Client) -> None:

@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Q, QuerySet, Value
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -28,6 +28,8 @@ STARTED_WITHIN = dt.timedelta(seconds=30)
 OVERLAP = dt.timedelta(seconds=5)  # an end is in the ledger a moment after it happened
 LONGEST_GAP = dt.timedelta(seconds=60)  # beyond that a look begins anew
 RUNNING = "running"  # as a value of the filter `outcome`: no call that has ended
+TOOK = ExpressionWrapper(F("duration_ms") * Value(dt.timedelta(milliseconds=1)), output_field=DurationField())
+ENDED_AT = ExpressionWrapper(F("started_at") + TOOK, output_field=DateTimeField())
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,15 @@ class Wanted:
     filters: Filters
     only_running: bool = False
 
+    @property
+    def only_ended(self) -> bool:
+        """Whether what the filters ask for is known of a call only once it has ended."""
+        return bool(self.filters.outcome or self.filters.detour or self.filters.request)
+
 
 @dataclass(frozen=True)
 class Look:
-    """`at` is the database's clock: the `after` of the next look. Both lists begin with what started last;
+    """`at` is the database's clock: the `after` of the next look. `running` begins with what started last;
     `is_cut` says that more ended than are told. `is_whole`: it tells of everything, not of what is new."""
 
     tenant: Tenant
@@ -72,7 +79,7 @@ def look(viewer: User, asked: Wanted, after: dt.datetime | None = None) -> Look:
 
     Some calls are told in two looks; their identifiers say so. Raises what `find_tenant` does.
     """
-    tenant = tenants_for(viewer).filter(slug=asked.tenant).annotate(read_at=Now()).first()
+    tenant: Tenant | None = tenants_for(viewer).filter(slug=asked.tenant).annotate(read_at=Now()).first()
     if tenant is None:
         tenant = find_tenant(viewer, asked.tenant)  # which says why there is none
     at: dt.datetime = vars(tenant).get("read_at") or timezone.now()
@@ -80,29 +87,37 @@ def look(viewer: User, asked: Wanted, after: dt.datetime | None = None) -> Look:
     if after is not None and not at - LONGEST_GAP <= after <= at:
         after = None
     seen = sight_of(viewer).within(tenant)
-    since = (at if after is None else after) - OVERLAP
     lives = Q(ended_at=None, told_at__gt=at - dt.timedelta(seconds=LIVES_FOR_S))
-    told = _fitting(RunningCall.objects.filter(seen, lives | Q(ended_at__gt=since), tenant=tenant), asked)
-    under_way = list(_named(told)[: 2 * MOST])
-    running = [] if asked.filters.outcome else [each for each in under_way if each.ended_at is None][:MOST]
-    ended = [] if asked.only_running else _ended(seen, tenant, asked, [each.pk for each in under_way], after, at)
+    running: list[RunningCall] = []
+    if not asked.only_ended:
+        running = list(_named(_fitting(RunningCall.objects.filter(seen, lives, tenant=tenant), asked))[:MOST])
+    ended: list[Call] = []
+    if not asked.only_running:
+        calls = asked.filters.apply(Call.objects.filter(seen, tenant=tenant))
+        ended = _last(calls, at) if after is None else _ended(calls, tenant, after - OVERLAP, lives)
     keys = {each.pk for each in ended}
     running = [each for each in running if each.pk not in keys]
     return Look(tenant, at, running, ended[:MOST], len(ended) > MOST, after is None)
 
 
-def _ended(
-    seen: Q, tenant: Tenant, asked: Wanted, told: list[object], after: dt.datetime | None, at: dt.datetime
-) -> list[Call]:
-    calls = asked.filters.apply(Call.objects.filter(seen, tenant=tenant))
-    if after is None:
-        return list(_named(calls.filter(started_at__gt=at - dt.timedelta(hours=1)))[:MOST])
-    since = after - OVERLAP
-    lately = _named(calls.filter(started_at__gt=since - STARTED_WITHIN))[: 2 * MOST]
-    found = {each.pk: each for each in lately if each.started_at + dt.timedelta(milliseconds=each.duration_ms) > since}
-    if left := [key for key in told if key not in found]:
-        found |= {each.pk: each for each in _named(calls.filter(pk__in=left))}
-    return sorted(found.values(), key=lambda each: (each.started_at, each.pk), reverse=True)
+def _last(calls: QuerySet[Call], at: dt.datetime) -> list[Call]:
+    return list(_named(calls.filter(started_at__gt=at - dt.timedelta(hours=1)))[:MOST])
+
+
+def _ended(calls: QuerySet[Call], tenant: Tenant, since: dt.datetime, lives: Q) -> list[Call]:
+    """Those of `calls` that ended since, what ended last first; more than `MOST`: there are others. Cut by their ends,
+    because one that took long started before all that are new."""
+    newest = _named(calls).order_by(ENDED_AT.desc(), F("id").desc())
+    lately = newest.filter(started_at__gt=since - STARTED_WITHIN).alias(end=ENDED_AT).filter(end__gt=since)
+    found: dict[object, Call] = {each.pk: each for each in lately[: MOST + 1]}
+    told = RunningCall.objects.filter(lives | Q(ended_at__gt=since), tenant=tenant).order_by()
+    if left := [key for key in told.values_list("pk", flat=True) if key not in found]:
+        found |= {each.pk: each for each in newest.filter(pk__in=left)[: MOST + 1]}
+    return sorted(found.values(), key=lambda each: (_end_of(each), each.pk), reverse=True)
+
+
+def _end_of(call: Call) -> dt.datetime:
+    return call.started_at + dt.timedelta(milliseconds=call.duration_ms)
 
 
 def _fitting(rows: QuerySet[RunningCall], asked: Wanted) -> QuerySet[RunningCall]:

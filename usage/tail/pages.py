@@ -22,7 +22,7 @@ from usage.asked import without_paging
 from usage.models import Call
 from usage.tail.lines import lines_of
 from usage.tail.looking import RUNNING, Wanted, look, wanted
-from usage.tail.open_streams import check_room
+from usage.tail.open_streams import take
 from usage.tail.streaming import Watching, stream
 
 OUTCOMES = [("", "Any state"), (RUNNING, "Under way"), *Call.Outcome.choices, ("errors", "Errors")]
@@ -45,6 +45,7 @@ def live(request: HttpRequest, slug: str) -> HttpResponse:
         "asked": asked,
         "outcome": RUNNING if asked.only_running else asked.filters.outcome,
         "lines": lines_of(found),
+        "only_ended": asked.only_ended,
         "tenant_slug": slug,
         "problem": problem,
         "is_paused": is_paused,
@@ -61,10 +62,11 @@ def live(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_GET
 async def live_stream(request: HttpRequest, slug: str) -> HttpResponseBase:
-    """The events of the page; a `Last-Event-ID` of the last minute goes on where it was."""
+    """The events of the page; a `Last-Event-ID` of the last minute goes on where it was. Raises `TooManyWatch` and
+    `ServerEnds` besides what the page does."""
     watching = await sync_to_async(_begin)(request, slug)
     response = StreamingHttpResponse(
-        stream(watching, _moment(request.headers.get("Last-Event-ID", ""))),
+        stream(watching, take(watching.viewer), _moment(request.headers.get("Last-Event-ID", ""))),
         content_type="text/event-stream; charset=utf-8",
     )
     response["Cache-Control"] = "no-store"
@@ -73,12 +75,11 @@ async def live_stream(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 
 def _begin(request: HttpRequest, slug: str) -> Watching:
-    """Everything that needs the database before the first event. Raises what the page does, and `TooManyWatch`."""
+    """Everything that needs the database before the first event. Raises what the page does."""
     try:
         inside = enter(request, slug)
         viewer: User = inside.viewer
         asked: Wanted = wanted(request.GET, viewer, slug)
-        check_room(viewer.pk)
         return Watching(viewer.pk, of_page(request), request.session.session_key, asked)
     finally:
         give_back()

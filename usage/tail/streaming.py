@@ -27,7 +27,7 @@ from tenants.whence import Whence
 from ui.connections import give_back
 from usage.tail.lines import Line, lines_of
 from usage.tail.looking import Look, Wanted, look
-from usage.tail.open_streams import opened, pause
+from usage.tail.open_streams import Seat, pause
 
 log = structlog.get_logger(__name__)
 
@@ -83,10 +83,10 @@ class Watching:
         return fresh, gone
 
 
-async def stream(watching: Watching, after: dt.datetime | None) -> AsyncIterator[bytes]:
+async def stream(watching: Watching, seat: Seat, after: dt.datetime | None) -> AsyncIterator[bytes]:
     """The events: `all` replaces what the page shows, `more` adds and changes lines, `over` says that it has ended."""
     began = written = time.monotonic()
-    with opened(watching.viewer) as end:
+    with seat as end:
         while not end.is_set() and time.monotonic() - began < LONGEST_S:
             try:
                 found = await _visit(watching.look, after)

@@ -22,11 +22,18 @@ _RENEW = """
 INSERT INTO usage_watch AS held (tenant_id, until) VALUES (%s, now() + interval '15 seconds')
 ON CONFLICT (tenant_id) DO UPDATE SET until = excluded.until WHERE held.until < now() + interval '12 seconds'
 """
-# What is not there any more is left out: one such row must not keep the others from being told.
+# What is not there any more is left out, and of a person who is not but the name is told: one such row must not keep
+# the others from being told.
 _TELL = """
-INSERT INTO usage_runningcall SELECT told.*
+INSERT INTO usage_runningcall
+       (id, tenant_id, project_id, environment_id, key_prefix, key_name, user_id, user_label, origin, route, provider,
+        state, attempts, started_at, process, told_at)
+SELECT told.id, told.tenant_id, told.project_id, told.environment_id, told.key_prefix, told.key_name, person.id,
+       told.user_label, told.origin, told.route, told.provider, told.state, told.attempts, told.started_at,
+       told.process, told.told_at
   FROM json_populate_recordset(NULL::usage_runningcall, %s::json) told
        JOIN tenants_environment e ON e.id = told.environment_id AND e.tenant_id = told.tenant_id
+       LEFT JOIN tenants_user person ON person.id = told.user_id
  ORDER BY told.id
 ON CONFLICT (id) DO UPDATE SET
        state = excluded.state, attempts = excluded.attempts, provider = excluded.provider, told_at = now(),
