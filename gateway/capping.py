@@ -88,16 +88,20 @@ def _check_tools(allowed: frozenset[str], asked: Asked) -> None:
     for field in ("tools", "functions"):
         given = asked.body.get(field)
         for tool in given if isinstance(given, list) else [given] if given else ():
-            if (name := _name_of(tool)) not in allowed:
+            name = next((each for each in _names_of(tool, asked.form) if each not in allowed), None)
+            if name is not None:
                 only = f"the tools {', '.join(sorted(allowed))} only" if allowed else "no tools"
                 raise Beyond(f"with {only}, and this call offers “{name[:60]}”. Leave it out.", field)
 
 
-def _name_of(tool: Any) -> str:
-    for value in (inside(tool, "name"), inside(tool, "function", "name"), inside(tool, "custom", "name")):
-        if isinstance(value, str):
-            return value
-    return str(inside(tool, "type") or "a tool without a name")
+def _names_of(tool: Any, form: str) -> list[str]:
+    """Every name that some provider may read in `tool`: which one is read, the forms do not agree on."""
+    kind = inside(tool, "type")
+    places = (inside(tool, "name"), inside(tool, "function", "name"), inside(tool, "custom", "name"))
+    names = [str(value) for value in places if value is not None]
+    if form == "responses" and kind not in ("function", "custom"):  # it is known by its type, whatever it calls itself
+        names.append(str(kind))
+    return names or [str(kind or "a tool without a name")]
 
 
 def _check_effort(most: str, asked: Asked) -> Asked:

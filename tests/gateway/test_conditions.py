@@ -100,6 +100,8 @@ def test_it_works(client: httpx.Client, provider: Served) -> None:
         ({"tools": []}, {"tools": [TOOL]}, {"tools": []}, "tools"),
         ({"tools": ["other"]}, {"tools": [TOOL]}, {}, "tools"),
         ({"tools": ["look-up"]}, {"functions": [{"name": "delete"}]}, {"tools": [TOOL]}, "functions"),
+        ({"tools": ["ok"]}, {"tools": [TOOL | {"name": "ok"}]}, {}, "tools"),
+        ({"tools": ["ok"]}, {"tools": [TOOL | {"custom": {"name": "ok"}}]}, {}, "tools"),
         ({"streaming": False}, {"stream": True}, {"stream": False}, "stream"),
         ({"attachments": False}, {"messages": [{"role": "user", "content": [IMAGE]}]}, {}, "messages"),
         ({"max_input_tokens": 50}, {"messages": [{"role": "user", "content": "word " * 200}]}, {}, "messages"),
@@ -134,6 +136,10 @@ def test_every_form_is_held_to_it(client: httpx.Client, provider: Served) -> Non
     told = client.post("/v1/messages", json=sent | {"messages": HELLO, "max_tokens": 5, "tools": [tool]})
     assert (told.status_code, told.json()["error"]["type"]) == (403, "permission_error")
     assert "with no tools, and this call offers “look-up”" in told.json()["error"]["message"]
+    shell = {"type": "local_shell", "name": "look-up"}
+    demand(client, max_output_tokens=20, tools=["look-up"], attachments=False)
+    told = client.post("/v1/responses", json=sent | {"input": "Hi", "tools": [shell]})
+    assert "this call offers “local_shell”" in refused(told, 403, "parameter_beyond_grant", param="tools")
     image = {"type": "input_image", "image_url": "data:image/png;base64,iVBORw0KGgo="}
     told = client.post("/v1/responses", json=sent | {"input": [{"role": "user", "content": [image]}]})
     refused(told, 403, "parameter_beyond_grant", param="input")
