@@ -23,7 +23,13 @@ NEUTRAL_BOUND_IN = {"responses": "max_completion_tokens"}
 LENGTHS = ("max_output_tokens", *BOUNDS)
 EFFORT_IN = {"messages": "output_config", "responses": "reasoning"}
 # Where a chat may say how hard to think in the words of one provider, which cannot be compared with a bound.
-OTHER_EFFORTS = ("reasoning", "thinking", "thinking_budget", "reasoning_budget", "chat_template_kwargs", "extra_body")
+OTHER_EFFORTS = (
+    "reasoning", "thinking", "thinking_budget", "thinking_budget_tokens", "thinking_token_budget", "enable_thinking",
+    "reasoning_budget", "reasoning_budget_tokens", "reasoning_max_tokens", "prompt_mode", "chat_template_kwargs",
+    "extra_body",
+)  # fmt: skip
+# llama.cpp's, by which the temperature is not the one that is stated: it moves around that, or is not applied.
+OTHER_TEMPERATURES = ("dynatemp_range", "samplers")
 USUAL_TEMPERATURE = 1.0
 
 
@@ -74,12 +80,15 @@ def _bounded(most: int, asked: Asked) -> Asked:
 
 
 def _tempered(held: Conditions, asked: Asked) -> Asked:
+    allowed = f"{held.coolest:g} to {held.hottest:g}"
+    for name in OTHER_TEMPERATURES:
+        if asked.body.get(name) not in (None, 0):
+            raise Beyond(f"with a temperature from {allowed}, said with “temperature” alone. Leave “{name}” out.", name)
     value = asked.body.get("temperature")
     if value is None:
         usual = min(max(USUAL_TEMPERATURE, held.coolest), held.hottest)
         return _with(asked, "temperature", "temperature", usual)
     if type(value) not in (int, float) or not held.coolest <= value <= held.hottest:
-        allowed = f"{held.coolest:g} to {held.hottest:g}"
         raise Beyond(f"with a temperature from {allowed}. Change “temperature”.", "temperature")
     return asked
 

@@ -93,10 +93,26 @@ def test_it_works(client: httpx.Client, provider: Served) -> None:
         ({"max_temperature": 0.5}, {"temperature": 0.6}, {"temperature": 0.5}, "temperature"),
         ({"min_temperature": 0.5}, {"temperature": 0}, {"temperature": 1}, "temperature"),
         ({"max_temperature": 0.5}, {"temperature": "hot"}, {"temperature": 0}, "temperature"),
+        (
+            {"max_temperature": 0.5},
+            {"temperature": 0.5, "dynatemp_range": 1.5},
+            {"dynatemp_range": 0},
+            "dynatemp_range",
+        ),
+        ({"max_temperature": 0.5}, {"temperature": 0.5, "samplers": []}, {"temperature": 0.5}, "samplers"),
         ({"max_effort": "low"}, {"reasoning_effort": "high"}, {"reasoning_effort": "minimal"}, "reasoning_effort"),
         ({"max_effort": "low"}, {"reasoning_effort": "huge"}, {"reasoning_effort": "low"}, "reasoning_effort"),
         ({"max_effort": "low"}, {}, {"reasoning_effort": "none"}, "reasoning_effort"),
         ({"max_effort": "low"}, {"reasoning": {"max_tokens": 9000}}, {"reasoning_effort": "low"}, "reasoning"),
+        *(
+            ({"max_effort": "low"}, {"reasoning_effort": "low", name: value}, {"reasoning_effort": "low"}, name)
+            for name, value in {
+                "enable_thinking": True,
+                "reasoning_max_tokens": 9000,
+                "thinking_budget_tokens": -1,
+                "chat_template_kwargs": {"enable_thinking": True},
+            }.items()
+        ),
         ({"tools": []}, {"tools": [TOOL]}, {"tools": []}, "tools"),
         ({"tools": ["other"]}, {"tools": [TOOL]}, {}, "tools"),
         ({"tools": ["look-up"]}, {"functions": [{"name": "delete"}]}, {"tools": [TOOL]}, "functions"),
