@@ -124,7 +124,10 @@ def _check_effort(most: str, asked: Asked) -> Asked:
         thinking = object_of(body.get("thinking"))
         if effort is None and thinking.get("type") == "disabled":
             return dataclasses.replace(asked, neutral=asked.neutral | {"reasoning_effort": "none"})
-        if type(budget := thinking.get("budget_tokens")) is int:  # beside a word it may say more
+        if (budget := thinking.get("budget_tokens")) is not None:  # beside a word it may say more
+            if type(budget) is not int:
+                whole = "State “budget_tokens” as a whole number."
+                raise Beyond(f"with a reasoning effort of at most {most}. {whole}", "thinking")
             effort = max(effort_of(budget, body.get("max_tokens") or 0), effort or "none", key=_rank)
     if effort is None:
         raise Beyond(f"with a reasoning effort of at most {most}, which each call has to state (“{field}”).", field)

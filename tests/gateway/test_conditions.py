@@ -165,6 +165,16 @@ def test_every_form_is_held_to_it(client: httpx.Client, provider: Served) -> Non
     assert [each.body.get("max_tokens") for each in provider.exchanges] == [20, 20]
 
 
+@pytest.mark.parametrize("budget", [1999.5, 1500.0, "1500", True])
+def test_a_budget_of_thoughts_is_a_whole_number(client: httpx.Client, provider: Served, budget: Any) -> None:
+    demand(client, max_effort="low")
+    asked = {"model": "echo-model", "messages": HELLO, "max_tokens": 2000, "output_config": {"effort": "low"}}
+    told = client.post("/v1/messages", json=asked | {"thinking": {"type": "enabled", "budget_tokens": budget}})
+    assert told.status_code == 403 and "State “budget_tokens” as a whole number" in told.json()["error"]["message"]
+    assert not provider.exchanges
+    assert client.post("/v1/messages", json=asked).status_code == 200
+
+
 def test_official_clients_read_it(client: httpx.Client, sdk: openai.OpenAI, key: str) -> None:
     demand(client, max_output_tokens=20)
     with pytest.raises(openai.PermissionDeniedError) as told:
