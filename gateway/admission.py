@@ -249,7 +249,7 @@ def admit(snapshot: Snapshot, caller: Caller, asked: Asked, request_id: str, now
         onward = tuple(
             (route, grant)
             for route, grant in onward
-            if grant.conditions is None or is_met(grant, caller, leave.place, route, asked)
+            if grant.conditions is None or is_met(grant, caller, leave.place, route, asked, carried)
         )
         _refuse_unconnected(leave.route, onward)
     return Admitted(leave, asked, request_id, onward, carried)

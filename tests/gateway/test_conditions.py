@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
@@ -268,6 +269,27 @@ def test_a_fallback_stays_within_both_grants(client: httpx.Client, team: Cast, r
         assert ask(client, max_tokens=10).status_code == 200
         demand(client, of="second", regions=["us"])
         refused(ask(client), 403, "no_deployment_within_grant", param="model")
+
+
+def test_a_fallback_sees_no_data_that_it_is_not_granted_for(client: httpx.Client, team: Cast, route: Route) -> None:
+    """What nobody has classed is taken for all that the grant of the called route allows, by its fallback's too."""
+    with Served() as other:
+        second = make.route("second", base_url=other.url, provider="second")
+        allow(team.environment(), second)
+        Route.objects.filter(pk=route.pk).update(fallback=second)
+        Deployment.objects.filter(targets__route=route).update(drained_at=dt.datetime.now(dt.UTC))
+        announce("route")
+        names = ["echo-model", "second"]
+        eventually(lambda: [each["id"] for each in client.get("/v1/models").json()["data"]] == names)
+        eventually(lambda: target(route, "echo").is_drained)
+        demand(client, of="second", data_classes=["public"])
+        assert served_by(ask(client)) == "second", "the called one demands nothing"
+        demand(client, data_classes=["public", "personal"])
+        assert ask(client).status_code == 503
+        asked = {"model": "echo-model", "messages": HELLO}
+        answer = client.post("/v1/chat/completions", json=asked, headers={"x-atrium-data-class": "public"})
+        assert served_by(answer) == "second"
+        assert len(other.exchanges) == 2
 
 
 def test_the_explanation_tells_the_conditions(client: httpx.Client) -> None:
