@@ -67,6 +67,14 @@ def capped(held: Conditions, asked: Asked) -> Asked:
     return asked
 
 
+def no_longer_than(held: Asked, asked: Asked) -> Asked:
+    """`asked` with the bound that was put into `held`, for which the call has reserved, where it allows more."""
+    own = BOUND_IN.get(asked.form, BOUND)
+    if not held.is_bounded or (asked.is_bounded and asked.body[own] <= held.body[own]):
+        return asked
+    return _with(asked, own, NEUTRAL_BOUND_IN.get(asked.form, own), held.body[own], is_bounded=True)
+
+
 def _bounded(most: int, asked: Asked) -> Asked:
     body = asked.body
     stated = {name: body[name] for name in LENGTHS if body.get(name) is not None}
