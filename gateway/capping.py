@@ -14,7 +14,7 @@ from access.conditions import EFFORTS, Conditions
 from gateway.asked import BOUNDS, Asked
 from gateway.attachments import parts_beside_text
 from gateway.effort import effort_of
-from gateway.overflow import PromptSize
+from gateway.overflow import is_longer
 from gateway.providers.parts import inside, object_of
 
 # The bound of an answer by its name in each form, and in the neutral one.
@@ -43,7 +43,7 @@ class Beyond(Exception):
 
 def capped(held: Conditions, asked: Asked) -> Asked:
     """`asked` within what is held to, itself where nothing had to be filled in. Raises `Beyond`."""
-    if held.max_input_tokens is not None and PromptSize(asked).is_beyond(held.max_input_tokens):
+    if held.max_input_tokens is not None and is_longer(asked, held.max_input_tokens):
         raise Beyond(
             f"with prompts of at most {held.max_input_tokens:,} tokens, and this one has more. Send a shorter one.",
             _turns_of(asked),
@@ -151,7 +151,10 @@ def _rank(effort: Any) -> int:
 
 def _has_attachments(asked: Asked) -> bool:
     """Whether anything is in the prompt, in either form of it, that is no text."""
-    return any(parts_beside_text(turns) for turns in _all_turns(asked))
+    found = asked.found
+    if found.has_attachments is None:
+        found.has_attachments = any(parts_beside_text(turns) for turns in _all_turns(asked))
+    return found.has_attachments
 
 
 def _all_turns(asked: Asked) -> Iterator[Any]:

@@ -15,7 +15,10 @@ from access.models import Grant
 from catalog.credentials import encrypt
 from catalog.models import Deployment, Route, RouteTarget
 from catalog.models import Provider as ProviderRow
-from gateway import failures, runtime
+from gateway import failures, overflow, runtime
+from gateway.asked import Asked
+from gateway.costing import prompt_tokens
+from gateway.counting import Template
 from gateway.routing import retry_budget
 from tenants.changes import announce
 from tenants.keys import issue
@@ -187,6 +190,33 @@ def test_what_the_grant_demands_by_then_is_what_is_sent(
         at_first.get("max_output_tokens"),
         sent,
     ]
+
+
+def test_a_prompt_is_counted_once_however_often_it_is_looked_at_again(
+    team: Cast, key: str, route: Route, gate: Gate, front_with: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counting takes milliseconds, and thousands may wait when the snapshot changes."""
+    counted: list[int] = []
+
+    def counts(asked: Asked, template: Template, *, is_rough: bool = False) -> int:
+        counted.append(0 if is_rough else 1)
+        return prompt_tokens(asked, template, is_rough=is_rough)
+
+    def of_some_length(client: httpx.Client) -> httpx.Response:
+        said = [{"role": "user", "content": "word " * 100}]
+        return client.post("/v1/chat/completions", json={"model": "echo-model", "messages": said})
+
+    monkeypatch.setattr(overflow, "prompt_tokens", counts)
+    set_capacity(subject=only(route), amounts={"concurrent": 1}, by=team.pat)
+    Grant.objects.update(conditions={"max_input_tokens": 150})
+    with front_with(key) as client, one_at_it(client, gate, 2, ask=of_some_length) as (first, rest):
+        for most in (149, 148, 147):
+            Grant.objects.update(conditions={"max_input_tokens": most})
+            announce("grant", team.environment().pk)
+            in_force(lambda held, most=most: conditions_in(held, team) == {"max_input_tokens": most})
+        gate.lets(3)
+        assert [each.result(5).status_code for each in (first, *rest)] == [200] * 3
+    assert sum(counted) == 3, "one time for each of three calls"
 
 
 def unbounded(client: httpx.Client) -> httpx.Response:
