@@ -120,18 +120,20 @@ class Leave:
 
 
 class Admitted:
-    """A call that may be made: the `leave` for it, and what is asked by it.
+    """A call that may be made: the `leave` for it, what is asked by it, and what was as it `came`, before anything was
+    filled in for the grant.
 
     `onward` are the routes of the leave that may answer just this; `data_classes` those of the data in it (None: nobody
     has said).
     """
 
-    __slots__ = ("asked", "caller", "data_classes", "grant", "leave", "onward", "place", "request_id", "route")
+    __slots__ = ("asked", "caller", "came", "data_classes", "grant", "leave", "onward", "place", "request_id", "route")
 
     def __init__(
-        self, leave: Leave, asked: Asked, request_id: str, onward: tuple[Link, ...], data_classes: frozenset[str] | None
-    ) -> None:
-        self.leave, self.asked, self.request_id = leave, asked, request_id
+        self, leave: Leave, came: Asked, asked: Asked, request_id: str, onward: tuple[Link, ...],
+        data_classes: frozenset[str] | None,
+    ) -> None:  # fmt: skip
+        self.leave, self.came, self.asked, self.request_id = leave, came, asked, request_id
         self.caller, self.place, self.route, self.grant = leave.caller, leave.place, leave.route, leave.grant
         self.onward, self.data_classes = onward, data_classes
 
@@ -242,17 +244,17 @@ def admit(snapshot: Snapshot, caller: Caller, asked: Asked, request_id: str, now
             if len(snapshot.leaves) >= MOST_LEAVES:
                 snapshot.leaves.clear()
             snapshot.leaves[key] = leave
-    carried, onward = leave.place.data_classes, leave.onward
+    came, carried, onward = asked, leave.place.data_classes, leave.onward
     if leave.grant.conditions is not None or asked.stated is not None:
         asked, carried = keep_to(leave.grant, caller, leave.place, leave.route, asked)
     if leave.is_narrowed:
         onward = tuple(
             (route, grant)
             for route, grant in onward
-            if grant.conditions is None or is_met(grant, caller, leave.place, route, asked)
+            if grant.conditions is None or is_met(grant, caller, leave.place, route, asked, carried)
         )
         _refuse_unconnected(leave.route, onward)
-    return Admitted(leave, asked, request_id, onward, carried)
+    return Admitted(leave, came, asked, request_id, onward, carried)
 
 
 def _leave(snapshot: Snapshot, caller: Caller, name: str, now: dt.datetime) -> Leave:

@@ -35,6 +35,17 @@ class Weight:
     greatest_input: int
 
 
+@dataclass(slots=True)
+class Found:
+    """What was found of a prompt so far, where somebody had to know: it takes milliseconds, and a call that waits is
+    asked again with each snapshot. Its tokens as their length lets guess and as they are counted, for a model of which
+    nothing is known; whether anything in it is no text."""
+
+    by_length: int | None = None
+    tokens: int | None = None
+    has_attachments: bool | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Stated:
     """What a caller says beside the request: what it is for ("" for nothing), and which classes of data are in it (None
@@ -53,6 +64,7 @@ class Asked:
     `form` itself can answer. `headers` came with it and belong to that form, as the version of it does.
     What `is_heavy` is read, weighed and written for a provider in a thread (`gateway.extent`), and keeps its `weight`.
     `is_bounded`: the bound of the answer was put there by us, so a provider may be told it under its own name.
+    What was `found` of its prompt is shared by all that is made of it with other parameters.
     """
 
     form: str
@@ -65,6 +77,7 @@ class Asked:
     weight: Weight | None = None
     stated: Stated | None = None
     is_bounded: bool = False
+    found: Found = field(default_factory=Found, repr=False, compare=False)
 
     @property
     def model(self) -> str:

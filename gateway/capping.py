@@ -14,7 +14,7 @@ from access.conditions import EFFORTS, Conditions
 from gateway.asked import BOUNDS, Asked
 from gateway.attachments import parts_beside_text
 from gateway.effort import effort_of
-from gateway.overflow import PromptSize
+from gateway.overflow import is_longer
 from gateway.providers.parts import inside, object_of
 
 # The bound of an answer by its name in each form, and in the neutral one.
@@ -23,7 +23,13 @@ NEUTRAL_BOUND_IN = {"responses": "max_completion_tokens"}
 LENGTHS = ("max_output_tokens", *BOUNDS)
 EFFORT_IN = {"messages": "output_config", "responses": "reasoning"}
 # Where a chat may say how hard to think in the words of one provider, which cannot be compared with a bound.
-OTHER_EFFORTS = ("reasoning", "thinking", "thinking_budget", "reasoning_budget", "chat_template_kwargs", "extra_body")
+OTHER_EFFORTS = (
+    "reasoning", "thinking", "thinking_budget", "thinking_budget_tokens", "thinking_token_budget", "enable_thinking",
+    "reasoning_budget", "reasoning_budget_tokens", "reasoning_max_tokens", "prompt_mode", "chat_template_kwargs",
+    "extra_body",
+)  # fmt: skip
+# llama.cpp's, by which the temperature is not the one that is stated: it moves around that, or is not applied.
+OTHER_TEMPERATURES = ("dynatemp_range", "samplers")
 USUAL_TEMPERATURE = 1.0
 
 
@@ -37,7 +43,7 @@ class Beyond(Exception):
 
 def capped(held: Conditions, asked: Asked) -> Asked:
     """`asked` within what is held to, itself where nothing had to be filled in. Raises `Beyond`."""
-    if held.max_input_tokens is not None and PromptSize(asked).is_beyond(held.max_input_tokens):
+    if held.max_input_tokens is not None and is_longer(asked, held.max_input_tokens):
         raise Beyond(
             f"with prompts of at most {held.max_input_tokens:,} tokens, and this one has more. Send a shorter one.",
             _turns_of(asked),
@@ -61,6 +67,14 @@ def capped(held: Conditions, asked: Asked) -> Asked:
     return asked
 
 
+def no_longer_than(held: Asked, asked: Asked) -> Asked:
+    """`asked` with the bound that was put into `held`, for which the call has reserved, where it allows more."""
+    own = BOUND_IN.get(asked.form, BOUND)
+    if not held.is_bounded or (asked.is_bounded and asked.body[own] <= held.body[own]):
+        return asked
+    return _with(asked, own, NEUTRAL_BOUND_IN.get(asked.form, own), held.body[own], is_bounded=True)
+
+
 def _bounded(most: int, asked: Asked) -> Asked:
     body = asked.body
     stated = {name: body[name] for name in LENGTHS if body.get(name) is not None}
@@ -74,12 +88,15 @@ def _bounded(most: int, asked: Asked) -> Asked:
 
 
 def _tempered(held: Conditions, asked: Asked) -> Asked:
+    allowed = f"{held.coolest:g} to {held.hottest:g}"
+    for name in OTHER_TEMPERATURES:
+        if asked.body.get(name) not in (None, 0):
+            raise Beyond(f"with a temperature from {allowed}, said with “temperature” alone. Leave “{name}” out.", name)
     value = asked.body.get("temperature")
     if value is None:
         usual = min(max(USUAL_TEMPERATURE, held.coolest), held.hottest)
         return _with(asked, "temperature", "temperature", usual)
     if type(value) not in (int, float) or not held.coolest <= value <= held.hottest:
-        allowed = f"{held.coolest:g} to {held.hottest:g}"
         raise Beyond(f"with a temperature from {allowed}. Change “temperature”.", "temperature")
     return asked
 
@@ -88,16 +105,20 @@ def _check_tools(allowed: frozenset[str], asked: Asked) -> None:
     for field in ("tools", "functions"):
         given = asked.body.get(field)
         for tool in given if isinstance(given, list) else [given] if given else ():
-            if (name := _name_of(tool)) not in allowed:
+            name = next((each for each in _names_of(tool, asked.form) if each not in allowed), None)
+            if name is not None:
                 only = f"the tools {', '.join(sorted(allowed))} only" if allowed else "no tools"
                 raise Beyond(f"with {only}, and this call offers “{name[:60]}”. Leave it out.", field)
 
 
-def _name_of(tool: Any) -> str:
-    for value in (inside(tool, "name"), inside(tool, "function", "name"), inside(tool, "custom", "name")):
-        if isinstance(value, str):
-            return value
-    return str(inside(tool, "type") or "a tool without a name")
+def _names_of(tool: Any, form: str) -> list[str]:
+    """Every name that some provider may read in `tool`: which one is read, the forms do not agree on."""
+    kind = inside(tool, "type")
+    places = (inside(tool, "name"), inside(tool, "function", "name"), inside(tool, "custom", "name"))
+    names = [str(value) for value in places if value is not None]
+    if form == "responses" and kind not in ("function", "custom"):  # it is known by its type, whatever it calls itself
+        names.append(str(kind))
+    return names or [str(kind or "a tool without a name")]
 
 
 def _check_effort(most: str, asked: Asked) -> Asked:
@@ -111,7 +132,10 @@ def _check_effort(most: str, asked: Asked) -> Asked:
         thinking = object_of(body.get("thinking"))
         if effort is None and thinking.get("type") == "disabled":
             return dataclasses.replace(asked, neutral=asked.neutral | {"reasoning_effort": "none"})
-        if type(budget := thinking.get("budget_tokens")) is int:  # beside a word it may say more
+        if (budget := thinking.get("budget_tokens")) is not None:  # beside a word it may say more
+            if type(budget) is not int:
+                whole = "State “budget_tokens” as a whole number."
+                raise Beyond(f"with a reasoning effort of at most {most}. {whole}", "thinking")
             effort = max(effort_of(budget, body.get("max_tokens") or 0), effort or "none", key=_rank)
     if effort is None:
         raise Beyond(f"with a reasoning effort of at most {most}, which each call has to state (“{field}”).", field)
@@ -127,7 +151,10 @@ def _rank(effort: Any) -> int:
 
 def _has_attachments(asked: Asked) -> bool:
     """Whether anything is in the prompt, in either form of it, that is no text."""
-    return any(parts_beside_text(turns) for turns in _all_turns(asked))
+    found = asked.found
+    if found.has_attachments is None:
+        found.has_attachments = any(parts_beside_text(turns) for turns in _all_turns(asked))
+    return found.has_attachments
 
 
 def _all_turns(asked: Asked) -> Iterator[Any]:

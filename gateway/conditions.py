@@ -87,8 +87,14 @@ def keep_to(grant: Grant, caller: Caller, place: Place, route: Route, asked: Ask
         raise ParameterBeyondGrant(f"{where} {beyond.sentence}", field=beyond.field, way_out=way_out) from beyond
 
 
-def is_met(grant: Grant, caller: Caller, place: Place, route: Route, asked: Asked) -> bool:
-    """Whether a call may go on to a fallback's route by its grant, just as it is asked."""
+def is_met(
+    grant: Grant, caller: Caller, place: Place, route: Route, asked: Asked, carried: frozenset[str] | None
+) -> bool:
+    """Whether a call may go on to a fallback's route by its grant, just as it is asked and with the classes of data
+    that it is taken to carry by the grant of the called one."""
+    held = grant.conditions
+    if held is not None and held.data_classes is not None and carried is not None and carried - held.data_classes:
+        return False
     try:
         return keep_to(grant, caller, place, route, asked)[0] is asked
     except BeyondGrant:

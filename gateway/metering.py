@@ -91,6 +91,7 @@ class Meter:
         max_wait_s: float | None = None,
     ) -> None:
         self.admitted = admitted
+        self.asked = admitted.asked  # as it is sent next, by what its grant demands then (`Seated`)
         self.hold = hold
         self.call_id, self.id_text = call_id, str(call_id)
         self.summary: CallSummary | None = None

@@ -48,20 +48,14 @@ def is_throttled(error: Any) -> bool:
     )
 
 
-class PromptSize:
-    """The tokens of a prompt, counted once and only where it matters."""
-
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
-        self._by_length: int | None = None
-        self._counted: int | None = None
-
-    def is_beyond(self, context_tokens: int) -> bool:
-        """Whether it is larger than that. Counting takes milliseconds, so what is clearly smaller is not counted."""
-        if self._by_length is None:
-            self._by_length = prompt_tokens(self._asked, USUAL, is_rough=True)
-        if self._by_length * 2 <= context_tokens:
-            return False
-        if self._counted is None:
-            self._counted = prompt_tokens(self._asked, USUAL)
-        return self._counted > context_tokens
+def is_longer(asked: Asked, tokens: int) -> bool:
+    """Whether a prompt has more tokens than that. It is counted once at most, and only where it matters: counting takes
+    milliseconds."""
+    found = asked.found
+    if found.by_length is None:
+        found.by_length = prompt_tokens(asked, USUAL, is_rough=True)
+    if found.by_length * 2 <= tokens:
+        return False
+    if found.tokens is None:
+        found.tokens = prompt_tokens(asked, USUAL)
+    return found.tokens > tokens

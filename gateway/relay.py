@@ -113,7 +113,7 @@ class _Asking:
 
     async def puts(self, attempt: Attempt) -> Request | None:
         """The request as the deployment is sent it next; None where it cannot be asked this, but another may."""
-        meter, asked = self._meter, self._meter.admitted.asked
+        meter, asked = self._meter, self._meter.asked
         provider = provider_of(attempt.target)
         try:
             if asked.is_heavy or provider.is_slow:
@@ -168,7 +168,7 @@ class _Asking:
         exchange, url = await _open(attempt, provider, request, upstream, meter, self._patience, stop)
         self._patience.has_begun()
         try:
-            reading = provider.reading(meter.admitted.asked)
+            reading = provider.reading(meter.asked)
             answer = _understood(reading.whole, await whole(exchange, LARGEST_ANSWER, self._patience, stop))
             meter.saw(answer.chunk)
         except _OF_READING as error:
@@ -183,7 +183,7 @@ class _Asking:
         provider = provider_of(target)
         exchange, url = await _open(attempt, provider, request, upstream, meter, self._patience, stop)
         try:
-            reading = provider.reading(meter.admitted.asked)
+            reading = provider.reading(meter.asked)
             async for event in _streamed(target, provider, reading, exchange, meter, self._patience, stop):
                 yield event
         except _OF_READING as error:
@@ -241,7 +241,7 @@ async def _open(
             if not may_wait or time.monotonic() >= patient_until:
                 raise
         await stop.pause(RETRY_LOCAL_EVERY_S)
-        request = await apart(provider.is_slow, provider.request, target, meter.admitted.asked)  # at another address
+        request = await apart(provider.is_slow, provider.request, target, meter.asked)  # at another address
 
 
 async def _attempt(

@@ -232,7 +232,7 @@ def _told(call: Call, summary: CallSummary) -> dict[str, AttributeValue]:
         "atrium.currency": summary.currency,
     }
     for name in ("max_tokens", "temperature", "top_p"):
-        value = admitted.asked.neutral.get(name)
+        value = call.meter.asked.neutral.get(name)
         told[f"gen_ai.request.{name}"] = value if isinstance(value, int | float) else None
     return {name: value for name, value in told.items() if value is not None}
 

@@ -59,7 +59,7 @@ def catch(snapshot: Snapshot, call: Call) -> Caught | None:
 
 def record_of(caught: Caught, call: Call, outcome: str) -> BodyRecord:
     """What is stored of a call that has ended: cut to what is kept, without media, encrypted."""
-    rule, keeping, caller, asked = caught.rule, caught.rule.keeping, call.admitted.caller, call.admitted.asked
+    rule, keeping, caller, asked = caught.rule, caught.rule.keeping, call.admitted.caller, call.meter.asked
     largest = settings.GATEWAY_LARGEST_KEPT
     began = dt.datetime.fromtimestamp(call.meter.began_at_ns / 1e9, dt.UTC)
 

@@ -9,6 +9,7 @@ import time
 from typing import Self
 
 from gateway.admission import Admitted, admit, as_known_now
+from gateway.capping import no_longer_than
 from gateway.metering import Meter
 from gateway.queueing.refusals import FallbackFull
 from gateway.queueing.waiting import Ticket, WaitingRoom
@@ -170,8 +171,10 @@ class Seated:
         return self._choice.stands(attempt, self._admitted)
 
     def _admit(self) -> None:
-        """By the snapshot in force, at this moment."""
-        snapshot, came = self._room.snapshot, self._meter.admitted
-        caller = as_known_now(snapshot, came.caller)
-        self._admitted = admit(snapshot, caller, came.asked, came.request_id, dt.datetime.now(dt.UTC))
+        """By the snapshot in force, at this moment: what came, and not what an older one filled in, is sent with what
+        its grant demands now. What the call has reserved stays, so what we bounded gets no longer."""
+        snapshot, first = self._room.snapshot, self._meter.admitted
+        caller = as_known_now(snapshot, first.caller)
+        self._admitted = admit(snapshot, caller, first.came, first.request_id, dt.datetime.now(dt.UTC))
+        self._meter.asked = no_longer_than(first.asked, self._admitted.asked)
         self._admitted_by = snapshot.version

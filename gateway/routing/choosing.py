@@ -15,9 +15,9 @@ from uuid import UUID
 from catalog.regions import is_in
 from gateway import failures
 from gateway.admission import Admitted, NoDeployment
-from gateway.asked import Asked, InvalidRequest
+from gateway.asked import InvalidRequest
 from gateway.conditions import keeps_away, nobody_within
-from gateway.overflow import PromptSize
+from gateway.overflow import is_longer
 from gateway.providers import provider_of
 from gateway.routing.attempting import Attempt
 from gateway.routing.retry_budget import RetryBudget
@@ -42,7 +42,7 @@ class Choice:
 
     __slots__ = (
         "_admitted", "_budget", "_in_order", "_is_retry", "_kept_away", "_known", "_later", "_left", "_more_than",
-        "_next_link", "_others", "_said", "_size", "_unable", "_wait_until", "at", "cannot", "has_failed", "is_notable",
+        "_next_link", "_others", "_said", "_unable", "_wait_until", "at", "cannot", "has_failed", "is_notable",
         "is_spent", "is_streamed", "route", "router",
     )  # fmt: skip
 
@@ -56,7 +56,6 @@ class Choice:
         self._budget = budget
         self._is_retry = False  # who is asked next is asked for one that failed, which the budget counts
         self._next_link = 0
-        self._size: PromptSize | None = None
         self._left: list[Target] = []
         self._later: list[tuple[int, float, Target, Link]] = []
         self._in_order: Link | None = None
@@ -232,7 +231,7 @@ class Choice:
                 )
             elif target.context_tokens and self._more_than >= target.context_tokens:
                 self._says(target, f"holds no more than {target.context_tokens:,} tokens")
-            elif has_choice and target.context_tokens and self._is_beyond(target.context_tokens, asked):
+            elif has_choice and target.context_tokens and is_longer(asked, target.context_tokens):
                 self._says(target, f"holds {target.context_tokens:,} tokens, and the prompt is longer")
                 self._later.append((SMALL, -target.context_tokens, target, link))
             else:
@@ -240,12 +239,6 @@ class Choice:
         if admitted.onward:  # none is asked twice, whichever routes it is of
             self._known.update(each.deployment_id for each in (*self._left, *(each[2] for each in self._later)))
         return True
-
-    def _is_beyond(self, context_tokens: int, asked: Asked) -> bool:
-        """Whether the prompt is longer than that."""
-        if self._size is None:
-            self._size = PromptSize(asked)
-        return self._size.is_beyond(context_tokens)
 
     # --- and who of those is -----------------------------------------------------------------------------------------
 

@@ -15,7 +15,10 @@ from access.models import Grant
 from catalog.credentials import encrypt
 from catalog.models import Deployment, Route, RouteTarget
 from catalog.models import Provider as ProviderRow
-from gateway import failures, runtime
+from gateway import failures, overflow, runtime
+from gateway.asked import Asked
+from gateway.costing import prompt_tokens
+from gateway.counting import Template
 from gateway.routing import retry_budget
 from tenants.changes import announce
 from tenants.keys import issue
@@ -23,7 +26,7 @@ from tenants.models import Environment
 from tests import cast as make
 from tests.cast import Cast
 from tests.gateway.behaviours import answers
-from tests.gateway.conftest import allow, eventually, kept
+from tests.gateway.conftest import HELLO, allow, eventually, kept
 from tests.gateway.provider import Provider
 from tests.gateway.routing import also_at, known, router, served_by, target
 from tests.gateway.test_going_elsewhere import TOO_LONG
@@ -45,7 +48,9 @@ def other() -> Iterator[Provider]:
 
 
 @contextmanager
-def one_at_it(client: httpx.Client, gate: Gate, others: int) -> Iterator[tuple[Future[Any], list[Future[Any]]]]:
+def one_at_it(
+    client: httpx.Client, gate: Gate, others: int, *, ask: Callable[[httpx.Client], httpx.Response] = ask
+) -> Iterator[tuple[Future[Any], list[Future[Any]]]]:
     """One call is at the provider, so many others wait."""
     with ThreadPoolExecutor(others + 1) as pool, ExitStack() as ends:
         ends.callback(gate.lets, 1000)
@@ -158,6 +163,69 @@ def test_a_withdrawn_grant_lets_nobody_through_who_waited(
         gate.lets(1)
         assert first.result(5).status_code == 200
     kept(1)
+
+
+@pytest.mark.parametrize(
+    ("at_first", "then", "sent"),
+    [
+        ({}, {"max_output_tokens": 100}, 100),
+        ({"max_output_tokens": 100}, {"max_output_tokens": 50}, 50),
+        ({"max_output_tokens": 100}, {"max_output_tokens": 1000}, 100),  # for which it has reserved
+        ({"max_output_tokens": 100}, {}, 100),
+    ],
+)
+def test_what_the_grant_demands_by_then_is_what_is_sent(
+    team: Cast, key: str, route: Route, gate: Gate, front_with: Any, at_first: Any, then: Any, sent: int
+) -> None:
+    set_capacity(subject=only(route), amounts={"concurrent": 1}, by=team.pat)
+    Grant.objects.update(conditions=at_first)
+    with front_with(key) as client, one_at_it(client, gate, 1, ask=unbounded) as (first, rest):
+        Grant.objects.update(conditions=then)
+        announce("grant", team.environment().pk)
+        in_force(lambda held: conditions_in(held, team) == then)
+        gate.lets(2)
+        answers = [each.result(5) for each in (first, *rest)]
+        assert [each.status_code for each in answers] == [200, 200], answers[-1].text
+    assert [each.body.get("max_tokens") for each in gate.provider.exchanges] == [
+        at_first.get("max_output_tokens"),
+        sent,
+    ]
+
+
+def test_a_prompt_is_counted_once_however_often_it_is_looked_at_again(
+    team: Cast, key: str, route: Route, gate: Gate, front_with: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counting takes milliseconds, and thousands may wait when the snapshot changes."""
+    counted: list[int] = []
+
+    def counts(asked: Asked, template: Template, *, is_rough: bool = False) -> int:
+        counted.append(0 if is_rough else 1)
+        return prompt_tokens(asked, template, is_rough=is_rough)
+
+    def of_some_length(client: httpx.Client) -> httpx.Response:
+        said = [{"role": "user", "content": "word " * 100}]
+        return client.post("/v1/chat/completions", json={"model": "echo-model", "messages": said})
+
+    monkeypatch.setattr(overflow, "prompt_tokens", counts)
+    set_capacity(subject=only(route), amounts={"concurrent": 1}, by=team.pat)
+    Grant.objects.update(conditions={"max_input_tokens": 150})
+    with front_with(key) as client, one_at_it(client, gate, 2, ask=of_some_length) as (first, rest):
+        for most in (149, 148, 147):
+            Grant.objects.update(conditions={"max_input_tokens": most})
+            announce("grant", team.environment().pk)
+            in_force(lambda held, most=most: conditions_in(held, team) == {"max_input_tokens": most})
+        gate.lets(3)
+        assert [each.result(5).status_code for each in (first, *rest)] == [200] * 3
+    assert sum(counted) == 3, "one time for each of three calls"
+
+
+def unbounded(client: httpx.Client) -> httpx.Response:
+    return client.post("/v1/chat/completions", json={"model": "echo-model", "messages": HELLO})
+
+
+def conditions_in(held: Any, team: Cast) -> Any:
+    found = held.grants[team.environment().pk]["echo-model"].conditions
+    return {} if found is None else found.as_json()
 
 
 def test_a_changed_credential_is_the_one_that_is_sent(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
@@ -93,13 +94,31 @@ def test_it_works(client: httpx.Client, provider: Served) -> None:
         ({"max_temperature": 0.5}, {"temperature": 0.6}, {"temperature": 0.5}, "temperature"),
         ({"min_temperature": 0.5}, {"temperature": 0}, {"temperature": 1}, "temperature"),
         ({"max_temperature": 0.5}, {"temperature": "hot"}, {"temperature": 0}, "temperature"),
+        (
+            {"max_temperature": 0.5},
+            {"temperature": 0.5, "dynatemp_range": 1.5},
+            {"dynatemp_range": 0},
+            "dynatemp_range",
+        ),
+        ({"max_temperature": 0.5}, {"temperature": 0.5, "samplers": []}, {"temperature": 0.5}, "samplers"),
         ({"max_effort": "low"}, {"reasoning_effort": "high"}, {"reasoning_effort": "minimal"}, "reasoning_effort"),
         ({"max_effort": "low"}, {"reasoning_effort": "huge"}, {"reasoning_effort": "low"}, "reasoning_effort"),
         ({"max_effort": "low"}, {}, {"reasoning_effort": "none"}, "reasoning_effort"),
         ({"max_effort": "low"}, {"reasoning": {"max_tokens": 9000}}, {"reasoning_effort": "low"}, "reasoning"),
+        *(
+            ({"max_effort": "low"}, {"reasoning_effort": "low", name: value}, {"reasoning_effort": "low"}, name)
+            for name, value in {
+                "enable_thinking": True,
+                "reasoning_max_tokens": 9000,
+                "thinking_budget_tokens": -1,
+                "chat_template_kwargs": {"enable_thinking": True},
+            }.items()
+        ),
         ({"tools": []}, {"tools": [TOOL]}, {"tools": []}, "tools"),
         ({"tools": ["other"]}, {"tools": [TOOL]}, {}, "tools"),
         ({"tools": ["look-up"]}, {"functions": [{"name": "delete"}]}, {"tools": [TOOL]}, "functions"),
+        ({"tools": ["ok"]}, {"tools": [TOOL | {"name": "ok"}]}, {}, "tools"),
+        ({"tools": ["ok"]}, {"tools": [TOOL | {"custom": {"name": "ok"}}]}, {}, "tools"),
         ({"streaming": False}, {"stream": True}, {"stream": False}, "stream"),
         ({"attachments": False}, {"messages": [{"role": "user", "content": [IMAGE]}]}, {}, "messages"),
         ({"max_input_tokens": 50}, {"messages": [{"role": "user", "content": "word " * 200}]}, {}, "messages"),
@@ -134,6 +153,10 @@ def test_every_form_is_held_to_it(client: httpx.Client, provider: Served) -> Non
     told = client.post("/v1/messages", json=sent | {"messages": HELLO, "max_tokens": 5, "tools": [tool]})
     assert (told.status_code, told.json()["error"]["type"]) == (403, "permission_error")
     assert "with no tools, and this call offers “look-up”" in told.json()["error"]["message"]
+    shell = {"type": "local_shell", "name": "look-up"}
+    demand(client, max_output_tokens=20, tools=["look-up"], attachments=False)
+    told = client.post("/v1/responses", json=sent | {"input": "Hi", "tools": [shell]})
+    assert "this call offers “local_shell”" in refused(told, 403, "parameter_beyond_grant", param="tools")
     image = {"type": "input_image", "image_url": "data:image/png;base64,iVBORw0KGgo="}
     told = client.post("/v1/responses", json=sent | {"input": [{"role": "user", "content": [image]}]})
     refused(told, 403, "parameter_beyond_grant", param="input")
@@ -141,6 +164,16 @@ def test_every_form_is_held_to_it(client: httpx.Client, provider: Served) -> Non
     assert client.post("/v1/responses", json=sent | {"input": "Hi"}).status_code == 200
     assert client.post("/v1/completions", json=sent | {"prompt": "Hi"}).status_code == 200
     assert [each.body.get("max_tokens") for each in provider.exchanges] == [20, 20]
+
+
+@pytest.mark.parametrize("budget", [1999.5, 1500.0, "1500", True])
+def test_a_budget_of_thoughts_is_a_whole_number(client: httpx.Client, provider: Served, budget: Any) -> None:
+    demand(client, max_effort="low")
+    asked = {"model": "echo-model", "messages": HELLO, "max_tokens": 2000, "output_config": {"effort": "low"}}
+    told = client.post("/v1/messages", json=asked | {"thinking": {"type": "enabled", "budget_tokens": budget}})
+    assert told.status_code == 403 and "State “budget_tokens” as a whole number" in told.json()["error"]["message"]
+    assert not provider.exchanges
+    assert client.post("/v1/messages", json=asked).status_code == 200
 
 
 def test_official_clients_read_it(client: httpx.Client, sdk: openai.OpenAI, key: str) -> None:
@@ -236,6 +269,27 @@ def test_a_fallback_stays_within_both_grants(client: httpx.Client, team: Cast, r
         assert ask(client, max_tokens=10).status_code == 200
         demand(client, of="second", regions=["us"])
         refused(ask(client), 403, "no_deployment_within_grant", param="model")
+
+
+def test_a_fallback_sees_no_data_that_it_is_not_granted_for(client: httpx.Client, team: Cast, route: Route) -> None:
+    """What nobody has classed is taken for all that the grant of the called route allows, by its fallback's too."""
+    with Served() as other:
+        second = make.route("second", base_url=other.url, provider="second")
+        allow(team.environment(), second)
+        Route.objects.filter(pk=route.pk).update(fallback=second)
+        Deployment.objects.filter(targets__route=route).update(drained_at=dt.datetime.now(dt.UTC))
+        announce("route")
+        names = ["echo-model", "second"]
+        eventually(lambda: [each["id"] for each in client.get("/v1/models").json()["data"]] == names)
+        eventually(lambda: target(route, "echo").is_drained)
+        demand(client, of="second", data_classes=["public"])
+        assert served_by(ask(client)) == "second", "the called one demands nothing"
+        demand(client, data_classes=["public", "personal"])
+        assert ask(client).status_code == 503
+        asked = {"model": "echo-model", "messages": HELLO}
+        answer = client.post("/v1/chat/completions", json=asked, headers={"x-atrium-data-class": "public"})
+        assert served_by(answer) == "second"
+        assert len(other.exchanges) == 2
 
 
 def test_the_explanation_tells_the_conditions(client: httpx.Client) -> None:
