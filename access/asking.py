@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from access.forecasting import forecast
 from access.granting import RouteDisabled, grant, lock_environment
 from access.imposing import impose, together, told
 from access.keys.capability import LEVELS
-from access.models import Grant
+from access.widening import held_at_a_glance, last_grant, refuse_wider
 from approvals.delegation.capabilities import Capability, Threshold
 from approvals.delegation.tables import Mode
 from approvals.models import Decision, Request
@@ -30,6 +30,7 @@ from tenants.models import Environment, User
 from tenants.scoping import require, visible
 
 KIND = "access"
+HELD_TO = "held_to"  # the fact that more is asked for than these conditions allow, which were decided before
 
 MODELS = Capability(
     slug="models",
@@ -37,8 +38,9 @@ MODELS = Capability(
     sentence="Which environment may call which model.",
     means={
         Mode.PLATFORM: "Boards decide on every access, as the policies say.",
-        Mode.ABOVE: "A tenant's owners decide for environments up to the threshold, boards for the others.",
-        Mode.TENANT: "A tenant's owners decide on every access.",
+        Mode.ABOVE: "A tenant's owners decide for environments up to the threshold, boards for the others and on more "
+        "than a grant's conditions allow.",
+        Mode.TENANT: "A tenant's owners decide on access, boards on more than a grant's conditions allow.",
     },
     default=Mode.PLATFORM,
     permission="tenants.manage_tenant",
@@ -84,7 +86,8 @@ def request_access(
     at: dt.datetime | None = None,
 ) -> Request:
     """Ask that `environment` may call `route`, within `conditions` that the team itself keeps to. Who has access
-    already may ask for more than its conditions allow.
+    already may ask for more than its conditions allow; the platform decides on that, also where access
+    is left to the tenant.
 
     Raises `Missing` or `Forbidden` (needs `tenants.request_access`), `RouteDisabled`, `GrantedAlready` and the refusals
     of `approvals.submit`. `at` dates demonstration data back.
@@ -93,8 +96,9 @@ def request_access(
     refuse_archived(environment.tenant, environment.project)
     if not route.is_enabled:
         raise RouteDisabled(f"{route} is switched off by the platform team, so access cannot be requested.")
-    held = Grant.objects.in_force().filter(environment=environment, route=route).first()
-    if held is not None and conditions.is_within(held.demanded):
+    held = last_grant(environment.pk, route.pk)
+    is_wider = held is not None and not conditions.is_within(held.demanded)
+    if held is not None and held.is_in_force and not is_wider:
         raise GrantedAlready(
             f"{environment} may call {route} already"
             f"{f', until {held.expires_at:%d %b %Y}' if held.expires_at else ''}. You can use it now.",
@@ -113,6 +117,7 @@ def request_access(
             "environment": environment.path,
             "expected_calls_per_day": expected_calls_per_day,
             **({} if conditions.is_empty else {"conditions": conditions.as_json()}),
+            **({HELD_TO: held.demanded.as_json()} if held is not None and is_wider else {}),
         },
         tenant=environment.tenant,
         environment=environment,
@@ -140,12 +145,15 @@ def _lock(request: Request) -> None:
 
 
 def _give(request: Request, decision: Decision, by: Any) -> None:
+    environment, route, conditions = _environment(request), route_of(request), together(request)
+    if request.policy_id is None:
+        refuse_wider(environment, route, conditions)
     grant(
-        environment=_environment(request),
-        route=route_of(request),
+        environment=environment,
+        route=route,
         decision=decision,
         purpose=request.reason,
-        conditions=together(request),
+        conditions=conditions,
         expires_at=decision.valid_until,
         by=by,
     )
@@ -156,6 +164,11 @@ def _page(request: Request) -> str:
     return route.model.get_absolute_url() if route else ""
 
 
+def _measure(facts: Mapping[str, Any], environment_kind: str) -> Mapping[str, Any] | None:
+    """None where more is asked than the last grant's conditions allow."""
+    return None if facts.get(HELD_TO) else {"environment": environment_kind}
+
+
 ACCESS = SubjectKind(
     slug=KIND,
     name="Access to a model",
@@ -163,7 +176,7 @@ ACCESS = SubjectKind(
     on_approved=_give,
     lock=_lock,
     evidence=collect,
-    glance=told,
+    glance=lambda request: [*told(request), *held_at_a_glance(request)],
     demands=ConditionsForm,
     impose=impose,
     forecast=forecast,
@@ -175,5 +188,5 @@ ACCESS = SubjectKind(
         "Is the model kept, or will it be retired soon?",
     ),
     capability=MODELS.slug,
-    measure=lambda facts, environment_kind: {"environment": environment_kind},
+    measure=_measure,
 )

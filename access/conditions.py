@@ -141,6 +141,13 @@ class Conditions:
         except ConditionsDisagree:
             return False
 
+    def not_kept_by(self, other: Conditions) -> Conditions:
+        """What is demanded here, and there not or less of it."""
+        each = {name: dataclasses.replace(NONE, **{name: getattr(self, name)}) for name in NAMES}
+        return dataclasses.replace(
+            NONE, **{name: getattr(self, name) for name, alone in each.items() if not other.is_within(alone)}
+        )
+
     def _in_one_order(self) -> Conditions:
         return dataclasses.replace(self, regions=tuple(sorted(self.regions)), purposes=tuple(sorted(self.purposes)))
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.utils import timezone
 
 from access.imposing import told
+from access.widening import held_now
 from approvals.models import Request
 from approvals.subjects import Evidence
 from catalog.models import Deployment, Model, Route
@@ -33,6 +34,7 @@ def collect(request: Request) -> list[Evidence]:
         *_life(route.model),
         *_volume(request),
         *told(request),
+        *held_now(request),
         *_already(request, route),
     ]
 

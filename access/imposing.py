@@ -7,25 +7,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import QuerySet
+
 from access.conditions import NONE, Conditions, read
 from access.models import Imposed
-from approvals.models import Request
+from approvals.models import Request, Vote
 from approvals.subjects import Evidence
 from audit.record import record
-from tenants.models import User
 
 
-def impose(request: Request, given: Mapping[str, Any], by: User) -> None:
-    """Demand `given` of every call, in the vote's own transaction. Raises `Invalid`, also where nothing would be left
-    that meets what was asked for and what others demand."""
+def impose(vote: Vote, given: Mapping[str, Any]) -> None:
+    """Demand `given` of every call with `vote`, in its own transaction. Raises `Invalid`, also where nothing would be
+    left that meets what was asked for and what others demand."""
     demanded = read(given)
     if demanded.is_empty:
         return
+    request = vote.review.request
     together(request).narrowed(demanded)
-    Imposed.objects.create(request=request, by=by, conditions=demanded.as_json())
+    Imposed.objects.create(vote=vote, conditions=demanded.as_json())
     record(
         "conditions.imposed",
-        by=by,
+        by=vote.voter,
         subject=request,
         tenant=request.tenant.slug if request.tenant else "",
         conditions=demanded.as_json(),
@@ -40,7 +42,7 @@ def asked(request: Request) -> Conditions:
 def together(request: Request) -> Conditions:
     """What was asked for, with everything that was demanded so far."""
     met = asked(request)
-    for row in request.imposed.all():
+    for row in _imposed(request):
         met = met.narrowed(read(row.conditions))
     return met
 
@@ -50,7 +52,11 @@ def told(request: Request) -> list[Evidence]:
     found = []
     if (wanted := asked(request)) != NONE:
         found.append(Evidence("Asked for with conditions", "; ".join(wanted.sentences), "Requester"))
-    for row in request.imposed.select_related("by"):
+    for row in _imposed(request).select_related("vote__voter"):
         sentences = "; ".join(read(row.conditions).sentences)
-        found.append(Evidence("Demanded of every call", sentences, str(row.by), row.at.date()))
+        found.append(Evidence("Demanded of every call", sentences, str(row.vote.voter), row.vote.at.date()))
     return found
+
+
+def _imposed(request: Request) -> QuerySet[Imposed]:
+    return Imposed.objects.filter(vote__review__request=request)

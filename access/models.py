@@ -14,7 +14,7 @@ from access.conditions import Conditions, read
 from access.keys.tables import KeyPermit as KeyPermit
 from access.offboarding.tables import ExportPiece as ExportPiece
 from access.offboarding.tables import Offboarding as Offboarding
-from approvals.models import Decision, Request
+from approvals.models import Decision, Request, Vote
 from approvals.states import OPEN_STATES
 from audit.identifiers import uuid7
 from catalog.models import Route
@@ -75,6 +75,11 @@ class Grant(models.Model):
         return "active"
 
     @property
+    def is_in_force(self) -> bool:
+        """Whether it allows calls now."""
+        return self.state not in ("revoked", "expired")
+
+    @property
     def demanded(self) -> Conditions:
         """What approval demands of every call."""
         return read(self.conditions)
@@ -89,22 +94,20 @@ class Grant(models.Model):
 
 
 class Imposed(models.Model):
-    """What somebody who decides on a request for access demands of every call, beside what was asked for."""
+    """What somebody who approves a request for access demands of every call, beside what was asked for. Who votes in
+    two of its stages may demand something in each."""
 
-    owned_through = "request"
+    owned_through = "vote"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    request = models.ForeignKey(Request, on_delete=models.CASCADE, related_name="imposed")
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    vote = models.OneToOneField(Vote, on_delete=models.CASCADE, related_name="imposed")
     conditions = models.JSONField(help_text="as `access.conditions` reads them")
-    at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        ordering = ["at"]
-        constraints = [models.UniqueConstraint(fields=["request", "by"], name="imposed_once_by_each")]
+        ordering = ["vote__at"]
 
     def __str__(self) -> str:
-        return f"{self.by} on {self.request}"
+        return f"{self.vote.voter} on {self.vote.review.request}"
 
 
 STATES = ["draft", "sent", "provisioning", "failed", "ready"]

@@ -16,8 +16,7 @@ from refusals.errors import Invalid
 if TYPE_CHECKING:
     from django.forms import Form
 
-    from approvals.models import Decision, Request
-    from tenants.models import User
+    from approvals.models import Decision, Request, Vote
 
 
 class UnknownSubjectKind(Invalid):
@@ -66,7 +65,7 @@ class SubjectKind:
     `effect` says in one sentence what an approval brings about; `looks_at` what reviewers look at.
     `demands` makes the form in which deciders say what their approval demands (`conditions` once it is valid, shown by
     its `fields_template`);
-    `impose(request, conditions, by)` keeps that, in the vote's transaction, and raises `Invalid` for what cannot be.
+    `impose(vote, conditions)` keeps that, in the vote's transaction, and raises `Invalid` for what cannot be.
     `capability` names what can be left to tenants (`approvals.delegation`), `measure(facts, environment_kind)` what a
     request is held against the threshold with, None where it is the platform's in every mode.
     """
@@ -83,7 +82,7 @@ class SubjectKind:
     again: Callable[[Request], str] = lambda request: ""
     looks_at: tuple[str, ...] = ()
     demands: Callable[..., Form] | None = None
-    impose: Callable[[Request, Mapping[str, Any], User], None] | None = None
+    impose: Callable[[Vote, Mapping[str, Any]], None] | None = None
     capability: str = ""
     measure: Callable[[Mapping[str, Any], str], Mapping[str, Any] | None] = lambda facts, environment_kind: {}
 

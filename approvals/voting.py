@@ -118,7 +118,7 @@ def vote(
         comment=comment,
     )
     if conditions and kind.impose is not None:
-        kind.impose(request, conditions, by)
+        kind.impose(cast, conditions)
     _count(request, review, cast)
     return cast
 

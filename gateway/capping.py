@@ -82,7 +82,8 @@ def _bounded(most: int, asked: Asked) -> Asked:
         if type(value) is not int or value > most:
             raise Beyond(f"with answers of at most {most:,} tokens. Ask for no more than that with “{name}”.", name)
     own = BOUND_IN.get(asked.form, BOUND)
-    if own in stated or (asked.form == "chat" and stated):
+    # A chat knows three names of a bound; one of another form goes out with it and may bound nothing.
+    if own in stated or (asked.form == "chat" and any(name in stated for name in BOUNDS)):
         return asked
     return _with(asked, own, NEUTRAL_BOUND_IN.get(asked.form, own), most, is_bounded=True)
 

@@ -94,8 +94,8 @@ class Timeline:
 
     @property
     def fell_back(self) -> bool:
-        """Whether the last one that was asked served the fallback of the route that was called."""
-        return bool(self.tried) and self.tried[-1].is_fallback
+        """Whether the fallback of the route that was called answered, be it in part: the last one that was asked."""
+        return bool(self.tried) and self.tried[-1].is_fallback and bool(self.tried[-1].answered_at)
 
     def ns_at(self, moment: float) -> int:
         """Nanoseconds from when the call began until `moment`."""

@@ -1,5 +1,5 @@
 """What usage does by the clock: prices that were set to begin later reach the lists when they begin, and people are
-told when a budget nears its end, and content that was kept goes when its time is over."""
+told when a budget nears its end, and what was kept goes when its time is over: content, and calls of the live tail."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from uuid import UUID
 
 from celery import shared_task
 
+from tenants.scope import everything
 from usage.bodies.enforcing import enforce
 from usage.limits.warning import warn
 from usage.prices import bring_to_lists
+from usage.tail.watching import forget
 
 
 @shared_task(name="usage.bring_prices_to_lists")
@@ -28,3 +30,10 @@ def warn_of_budgets() -> int:
 def enforce_retention(tenant: str | None = None) -> int:
     """Erase content that may not be kept any longer, of one tenant or of all."""
     return enforce(UUID(tenant) if tenant else None)
+
+
+@shared_task(name="usage.forget_live_calls")
+@everything("calls of the live tail are forgotten in every tenant")
+def forget_live_calls() -> int:
+    """Delete calls of the live tail that have ended or whose process is gone."""
+    return forget()

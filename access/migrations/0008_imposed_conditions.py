@@ -2,8 +2,6 @@
 
 import audit.identifiers
 import django.db.models.deletion
-import django.utils.timezone
-from django.conf import settings
 from django.db import migrations, models
 
 
@@ -12,7 +10,6 @@ class Migration(migrations.Migration):
     dependencies = [
         ('access', '0007_begun_pages'),
         ('approvals', '0006_slugs_end_where_they_end'),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -21,13 +18,10 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=audit.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('conditions', models.JSONField(help_text='as `access.conditions` reads them')),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='imposed', to='approvals.request')),
+                ('vote', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='imposed', to='approvals.vote')),
             ],
             options={
-                'ordering': ['at'],
-                'constraints': [models.UniqueConstraint(fields=('request', 'by'), name='imposed_once_by_each')],
+                'ordering': ['vote__at'],
             },
         ),
     ]

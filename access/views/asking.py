@@ -10,12 +10,21 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from access.asking import ACCESS, KIND, environments_to_ask_for, open_requests, request_access, subject_key
+from access.asking import (
+    ACCESS,
+    HELD_TO,
+    KIND,
+    environments_to_ask_for,
+    open_requests,
+    request_access,
+    subject_key,
+)
 from access.forms import AccessForm
 from access.models import Grant
+from access.widening import last_grant
 from approvals.models import Request
 from approvals.next_step import waits_for
-from approvals.outlook import outlooks
+from approvals.outlook import Outlook, outlooks
 from approvals.states import OPEN_STATES
 from approvals.submit import OpenRequestExists
 from approvals.viewer import viewer_of
@@ -37,11 +46,15 @@ def ask(request: HttpRequest, route: str) -> HttpResponse:
     if request.method == "GET" and (asked := _asked_already(request, wanted, environments)):
         messages.info(request, f"This was asked for already: {waits_for(asked)}.")
         return redirect(asked)
+    taken = _taken(wanted, environments)
+    preset = _preset(request, environments, taken)
+    held = last_grant(preset.pk, wanted.pk) if preset else None
     form = AccessForm(
         request.POST or None,
         environments=environments,
-        taken=_taken(wanted, environments),
-        initial={"environment": _preset(request, wanted, environments)},
+        taken=taken,
+        held=held.demanded if held else None,
+        initial={"environment": preset.path if preset else ""},
     )
     status = 200
     if request.method == "POST" and form.is_valid():
@@ -60,7 +73,8 @@ def ask(request: HttpRequest, route: str) -> HttpResponse:
     context: dict[str, Any] = {
         "route": wanted,
         "form": form,
-        "outlooks": outlooks(KIND, {kind: _tenants(environments, kind) for kind in _kinds(environments)}),
+        "outlooks": _outlooks(environments, held),
+        "held": held if held and not held.demanded.is_empty else None,
         "kind": ACCESS,
     }
     return render(request, "access/ask.html", context, status=status)
@@ -94,15 +108,23 @@ def _asked_already(request: HttpRequest, route: Route, environments: list[Enviro
     return open_requests(named.pk, [route]).get(route.pk) if named else None
 
 
-def _preset(request: HttpRequest, route: Route, environments: list[Environment]) -> str:
+def _preset(request: HttpRequest, environments: list[Environment], taken: dict[str, str]) -> Environment | None:
     """The environment named in the address, else the one worked in, else the only free one."""
-    paths = [environment.path for environment in environments]
+    by_path = {environment.path: environment for environment in environments}
     where = chosen(request)
     for wished in (request.GET.get("environment", ""), where["path"] if where else ""):
-        if wished in paths:
-            return wished
-    free = [path for path in paths if path not in _taken(route, environments)]
-    return free[0] if len(free) == 1 else ""
+        if wished in by_path:
+            return by_path[wished]
+    free = [environment for path, environment in by_path.items() if path not in taken]
+    return free[0] if len(free) == 1 else None
+
+
+def _outlooks(environments: list[Environment], held: Grant | None) -> list[Outlook]:
+    """Of each kind of environment; where more than `held` allows is asked for, of its environment alone."""
+    if held is not None and not held.demanded.is_empty:
+        environment = held.environment
+        return outlooks(KIND, {environment.kind: [environment.tenant]}, facts={HELD_TO: held.demanded.as_json()})
+    return outlooks(KIND, {kind: _tenants(environments, kind) for kind in _kinds(environments)})
 
 
 def _kinds(environments: list[Environment]) -> list[str]:

@@ -13,7 +13,9 @@ from access.changing import WiderThanDecided, change_conditions
 from access.conditions import NONE, Conditions, ConditionsDisagree, read
 from access.granting import grant
 from access.models import Grant, Imposed
+from approvals.boards import create_board, seat
 from approvals.models import Request
+from approvals.policies import change_policy
 from approvals.voting import ConditionsNotTaken, vote
 from audit.models import Entry
 from portal.command.explaining import explain
@@ -95,6 +97,22 @@ def test_who_decides_can_only_narrow_and_not_to_nothing(cast: Cast) -> None:
     assert not Grant.objects.exists() and not Imposed.objects.exists()
     approve(cast, request, max_output_tokens=5000, regions=["eu-central-1"])
     assert Grant.objects.get().conditions == {"max_output_tokens": 100, "regions": ["eu-central-1"]}
+
+
+def test_who_votes_in_two_stages_may_demand_something_in_each(cast: Cast) -> None:
+    legal = create_board(slug="legal", name="Legal board", by=cast.pat)
+    seat(board=legal, user=cast.rita, by=cast.pat)
+    stages = [{"board": "risk", "quorum": 1}, {"board": "legal", "quorum": 1}]
+    change_policy(subject_kind="access", sentence="Legal after risk.", stages=stages, by=cast.pat)
+    request = asked_for(cast, max_answers=3)
+    page = signed_in(cast.rita)
+    for review, demanded in zip(request.reviews.all(), ({"regions": "eu"}, {"max_answers": "2"}), strict=True):
+        voted = {"review": str(review.pk), "verdict": "approve", "comment": "ok"} | demanded
+        assert page.post(f"/requests/{request.number}/vote/", voted).status_code == 302
+    held = Grant.objects.get()
+    assert held.conditions == {"regions": ["eu"], "max_answers": 2} and held.decision is not None
+    said = [fact["value"] for fact in held.decision.record["evidence"] if fact["name"] == "Demanded of every call"]
+    assert said == ["Answered in eu only", "At most 2 answers to a call"]
 
 
 def test_a_refusal_demands_nothing(cast: Cast) -> None:

@@ -134,6 +134,14 @@ def test_what_goes_beyond_is_refused_and_says_where(
     assert answer.status_code == 200, answer.text
 
 
+def test_in_a_chat_a_name_of_another_form_bounds_nothing(client: httpx.Client, provider: Served) -> None:
+    demand(client, max_output_tokens=100)
+    assert ask(client, max_output_tokens=1).status_code == 200
+    assert provider.exchanges[-1].body["max_tokens"] == 100, "the provider may not know the other name"
+    refused(ask(client, max_output_tokens=101), 403, "parameter_beyond_grant", param="max_output_tokens")
+    assert len(provider.exchanges) == 1
+
+
 def test_a_temperature_that_is_left_out_lies_within_the_bounds(client: httpx.Client, provider: Served) -> None:
     demand(client, max_temperature=0.3)
     ask(client)

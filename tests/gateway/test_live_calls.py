@@ -192,11 +192,15 @@ def test_who_is_no_member_any_more_loses_the_stream(watch: Watch, team: Cast) ->
     assert tail.events[-1][0] == "over"
 
 
-@pytest.mark.parametrize("how", ["signed out", "switched off"])
+@pytest.mark.parametrize("how", ["signed out", "switched off", "password changed"])
 def test_who_is_signed_out_or_switched_off_loses_it_too(watch: Watch, team: Cast, how: str) -> None:
     tail = watch(team.vera)
     if how == "signed out":
         tail.browser.logout()
+    elif how == "password changed":  # elsewhere: the row of this session stays
+        changed = User.objects.get(pk=team.vera.pk)
+        changed.set_password("Another-1-of-them")
+        changed.save()
     else:
         User.objects.filter(pk=team.vera.pk).update(is_active=False)
     assert tail.has_ended.wait(10) and tail.events[-1][0] == "over"

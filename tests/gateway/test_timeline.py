@@ -102,6 +102,20 @@ def test_the_fallback_is_named(
     assert (call.route, call.attempts, call.fell_back) == ("echo-model", 2, True)
 
 
+def test_a_fallback_that_failed_too_has_answered_nothing(
+    client: httpx.Client, provider: Provider, other: Provider, route: Route, team: Cast
+) -> None:
+    provider.behaves(answers(500, b"{}"))
+    other.behaves(answers(500, b"{}"), model="second-model")
+    allow(team.environment(), make.route("second-model", base_url=other.url, provider="other"))
+    steering.steer(route=route, fallback="second-model", by=team.pat)
+    eventually(lambda: (held := runtime.current_snapshot()) and held.routes["echo-model"].fallback == "second-model")
+    assert ask(client).status_code >= 500
+    call = kept().get()
+    assert [each.get("fallback") for each in timing_of(call)["attempts"]] == [None, "second-model"]
+    assert (call.outcome, call.attempts, call.fell_back) == ("failed", 2, False)
+
+
 def test_waiting_for_room_lies_where_it_was(
     team: Cast, key: str, route: Route, provider: Provider, front_with: Any
 ) -> None:

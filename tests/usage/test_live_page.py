@@ -14,16 +14,19 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from audit.identifiers import uuid7
+from portal.clock import schedule
 from portal.command import main
 from tenants import role_making
 from tenants.assigning import give_role
 from tenants.memberships import add_member
 from tenants.models import Environment, User
+from tenants.scope import within
 from tenants.structure import create_project
 from tests.cast import Cast, person
 from tests.usage.ledger_lines import called
 from usage.models import RunningCall, Watch
 from usage.tail import looking, watching
+from usage.tasks import forget_live_calls
 
 pytestmark = pytest.mark.django_db
 PAGE = "/tenants/acme/calls/"
@@ -160,6 +163,31 @@ def test_a_person_who_is_gone_keeps_no_call_from_being_told(cast: Cast, client: 
     ]  # fmt: skip
     client.force_login(cast.vera)
     assert set(shown(client)) == {each["id"] for each in told}
+
+
+def test_where_nothing_is_called_any_more_a_worker_forgets(cast: Cast) -> None:
+    """Gateways without calls say nothing, so they delete nothing either."""
+    now, long_ago = timezone.now(), timezone.now() - dt.timedelta(hours=2)
+    running(cast.environment(), told_ago_s=120)
+    running(cast.environment(), told_ago_s=120, ended_at=now - dt.timedelta(seconds=110))
+    lives, ended = running(cast.environment()), running(cast.environment(), ended_at=now)
+    Watch.objects.create(tenant=cast.acme, until=long_ago)
+    Watch.objects.create(tenant=cast.globex, until=now)
+    assert schedule()["usage.forget_live_calls"]["schedule"] <= 60
+    with within(None):
+        assert forget_live_calls() == 2
+    assert set(RunningCall.objects.all()) == {lives, ended}
+    assert Watch.objects.get().tenant == cast.globex
+
+
+def test_a_page_without_calls_says_why(cast: Cast, client: Client) -> None:
+    client.force_login(cast.vera)
+    assert "No calls in the last hour" in client.get(PAGE).content.decode()
+    assert "No calls in the last hour" in client.get(f"{PAGE}?route=&outcome=&paused=1").content.decode()
+    called(cast.environment())
+    for query in ("route=other", "outcome=running", "outcome=errors", "project=another", "key=x", "environment=test"):
+        text = client.get(f"{PAGE}?{query}").content.decode()
+        assert "No calls that fit in the last hour" in text and not shown(client, f"?{query}"), query
 
 
 def test_a_call_that_took_long_is_told_at_its_end(cast: Cast, client: Client) -> None:

@@ -6,6 +6,7 @@ Without script the page shows one look, says so, and is loaded anew every few se
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import asdict
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -47,6 +48,7 @@ def live(request: HttpRequest, slug: str) -> HttpResponse:
         "lines": lines_of(found),
         "only_ended": asked.only_ended,
         "tenant_slug": slug,
+        "is_filtered": asked.only_running or any(asdict(asked.filters).values()),
         "problem": problem,
         "is_paused": is_paused,
         "pause_href": without_paging(request.GET, paused=None if is_paused else "1") or "?",

@@ -1,7 +1,7 @@
 """What one person watches as server-sent events (WHATWG HTML, section 9.2), a look a second.
 
-Each look is made by the person as they are then: who is no member any more, was switched off or signed out is told so
-and the stream ends, within a second. Nothing of the database is held between two looks.
+Each look is made by the person as they are then: who is no member any more, was switched off or signed out (also by
+another password) is told so and the stream ends, within a second. Nothing of the database is held between two looks.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ from uuid import UUID
 
 import structlog
 from asgiref.sync import sync_to_async
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from refusals import Refusal
+from tenants.models import User
 from tenants.reach import people
 from tenants.scope import everything, of_person, within
 from tenants.whence import Whence
@@ -50,7 +53,7 @@ class Watching:
         """One look, by who the viewer is by now; None where they may not look any more. Runs in a thread."""
         with everything("who watches is looked up anew"):
             viewer = people().filter(pk=self.viewer, is_active=True).first()
-            if viewer is None or not self._is_signed_in():
+            if viewer is None or not self._is_signed_in(viewer):
                 return None
         with within(lambda: of_person(viewer, self.whence)):
             try:
@@ -58,10 +61,17 @@ class Watching:
             except Refusal:
                 return None
 
-    def _is_signed_in(self) -> bool:
+    def _is_signed_in(self, viewer: User) -> bool:
+        """Whether the session is there and `viewer`'s, by the password of now: as Django asks with each request."""
         if self.session_key is None:
             return True
-        return Session.objects.filter(session_key=self.session_key, expire_date__gt=timezone.now()).exists()
+        session = Session.objects.filter(session_key=self.session_key, expire_date__gt=timezone.now()).first()
+        held = session.get_decoded() if session else {}
+        if held.get(SESSION_KEY) != str(viewer.pk):
+            return False
+        mark = held.get(HASH_SESSION_KEY) or ""
+        known = (viewer.get_session_auth_hash(), *viewer.get_session_auth_fallback_hash())
+        return any(constant_time_compare(mark, each) for each in known)
 
     def news(self, found: Look) -> tuple[list[Line], list[UUID]]:
         """The lines that are not on the page as they are now, and the calls to take off it."""

@@ -73,14 +73,22 @@ def tell(rows: Sequence[Mapping[str, Any]], ended: Collection[UUID]) -> None:
 
 
 def still_runs(process: str) -> None:
-    """`process` lives, and so do the calls that it told of; what nobody needs any more goes."""
+    """`process` lives, and so do the calls that it told of."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE usage_runningcall SET told_at = now() WHERE process = %s AND ended_at IS NULL", [process]
         )
+    forget()
+
+
+def forget() -> int:
+    """Delete what nobody needs any more, and say how many calls that were. Gateways do so while they have calls, and a
+    worker by the clock, as on an idle installation nobody else would."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM usage_watch WHERE until < now() - interval '1 hour'")
         cursor.execute(
             "DELETE FROM usage_runningcall WHERE least(told_at, coalesce(ended_at, told_at))"
             " < now() - make_interval(secs => %s)",
             [KEPT_FOR_S],
         )
-        cursor.execute("DELETE FROM usage_watch WHERE until < now() - interval '1 hour'")
+        return int(cursor.rowcount)
