@@ -245,6 +245,12 @@ class Deployment(models.Model):
     def __str__(self) -> str:
         return f"{self.upstream_name} at {self.provider}"
 
+    @property
+    def may_see(self) -> list[str] | None:
+        """The classes of data that are said of it and its provider both, as `gateway.rows` reads them; None: any."""
+        own, others = self.data_classes, self.provider.data_classes
+        return [each for each in own if each in others] if own and others else own or others or None
+
 
 class Route(models.Model):
     """The name that clients call. Grants attach here; it resolves to deployments by tiers, in each by its policy."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
@@ -19,14 +21,17 @@ from catalog.prompting.sandbox import LONGEST_SOURCE
 from catalog.prompting.setting import set_prompting
 from refusals import Refusal
 from refusals.errors import Missing
+from tenants.seen import ChangedMeanwhile, mark_of, shown_anew
 
 _TEXT: dict[str, Any] = {"required": False, "strip": False}
 _LINES = {"rows": 4, "spellcheck": "false", "dir": "ltr"}
 
 
 class PromptingForm(forms.Form):
-    """Everything of a prompting; line ends in texts that end an answer are written \\n."""
+    """Everything of a prompting; line ends in texts that end an answer are written \\n. `seen` is a mark of what was
+    kept when it was shown."""
 
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
     system = forms.ChoiceField(label="What the system says", choices=list(profile.SYSTEM.items()), required=False)
     prefill = forms.ChoiceField(
         label="A prompt that ends with the beginning of the answer",
@@ -76,14 +81,17 @@ class PromptingForm(forms.Form):
     )
 
     @classmethod
-    def of(cls, prompting: Prompting, said: Any = None) -> PromptingForm:
-        held = {name: getattr(prompting, name) for name in cls.base_fields}
-        return cls(said, initial=held | {"stops": "\n".join(each.replace("\n", "\\n") for each in prompting.stops)})
+    def of(cls, kept: Mapping[str, Any], said: Any = None) -> PromptingForm:
+        prompting = profile.read(kept)
+        held = {each.name: getattr(prompting, each.name) for each in fields(prompting)}
+        stops = "\n".join(each.replace("\n", "\\n") for each in prompting.stops)
+        return cls(said, initial=held | {"stops": stops, "seen": mark_of(kept)})
 
     @property
     def prompting(self) -> Prompting:
         """What was said, once it is valid."""
         said = dict(self.cleaned_data)
+        del said["seen"]
         lines = [line.replace("\\n", "\n") for line in said.pop("stops").replace("\r", "").split("\n")]
         said["own_template"] = said["own_template"].replace("\r\n", "\n")
         return Prompting(**said, stops=tuple(filter(None, lines)))
@@ -96,12 +104,16 @@ def prompting(request: HttpRequest, pk: UUID) -> HttpResponse:
     found = Deployment.objects.select_related("provider", "version__model").filter(pk=pk).first()
     if found is None:
         raise Missing("There is no such deployment.")
-    form = PromptingForm.of(profile.read(found.prompting), request.POST if request.method == "POST" else None)
+    form = PromptingForm.of(found.prompting, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            set_prompting(deployment=found, prompting=form.prompting, by=request.user)
+            seen = form.cleaned_data["seen"]
+            set_prompting(deployment=found, prompting=form.prompting, by=request.user, seen=seen)
         except Refusal as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.sentence)
+            if isinstance(refusal, ChangedMeanwhile):
+                found.refresh_from_db(fields=["prompting"])
+                shown_anew(form, found.prompting)
         else:
             messages.success(request, f"Prompts for {found} are put so, in all processes within a second.")
             return redirect(f"{found.version.model.get_absolute_url()}?tab=prompts")

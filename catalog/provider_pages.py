@@ -23,6 +23,7 @@ from catalog.models import Deployment, Model, Provider, Route, RouteTarget
 from catalog.steering_forms import ProviderFactsForm
 from refusals import Refusal
 from refusals.errors import Missing
+from tenants.seen import ChangedMeanwhile, shown_anew
 
 MOST_OFFERED = 20
 
@@ -63,8 +64,7 @@ def provider(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
     """`/platform/providers/<slug>/`; with `?models=1` the endpoint is asked what it serves, and nothing noted."""
     require_manager(request.user)
     found = _find(slug)
-    context: dict[str, Any] = {"provider": found, "credential_form": CredentialForm(), "targets": _targets(found)}
-    context["facts_form"] = ProviderFactsForm(initial={"region": found.region, "data_classes": found.data_classes})
+    context = _context(found)
     if found.is_connected and request.GET.get("models"):
         try:
             asked = served.ask(request.GET)
@@ -80,6 +80,15 @@ def provider(request: HttpRequest, slug: str) -> HttpResponse | StreamingHttpRes
     return render(request, "catalog/provider.html", context)
 
 
+def _context(found: Provider) -> dict[str, Any]:
+    return {
+        "provider": found,
+        "credential_form": CredentialForm(),
+        "facts_form": ProviderFactsForm.of(providers.facts_of(found)),
+        "targets": _targets(found),
+    }
+
+
 def _targets(found: Provider) -> list[RouteTarget]:
     rows = RouteTarget.objects.filter(deployment__provider=found)
     return list(rows.select_related("route__model", "deployment__version").order_by("route__slug"))
@@ -91,13 +100,17 @@ def describe(request: HttpRequest, slug: str) -> HttpResponse:
     require_manager(request.user)
     found = _find(slug)
     form = ProviderFactsForm(request.POST)
-    if not form.is_valid():
-        context = {"provider": found, "credential_form": CredentialForm(), "targets": _targets(found)}
-        context["facts_form"] = form
-        return render(request, "catalog/provider.html", context, status=422)
-    providers.describe(provider=found, by=request.user, **form.cleaned_data)
-    messages.success(request, f"{found.name} is described anew, in all processes within a second.")
-    return redirect("catalog:provider", found.slug)
+    if form.is_valid():
+        try:
+            providers.describe(provider=found, by=request.user, **form.cleaned_data)
+        except ChangedMeanwhile as refusal:
+            form.add_error(None, refusal.sentence)
+            found = _find(slug)
+            shown_anew(form, providers.facts_of(found))
+        else:
+            messages.success(request, f"{found.name} is described anew, in all processes within a second.")
+            return redirect("catalog:provider", found.slug)
+    return render(request, "catalog/provider.html", _context(found) | {"facts_form": form}, status=422)
 
 
 @require_POST
@@ -125,8 +138,7 @@ def replace_credential(request: HttpRequest, slug: str) -> HttpResponse:
         if _tried(form, lambda: providers.replace_credential(provider=found, credential=credential, by=request.user)):
             messages.success(request, "The new credential works and is in place.")
             return redirect("catalog:provider", found.slug)
-    context = {"provider": found, "credential_form": form, "targets": _targets(found)}
-    return render(request, "catalog/provider.html", context, status=422)
+    return render(request, "catalog/provider.html", _context(found) | {"credential_form": form}, status=422)
 
 
 @require_POST

@@ -22,6 +22,7 @@ from catalog.models import Provider, RouteTarget
 from refusals.errors import Conflict, Invalid
 from tenants.changes import announce
 from tenants.data_classes import checked
+from tenants.seen import refuse_changed
 
 
 class NotConnected(Conflict):
@@ -126,14 +127,25 @@ def replace_credential(*, provider: Provider, credential: str, by: Any) -> Provi
     return locked
 
 
+def facts_of(provider: Provider) -> dict[str, Any]:
+    """What is said of a provider now."""
+    return {"region": provider.region, "data_classes": provider.data_classes}
+
+
 @transaction.atomic
 def describe(
-    *, provider: Provider, by: Any, region: str | None = None, data_classes: Sequence[str] | None = None
+    *,
+    provider: Provider,
+    by: Any,
+    region: str | None = None,
+    data_classes: Sequence[str] | None = None,
+    seen: str | None = None,
 ) -> Provider:
-    """Say where a provider computes, and which classes of data it may see (none of them: any); None: as it is.
-    Raises `Invalid`."""
+    """Say where a provider computes, and which classes of data it may see (none of them: any); None: as it is. `seen`
+    is a mark of what was shown (`tenants.seen`). Raises `Invalid` and `ChangedMeanwhile`."""
     locked = Provider.objects.select_for_update().get(pk=provider.pk)
-    before = {"region": locked.region, "data_classes": locked.data_classes}
+    before = facts_of(locked)
+    refuse_changed(seen, before, f"what is said of {locked.name}")
     region = locked.region if region is None else region.strip()[:60]
     classes = locked.data_classes if data_classes is None else checked(data_classes)
     after = {"region": region, "data_classes": classes}

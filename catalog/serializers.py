@@ -106,11 +106,16 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
     provider = serializers.CharField(source="provider.slug", read_only=True)
     is_loopback = serializers.BooleanField(source="provider.is_loopback", read_only=True, help_text=NO_MODEL)
     prompting = serializers.SerializerMethodField()
+    may_see = serializers.ListField(
+        child=serializers.CharField(), read_only=True, allow_null=True,
+        help_text="The classes of data that are said of it and of its provider both; null: any, empty: none at all.",
+    )  # fmt: skip
 
     class Meta:
         model = Deployment
         fields = [
-            "id", "model", "version", "provider", "is_loopback", "upstream_name", "region", "data_classes", "offer",
+            "id", "model", "version", "provider", "is_loopback", "upstream_name", "region", "data_classes", "may_see",
+            "offer",
             "price_notes", "is_enabled", "gone_at", "health", "checked_at", "check_result", "context_tokens",
             "drained_at", "probe_asked_at", "prompting",
         ]  # fmt: skip

@@ -154,25 +154,34 @@ def probe(*, deployment: Deployment, by: Any) -> None:
     record("deployment.probe_asked", by=by, subject=locked)
 
 
+def facts_of(deployment: Deployment) -> Facts:
+    """What is said of a deployment now."""
+    return {
+        "region": deployment.region,
+        "context_tokens": deployment.context_tokens,
+        "data_classes": deployment.data_classes,
+    }
+
+
 @transaction.atomic
-def describe(*, deployment: Deployment, by: Any, **said: Unpack[Facts]) -> Deployment:
+def describe(*, deployment: Deployment, by: Any, seen: str | None = None, **said: Unpack[Facts]) -> Deployment:
     """Say where a deployment computes (empty: where its provider does), how many tokens it holds (None: as many as its
-    model) and which classes of data it may see (none: those of its provider); what is not said stays. Raises
-    `Invalid`."""
+    model) and which classes of data it may see (none: those of its provider; it never sees more than that one may).
+    What is not said stays; `seen` is as for `steer`. Raises `Invalid` and `ChangedMeanwhile`."""
     locked = Deployment.objects.select_for_update().get(pk=deployment.pk)
+    before = facts_of(locked)
+    refuse_changed(seen, before, f"what is said of “{locked.upstream_name}”")
     region = said.get("region", locked.region).strip()
     context_tokens = said.get("context_tokens", locked.context_tokens)
     if len(region) > 60:
         raise Invalid("A region's name has at most 60 signs.", field="region")
     if context_tokens is not None and not 0 < context_tokens <= LARGEST_CONTEXT:
         raise Invalid(f"A deployment holds 1 to {LARGEST_CONTEXT:,} tokens.", field="context_tokens")
-    names = ("region", "context_tokens", "data_classes")
     classes = checked(said["data_classes"]) if "data_classes" in said else locked.data_classes
-    before = {name: getattr(locked, name) for name in names}
-    after = {"region": region, "context_tokens": context_tokens, "data_classes": classes}
+    after: Facts = {"region": region, "context_tokens": context_tokens, "data_classes": classes}
     if after != before:
         locked.region, locked.context_tokens, locked.data_classes = region, context_tokens, classes
-        locked.save(update_fields=names)
+        locked.save(update_fields=list(after))
         record("deployment.described", by=by, subject=locked, before=before, after=after)
         announce("route")
     return locked

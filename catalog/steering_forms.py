@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 from uuid import UUID
 
 from django import forms
@@ -113,12 +114,21 @@ def data_field(text: str) -> forms.MultipleChoiceField:
 
 
 class ProviderFactsForm(forms.Form):
+    """What is said of a provider; `seen` is a mark of what was shown, here and below."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=64)
     region = forms.CharField(max_length=60, required=False, help_text="Where it computes, for example eu-central.")
     data_classes = data_field("None ticked: any. Calls whose data nobody has named go to nobody who may see some only.")
 
+    @classmethod
+    def of(cls, held: Mapping[str, Any], said: Any = None) -> Self:
+        return cls(said, initial={**held, "seen": mark_of(held)})
 
-class DescribeForm(forms.Form):
-    data_classes = data_field("None ticked: as its provider.")
+
+class DescribeForm(ProviderFactsForm):
+    """What is said of a deployment."""
+
+    data_classes = data_field("None ticked: as its provider. It never sees more than its provider may.")
     region = forms.CharField(
         max_length=60, required=False, help_text="Where it computes, for example eu-central-1. Empty: as its provider."
     )

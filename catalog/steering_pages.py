@@ -20,6 +20,7 @@ from catalog.steps import address
 from catalog.under_way import calls_under_way
 from refusals import Refusal
 from refusals.errors import Missing
+from tenants.seen import ChangedMeanwhile, shown_anew
 from tenants.views.entering import posted, text_of
 
 KEPT = ("q", "show", "page", "paused")  # of the page of routing
@@ -38,6 +39,9 @@ def steer(request: HttpRequest, slug: str) -> HttpResponse:
             steering.steer(route=route, by=request.user, seen=form.cleaned_data["seen"], **form.steering())
         except Refusal as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.sentence)
+            if isinstance(refusal, ChangedMeanwhile):
+                now = Route.objects.select_related("fallback").get(pk=route.pk)
+                shown_anew(form, steering.steering_of(now).as_json())
         else:
             messages.success(request, f"Calls of “{route.slug}” go as you said, in all processes within a second.")
             return redirect("catalog:steer", route.slug)
@@ -51,12 +55,18 @@ def describe(request: HttpRequest, pk: UUID) -> HttpResponse:
     """`/platform/deployments/<key>/`: where a deployment computes and how much it holds."""
     require_manager(request.user)
     found = _find(pk)
-    start = {name: getattr(found, name) for name in DescribeForm.base_fields}
-    form = DescribeForm(request.POST if request.method == "POST" else None, initial=start)
+    form = DescribeForm.of(steering.facts_of(found), request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        steering.describe(deployment=found, by=request.user, **form.cleaned_data)
-        messages.success(request, f"{found} is described anew.")
-        return redirect("catalog:deployment", found.pk)
+        try:
+            steering.describe(deployment=found, by=request.user, **form.cleaned_data)
+        except Refusal as refusal:
+            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.sentence)
+            if isinstance(refusal, ChangedMeanwhile):
+                found = _find(pk)
+                shown_anew(form, steering.facts_of(found))
+        else:
+            messages.success(request, f"{found} is described anew.")
+            return redirect("catalog:deployment", found.pk)
     status = 422 if form.is_bound else 200
     context = {
         "deployment": found,

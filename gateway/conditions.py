@@ -114,6 +114,8 @@ def keeps_away(target: Target, admitted: Admitted, asked_by: Grant) -> str:
         if grant is asked_by:
             break
     if target.data_classes is not None:
+        if not target.data_classes:
+            return "may see no data"
         carried = admitted.data_classes
         if carried is None:
             return f"may see {in_order(target.data_classes)} data only, and nobody has said which this is"

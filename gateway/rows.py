@@ -68,7 +68,10 @@ _TARGETS = """
     SELECT rt.route_id, d.id, p.slug, p.name, p.dialect, p.base_url, p.credential, d.upstream_name,
            m.max_output_tokens, m.slug, rt.priority, rt.weight, coalesce(nullif(d.region, ''), p.region),
            coalesce(d.context_tokens, m.context_tokens), d.drained_at IS NOT NULL, d.probe_asked_at,
-           d.prompting, coalesce(nullif(d.data_classes, '{}'), nullif(p.data_classes, '{}'))
+           d.prompting,
+           CASE WHEN d.data_classes <> '{}' AND p.data_classes <> '{}'  -- none in common: it may see nothing
+                THEN ARRAY(SELECT unnest(d.data_classes) INTERSECT SELECT unnest(p.data_classes))
+                ELSE coalesce(nullif(d.data_classes, '{}'), nullif(p.data_classes, '{}')) END
       FROM catalog_routetarget rt JOIN catalog_deployment d ON d.id = rt.deployment_id
       JOIN catalog_provider p ON p.id = d.provider_id
       JOIN catalog_route r ON r.id = rt.route_id JOIN catalog_model m ON m.id = r.model_id

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from catalog.dialects import LOCAL
 from catalog.models import Deployment, Model, RouteTarget
+from catalog.prompting.known_templates import OWN
 from catalog.prompting.profile import Prompting, read
 from gateway.prompting.preview import Preview, preview
 from gateway.prompting.shaping import shaped
@@ -18,6 +22,11 @@ from playground.columns import Column
 
 MOST_DEPLOYMENTS = 20
 MOST_CHARACTERS = 200_000  # of a conversation that is shown
+LONGEST_S = 1.0  # that templates of deployments may take for one page, all of them together
+TOO_LONG = (
+    "It is not shown: the chat templates of what is on this page take too long together. Ask for one model alone, or "
+    "ask the platform team to make its template quicker."
+)
 SMALL_TOOL = {
     "type": "function",
     "function": {
@@ -45,6 +54,17 @@ EXAMPLES: Mapping[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
+class Patience:
+    """How long the templates of one page may still take: somebody's own is a program, and the page waits for each."""
+
+    until: float = field(default_factory=lambda: time.monotonic() + LONGEST_S)
+
+    def is_over(self, prompting: Prompting) -> bool:
+        """Whether nothing more is put as `prompting` says; all but templates of somebody's own takes no time."""
+        return prompting.template == OWN and time.monotonic() > self.until
+
+
+@dataclass(frozen=True)
 class Sent:
     """What a deployment would be sent."""
 
@@ -55,7 +75,8 @@ class Sent:
 
 def for_model(model: Model, body: Mapping[str, Any]) -> list[Sent]:
     """By each connected deployment of `model` that a route leads to. Raises `InvalidRequest`."""
-    return [_sent(each, body) for each in deployments_of(model)]
+    patience = Patience()
+    return [_sent(each, body, patience) for each in deployments_of(model)]
 
 
 def deployments_of(model: Model) -> list[Deployment]:
@@ -64,12 +85,43 @@ def deployments_of(model: Model) -> list[Deployment]:
     return list(_connected(Deployment.objects.filter(pk__in=serving))[:MOST_DEPLOYMENTS])
 
 
-def examples(deployment: Deployment) -> list[tuple[str, str, Preview]]:
-    """The small examples: what each shows, what is written, and what is sent."""
+def examples(deployments: Iterable[Deployment]) -> list[tuple[Deployment, list[tuple[str, str, Preview]]]]:
+    """By each deployment the small examples: what each shows, what is written, and what is sent."""
+    patience = Patience()
     return [
-        (name, as_written(body), _sent(deployment, {"model": "example", **body}).shown)
-        for name, body in EXAMPLES.items()
+        (each, [(name, as_written(body), _example(each, name, patience)) for name, body in EXAMPLES.items()])
+        for each in deployments
     ]
+
+
+def _example(deployment: Deployment, name: str, patience: Patience) -> Preview:
+    prompting = read(deployment.prompting).whole
+    if patience.is_over(prompting):
+        return Preview("text", refused=TOO_LONG)
+    alike = replace(_target(deployment, prompting), deployment_id=UUID(int=0), provider="", provider_name="")
+    if prompting.template:  # then no more of it is in what is shown
+        alike = replace(alike, upstream_name="", max_output_tokens=None)
+    try:
+        return _kept(alike, name)
+    except _NotKept as told:
+        return told.shown
+
+
+@lru_cache(maxsize=512)
+def _kept(alike: Target, name: str) -> Preview:
+    """An example as all deployments that are `alike` are sent it: pages show it often. Raises `_NotKept`."""
+    shown = preview(alike, {"model": "example", **EXAMPLES[name]})
+    if shown.refused:
+        raise _NotKept(shown)
+    return shown
+
+
+class _NotKept(Exception):
+    """What is `shown` once: why nothing is sent may be that time had passed."""
+
+    def __init__(self, shown: Preview) -> None:
+        super().__init__(shown.refused)
+        self.shown = shown
 
 
 def as_written(body: Mapping[str, Any]) -> str:
@@ -78,17 +130,17 @@ def as_written(body: Mapping[str, Any]) -> str:
     return "\n\n".join([*lines, *(f"tool: {each['function']['name']}" for each in body.get("tools", ()))])
 
 
-def for_route(slug: str, body: Mapping[str, Any]) -> Sent | None:
+def for_route(slug: str, body: Mapping[str, Any], patience: Patience | None = None) -> Sent | None:
     """By the deployment that is asked first of a route; None where none is connected. Raises `InvalidRequest`."""
     found = first_of([slug]).get(slug)
-    return _sent(found, body) if found is not None else None
+    return _sent(found, body, patience or Patience()) if found is not None else None
 
 
 def by_name(provider: str, upstream_name: str, body: Mapping[str, Any]) -> Sent | None:
     """By the deployment that a call went to; None where it is gone. Raises `InvalidRequest`."""
     rows = Deployment.objects.select_related("provider", "version__model")
     found = rows.filter(provider__slug=provider, upstream_name=upstream_name).first()
-    return _sent(found, body) if found is not None else None
+    return _sent(found, body, Patience()) if found is not None else None
 
 
 def first_of(slugs: Iterable[str]) -> dict[str, Deployment]:
@@ -106,13 +158,14 @@ def warnings(columns: Sequence[Column]) -> dict[int, tuple[str, ...]]:
     """By the keys of columns, what of a prompt with their system prompt is put another way, or why it is refused."""
     deployments = first_of({column.route for column in columns if column.route})
     found: dict[int, tuple[str, ...]] = {}
+    patience = Patience()
     for column in columns:
         deployment = deployments.get(column.route)
         if deployment is None or not deployment.prompting:
             continue
         system = [{"role": "system", "content": column.system}] if column.system else []
         messages = [*system, {"role": "user", "content": "…"}]
-        sent = _sent(deployment, {"model": column.route, "messages": messages})
+        sent = _sent(deployment, {"model": column.route, "messages": messages}, patience)
         told: list[str] = []
         shaped(messages, sent.prompting, told.append)
         if sent.shown.refused or told:
@@ -125,10 +178,16 @@ def _connected(rows: QuerySet[Deployment]) -> QuerySet[Deployment]:
     return connected.select_related("provider", "version__model").order_by("provider__name", "upstream_name")
 
 
-def _sent(deployment: Deployment, body: Mapping[str, Any]) -> Sent:
+def _sent(deployment: Deployment, body: Mapping[str, Any], patience: Patience) -> Sent:
     prompting = read(deployment.prompting).whole
+    if patience.is_over(prompting):
+        return Sent(deployment, prompting, Preview("text", refused=TOO_LONG))
+    return Sent(deployment, prompting, preview(_target(deployment, prompting), dict(body)))
+
+
+def _target(deployment: Deployment, prompting: Prompting) -> Target:
     provider = deployment.provider
-    target = Target(
+    return Target(
         deployment.pk,
         provider.slug,
         provider.name,
@@ -139,4 +198,3 @@ def _sent(deployment: Deployment, body: Mapping[str, Any]) -> Sent:
         max_output_tokens=deployment.version.model.max_output_tokens,
         prompting=None if prompting.is_usual else prompting,
     )
-    return Sent(deployment, prompting, preview(target, dict(body)))

@@ -38,12 +38,12 @@ def sent(request: HttpRequest) -> HttpResponse:
     text = filled(prompt.text, prompt.values).replace("\x00", "").strip()[:MAX_PROMPT_LENGTH]
     turns = turns_of(asked.session) if asked.session else []
     longest = longest_answers([column.route for column in asked.columns])
-    entries = []
+    entries, patience = [], sending.Patience()
     for place, column in enumerate(asked.columns):
         if column.route:
             earlier, last = (turns, text) if text or not turns else (turns[:-1], turns[-1].prompt)
             spoken = messages(column, earlier, last or "Say hello.", filled(column.system, prompt.values))
-            shown = _shown(column.route, body(column, spoken, longest.get(column.route)))
+            shown = _shown(column.route, body(column, spoken, longest.get(column.route)), patience)
             label = label_of(column, place, is_hidden=False)
             entries.append({"label": label, "title": f"Column {place + 1}", **shown})
     return render(request, "playground/sent.html", {"entries": entries})
@@ -62,18 +62,20 @@ def sent_for(request: HttpRequest, answer_id: UUID) -> HttpResponse:
     asked = body(column, messages(column, earlier, turn.prompt, row.system), None)
     call = Call.objects.filter(pk=row.call_id).only("provider", "upstream_name").first() if row.call_id else None
     title = f"Turn {turn.position}, column {row.column}, attempt {row.attempt}"
-    return render(request, "playground/sent_one.html", {"title": title, **_shown(row.route, asked, call)})
+    return render(request, "playground/sent_one.html", {"title": title, **_shown(row.route, asked, call=call)})
 
 
-def _shown(route: str, asked: Mapping[str, Any], call: Call | None = None) -> dict[str, Any]:
+def _shown(
+    route: str, asked: Mapping[str, Any], patience: sending.Patience | None = None, call: Call | None = None
+) -> dict[str, Any]:
     try:
         found = sending.by_name(call.provider, call.upstream_name, asked) if call is not None else None
-        return {"sent": found or sending.for_route(route, asked), "error": ""}
+        return {"sent": found or sending.for_route(route, asked, patience), "error": ""}
     except Refusal as refusal:
         return {"sent": None, "error": refusal.sentence}
 
 
 def of_model(request: HttpRequest, model: Model) -> dict[str, Any] | None:
     """How prompts reach a model, for its page; None while it is not asked here, or is none that one talks to."""
-    rows = [(each, sending.examples(each)) for each in sending.deployments_of(model)] if model.mode == "chat" else []
+    rows = sending.examples(sending.deployments_of(model)) if model.mode == "chat" else []
     return {"rows": rows, "may_change": request.user.has_perm(MANAGE)} if rows else None

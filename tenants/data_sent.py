@@ -13,15 +13,24 @@ from tenants.archiving import refuse_archived
 from tenants.changes import announce
 from tenants.data_classes import checked
 from tenants.models import Environment
+from tenants.seen import refuse_changed
+
+
+def facts_of(environment: Environment) -> dict[str, Any]:
+    """What is said of it now."""
+    return {"data_classes": environment.data_classes}
 
 
 @transaction.atomic
-def state_data(*, environment: Environment, data_classes: Iterable[str], by: Any) -> Environment:
-    """What is sent from `environment`; nothing: nobody says. Raises `Invalid`. Nothing is written when nothing
-    changed."""
+def state_data(
+    *, environment: Environment, data_classes: Iterable[str], by: Any, seen: str | None = None
+) -> Environment:
+    """What is sent from `environment`; nothing: nobody says. `seen` is a mark of what was shown (`tenants.seen`).
+    Raises `Invalid` and `ChangedMeanwhile`. Nothing is written when nothing changed."""
     rows = Environment.objects.select_for_update(of=("self",), no_key=True).select_related("tenant", "project")
     locked = rows.get(pk=environment.pk)
     refuse_archived(locked.tenant, locked.project)
+    refuse_changed(seen, facts_of(locked), f"what is sent from {locked.path}")
     before, after = locked.data_classes, checked(data_classes)
     if after == before:
         return locked

@@ -7,7 +7,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
+
+from django.forms import BaseForm
 
 from refusals.errors import Conflict
 
@@ -29,3 +32,11 @@ def refuse_changed(seen: str | None, now: Mapping[str, Any], what: str) -> None:
             f"Somebody else changed {what} after you had opened this page, so nothing of yours was saved. What you "
             "typed is still here: compare it with how it is now, and save again if it is still what you want."
         )
+
+
+def shown_anew(form: BaseForm, now: Mapping[str, Any]) -> None:
+    """Let a form that was refused so carry the mark of the values of `now`: who saves it again has been told of them,
+    and would be refused for ever with the mark of what is gone."""
+    typed: Any = copy(form.data)  # what was posted cannot be changed, its copy can
+    typed[form.add_prefix("seen")] = mark_of(now)
+    form.data = typed

@@ -17,7 +17,7 @@ from refusals import Refusal
 from refusals.errors import Missing
 from tenants.delegation import MANAGE_TENANT
 from tenants.scoping import visible
-from tenants.seen import mark_of
+from tenants.seen import ChangedMeanwhile, mark_of, shown_anew
 from tenants.views.entering import Inside, enter
 
 
@@ -36,6 +36,8 @@ def grant(request: HttpRequest, slug: str, grant_id: UUID) -> HttpResponse:
         except Refusal as refusal:
             form.refused(refusal)
             held = _find(inside, grant_id).demanded
+            if isinstance(refusal, ChangedMeanwhile):
+                shown_anew(form, held.as_json())
         else:
             messages.success(request, f"Calls of {found.environment} to {found.route} are held to it within a second.")
             return redirect("access:grant", slug, grant_id)

@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 class KnownTemplate(NamedTuple):
     """A template: what people call it, its `source` in Jinja, the sign that ends a turn (`eos`), texts that end an
-    answer, and what its conversations must be like: as `Prompting` has these."""
+    answer, the `signs` that begin and end turns, and what its conversations must be like: as `Prompting` has these."""
 
     words: str
     source: str
     eos: str
     stops: tuple[str, ...]
+    signs: tuple[str, ...]
     system: str = ""
     merges: bool = False
     begins_with_user: bool = False
@@ -78,14 +79,24 @@ PLAIN = """\
 Assistant:{% endif %}"""
 
 KNOWN: dict[str, KnownTemplate] = {
-    "chatml": KnownTemplate("ChatML (Qwen, SmolLM, Hermes and many more)", CHATML, "<|im_end|>", ("<|im_end|>",)),
-    "llama-3": KnownTemplate("Llama 3 Instruct", LLAMA_3, "<|eot_id|>", ("<|eot_id|>",)),
+    "chatml": KnownTemplate(
+        "ChatML (Qwen, SmolLM, Hermes and many more)", CHATML, "<|im_end|>", ("<|im_end|>",),
+        ("<|im_start|>", "<|im_end|>"),
+    ),
+    "llama-3": KnownTemplate(
+        "Llama 3 Instruct", LLAMA_3, "<|eot_id|>", ("<|eot_id|>",),
+        ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
+    ),
     "mistral": KnownTemplate(
-        "Mistral Instruct", MISTRAL, "</s>", ("</s>",), "none", merges=True, begins_with_user=True
+        "Mistral Instruct", MISTRAL, "</s>", ("</s>",), ("[INST]", "[/INST]", "</s>"), "none",
+        merges=True, begins_with_user=True,
     ),
     "gemma": KnownTemplate(
-        "Gemma", GEMMA, "<end_of_turn>", ("<end_of_turn>",), "none", merges=True, begins_with_user=True
+        "Gemma", GEMMA, "<end_of_turn>", ("<end_of_turn>",), ("<start_of_turn>", "<end_of_turn>"), "none",
+        merges=True, begins_with_user=True,
     ),
-    "plain": KnownTemplate("Plain: “User:” and “Assistant:”", PLAIN, "", ("\nUser:",)),
-}
+    "plain": KnownTemplate(
+        "Plain: “User:” and “Assistant:”", PLAIN, "", ("\nUser:",), ("\nUser:", "\nAssistant:"),
+    ),
+}  # fmt: skip
 OWN = "own"

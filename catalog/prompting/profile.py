@@ -78,6 +78,15 @@ class Prompting:
         return compiled(self.own_template) if self.template == OWN else ours(self.source)
 
     @property
+    def signs(self) -> tuple[str, ...]:
+        """What a known template begins and ends turns with, so that nobody's text may hold it; a line end stands for
+        the beginning of a line. Nobody knows those of another template."""
+        if (known := KNOWN.get(self.template)) is None:
+            return ()
+        own = (each for each in (self.bos, self.eos) if each.strip() and each not in known.signs)
+        return (*known.signs, *own)
+
+    @property
     def whole(self) -> Prompting:
         """With what the known template says by itself."""
         if (known := KNOWN.get(self.template)) is None:

@@ -162,7 +162,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         bounds = _bounds(__context)
         bounds.step()
         if __obj not in _CALLED and not isinstance(__obj, Macro | LoopContext):
-            values.check_method(__obj, args, kwargs)
+            __obj = values.bounded(__obj, args, kwargs)
         made = super().call(__context, __obj, *args, **kwargs)
         bounds.step(values.weigh(made) // 64)
         return made

@@ -13,14 +13,17 @@ from catalog.prompting.profile import Prompting, checked
 from catalog.prompting.sandbox import NotRendered, rendered
 from refusals.errors import Invalid
 from tenants.changes import announce
+from tenants.seen import refuse_changed
 
 PROBE = "What is 17 times 23?"
 
 
 @transaction.atomic
-def set_prompting(*, deployment: Deployment, prompting: Prompting, by: Any) -> Deployment:
-    """Prompts for `deployment` are put as `prompting` says from now on. Raises `Invalid`, with the field."""
+def set_prompting(*, deployment: Deployment, prompting: Prompting, by: Any, seen: str | None = None) -> Deployment:
+    """Prompts for `deployment` are put as `prompting` says from now on; `seen` is a mark of what is kept of it
+    (`tenants.seen`). Raises `Invalid`, with the field, and `ChangedMeanwhile`."""
     locked = Deployment.objects.select_for_update(of=["self"]).select_related("provider").get(pk=deployment.pk)
+    refuse_changed(seen, locked.prompting, f"how prompts are put for “{locked.upstream_name}”")
     said = checked(prompting, known_as(locked.provider.dialect))
     _try(said.whole)
     before, after = locked.prompting, said.as_json()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import operator as op
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from types import BuiltinMethodType
 from typing import Any
 
@@ -130,8 +131,9 @@ def _named(value: Any) -> str:
     return "value that is not there" if isinstance(value, Undefined) else type(value).__name__
 
 
-def check_method(called: Any, given: tuple[Any, ...], named: Mapping[str, Any]) -> None:
-    """Raise `Misused` for a method that a template may not call, `Beyond` where it would make too much."""
+def bounded(called: Any, given: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+    """What is called in the place of a method. Raises `Misused` for one that a template may not call, `Beyond` where it
+    would make too much."""
     if isinstance(called, Undefined):
         raise Misused(f"what is not there is called ({called._undefined_name})")
     owner = called.__self__ if isinstance(called, BuiltinMethodType) else None
@@ -141,8 +143,13 @@ def check_method(called: Any, given: tuple[Any, ...], named: Mapping[str, Any]) 
         raise Misused(f"“{name}” cannot be called")
     if name == "replace":
         _check_replacing(owner, *given, **named)
-    elif name == "join" and given:
-        _join(given[0], str(owner))  # which bounds it
+    elif name == "join":
+        return partial(_joined_by, str(owner))  # which bounds it as it goes: what it is given may be gone through once
+    return called
+
+
+def _joined_by(between: str, found: Iterable[Any]) -> str:
+    return _join(found, between)
 
 
 def _check_replacing(text: Any, old: Any = "", new: Any = "", count: Any = None, **_: Any) -> None:

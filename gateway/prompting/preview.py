@@ -16,7 +16,7 @@ from gateway.asked import Asked, InvalidRequest
 from gateway.forms.chat import CHAT
 from gateway.prompting.messages import SYSTEM, Message
 from gateway.prompting.shaping import is_begun, shaped
-from gateway.prompting.written import as_text
+from gateway.prompting.written import conversation
 from gateway.providers import provider_of
 from gateway.providers.provider import Provider, from_json
 from gateway.snapshot import Target
@@ -40,12 +40,12 @@ class Preview:
 def preview(target: Target, body: dict[str, Any]) -> Preview:
     """What `target` would be sent for the chat completion `body`. Raises `InvalidRequest` for what is no such body."""
     asked = CHAT.read(body)
-    provider = provider_of(target)
     is_text = target.prompting is not None and bool(target.prompting.template)
     form: Literal["chat", "text"] = "text" if is_text else "chat"
-    if why := provider.cannot(asked):
-        return Preview(form, refused=f"It cannot be sent as it is: {why}.")
     try:
+        provider = provider_of(target)
+        if why := provider.cannot(asked):
+            return Preview(form, refused=f"It cannot be sent as it is: {why}.")
         made = from_json(provider.request(target, asked).body)
         told = _differences(target, provider, asked)
     except InvalidRequest as error:
@@ -61,11 +61,11 @@ def _differences(target: Target, provider: Provider, asked: Asked) -> tuple[str,
     found: list[str] = []
     prompting, messages = target.prompting, asked.neutral["messages"]
     if prompting is not None and prompting.template:
-        as_text(messages, prompting, found.append)
+        messages = conversation(messages, prompting, found.append)
         found.append(
             "The conversation is written down as one text by the model's chat template; the model completes it."
         )
-        if is_begun(messages) and prompting.prefill != "instruction":
+        if is_begun(messages):
             found.append("The text ends with the begun answer, and the model goes on with it.")
         if prompting.stops:
             found.append(f"The answer ends at {' or '.join(f'“{_visible(each)}”' for each in prompting.stops)}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,7 +24,7 @@ ROLES = ("user", "assistant", *SYSTEM)
 
 def as_text(messages: list[Message], prompting: Prompting, tell: Tell = lambda sentence: None) -> str:
     """The prompt that the model completes. Raises `InvalidRequest` for what the template does not take."""
-    put = [_plain(each, place) for place, each in enumerate(shaped(messages, prompting, tell))]
+    put = [_plain(each, place) for place, each in enumerate(conversation(messages, prompting, tell))]
     try:
         return _written(prompting.jinja, put, prompting)
     except NotRendered as error:
@@ -34,22 +35,35 @@ def as_text(messages: list[Message], prompting: Prompting, tell: Tell = lambda s
         ) from error
 
 
+def conversation(messages: list[Message], prompting: Prompting, tell: Tell = lambda sentence: None) -> list[Message]:
+    """The messages that are written down. `tell` hears in what they differ from those that came."""
+    put = shaped(messages, prompting, tell)
+    if not is_begun(put) or text_of(put[-1]):
+        return put
+    tell("The assistant's last message is left out, because nothing is in it.")
+    return put[:-1]
+
+
 def _written(template: Jinja, messages: list[dict[str, str]], prompting: Prompting) -> str:
     begins = is_begun(messages)
+    mark = str(secrets.randbelow(10**20)).zfill(20) if begins else ""  # digits, which no template changes
+    if begins:
+        messages = [*messages[:-1], messages[-1] | {"content": messages[-1]["content"] + mark}]
     given: Mapping[str, Any] = {
         "messages": messages, "add_generation_prompt": not begins, "bos_token": prompting.bos,
         "eos_token": prompting.eos, "tools": None, "documents": None,
     }  # fmt: skip
     text = rendered(template, given)
-    return _cut(text, messages[-1]["content"]) if begins else text
+    return _cut(text, mark) if begins else text
 
 
-def _cut(text: str, begun: str) -> str:
-    """`text` up to the end of the begun answer, which the template has closed: the model shall go on with it."""
-    for said in (begun, begun.strip()):
-        if (at := text.rfind(said)) >= 0:
-            return text[: at + len(said)]
-    raise NotRendered("The chat template leaves the begun answer out.")
+def _cut(text: str, mark: str) -> str:
+    """`text` up to the end of the begun answer, where `mark` stands, which nobody can guess and write elsewhere. What
+    the template closes the answer with comes after that: the model shall go on with it."""
+    before, found, _ = text.rpartition(mark)
+    if not found:
+        raise NotRendered("The chat template leaves the begun answer out.")
+    return before.replace(mark, "")  # a template may say a text twice
 
 
 def _plain(message: Message, place: int) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """A kind of provider with prompts put as the model of a deployment takes them (`gateway.prompting`).
 
 What a client says in its provider's own form, or as a text to complete, is in the model's own terms and goes on as it
-came. All else is put so in the neutral form first, and then to the kind; for a model that completes texts, it is
-written down.
+came, unless the model has not what is in it. All else is put so in the neutral form first, and then to the kind; for a
+model that completes texts, it is written down.
 """
 
 from __future__ import annotations
@@ -49,21 +49,21 @@ class Prompted(Provider):
         return self.kind.listing(base_url, credential)
 
     def cannot(self, asked: Asked) -> str:
+        if asked.operation == "chat" and (why := refused(asked.neutral, self.prompting)):
+            return why
         if self._goes_as_it_came(asked):
             return self.kind.cannot(asked)
-        if why := refused(asked.neutral, self.prompting):
-            return why
         if self._written is None:
             return asked.lost or self.kind.cannot(replace(asked, form="chat", body=asked.neutral))
         if not self.kind.has_completions:
             return "its model completes texts, and what serves it now takes none. The platform team has to look"
-        return asked.lost or cannot_complete(asked.neutral)
+        return asked.lost or cannot_complete(asked.neutral, self.prompting)
 
     def request(self, target: Target, asked: Asked) -> Request:
-        return self.kind.request(target, asked if self._goes_as_it_came(asked) else self.put(asked))
+        return self.kind.request(target, asked if self._goes_as_it_came(asked) else self.put(target, asked))
 
-    def put(self, asked: Asked) -> Asked:
-        """What the kind is asked instead. Raises `InvalidRequest`."""
+    def put(self, target: Target, asked: Asked) -> Asked:
+        """What the kind is asked instead, for `target`. Raises `InvalidRequest`."""
         if self._written is not None:
             messages = asked.neutral["messages"]
             text = as_text(messages, self.prompting)
@@ -72,7 +72,7 @@ class Prompted(Provider):
                     "The chat template of the model makes more of this prompt than was reserved for it. The platform "
                     "team has to look at the template."
                 )
-            body = as_completion(asked.neutral, text, self.prompting)
+            body = as_completion(asked.neutral, text, self.prompting, target, is_bounded=asked.is_bounded)
             return replace(asked, form=RAW_FORM, body=body, lost="")
         return self._neutral(asked)
 

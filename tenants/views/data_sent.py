@@ -13,6 +13,7 @@ from refusals.errors import Invalid
 from tenants.data_sent import state_data
 from tenants.delegation import MANAGE_TENANT
 from tenants.models import Environment
+from tenants.seen import ChangedMeanwhile
 from tenants.views.entering import enter
 from tenants.views.projects import find
 
@@ -29,7 +30,14 @@ def state(request: HttpRequest, slug: str, project_id: UUID) -> HttpResponse:
         return redirect("tenants:project", slug, project_id)
     try:
         said = state_data(
-            environment=environment, data_classes=request.POST.getlist("data_classes")[:20], by=inside.viewer
+            environment=environment, data_classes=request.POST.getlist("data_classes")[:20], by=inside.viewer,
+            seen=request.POST.get("seen", "")[:64],
+        )  # fmt: skip
+    except ChangedMeanwhile:
+        messages.error(
+            request,
+            f"Somebody else changed what is sent from {environment.kind} after you had opened this page, so nothing of "
+            "yours was saved. Below it is as it is now: change that, if it is still what you want.",
         )
     except Invalid as refusal:
         messages.error(request, refusal.sentence)

@@ -16,10 +16,12 @@ from refusals import Refusal
 from refusals.errors import Missing
 from tenants import finding, structure
 from tenants.data_classes import DATA_CLASSES
+from tenants.data_sent import facts_of
 from tenants.delegation import MANAGE_TENANT
 from tenants.forms import ProjectChangeForm, ProjectForm
 from tenants.models import Environment, Project
 from tenants.roles import PROJECT_ROLES
+from tenants.seen import mark_of
 from tenants.views.entering import Inside, enter, text_of
 from ui.exporting import csv_response, in_batches
 from ui.sorting import ordered
@@ -85,9 +87,14 @@ def project(request: HttpRequest, slug: str, project_id: UUID) -> HttpResponse:
     return inside.show(
         request, "project", status=422 if form.errors else 200, tab="projects", at=found, project=found, form=form,
         people=[(each.user, PROJECT_ROLES[each.role]) for each in roles[:PEOPLE_SHOWN]],
-        more_people=len(roles) > PEOPLE_SHOWN, environments=sorted(found.environments.all(), key=by_kind),
+        more_people=len(roles) > PEOPLE_SHOWN, environments=_shown(found),
         data_classes=DATA_CLASSES.items(), may_move=inside.may(MANAGE_TENANT),
     )  # fmt: skip
+
+
+def _shown(found: Project) -> list[tuple[Environment, str]]:
+    """Each environment with a mark of what its form is filled with."""
+    return [(each, mark_of(facts_of(each))) for each in sorted(found.environments.all(), key=by_kind)]
 
 
 def by_kind(environment: Environment) -> int:

@@ -189,6 +189,10 @@ def test_of_two_who_change_it_at_once_the_second_is_told(cast: Cast) -> None:
     assert told.status_code == 422 and "changed the conditions after you had opened" in text
     assert "My long reason" in text and "At most 2 answers to a call" in text
     assert Grant.objects.get().conditions == {"max_answers": 2}
+    now = mark_of({"max_answers": 2})
+    assert f'name="seen" value="{now}"' in text, "who was told of it may save again"
+    assert page.post(f"/tenants/acme/grants/{held.pk}/", typed | {"seen": now}).status_code == 302
+    assert Grant.objects.get().conditions == {"max_answers": 7}
 
 
 def test_who_has_access_asks_again_for_more_alone(cast: Cast) -> None:
@@ -206,11 +210,18 @@ def test_what_an_environment_sends_is_said_on_its_project_s_page(cast: Cast, cli
     owner = signed_in(cast.olivia)
     path = f"/tenants/acme/projects/{cast.project.pk}/"
     assert "nobody has said" in owner.get(path).content.decode()
-    said = owner.post(f"{path}data/", {"kind": "test", "data_classes": ["personal", "internal"]})
+    seen = mark_of({"data_classes": []})
+    assert f'name="seen" value="{seen}"' in owner.get(path).content.decode()
+    said = owner.post(f"{path}data/", {"kind": "test", "seen": seen, "data_classes": ["personal", "internal"]})
     assert said["Location"] == path
     assert Environment.objects.get(tenant=cast.acme, kind="test").data_classes == ["internal", "personal"]
     assert Entry.objects.get(verb="environment.data_stated").facts["after"] == ["internal", "personal"]
-    owner.post(f"{path}data/", {"kind": "test", "data_classes": ["nonsense"]})
+    told = owner.post(f"{path}data/", {"kind": "test", "seen": seen, "data_classes": ["public"]}, follow=True)
+    assert "Somebody else changed what is sent from test" in told.content.decode()
+    assert Environment.objects.get(tenant=cast.acme, kind="test").data_classes == ["internal", "personal"]
+    seen = mark_of({"data_classes": ["internal", "personal"]})
+    assert f'name="seen" value="{seen}"' in told.content.decode()
+    owner.post(f"{path}data/", {"kind": "test", "seen": seen, "data_classes": ["nonsense"]})
     assert Environment.objects.get(tenant=cast.acme, kind="test").data_classes == ["internal", "personal"]
     client.force_login(cast.dev)
     key = cast.environment().pk

@@ -69,6 +69,11 @@ REACHING = {
 }
 
 
+def test_texts_are_joined_of_what_can_be_gone_through_once() -> None:
+    source = "{{ ', '.join(messages | map(attribute='content')) }}|{{ '-'.join(['a', 'b']) }}|{{ ''.join([]) }}"
+    assert rendered(compiled(source), GIVEN) == "hi, ho|a-b|"
+
+
 def outcome(source: str) -> str:
     """Why it is not rendered."""
     with pytest.raises((NotRendered, TemplateRefused)) as caught:

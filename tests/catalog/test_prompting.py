@@ -10,6 +10,7 @@ from django.test import Client
 from audit.models import Entry
 from catalog.models import Deployment, Provider
 from tenants.changes import ChangeNote
+from tenants.seen import mark_of
 from tests.cast import Cast, route
 
 ENDLESS = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
@@ -58,6 +59,7 @@ def test_what_is_said_beside_it_leaves_it(pat: Client, deployment: Deployment) -
 def test_it_is_said_on_a_page(pat: Client, deployment: Deployment) -> None:
     at = f"/platform/deployments/{deployment.pk}/prompts/"
     said = {
+        "seen": mark_of({}),
         "template": "own",
         "own_template": TEMPLATE.replace("}[", "}\r\n["),
         "stops": "END\r\n\\nUser:\r\n",
@@ -73,9 +75,23 @@ def test_it_is_said_on_a_page(pat: Client, deployment: Deployment) -> None:
     assert "put in a way of its own" in pat.get(f"/platform/deployments/{deployment.pk}/").content.decode()
 
 
+def test_of_two_who_say_it_at_once_the_second_is_told(pat: Client, deployment: Deployment) -> None:
+    at = f"/platform/deployments/{deployment.pk}/prompts/"
+    seen = mark_of({})
+    assert f'name="seen" value="{seen}"' in pat.get(at).content.decode()
+    patch(pat, deployment, tools="refused")
+    told = pat.post(at, {"seen": seen, "system": "none"})
+    text, now = told.content.decode(), mark_of({"tools": "refused"})
+    assert told.status_code == 422 and "Somebody else changed how prompts are put" in text
+    assert held(deployment) == {"tools": "refused"} and f'name="seen" value="{now}"' in text
+    assert pat.post(at, {"seen": now, "system": "none", "tools": "refused"}).status_code == 302
+    assert held(deployment) == {"system": "none", "tools": "refused"}
+
+
 def test_a_template_that_is_none_is_refused_with_its_line(pat: Client, deployment: Deployment) -> None:
     broken = "[{{ messages[0].content }}]\n{% for m in messages %}\n{{ m.content"
-    answer = pat.post(f"/platform/deployments/{deployment.pk}/prompts/", {"template": "own", "own_template": broken})
+    typed = {"seen": mark_of({}), "template": "own", "own_template": broken}
+    answer = pat.post(f"/platform/deployments/{deployment.pk}/prompts/", typed)
     assert answer.status_code == 422 and "cannot be used. Line 3 of it: unexpected" in answer.content.decode()
     told = patch(pat, deployment, template="own", own_template=broken)
     assert told.status_code == 422 and "Line 3 of it" in told.content.decode() and not held(deployment)

@@ -100,6 +100,63 @@ def test_of_two_forms_the_second_is_told_and_keeps_what_was_typed(cast: Cast, cl
     assert told.status_code == 422 and "Somebody else changed where calls of “echo-model” go" in text
     assert 'value="us"' in text and 'value="55"' in text
     assert Route.objects.get().regions == ["eu"], "nothing was written over"
+    typed |= {"regions": "us", f"weight-{target}": "55", "seen": marked(text)}
+    assert client.post("/platform/routing/echo-model/", typed).status_code == 302, "who was told may save again"
+    assert Route.objects.get().regions == ["us"]
+
+
+def marked(page: str) -> str:
+    """What a page's form carries of what it was shown."""
+    (seen,) = re.findall(r'name="seen" value="([0-9a-f]+)"', page)
+    return str(seen)
+
+
+def test_what_another_has_ticked_at_a_provider_is_not_written_over(cast: Cast, client: Client) -> None:
+    provider = route().targets.get().deployment.provider
+    client.force_login(cast.pat)
+    at = "/platform/providers/echo/"
+    seen = marked(client.get(at).content.decode())
+    patch(client, "/api/providers/echo/", data_classes=["public"])
+    told = client.post(f"{at}facts/", {"seen": seen, "region": "eu"})
+    text = told.content.decode()
+    assert told.status_code == 422 and "Somebody else changed what is said of" in text and 'value="eu"' in text
+    provider.refresh_from_db()
+    assert (provider.region, provider.data_classes) == ("", ["public"])
+    assert client.post(f"{at}facts/", {"region": "eu"}).status_code == 422
+    again = {"seen": marked(text), "region": "eu", "data_classes": ["public"]}
+    assert client.post(f"{at}facts/", again).status_code == 302
+    provider.refresh_from_db()
+    assert (provider.region, provider.data_classes) == ("eu", ["public"])
+
+
+def test_what_another_has_said_of_a_deployment_is_not_written_over(cast: Cast, client: Client) -> None:
+    held = route().targets.get().deployment
+    client.force_login(cast.pat)
+    at = f"/platform/deployments/{held.pk}/"
+    seen = marked(client.get(at).content.decode())
+    patch(client, f"/api/deployments/{held.pk}/", data_classes=["public"])
+    told = client.post(at, {"seen": seen, "context_tokens": "4000"})
+    text = told.content.decode()
+    assert told.status_code == 422 and "Somebody else changed what is said of" in text and 'value="4000"' in text
+    held.refresh_from_db()
+    assert (held.context_tokens, held.data_classes) == (None, ["public"])
+    assert client.post(at, {"seen": marked(text), "context_tokens": "4000"}).status_code == 302
+    held.refresh_from_db()
+    assert (held.context_tokens, held.data_classes) == (4000, [])
+
+
+def test_a_deployment_may_see_what_its_provider_may_too(cast: Cast, client: Client) -> None:
+    held = route().targets.get().deployment
+    client.force_login(cast.pat)
+    at, page = f"/api/deployments/{held.pk}/", f"/platform/deployments/{held.pk}/"
+    assert patch(client, at, region="").json()["may_see"] is None
+    assert "It may see any data." in client.get(page).content.decode()
+    patch(client, "/api/providers/echo/", data_classes=["public", "internal"])
+    assert patch(client, at, region="").json()["may_see"] == ["public", "internal"]
+    assert patch(client, at, data_classes=["internal", "personal"]).json()["may_see"] == ["internal"]
+    assert "It may see internal data only." in client.get(page).content.decode()
+    assert patch(client, at, data_classes=["personal"]).json()["may_see"] == []
+    assert "It may see no data" in client.get(page).content.decode()
 
 
 def test_what_a_provider_and_a_deployment_may_see(cast: Cast, client: Client) -> None:
@@ -110,10 +167,12 @@ def test_what_a_provider_and_a_deployment_may_see(cast: Cast, client: Client) ->
     told = patch(client, f"/api/deployments/{held.pk}/", data_classes=["secret"])
     assert told.status_code == 422 and "is no class of data" in told.content.decode()
     page = f"/platform/deployments/{held.pk}/"
-    assert client.post(page, {"region": "", "data_classes": ["internal"]}).status_code == 302
+    seen = marked(client.get(page).content.decode())
+    assert client.post(page, {"seen": seen, "region": "", "data_classes": ["internal"]}).status_code == 302
     held.refresh_from_db()
     assert held.data_classes == ["internal"]
-    assert client.post("/platform/providers/echo/facts/", {"region": "eu"}).status_code == 302
+    seen = marked(client.get("/platform/providers/echo/").content.decode())
+    assert client.post("/platform/providers/echo/facts/", {"seen": seen, "region": "eu"}).status_code == 302
     held.provider.refresh_from_db()
     assert held.provider.data_classes == []
     assert Entry.objects.filter(verb="provider.described").count() == 2

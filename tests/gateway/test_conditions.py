@@ -228,6 +228,28 @@ def test_data_beyond_the_grant_is_not_sent(client: httpx.Client, team: Cast, pro
     assert len(provider.exchanges) == 3
 
 
+def test_a_deployment_sees_no_more_than_its_provider_may(
+    client: httpx.Client, team: Cast, route: Route, provider: Served
+) -> None:
+    held = Deployment.objects.select_related("provider").get()
+
+    def sees(*classes: str) -> None:
+        announce("route")
+        eventually(lambda: target(Route.objects.get(), held.provider.slug).data_classes == frozenset(classes))
+
+    assert ask(client).status_code == 200, "which waits until the gateway is there"
+    may_see(held.provider, "public", "internal")
+    Deployment.objects.update(data_classes=["internal", "personal"])
+    sees("internal")
+    sends(client, team.environment(), "personal")
+    assert "may not see personal data" in refused(ask(client), 403, "no_deployment_within_grant", param="model")
+    sends(client, team.environment(), "internal")
+    assert ask(client).status_code == 200
+    Deployment.objects.update(data_classes=["personal"])
+    sees()
+    assert "may see no data" in refused(ask(client), 403, "no_deployment_within_grant", param="model")
+
+
 def test_a_deployment_sees_only_what_it_may(client: httpx.Client, team: Cast, route: Route, provider: Served) -> None:
     with Served() as inside:
         held = also_at(route, "inside", inside.url, tier=2)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from catalog.models import Deployment, Model, Provider
+from catalog.models import Deployment, Model, Provider, Route, RouteTarget
 from catalog.prompting.profile import Prompting
+from catalog.prompting.sandbox import rendered
 from catalog.prompting.setting import set_prompting
 from playground.models import Answer
 from tests.cast import Cast, route
@@ -152,6 +153,57 @@ def test_a_models_page_shows_how_prompts_reach_it(cast: Cast, dev: Client, djang
     dev.force_login(cast.pat)
     page = dev.get("/catalog/models/echo-model/?tab=prompts").content.decode()
     assert "/prompts/" in page
+
+
+@pytest.fixture
+def renderings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What templates have written, as they go on writing it."""
+    written: list[str] = []
+
+    def noted(*given: Any) -> str:
+        written.append(rendered(*given))
+        return written[-1]
+
+    monkeypatch.setattr("gateway.prompting.written.rendered", noted)
+    return written
+
+
+def test_a_template_writes_a_prompt_down_once(cast: Cast, dev: Client, renderings: list[str]) -> None:
+    says(cast, template="own", own_template="{# once #}{% for m in messages %}{{ m.content }};{% endfor %}")
+    render(dev, HELLO)  # which measures it too
+    del renderings[:]
+    [told] = render(dev, SYSTEM, HELLO).json()
+    assert told["sent"] == "Be brief.;Hello.;" and renderings == ["Be brief.;Hello.;"]
+
+
+def test_examples_are_kept(cast: Cast, dev: Client, renderings: list[str]) -> None:
+    says(cast, template="own", own_template="{# kept #}{% for m in messages %}{{ m.content }};{% endfor %}")
+    first = dev.get("/catalog/models/echo-model/?tab=prompts").content.decode()
+    assert "What is the capital of Kenya?;" in first and renderings
+    del renderings[:]
+    again = dev.get("/catalog/models/echo-model/?tab=prompts").content.decode()
+    assert "What is the capital of Kenya?;" in again and not renderings
+
+
+SLOW = (
+    "{% set ns = namespace(s='xxxx') %}{% for i in range(18) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}"
+    "{% for i in range(99999) %}{% if ns.s.count('y') %}{% endif %}{% endfor %}"
+)
+
+
+def test_slow_templates_of_a_page_have_one_bound(cast: Cast, dev: Client) -> None:
+    deployment = says(cast, system="none")
+    held = Route.objects.get()
+    for place in range(8):
+        own = "{% if 'Kenya' in messages[-1].content %}" + SLOW + "{% endif %}{{ messages[-1].content }}"
+        made = Deployment.objects.create(
+            provider=deployment.provider, version=deployment.version, upstream_name=f"slow-{place}"
+        )
+        RouteTarget.objects.create(route=held, deployment=made)
+        says(cast, made.upstream_name, template="own", own_template=own)
+    told = [each["refused"] for each in render(dev, {"role": "user", "content": "Kenya"}).json()]
+    assert told[0] == "", "what is quick is shown"
+    assert "takes more than" in told[1] and "take too long together" in told[-1]
 
 
 def test_a_column_says_beforehand_what_is_put_another_way(stage: Stage) -> None:

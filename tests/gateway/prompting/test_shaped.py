@@ -177,6 +177,36 @@ def test_what_comes_in_the_providers_own_form_goes_on_as_it_came(
     assert provider.exchanges[-1].path == "/v1/completions" and provider.exchanges[-1].body["prompt"] == "Once upon"
 
 
+DATA = {"type": "base64", "media_type": "image/png", "data": "AA=="}
+SEEN = {"role": "user", "content": [{"type": "image", "source": DATA}]}
+SHOWN = {"role": "user", "content": [{"type": "input_image", "image_url": "data:image/png;base64,AA=="}]}
+LOOK = {"type": "function", "name": "look", "parameters": {"type": "object"}}
+BLIND = {"tools": "refused", "images": "refused", "prefill": "refused"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "body", "said"),
+    [
+        ("anthropic", "messages", {"messages": [HELLO], "tools": [{"name": "look", "input_schema": {}}]}, "no tools"),
+        ("anthropic", "messages", {"messages": [SEEN]}, "sees no images"),
+        ("anthropic", "messages", {"messages": [HELLO, BEGUN]}, "does not go on with an answer"),
+        ("openai_platform", "responses", {"input": "Hello.", "tools": [LOOK]}, "knows no tools"),
+        ("openai_platform", "responses", {"input": [SHOWN]}, "sees no images"),
+        ("azure", "responses", {"input": "Hello.", "tools": [LOOK]}, "knows no tools"),
+    ],
+)
+def test_what_a_model_does_not_take_is_refused_in_its_providers_own_form_too(
+    says: Says, front_with: Any, key: str, provider: Provider, kind: str, path: str, body: Any, said: str
+) -> None:
+    speaks(kind)
+    says(**BLIND)
+    bound = {"max_tokens": 9} if path == "messages" else {}
+    with front_with(key) as client:
+        answer = client.post(f"/v1/{path}", json={"model": "echo-model", **bound, **body})
+    assert answer.status_code == 400 and said in answer.json()["error"]["message"], answer.text
+    assert not provider.exchanges and not Call.objects.exists()
+
+
 def test_it_is_streamed_and_metered_as_ever(says: Says, front_with: Any, key: str, provider: Provider) -> None:
     says(system="none")
     answer = ask(front_with, key, SYSTEM, HELLO, stream=True)
