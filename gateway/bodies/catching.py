@@ -97,7 +97,8 @@ def record_of(caught: Caught, call: Call, outcome: str) -> BodyRecord:
     def sealed(part: Part, content: bytes) -> bytes:
         return seal(rule.secret, rule.tenant_id, call.id, part, content[:largest])
 
-    prompt = orjson.dumps(asked.body if keeping.media else without_media(asked.body)) if keeping.prompts else b""
+    bare = without_media(asked.body) if keeping.prompts else None
+    prompt = orjson.dumps(asked.body if keeping.media else bare) if keeping.prompts else b""
     answer = b"".join(caught.pieces)
     return BodyRecord(
         id=call.id,
@@ -110,6 +111,7 @@ def record_of(caught: Caught, call: Call, outcome: str) -> BodyRecord:
         form=asked.form,
         is_streamed=call.is_streamed,
         has_failed=outcome in FAILED,
+        has_media=keeping.prompts and keeping.media and bare != asked.body,
         started_at=began,
         erase_at=began + dt.timedelta(days=keeping.days),
         prompt=sealed("prompt", prompt) if keeping.prompts else None,

@@ -60,6 +60,19 @@ def test_a_tightened_policy_takes_away_what_it_no_longer_allows(cast: Cast) -> N
     assert enforce() == 1 and not Body.objects.exists()
 
 
+def test_a_policy_without_pictures_takes_away_what_was_asked_with_some(cast: Cast) -> None:
+    keep(cast, Keeping(prompts=True, answers=True, media=True))
+    plain, pictured = called(cast.environment()), called(cast.environment())
+    content_of(plain)
+    content_of(pictured, has_media=True)
+    assert enforce() == 0
+    keep(cast, BOTH)
+    assert enforce() == 1 and enforce() == 0
+    assert opened_of(Body.objects.get(pk=plain.pk)).prompt
+    opened = opened_of(Body.objects.get(pk=pictured.pk))
+    assert opened.prompt is None and opened.answer
+
+
 def test_a_loosened_policy_keeps_nothing_longer_than_was_said(cast: Cast) -> None:
     keep(cast, Keeping(prompts=True, days=3))
     before = content_of(called(cast.environment()), days=3).erase_at

@@ -29,6 +29,7 @@ class BodyRecord:
     form: str
     is_streamed: bool
     has_failed: bool
+    has_media: bool
     started_at: dt.datetime
     erase_at: dt.datetime
     prompt: bytes | None
