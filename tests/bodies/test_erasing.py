@@ -184,7 +184,7 @@ def test_a_policy_by_form(cast: Cast) -> None:
     assert "50 %" not in olivia.get("/tenants/acme/content/").content.decode()
 
 
-def test_the_archive_of_a_tenant_holds_what_is_kept(cast: Cast) -> None:
+def test_what_a_tenant_takes_along_is_what_is_kept(cast: Cast) -> None:
     content_of(called(cast.environment()))
     [told] = contents_of(cast.acme)
     assert "Where is" in told["prompt"] and "On its way." in told["answer"]
@@ -198,6 +198,23 @@ def test_a_newer_key_of_the_installation_opens_it(cast: Cast, settings: object) 
     settings.CREDENTIAL_KEYS = [old]  # type: ignore[attr-defined]
     body = content_of(called(cast.environment()))
     settings.CREDENTIAL_KEYS = [new, old]  # type: ignore[attr-defined]
-    assert rotate_keys(by=SYSTEM) == 1
+    assert rotate_keys(by=SYSTEM) == (1, 0)
     settings.CREDENTIAL_KEYS = [new]  # type: ignore[attr-defined]
     assert opened_of(Body.objects.get(pk=body.pk)).prompt
+
+
+def test_a_lost_key_of_the_installation_is_told_and_passed_over(cast: Cast) -> None:
+    call = called(cast.environment())
+    content_of(call, end_user="customer 7")
+    BodyKey.objects.update(wrapped=b"under a key that is gone")
+    content_of(called(cast.environment(of=cast.foreign_project)))
+    olivia = Client()
+    olivia.force_login(cast.olivia)
+    assert olivia.get(f"/usage/calls/{call.pk}/content/").status_code == 409
+    form = {"of": "end_user", "subject": "customer 7", "reason": "Asked for it"}
+    answer = olivia.post("/tenants/acme/content/erase/", form)
+    assert answer.status_code == 422 and "nobody can tell whose calls are whose" in answer.content.decode()
+    assert not Erasure.objects.exists()
+    assert rotate_keys(by=SYSTEM) == (1, 1)
+    assert Entry.objects.get(verb="bodies.key_rotated").facts["passed_over"] == 1
+    assert erase_all(tenant=cast.acme, reason="Asked for it", by=cast.olivia).contents == 1
