@@ -35,7 +35,8 @@ def pack(offboarding: Offboarding) -> dict[str, int]:
     out = _Pieces(offboarding)
     with zipfile.ZipFile(cast("IO[bytes]", out), "w", zipfile.ZIP_DEFLATED) as archive:
         for name, rows in _files(tenant):
-            with archive.open(f"{name}.jsonl", "w") as member:
+            # Nobody knows yet how large it becomes, and from 2 GiB on its head must be another one.
+            with archive.open(f"{name}.jsonl", "w", force_zip64=True) as member:
                 counts[name] = 0
                 for row in rows:
                     member.write(json.dumps(row, default=str, ensure_ascii=False).encode() + b"\n")

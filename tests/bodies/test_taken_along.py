@@ -78,6 +78,13 @@ def test_a_tenant_that_stays_takes_nothing(cast: Cast) -> None:
     assert signed_in(cast.olivia).get(CONTENT).status_code == 409
 
 
+def test_an_archive_may_hold_what_is_larger_than_two_gigabytes(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 50)  # as if each file were that large
+    made = leaving(cast)
+    content = b"".join(bytes(piece.content) for piece in made.pieces.all())
+    assert zipfile.ZipFile(io.BytesIO(content)).testzip() is None
+
+
 def test_a_lost_key_of_the_installation_keeps_nobody_from_leaving(cast: Cast) -> None:
     content_of(called(cast.environment()))
     BodyKey.objects.update(wrapped=b"under a key that is gone")
