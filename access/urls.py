@@ -19,6 +19,7 @@ urlpatterns = [
     path("tenants/<slug:slug>/offboarding/call-off/", offboarding.call_off, name="call-off"),
     path("tenants/<slug:slug>/offboarding/retry/", offboarding.retry, name="retry-offboarding"),
     path("tenants/<slug:slug>/offboarding/archive.zip", offboarding.archive, name="archive-of"),
+    path("tenants/<slug:slug>/offboarding/content.jsonl", offboarding.content, name="content-of"),
     path("offboardings/<uuid:pk>/", offboarding.certificate, name="offboarding"),
     path("tenants/<slug:slug>/structure/", structure.structure, name="structure"),
     path("tenants/<slug:slug>/structure/apply/", structure.apply, name="apply-structure"),

@@ -137,6 +137,8 @@ class Call:
             self.caught = None
             if self.meter.target is not None:  # else no provider was asked, and it is in no ledger
                 self._runtime.bodies.take(caught, self, summary.outcome)
+            else:
+                caught.release()
 
     def _end_early(self) -> None:
         if (because := self._because) is None:
@@ -174,5 +176,5 @@ async def begin(
     call = Call(runtime, admitted, held, max_wait_s=max_wait_s)
     call.meter.timeline.came(read_at if came_at is None else came_at, read_at)
     if snapshot.bodies:
-        call.caught = catch(snapshot, call)
+        call.caught = catch(snapshot, call, runtime.bodies.room)
     return call

@@ -1,7 +1,7 @@
 """Pack everything that is a tenant's own into one archive: a ZIP of JSON lines, a file for each kind of row.
 
-What opens something is left out: hashes of secrets, and whatever is encrypted, but for the content of calls that is
-kept (`usage.bodies`): it is the tenant's own, and stands in it in clear.
+What opens something is left out: hashes of secrets, and whatever is encrypted. So is the content of calls that is kept:
+who may manage a tenant may not read that for it. It is taken apart (`usage.bodies.packing`), and never lies in clear.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from access.offboarding.tables import ExportPiece, Offboarding
 from audit.models import Entry
 from tenants.models import Tenant, User
 from tenants.owned import owned_models, path_to_tenant
-from usage.bodies.packing import contents_of
 
 PIECE_BYTES = 1024 * 1024
 ROWS_AT_ONCE = 1000
@@ -36,7 +35,8 @@ def pack(offboarding: Offboarding) -> dict[str, int]:
     out = _Pieces(offboarding)
     with zipfile.ZipFile(cast("IO[bytes]", out), "w", zipfile.ZIP_DEFLATED) as archive:
         for name, rows in _files(tenant):
-            with archive.open(f"{name}.jsonl", "w") as member:
+            # Nobody knows yet how large it becomes, and from 2 GiB on its head must be another one.
+            with archive.open(f"{name}.jsonl", "w", force_zip64=True) as member:
                 counts[name] = 0
                 for row in rows:
                     member.write(json.dumps(row, default=str, ensure_ascii=False).encode() + b"\n")
@@ -93,7 +93,6 @@ def _files(tenant: Tenant) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
         "people",
         ({"id": str(each.pk), "username": each.username, "name": str(each), "email": each.email} for each in people),
     )
-    yield "content", contents_of(tenant)
     yield "audit", _values(Entry, {"tenant": tenant.slug})
 
 

@@ -1,4 +1,4 @@
-"""`/tenants/<slug>/offboarding/`: how a tenant leaves, its archive, and the certificate of its erasure."""
+"""`/tenants/<slug>/offboarding/`: how a tenant leaves, its archive, its content, the certificate of its erasure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from access.offboarding import beginning, job
@@ -21,6 +22,8 @@ from refusals import Refusal
 from refusals.errors import Missing
 from tenants.views.entering import enter, viewer_of
 from ui.streaming import StreamsUnderAsgi
+from usage.bodies.packing import holds_content, take_contents
+from usage.bodies.reading import READ
 
 MANAGE = "tenants.manage_tenant"
 
@@ -47,6 +50,7 @@ def offboarding(request: HttpRequest, slug: str) -> HttpResponse:
         "concerned": None if is_leaving else concerned(inside.tenant),
         "steps": [(part.title, done.get(part.slug)) for part in parts()] if done else [],
         "days": settings.ERASE_AFTER_DAYS,
+        "takes_content": is_leaving and inside.may(READ) and holds_content(inside.tenant),
     }
     return render(
         request, "access/offboarding/tenant.html", inside.framed("settings") | context,
@@ -83,6 +87,17 @@ def archive(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     answer = StreamsUnderAsgi(pieces(found), content_type="application/zip")
     answer["Content-Disposition"] = f'attachment; filename="{slug}.zip"'
     answer["Content-Length"] = str(found.export_bytes)
+    return answer
+
+
+@never_cache
+@require_GET
+def content(request: HttpRequest, slug: str) -> StreamingHttpResponse:
+    """What was asked and answered, as JSON lines, for who may read it. That it was taken is written down."""
+    inside = enter(request, slug, READ)
+    open_one(inside.tenant)
+    answer = StreamsUnderAsgi(take_contents(tenant=inside.tenant, by=inside.viewer), content_type="application/jsonl")
+    answer["Content-Disposition"] = f'attachment; filename="{slug}-content.jsonl"'
     return answer
 
 

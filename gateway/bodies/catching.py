@@ -22,16 +22,33 @@ if TYPE_CHECKING:
 
 _RANDOM = (1 << 62) - 1  # the bits of a version 7 identifier that are random (RFC 9562, 5.7)
 _UNKNOWN_BYTES = 64 * 1024  # what a request is taken for in memory whose size nobody has counted
+LARGEST_HELD = 64 * 1024 * 1024  # bytes of caught content that a process holds before it lets some go
 FAILED = ("failed", "interrupted")
 
 
+class Room:
+    """How much caught content a process holds, of calls under way and of those that wait to be written. Touched by the
+    event loop alone."""
+
+    __slots__ = ("held",)
+
+    def __init__(self) -> None:
+        self.held = 0
+
+
 class Caught:
-    """The content of one call. `told` is handed each piece of the answer as the client gets it, once and in order."""
+    """The content of one call. `told` is handed each piece of the answer as the client gets it, once and in order.
 
-    __slots__ = ("_left", "pieces", "request_bytes", "rule", "size")
+    Whoever is done with it calls `release`. `is_let_go`: there was no room for it.
+    """
 
-    def __init__(self, rule: Rule) -> None:
+    __slots__ = ("_held", "_left", "_room", "is_let_go", "pieces", "request_bytes", "rule", "size")
+
+    def __init__(self, rule: Rule, room: Room) -> None:
         self.rule = rule
+        self._room = room
+        self._held = 0
+        self.is_let_go = False
         self.pieces: list[bytes] = []
         self.size = 0
         self.request_bytes = _UNKNOWN_BYTES
@@ -40,21 +57,35 @@ class Caught:
     def told(self, piece: bytes) -> None:
         self.size += len(piece)
         if self._left > 0:
-            self.pieces.append(piece)
-            self._left -= len(piece)
+            kept = piece[: self._left]
+            if self.hold(len(kept)):
+                self.pieces.append(kept)
+                self._left -= len(kept)
 
-    @property
-    def held_bytes(self) -> int:
-        """About what it keeps in memory."""
-        return self.request_bytes + min(self.size, settings.GATEWAY_LARGEST_KEPT)
+    def hold(self, size: int) -> bool:
+        """Count `size` bytes that it keeps in memory; False where there is no room beside other calls: it is let go."""
+        room = self._room
+        if room.held > self._held and room.held + size > LARGEST_HELD:
+            self.release()
+            self.is_let_go = True
+            return False
+        self._held += size
+        room.held += size
+        return True
+
+    def release(self) -> None:
+        """Keep none of it in memory any longer. A second time changes nothing."""
+        self._room.held -= self._held
+        self._held = self._left = 0
+        self.pieces = []
 
 
-def catch(snapshot: Snapshot, call: Call) -> Caught | None:
-    """What catches the content of `call`; None where nothing of it is kept."""
+def catch(snapshot: Snapshot, call: Call, room: Room) -> Caught | None:
+    """What catches the content of `call`, as far as there is `room`; None where nothing of it is kept."""
     rule = snapshot.bodies.get(call.admitted.caller.environment_id)
     if rule is None or (call.id.int & _RANDOM) % 100 >= rule.keeping.share:
         return None
-    return Caught(rule)
+    return Caught(rule, room)
 
 
 def record_of(caught: Caught, call: Call, outcome: str) -> BodyRecord:
@@ -66,7 +97,8 @@ def record_of(caught: Caught, call: Call, outcome: str) -> BodyRecord:
     def sealed(part: Part, content: bytes) -> bytes:
         return seal(rule.secret, rule.tenant_id, call.id, part, content[:largest])
 
-    prompt = orjson.dumps(asked.body if keeping.media else without_media(asked.body)) if keeping.prompts else b""
+    bare = without_media(asked.body) if keeping.prompts else None
+    prompt = orjson.dumps(asked.body if keeping.media else bare) if keeping.prompts else b""
     answer = b"".join(caught.pieces)
     return BodyRecord(
         id=call.id,
@@ -79,6 +111,7 @@ def record_of(caught: Caught, call: Call, outcome: str) -> BodyRecord:
         form=asked.form,
         is_streamed=call.is_streamed,
         has_failed=outcome in FAILED,
+        has_media=keeping.prompts and keeping.media and bare != asked.body,
         started_at=began,
         erase_at=began + dt.timedelta(days=keeping.days),
         prompt=sealed("prompt", prompt) if keeping.prompts else None,

@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import DataError, IntegrityError, connection
 
 from gateway.bodies import measured
-from gateway.bodies.catching import FAILED, Caught, record_of
+from gateway.bodies.catching import FAILED, Caught, Room, record_of
 from gateway.bodies.spool import FOLDER, Spool, clear, orphans, records_of, segments
 from tenants.scope import everything
 from usage.bodies.storing import BodyRecord, count_unkept, store
@@ -34,7 +34,6 @@ CARRY_EVERY_S = 1.0
 ADOPT_EVERY_S = 30.0
 BACK_OFF_S = 3.0
 BATCH_RECORDS, BATCH_BYTES = 100, 8 * 1024 * 1024
-LARGEST_PENDING = 64 * 1024 * 1024  # bytes of caught content that wait for the writing thread
 
 
 class BodyKeeper:
@@ -47,28 +46,31 @@ class BodyKeeper:
         self._spool = Spool(self._root, name, settings.GATEWAY_BODY_SPOOL)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="atrium-bodies")
         self._carrying = ThreadPoolExecutor(1, thread_name_prefix="atrium-carrying")
-        self._pending = 0  # touched by the loop alone
+        self.room = Room()
+        self._pending = 0  # calls that wait for the writing thread; touched by the loop alone
         self._unkept: Counter[UUID] = Counter()
         self._adopted = 0.0
 
     def take(self, caught: Caught, call: Call, outcome: str) -> None:
         """The call has ended, and its caller was told everything. Nothing is waited for, and nothing raised."""
         if caught.rule.keeping.only_failed and outcome not in FAILED:
+            caught.release()
             return
-        size = caught.held_bytes
-        if self._pending and self._pending + size > LARGEST_PENDING:
+        if caught.is_let_go or not caught.hold(caught.request_bytes):
             self._let_go(caught, "too_many_at_once")
             return
         try:
             writing = asyncio.get_running_loop().run_in_executor(self._writing, self._write, caught, call, outcome)
         except RuntimeError:  # the process ends
             self._let_go(caught, "process_ends")
+            caught.release()
             return
-        self._pending += size
-        writing.add_done_callback(lambda _: self._is_written(size))
+        self._pending += 1
+        writing.add_done_callback(lambda _: self._is_written(caught))
 
-    def _is_written(self, size: int) -> None:
-        self._pending -= size
+    def _is_written(self, caught: Caught) -> None:
+        self._pending -= 1
+        caught.release()
 
     def _write(self, caught: Caught, call: Call, outcome: str) -> None:
         """Runs in the writing thread."""

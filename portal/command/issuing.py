@@ -48,9 +48,14 @@ def rotate_credentials(options: argparse.Namespace) -> None:
     from usage.bodies.packing import rotate_keys
 
     try:
-        count = rotate(by=actor(None)) + encrypt_again(by=actor(None)) + rotate_keys(by=actor(None))
+        count = rotate(by=actor(None)) + encrypt_again(by=actor(None))
+        keys, lost = rotate_keys(by=actor(None))
     except InvalidToken as error:
         raise CannotStart("A credential fits none of ATRIUM_CREDENTIAL_KEYS. Add the key it was kept with.") from error
+    if lost:
+        print(f"{lost} keys of kept content fit none of ATRIUM_CREDENTIAL_KEYS and were passed over: add the key that "
+              "they were kept with and do this again, or their content stays unreadable.")  # fmt: skip
+    count += keys
     print(f"{count} credentials are kept under the newest key; older ones can be taken out of ATRIUM_CREDENTIAL_KEYS.")
 
 

@@ -60,6 +60,19 @@ def test_a_tightened_policy_takes_away_what_it_no_longer_allows(cast: Cast) -> N
     assert enforce() == 1 and not Body.objects.exists()
 
 
+def test_a_policy_without_pictures_takes_away_what_was_asked_with_some(cast: Cast) -> None:
+    keep(cast, Keeping(prompts=True, answers=True, media=True))
+    plain, pictured = called(cast.environment()), called(cast.environment())
+    content_of(plain)
+    content_of(pictured, has_media=True)
+    assert enforce() == 0
+    keep(cast, BOTH)
+    assert enforce() == 1 and enforce() == 0
+    assert opened_of(Body.objects.get(pk=plain.pk)).prompt
+    opened = opened_of(Body.objects.get(pk=pictured.pk))
+    assert opened.prompt is None and opened.answer
+
+
 def test_a_loosened_policy_keeps_nothing_longer_than_was_said(cast: Cast) -> None:
     keep(cast, Keeping(prompts=True, days=3))
     before = content_of(called(cast.environment()), days=3).erase_at
@@ -171,7 +184,7 @@ def test_a_policy_by_form(cast: Cast) -> None:
     assert "50 %" not in olivia.get("/tenants/acme/content/").content.decode()
 
 
-def test_the_archive_of_a_tenant_holds_what_is_kept(cast: Cast) -> None:
+def test_what_a_tenant_takes_along_is_what_is_kept(cast: Cast) -> None:
     content_of(called(cast.environment()))
     [told] = contents_of(cast.acme)
     assert "Where is" in told["prompt"] and "On its way." in told["answer"]
@@ -185,6 +198,23 @@ def test_a_newer_key_of_the_installation_opens_it(cast: Cast, settings: object) 
     settings.CREDENTIAL_KEYS = [old]  # type: ignore[attr-defined]
     body = content_of(called(cast.environment()))
     settings.CREDENTIAL_KEYS = [new, old]  # type: ignore[attr-defined]
-    assert rotate_keys(by=SYSTEM) == 1
+    assert rotate_keys(by=SYSTEM) == (1, 0)
     settings.CREDENTIAL_KEYS = [new]  # type: ignore[attr-defined]
     assert opened_of(Body.objects.get(pk=body.pk)).prompt
+
+
+def test_a_lost_key_of_the_installation_is_told_and_passed_over(cast: Cast) -> None:
+    call = called(cast.environment())
+    content_of(call, end_user="customer 7")
+    BodyKey.objects.update(wrapped=b"under a key that is gone")
+    content_of(called(cast.environment(of=cast.foreign_project)))
+    olivia = Client()
+    olivia.force_login(cast.olivia)
+    assert olivia.get(f"/usage/calls/{call.pk}/content/").status_code == 409
+    form = {"of": "end_user", "subject": "customer 7", "reason": "Asked for it"}
+    answer = olivia.post("/tenants/acme/content/erase/", form)
+    assert answer.status_code == 422 and "nobody can tell whose calls are whose" in answer.content.decode()
+    assert not Erasure.objects.exists()
+    assert rotate_keys(by=SYSTEM) == (1, 1)
+    assert Entry.objects.get(verb="bodies.key_rotated").facts["passed_over"] == 1
+    assert erase_all(tenant=cast.acme, reason="Asked for it", by=cast.olivia).contents == 1

@@ -107,7 +107,10 @@ def test_pictures_are_kept_whole_where_that_is_wanted(team: Cast, client: httpx.
     keep(team.environment(), Keeping(prompts=True, answers=True, media=True), team.olivia)
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGVsbG8="}}
     ask(client, messages=[{"role": "user", "content": [picture]}])
-    assert b"base64,aGVsbG8=" in (opened_of(stored()[0]).prompt or b"")
+    [body] = stored()
+    assert body.has_media and b"base64,aGVsbG8=" in (opened_of(body).prompt or b"")
+    ask(client)
+    assert [each.has_media for each in stored(2)] == [True, False]
 
 
 def test_the_platform_may_keep_tenants_from_it(team: Cast, client: httpx.Client) -> None:

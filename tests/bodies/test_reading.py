@@ -110,6 +110,31 @@ def test_a_stream_of_every_form_is_read_as_a_conversation(cast: Cast, call: Call
     assert "On its way." in text and "Where" in text and ("Be brief." in text) == (form in ("messages", "responses"))
 
 
+ODD = [
+    b'{"choices":[{"index":[0],"delta":{"tool_calls":["x"]}}]}', b'{"choices":[{"delta":{"tool_calls":7}}]}',
+    b'{"choices":[{"index":"b","delta":{"tool_calls":[{"index":{},"function":"x"}]}}]}',
+    b'{"choices":[{"delta":{"tool_calls":[{"function":{"name":7,"arguments":{}}}]}}]}',
+    b'{"type":"content_block_start","index":[],"content_block":{}}', b'{"a":' * 90_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["chat", "messages", "responses"])
+@pytest.mark.parametrize("odd", ODD)
+def test_a_stream_that_makes_no_sense_is_shown_as_text(cast: Cast, call: Call, form: str, odd: bytes) -> None:
+    content_of(call, form=form, is_streamed=True, told_answer=b"data: " + odd + b"\n\n")
+    answer = client_of(cast.olivia).get(f"/usage/calls/{call.pk}/content/")
+    assert answer.status_code == 200
+    assert odd[:20].decode().replace('"', "&quot;") in answer.content.decode()
+
+
+def test_how_much_of_a_long_conversation_is_left_out_is_said(cast: Cast, call: Call) -> None:
+    said = [{"role": "user", "content": f"turn {number}."} for number in range(502)]
+    content_of(call, told_prompt=orjson.dumps({"messages": said}))
+    text = client_of(cast.olivia).get(f"/usage/calls/{call.pk}/content/").content.decode()
+    assert "Its first 3 parts are left out" in text and "turn 2." not in text and "turn 3." in text
+    assert f"/usage/calls/{call.pk}/content/download/?part=prompt" in text
+
+
 def test_what_was_cut_is_shown_as_text(cast: Cast, call: Call) -> None:
     content_of(call, told_prompt=b'{"messages": [{"role": "user", "content": "<script>', is_prompt_cut=True)
     text = client_of(cast.olivia).get(f"/usage/calls/{call.pk}/content/").content.decode()

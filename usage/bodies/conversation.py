@@ -11,8 +11,6 @@ from typing import Any
 from usage.bodies.reading import Opened
 from usage.bodies.streams import answer_of
 
-MOST_TURNS = 500
-
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -35,7 +33,7 @@ def turns_of(opened: Opened) -> list[Turn]:
         told = answer_of(body.form, opened.answer) if body.is_streamed else _object(opened.answer)
         said = [] if told is None else list(_answered(body.form, told))
         turns += said or _raw("answered", opened.answer)
-    return turns[-MOST_TURNS:]
+    return turns
 
 
 def _asked(form: str, asked: dict[str, Any]) -> Iterator[Turn]:

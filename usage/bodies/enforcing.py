@@ -80,6 +80,9 @@ def _tightened(rows: QuerySet[Body], keeping: Keeping, now: dt.datetime) -> int:
     count = _delete(rows.filter(started_at__lte=now - dt.timedelta(days=keeping.days)))
     if keeping.only_failed:
         count += _delete(rows.filter(has_failed=False))
+    if not keeping.media:  # what is sealed is not opened for it: what was asked goes as a whole
+        with_media = rows.filter(has_media=True).exclude(prompt=None)
+        count += with_media.update(prompt=None, prompt_bytes=0, has_media=False)
     for part, is_kept in (("prompt", keeping.prompts), ("answer", keeping.answers)):
         if not is_kept:
             count += rows.exclude(**{part: None}).update(**{part: None, f"{part}_bytes": 0})

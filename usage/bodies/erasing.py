@@ -17,7 +17,7 @@ from audit.record import record
 from refusals.errors import Invalid
 from tenants.changes import announce
 from tenants.models import Tenant
-from usage.bodies.sealing import end_user_hash, unwrapped
+from usage.bodies.sealing import Unreadable, end_user_hash, unwrapped
 from usage.bodies.setting import ensure_key
 from usage.bodies.tables import Body, BodyKey, Erasure, RetentionPolicy
 from usage.models import Call
@@ -50,12 +50,17 @@ def erase_key(*, tenant: Tenant, key_prefix: str, reason: str, by: Any) -> Erasu
 @transaction.atomic
 def erase_end_user(*, tenant: Tenant, end_user: str, reason: str, by: Any) -> Erasure:
     """Erase the content of every call so far that was made for an end user, as calls name them (`user`,
-    `safety_identifier` or `metadata.user_id`). Who that is, is not written down. Raises `ErasureNotUnderstood`."""
+    `safety_identifier` or `metadata.user_id`). Who that is, is not written down. Raises `ErasureNotUnderstood`, and
+    `Unreadable` where the tenant's key is lost: nobody can tell then which calls those are."""
     if not end_user or len(end_user) > LONGEST_NAME:
         raise ErasureNotUnderstood("Say for which end user, exactly as your calls name them.", field="end_user")
     tenant = _locked(tenant)
     key = BodyKey.objects.filter(tenant=tenant).first()
-    named = end_user_hash(unwrapped(bytes(key.wrapped)), end_user) if key else ""
+    try:
+        named = end_user_hash(unwrapped(bytes(key.wrapped)), end_user) if key else ""
+    except Unreadable as lost:
+        told = f"{lost.sentence} Until then nobody can tell whose calls are whose; all of it can be erased."
+        raise Unreadable(told) from lost
     rows = Body.objects.filter(tenant=tenant, end_user_hashes__contains=[named]) if named else Body.objects.none()
     return _erase(tenant, Of.END_USER, rows, reason, by, end_user_hash=named)
 

@@ -33,7 +33,8 @@ class RetentionForm(VerbForm):
     only_failed = forms.BooleanField(label="Only of calls that failed", required=False)
     with_media = forms.BooleanField(
         label="Pictures, sound and files too", required=False,
-        help_text="Else their kind, size and SHA-256 stand in their place.",
+        help_text="Else their kind, size and SHA-256 stand in their place. Where they were kept before and no longer "
+        "are, what was asked in those calls is erased with them.",
     )  # fmt: skip
 
     def __init__(self, data: Any = None, *, own: Keeping | None, is_tenant: bool) -> None:

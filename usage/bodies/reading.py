@@ -81,9 +81,9 @@ def read(*, call: Call, by: User) -> Opened:
     return opened
 
 
-def opened_of(body: Body, secret: bytes | None = None) -> Opened:
-    """The content in clear, with the tenant's data key where that is at hand. Raises `Unreadable`."""
-    secret = secret or unwrapped(bytes(body.key.wrapped))
+def opened_of(body: Body) -> Opened:
+    """The content in clear. Raises `Unreadable`."""
+    secret = unwrapped(bytes(body.key.wrapped))
 
     def part(name: Part) -> bytes | None:
         sealed = getattr(body, name)

@@ -20,6 +20,8 @@ from usage.bodies.reading import read
 from usage.bodies.setting import SET
 from usage.call_page import find_call
 
+MOST_TURNS = 500  # on one page
+
 
 @never_cache
 @require_GET
@@ -28,10 +30,12 @@ def content(request: HttpRequest, pk: UUID) -> HttpResponse:
     viewer = viewer_of(request)
     call = find_call(viewer, pk)
     opened = read(call=call, by=viewer)
+    turns = turns_of(opened)
     context = {
         "call": call,
         "body": opened.body,
-        "turns": turns_of(opened),
+        "turns": turns[-MOST_TURNS:],
+        "left_out": max(0, len(turns) - MOST_TURNS),
         "may_erase": scoping.may(viewer, SET, call.environment),
     }
     return render(request, "usage/bodies/read.html", context)

@@ -15,6 +15,7 @@ from typing import Literal
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
+from cryptography.fernet import InvalidToken
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from catalog.credentials import decrypt, encrypt, rotated
@@ -24,6 +25,10 @@ type Part = Literal["prompt", "answer"]
 _VERSION = b"\x01"
 _NONCE = 12
 _LEVEL = 6
+LOST = (
+    "The key of this tenant's content cannot be opened: the installation no longer has the key that it is kept under. "
+    "The platform team has to add it to ATRIUM_CREDENTIAL_KEYS again."
+)
 
 
 class Unreadable(Refusal):
@@ -40,13 +45,19 @@ def new_wrapped() -> bytes:
 
 
 def unwrapped(wrapped: bytes) -> bytes:
-    """The data key, 32 bytes. Raises `cryptography.fernet.InvalidToken` when no key of the installation fits."""
-    return bytes.fromhex(decrypt(wrapped))
+    """The data key, 32 bytes. Raises `Unreadable` when no key of the installation fits."""
+    try:
+        return bytes.fromhex(decrypt(wrapped))
+    except (InvalidToken, ValueError) as error:
+        raise Unreadable(LOST) from error
 
 
 def rewrapped(wrapped: bytes) -> bytes:
-    """The same data key under the newest key of the installation."""
-    return rotated(wrapped)
+    """The same data key under the newest key of the installation. Raises `Unreadable` when none fits."""
+    try:
+        return rotated(wrapped)
+    except InvalidToken as error:
+        raise Unreadable(LOST) from error
 
 
 def seal(secret: bytes, tenant: UUID, call: UUID, part: Part, content: bytes) -> bytes:

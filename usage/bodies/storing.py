@@ -1,6 +1,7 @@
 """Write content that arrives from the gateway, each call's once, and count what could not be kept.
 
-Let go is what is over already, what was erased before it came, and what was encrypted with a key that is gone.
+Let go is what is over already, what was erased before it came, and what was encrypted with a key that is gone. An
+erasure locks its tenant, so what is written here waits for one that is under way and then heeds it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, fields
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 
@@ -28,6 +29,7 @@ class BodyRecord:
     form: str
     is_streamed: bool
     has_failed: bool
+    has_media: bool
     started_at: dt.datetime
     erase_at: dt.datetime
     prompt: bytes | None
@@ -51,6 +53,7 @@ def _told(field: Field[object]) -> str:
     return f"string_to_array(told.{field.name}, ',')" if is_many else f"told.{field.name}"
 
 
+_LOCK = "SELECT 1 FROM tenants_tenant WHERE id = ANY(%s::uuid[]) ORDER BY id FOR SHARE"
 _FIELDS = fields(BodyRecord)
 _NAMES = [each.name for each in _FIELDS]
 _ARRAYS = ", ".join(f"%s::{_TYPES[str(each.type)]}[]" for each in _FIELDS)
@@ -82,7 +85,9 @@ def store(records: Sequence[BodyRecord]) -> int:
     """Write `records`; how many were written. A second time writes none."""
     if not records:
         return 0
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        # A statement of its own: only what begins after the wait sees the erasure.
+        cursor.execute(_LOCK, [list({record.tenant_id for record in records})])
         cursor.execute(_STORE, [[_value(getattr(record, name)) for record in records] for name in _NAMES])
         return int(cursor.rowcount)
 

@@ -28,7 +28,7 @@ def _events(stream: bytes) -> Iterator[dict[str, Any]]:
         data = b"\n".join(line[5:].lstrip() for line in block.split(b"\n") if line.startswith(b"data:"))
         try:
             event = json.loads(data) if data and data != b"[DONE]" else None
-        except ValueError:  # the last one, where it was cut
+        except (ValueError, RecursionError):  # the last one, where it was cut; or one that nobody can read
             continue
         if isinstance(event, dict):
             yield event
@@ -42,22 +42,33 @@ def _choices(events: list[dict[str, Any]]) -> dict[str, Any]:
         for choice in choices if isinstance(choices, list) else ():
             if not isinstance(choice, dict):
                 continue
-            held = said.setdefault(choice.get("index") or 0, {"tool_calls": {}})
+            held = said.setdefault(_index(choice), {"tool_calls": {}})
             delta = choice["delta"] if isinstance(choice.get("delta"), dict) else choice
             for name in ("reasoning_content", "content", "refusal", "text"):
                 if isinstance(delta.get(name), str):
                     held[name] = held.get(name, "") + delta[name]
-            for call in delta.get("tool_calls") or ():
-                _add_call(held["tool_calls"], call)
+            calls = delta.get("tool_calls")
+            for call in calls if isinstance(calls, list) else ():
+                if isinstance(call, dict):
+                    _add_call(held["tool_calls"], call)
     told = [held | {"tool_calls": list(held["tool_calls"].values())} for _, held in sorted(said.items())]
     return {"choices": [{"message": held} for held in told]}
 
 
 def _add_call(calls: dict[int, dict[str, Any]], call: dict[str, Any]) -> None:
-    held = calls.setdefault(call.get("index") or 0, {"name": "", "arguments": ""})
-    function = call.get("function") or {}
-    held["name"] += function.get("name") or ""
-    held["arguments"] += function.get("arguments") or ""
+    held = calls.setdefault(_index(call), {"name": "", "arguments": ""})
+    function = call.get("function")
+    if not isinstance(function, dict):
+        return
+    for name in held:
+        if isinstance(said := function.get(name), str):
+            held[name] += said
+
+
+def _index(piece: dict[str, Any]) -> int:
+    """Where it belongs; a provider may write anything there."""
+    at = piece.get("index")
+    return at if isinstance(at, int) else 0
 
 
 def _response(events: list[dict[str, Any]]) -> dict[str, Any]:
@@ -73,7 +84,7 @@ def _response(events: list[dict[str, Any]]) -> dict[str, Any]:
 def _message(events: list[dict[str, Any]]) -> dict[str, Any]:
     blocks: dict[int, dict[str, Any]] = {}
     for event in events:
-        at = event.get("index") or 0
+        at = _index(event)
         if event.get("type") == "content_block_start" and isinstance(event.get("content_block"), dict):
             blocks[at] = dict(event["content_block"])
         elif event.get("type") == "content_block_delta" and isinstance(delta := event.get("delta"), dict):

@@ -115,6 +115,7 @@ class Body(models.Model):
     form = models.CharField(max_length=20, help_text="in which it was asked and answered")
     is_streamed = models.BooleanField(default=False)
     has_failed = models.BooleanField(default=False)
+    has_media = models.BooleanField(default=False, help_text="pictures, sound or files are kept with what was asked")
     started_at = models.DateTimeField()
     stored_at = models.DateTimeField(default=timezone.now)
     erase_at = models.DateTimeField()

@@ -75,6 +75,7 @@ class Migration(migrations.Migration):
                 ('form', models.CharField(help_text='in which it was asked and answered', max_length=20)),
                 ('is_streamed', models.BooleanField(default=False)),
                 ('has_failed', models.BooleanField(default=False)),
+                ('has_media', models.BooleanField(default=False, help_text='pictures, sound or files are kept with what was asked')),
                 ('started_at', models.DateTimeField()),
                 ('stored_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('erase_at', models.DateTimeField()),
