@@ -268,6 +268,8 @@ def test_every_kind_of_row_goes_along_or_says_why_not() -> None:
         "playground.Feedback",
     }
     assert staying == {
+        "usage.Body",
+        "usage.RetentionPolicy",
         "usage.Call",
         "usage.Rollup",
         "usage.Limit",
