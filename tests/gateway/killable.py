@@ -56,7 +56,8 @@ class Killable:
     def stop(self) -> None:
         for process in self.processes:
             with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+                for each in (*process.children(recursive=True), process):  # nobody else ends its workers
+                    each.kill()
             process.wait(10)
         if self._loaded is not None:
             self._loaded.kill()
