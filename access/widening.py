@@ -4,9 +4,10 @@ platform's, also where access is left to the tenant, as what was decided would o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from access.changing import WIDENS, WiderThanDecided
 from access.conditions import Conditions
@@ -23,10 +24,18 @@ GRANTS = "Grants"
 
 def last_grant(environment_id: UUID, route_id: UUID) -> Grant | None:
     """The grant in force, else the one that ended last: ending it and asking anew is no way round its conditions."""
-    rows = Grant.objects.filter(environment=environment_id, route=route_id).select_related(
-        "environment__tenant", "environment__project"
-    )
-    return rows.order_by(F("revoked_at").desc(nulls_first=True)).first()
+    return _last().filter(environment=environment_id, route=route_id).first()
+
+
+def last_grants(environments: Sequence[Environment], route: Route) -> dict[str, Grant]:
+    """The same in each of `environments` that had one, by the environment's path, in one question."""
+    rows = _last().filter(environment__in=environments, route=route).distinct("environment_id")
+    return {grant.environment.path: grant for grant in rows}
+
+
+def _last() -> QuerySet[Grant]:
+    rows = Grant.objects.select_related("environment__tenant", "environment__project")
+    return rows.order_by("environment_id", F("revoked_at").desc(nulls_first=True))
 
 
 def refuse_wider(environment: Environment, route: Route, conditions: Conditions) -> None:

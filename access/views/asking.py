@@ -15,13 +15,12 @@ from access.asking import (
     HELD_TO,
     KIND,
     environments_to_ask_for,
-    open_requests,
     request_access,
     subject_key,
 )
 from access.forms import AccessForm
 from access.models import Grant
-from access.widening import last_grant
+from access.widening import last_grants
 from approvals.models import Request
 from approvals.next_step import waits_for
 from approvals.outlook import Outlook, outlooks
@@ -43,12 +42,14 @@ def ask(request: HttpRequest, route: str) -> HttpResponse:
     environments = environments_to_ask_for(viewer)
     if not environments:
         return render(request, "access/no_tenant.html", {"route": wanted})
-    if request.method == "GET" and (asked := _asked_already(request, wanted, environments)):
+    waiting = _waiting(wanted, environments)
+    if request.method == "GET" and (asked := waiting.get(request.GET.get("environment", ""))):
         messages.info(request, f"This was asked for already: {waits_for(asked)}.")
         return redirect(asked)
-    taken = _taken(wanted, environments)
+    grants = last_grants(environments, wanted)
+    taken = _taken(waiting, grants)
     preset = _preset(request, environments, taken)
-    held = last_grant(preset.pk, wanted.pk) if preset else None
+    held = grants.get(preset.path) if preset else None
     form = AccessForm(
         request.POST or None,
         environments=environments,
@@ -90,22 +91,19 @@ def _not_served(request: HttpRequest, route: str) -> HttpResponse:
     return redirect(model)
 
 
-def _taken(route: Route, environments: list[Environment]) -> dict[str, str]:
-    """Environments that hold the grant already or asked for it, with the words that say so."""
+def _waiting(route: Route, environments: list[Environment]) -> dict[str, Request]:
+    """The open requests for the route, by the path of the environment that they are for."""
     by_key = {subject_key(environment, route): environment.path for environment in environments}
-    path_of = {environment.pk: environment.path for environment in environments}
-    held = Grant.objects.in_force().filter(route=route, environment__in=environments)
-    open_requests = Request.objects.filter(subject_kind=KIND, subject_key__in=list(by_key), state__in=OPEN_STATES)
+    found = Request.objects.filter(subject_kind=KIND, subject_key__in=list(by_key), state__in=OPEN_STATES)
+    return {by_key[request.subject_key]: request for request in found}
+
+
+def _taken(waiting: dict[str, Request], grants: dict[str, Grant]) -> dict[str, str]:
+    """Environments that hold the grant already or asked for it, with the words that say so."""
     return {
-        **{by_key[request.subject_key]: f"asked for in R-{request.number}" for request in open_requests},
-        **{path_of[environment_id]: "granted" for environment_id in held.values_list("environment_id", flat=True)},
+        **{path: f"asked for in R-{request.number}" for path, request in waiting.items()},
+        **{path: "granted" for path, grant in grants.items() if grant.is_in_force},
     }
-
-
-def _asked_already(request: HttpRequest, route: Route, environments: list[Environment]) -> Request | None:
-    """The open request for the environment that the address names."""
-    named = next((each for each in environments if each.path == request.GET.get("environment")), None)
-    return open_requests(named.pk, [route]).get(route.pk) if named else None
 
 
 def _preset(request: HttpRequest, environments: list[Environment], taken: dict[str, str]) -> Environment | None:

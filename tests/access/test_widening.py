@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from access.asking import request_access
 from access.changing import WiderThanDecided
@@ -49,10 +50,13 @@ def approve(cast: Cast, request: Request) -> None:
     vote(review=request.reviews.get(), verdict="approve", comment="ok", by=cast.rita)
 
 
-def test_it_works(cast: Cast, held: Grant, client: Client) -> None:
+def test_it_works(
+    cast: Cast, held: Grant, client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     """The form begins with what is held, so that what is not touched stays demanded."""
     client.force_login(cast.dev)
-    page = client.get(URL)
+    with django_assert_max_num_queries(12):
+        page = client.get(URL)
     assert "acme/support/development is held to conditions" in page.content.decode()
     form = page.context["form"]
     typed = {name: form[name].value() for name in form.fields if form[name].value() not in (None, False)}
@@ -63,6 +67,7 @@ def test_it_works(cast: Cast, held: Grant, client: Client) -> None:
     client.force_login(cast.rita)
     seen = client.get(request.get_absolute_url()).content.decode()
     assert "In force now" in seen and "Would be lost" in seen
+    assert "In force now" in client.get(f"{request.get_absolute_url()}?tab=evidence").content.decode()
     approve(cast, request)
     assert Grant.objects.in_force().get().conditions == HELD | {"max_output_tokens": 5000}
     evidence = told(request)
