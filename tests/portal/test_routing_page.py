@@ -190,12 +190,20 @@ def test_it_asks_few_questions_however_many_routes(
         page(client)
 
 
+def seen_in(page: str) -> str:
+    """The mark of what a page's form was filled with."""
+    (mark,) = re.findall(r'name="seen" value="([0-9a-f]+)"', page)
+    return str(mark)
+
+
 def test_calls_are_steered_on_the_page_of_a_route(cast: Cast, client: Client) -> None:
     held, fallback = route(), route("long-model", provider="other")
     client.force_login(cast.pat)
     target = held.targets.get()
-    assert 'name="policy"' in client.get("/platform/routing/echo-model/").content.decode()
+    shown = client.get("/platform/routing/echo-model/").content.decode()
+    assert 'name="policy"' in shown
     said = {
+        "seen": seen_in(shown),
         "policy": "latency", "regions": "EU, us-east", "fallback": "long-model", "first_token_timeout_s": "2.5",
         "idle_timeout_s": "", f"tier-{target.deployment_id.hex}": "2", f"weight-{target.deployment_id.hex}": "30",
     }  # fmt: skip
@@ -206,15 +214,20 @@ def test_calls_are_steered_on_the_page_of_a_route(cast: Cast, client: Client) ->
     )  # fmt: skip
     target.refresh_from_db()
     assert (target.priority, target.weight) == (2, 30)
-    wrong = client.post("/platform/routing/long-model/", {"policy": "weight", "fallback": "echo-model"})
-    assert wrong.status_code == 422
+    seen = seen_in(client.get("/platform/routing/long-model/").content.decode())
+    typed = {"seen": seen, "policy": "weight", "fallback": "echo-model"}
+    target = fallback.targets.get()
+    typed |= {f"tier-{target.deployment_id.hex}": "1", f"weight-{target.deployment_id.hex}": "100"}
+    wrong = client.post("/platform/routing/long-model/", typed)
+    assert wrong.status_code == 422 and "leads back to" in wrong.content.decode()
 
 
 def test_a_deployment_is_described_drained_and_tried_on_its_page(cast: Cast, client: Client) -> None:
     deployment = route().targets.get().deployment
     client.force_login(cast.pat)
     at = f"/platform/deployments/{deployment.pk}/"
-    assert client.post(at, {"region": "eu-west", "context_tokens": "8000"}).status_code == 302
+    typed = {"seen": seen_in(client.get(at).content.decode()), "region": "eu-west", "context_tokens": "8000"}
+    assert client.post(at, typed).status_code == 302
     assert client.post(f"{at}drain/").status_code == client.post(f"{at}probe/").status_code == 302
     deployment.refresh_from_db()
     assert (deployment.region, deployment.context_tokens) == ("eu-west", 8000)
@@ -223,7 +236,7 @@ def test_a_deployment_is_described_drained_and_tried_on_its_page(cast: Cast, cli
     assert client.post(f"{at}resume/", {"route": "echo-model"}).headers["location"] == "/platform/routing/echo-model/"
     deployment.refresh_from_db()
     assert deployment.drained_at is None
-    assert client.post(at, {"context_tokens": "0"}).status_code == 422
+    assert client.post(at, typed | {"context_tokens": "0"}).status_code == 422
     assert client.post(f"{at}resume/", {"route": "echo\x00-model"}).status_code == 302, (
         "no text that a filter chokes on"
     )
