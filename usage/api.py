@@ -65,7 +65,7 @@ class CallPaging(CursorPaging):
     ordering = ("-started_at", "-id")
 
 
-class AttemptSerializer(serializers.Serializer[Any]):
+class CallAttemptSerializer(serializers.Serializer[Any]):
     deployment = serializers.UUIDField()
     provider = serializers.CharField()
     upstream_name = serializers.CharField()
@@ -87,7 +87,7 @@ class TimingSerializer(serializers.Serializer[Any]):
         child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2),
         help_text="From when to when it waited for room at a deployment.",
     )
-    attempts = AttemptSerializer(many=True)
+    attempts = CallAttemptSerializer(many=True)
 
 
 class CallSerializer(serializers.ModelSerializer[Call]):

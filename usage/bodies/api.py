@@ -65,7 +65,7 @@ class NewRetentionSerializer(Body):
     media = serializers.BooleanField(default=False)
 
 
-class PlaceSerializer(Body):
+class ContentPlaceSerializer(Body):
     place = serializers.CharField(max_length=200, help_text=PLACE_HELP)
 
 
@@ -96,11 +96,11 @@ class RetentionViewSet(viewsets.ViewSet):
         set_retention(place=place, keeping=keeping, by=viewer_of(request))
         return Response(RetentionSerializer(at(place)).data)
 
-    @extend_schema(request=PlaceSerializer, responses=RetentionSerializer)
+    @extend_schema(request=ContentPlaceSerializer, responses=RetentionSerializer)
     @action(detail=False, methods=["post"])
     def remove(self, request: Request) -> Response:
         """Say nothing at a place any more: what is above it counts."""
-        place = self._mine(request, body_of(request, PlaceSerializer)["place"])
+        place = self._mine(request, body_of(request, ContentPlaceSerializer)["place"])
         remove_retention(place=place, by=viewer_of(request))
         return Response(RetentionSerializer(at(place)).data)
 
@@ -198,7 +198,7 @@ class ContentSerializer(serializers.Serializer[Any]):
     erase_at = serializers.DateTimeField()
 
 
-class ReasonSerializer(Body):
+class ErasureReasonSerializer(Body):
     reason = serializers.CharField(max_length=300)
 
 
@@ -214,13 +214,13 @@ class CallContent(viewsets.GenericViewSet[Any]):
         answer["Cache-Control"] = "no-store"
         return answer
 
-    @extend_schema(request=ReasonSerializer, responses={201: ErasureSerializer})
+    @extend_schema(request=ErasureReasonSerializer, responses={201: ErasureSerializer})
     @action(detail=True, methods=["post"], url_path="erase-content")
     def erase_content(self, request: Request, pk: Any) -> Response:
         """Erase what was asked and answered; the call stays in the ledger."""
         call = find_call(request.user, UUID(str(pk)))
         scoping.require(viewer_of(request), SET, call.environment)
-        made = erase_call(call=call, reason=body_of(request, ReasonSerializer)["reason"], by=viewer_of(request))
+        made = erase_call(call=call, reason=body_of(request, ErasureReasonSerializer)["reason"], by=viewer_of(request))
         return Response(ErasureSerializer(made).data, status=status.HTTP_201_CREATED)
 
 
