@@ -11,6 +11,7 @@ import openai
 import pytest
 
 from catalog.models import Deployment, Model, Route
+from gateway.runtime import current_snapshot
 from tests.cast import Cast
 from tests.gateway.behaviours import second_target
 from tests.gateway.conftest import eventually, kept
@@ -136,10 +137,16 @@ def test_the_answer_is_one_of_a_chat(says: Says, front_with: Any, key: str, prov
     assert (call.outcome, call.input_tokens, call.output_tokens, call.usage_source) == ("ok", 21, 3, "provider")
 
 
+def _is_known() -> bool:
+    """Whether the gateway has heard how prompts are put."""
+    snapshot = current_snapshot()
+    return snapshot is not None and snapshot.routes["echo-model"].targets[0].prompting is not None
+
+
 def test_openais_client_reads_its_stream(says: Says, sdk: openai.OpenAI, provider: Provider) -> None:
     deployment = says(template="chatml")
     assert deployment.prompting == {"template": "chatml"}
-    eventually(lambda: sdk.models.list().data)
+    eventually(_is_known)  # it is served already
     stream = sdk.chat.completions.create(
         model="echo-model", messages=[{"role": "user", "content": "Hello."}], stream=True,
         stream_options={"include_usage": True},
