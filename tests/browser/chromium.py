@@ -89,6 +89,7 @@ class Watch:
 
     def _asked(self, request: Request) -> None:
         self.has_moved()
-        self.under_way.add(request)
+        if request.resource_type != "eventsource":  # a stream of events is under way as long as its page is there
+            self.under_way.add(request)
         if not request.url.startswith((*self.own, "data:", "blob:", "about:")):
             self.problems.append(f"asked a foreign host: {request.url}")
