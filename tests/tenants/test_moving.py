@@ -270,6 +270,7 @@ def test_every_kind_of_row_goes_along_or_says_why_not() -> None:
     assert staying == {
         "usage.Body",
         "usage.RetentionPolicy",
+        "usage.RunningCall",
         "usage.Call",
         "usage.Rollup",
         "usage.Limit",
