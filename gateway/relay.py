@@ -116,10 +116,8 @@ class _Asking:
         meter, asked = self._meter, self._meter.asked
         provider = provider_of(attempt.target)
         try:
-            if asked.is_heavy or provider.is_slow:
-                request = await apart(True, provider.request, attempt.target, asked)
-            else:
-                request = provider.request(attempt.target, asked)
+            is_long = asked.is_heavy or provider.is_slow
+            request = await apart(is_long, provider.request, attempt.target, asked)
         except InvalidRequest as error:
             self._unable = error
             attempt.cannot()
