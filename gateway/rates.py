@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
+from gateway.counts import Counts
 from gateway.snapshot import A_MINUTE, Bounds
 from gateway.windows import SLOTS, SPAN_S, Window
 from refusals import Refusal
@@ -81,34 +82,6 @@ class Taken:
     held: Held
     second: int
     use: Use
-
-
-class Counts:
-    """What one event loop counts at a place: windows and what others were not told yet, by the index of a metric; and
-    the calls under way."""
-
-    __slots__ = ("is_changed", "place", "running", "untold", "windows")
-
-    def __init__(self, place: UUID) -> None:
-        self.place = place
-        self.running = 0
-        self.is_changed = False  # there may be something untold
-        self.untold = [0] * len(A_MINUTE)
-        self.windows: list[Window | None] = [None] * len(A_MINUTE)
-
-    def window(self, index: int, now: int) -> Window:
-        """The window of a metric, begun if need be."""
-        found = self.windows[index]
-        if found is None:
-            found = self.windows[index] = Window(now)
-        elif now > found.latest:
-            found.at(now)
-        return found
-
-    def used(self, index: int, now: int) -> int:
-        """What counts of a metric now."""
-        found = self.windows[index]
-        return found.at(now).used if found else 0
 
 
 class At(NamedTuple):
@@ -365,15 +338,10 @@ class Rates:
         if now - self._forgotten >= FORGET_EVERY_S:
             self._forgotten = now
             self._looked_up.clear()
-            self._counts = {place: counts for place, counts in self._counts.items() if _is_needed(counts, now)}
+            self._counts = {place: counts for place, counts in self._counts.items() if counts.is_needed(now)}
             oldest = now - SILENT_AFTER_S
             self._elsewhere = {process: told for process, told in self._elsewhere.items() if told[0] >= oldest}
         return now
-
-
-def _is_needed(counts: Counts, now: int) -> bool:
-    """Whether there is anything at a place that would be missed."""
-    return counts.running > 0 or any(counts.untold) or any(counts.used(index, now) for index in range(len(A_MINUTE)))
 
 
 def refuse_larger(bound: Bounds, use: Use) -> None:
