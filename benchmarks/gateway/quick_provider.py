@@ -17,8 +17,8 @@ BODY = json.dumps({
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
 
 
-class Answering(asyncio.Protocol):
-    """One connection, kept for as many requests as come."""
+class Posted(asyncio.Protocol):
+    """One connection, kept for as many requests as come: `asked` is told the body of each that is whole."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -33,14 +33,19 @@ class Answering(asyncio.Protocol):
             length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
             if len(self._held) < end + 4 + length:
                 return
-            self._held = self._held[end + 4 + length :]
-            self._transport.write(ANSWER)
+            body, self._held = self._held[end + 4 : end + 4 + length], self._held[end + 4 + length :]
+            self.asked(body)
+
+    def asked(self, body: bytes) -> None:
+        """Answer."""
+        self._transport.write(ANSWER)
 
 
-async def main(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", port)
+async def serve(port: int, kind: type[Posted]) -> None:
+    """Serve on 127.0.0.1 until the process ends."""
+    server = await asyncio.get_running_loop().create_server(kind, "127.0.0.1", port, backlog=4096)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(serve(int(sys.argv[1]), Posted))

@@ -12,7 +12,7 @@ import re
 import sys
 import time
 
-from benchmarks.gateway.quick_provider import ANSWER
+from benchmarks.gateway.quick_provider import Posted, serve
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 SENT = re.compile(rb"@(\d+)@")  # when an event was sent, in its text
@@ -27,31 +27,16 @@ def _event(delta: dict[str, str], finish: str | None = None, usage: dict[str, in
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-class Streaming(asyncio.Protocol):
-    """One connection, kept for as many requests as come, one after the other."""
+class Streaming(Posted):
+    """Streams to whom asks for that, else answers at once."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._held = b""
-
-    def data_received(self, data: bytes) -> None:
-        self._held += data
-        end = self._held.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        head = self._held[:end].lower()
-        at = head.find(b"content-length:")
-        length = int(head[at + 15 :].split(b"\r\n", 1)[0])
-        if len(self._held) < end + 4 + length:
-            return
-        body = json.loads(self._held[end + 4 : end + 4 + length])
-        self._held = self._held[end + 4 + length :]
-        if body.get("stream"):
+    def asked(self, body: bytes) -> None:
+        said = json.loads(body)
+        if said.get("stream"):
             self._transport.write(HEAD)
-            self._tell(body["max_tokens"], body["seed"] / 1000, body["max_tokens"])
+            self._tell(said["max_tokens"], said["seed"] / 1000, said["max_tokens"])
         else:
-            self._transport.write(ANSWER)
+            super().asked(body)
 
     def _tell(self, left: int, every_s: float, of: int) -> None:
         if self._transport.is_closing():
@@ -64,10 +49,5 @@ class Streaming(asyncio.Protocol):
             self._transport.write(_event({}, "stop", usage) + b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
 
 
-async def main(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Streaming, "127.0.0.1", port, backlog=4096)
-    await server.serve_forever()
-
-
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(serve(int(sys.argv[1]), Streaming))
