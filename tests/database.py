@@ -8,12 +8,17 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+
+# What one process has compiled the next one reads, whoever runs however few tests: a run starts a hundred processes.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 if "ATRIUM_TEST_DATABASE_URL" not in os.environ:
     from tests.prepared import copy_into
