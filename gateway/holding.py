@@ -9,8 +9,9 @@ from decimal import Decimal
 
 from gateway.admission import Admitted
 from gateway.costing import expected_tokens, greatest_cost
+from gateway.counts import Held
 from gateway.leases import Leases, Reservation
-from gateway.rates import NOTHING_USED, Held, Rates, Taken, Use, use_of
+from gateway.rates import NOTHING_USED, Rates, Taken, Use, use_of
 from refusals import Refusal
 
 
@@ -76,7 +77,7 @@ async def hold(rates: Rates, leases: Leases, admitted: Admitted) -> Hold:
     """
     leave = admitted.leave
     if not leave.held:
-        return Hold(rates, leases, Taken((), 0, NOTHING_USED), Reservation())
+        return Hold(rates, leases, Taken(None, 0, NOTHING_USED), Reservation())
     use = use_of(*expected_tokens(admitted.asked)) if leave.counts_tokens else NOTHING_USED
     taken = rates.take(leave.held, use)
     try:
