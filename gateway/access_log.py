@@ -28,7 +28,7 @@ def ended(call: Call, summary: CallSummary) -> None:
     log.info(
         "call",
         request_id=admitted.request_id,
-        call_id=str(summary.call_id),
+        call_id=summary.call_id,
         trace_id=trace.trace_id,
         span_id=trace.span_id,
         parent_id=trace.parent_id,

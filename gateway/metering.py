@@ -12,13 +12,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from django.conf import settings
 
-from audit.identifiers import uuid7
+from audit.identifiers import uuid7_text
 from gateway import counting
 from gateway.admission import Admitted
 from gateway.costing import expected_tokens, prompt_tokens
@@ -28,7 +26,7 @@ from gateway.journal import Journal
 from gateway.providers import provider_of
 from gateway.rates import Use, use_of
 from gateway.routing import Choice
-from gateway.row_json import Beginning, Shared, beginning
+from gateway.row_json import INTERRUPTED, Beginning, Shared, beginning
 from gateway.seat import Seat
 from gateway.snapshot import Grant, Target, UnitPrice
 from gateway.stop import Stopped
@@ -46,7 +44,7 @@ KEEP_CHARACTERS = 1024 * 1024  # of an answer, for counting; what goes beyond is
 class CallSummary:
     """What came of a call. `cost` None says that no price was known; `usage_source` is `provider` or `counted`."""
 
-    call_id: UUID
+    call_id: str
     outcome: str
     status: int
     error_code: str
@@ -80,10 +78,16 @@ class Used(NamedTuple):
 class Meter:
     """The account of one call."""
 
+    __slots__ = (
+        "_began", "_beyond", "_chunks", "_expected", "_first_token_ms", "_grant", "_has_answer", "_is_open",
+        "_is_streamed", "_journal", "_journaled", "_kept", "_pieces", "_price", "_prompt_by_length", "_seat",
+        "_started_at", "_target", "_told", "_told_after", "_trace", "_was_taken", "admitted", "asked", "choice",
+        "finish_reason", "hold", "id_text", "may_wait_until", "summary", "timeline", "waited_ms",
+    )  # fmt: skip
+
     def __init__(
         self,
         admitted: Admitted,
-        call_id: UUID,
         journal: Journal,
         hold: Hold,
         *,
@@ -93,7 +97,7 @@ class Meter:
         self.admitted = admitted
         self.asked = admitted.asked  # as it is sent next, by what its grant demands then (`Seated`)
         self.hold = hold
-        self.call_id, self.id_text = call_id, str(call_id)
+        self.id_text = uuid7_text()
         self.summary: CallSummary | None = None
         self.finish_reason = ""
         self.choice: Choice | None = None  # who was asked and who was not, and why (`reasons`)
@@ -119,11 +123,18 @@ class Meter:
         self._expected: Use | None = None
         self.may_wait_until = self._began + (settings.GATEWAY_QUEUE_WAIT_S if max_wait_s is None else max_wait_s)
         self.waited_ms: int | None = None
+        self._trace: Trace | None = None
 
-    @cached_property
+    @property
     def trace(self) -> Trace:
         """The trace that the call is a part of: the client's where that is told, else one that begins here."""
-        return begun()
+        if self._trace is None:
+            self._trace = begun()
+        return self._trace
+
+    @trace.setter
+    def trace(self, told: Trace) -> None:
+        self._trace = told
 
     def tries(self, target: Target, route: str) -> None:
         """`target` is about to be asked, as one that serves `route`."""
@@ -167,8 +178,7 @@ class Meter:
             self._seat.is_used = True
         self._was_taken = True
         if not self._is_open:
-            own = self._own(self.id_text, self._so_far())
-            kept = self._journal.opened(self.id_text, self._beginning().row(own))
+            kept = self._journal.opened(self.id_text, self._beginning().opening(self._opening()))
             self._is_open = True
         elif is_other:
             kept = self._journal.moved(self._progress_row())
@@ -222,7 +232,7 @@ class Meter:
         """The target failed and another is tried. If it had the prompt it may bill it: that is a row of its own."""
         if self._was_taken:
             ended = self._account("failed", failure.status, failure.code, failure.sentence)
-            self._write(str(uuid7()), ended)
+            self._write(uuid7_text(), ended)
         self._was_taken = False
         self._told, self.finish_reason, self._first_token_ms = None, "", None
         self._told_after, self._has_answer = 0, False
@@ -299,6 +309,21 @@ class Meter:
 
     # --- the row in the ledger ---------------------------------------------------------------------------------------
 
+    def _opening(self) -> dict[str, Any]:
+        """What of `OPENED` is this call's own, before anything was used but the prompt."""
+        target, price = self._target, self._price
+        tokens_in = self._counted_prompt(target, is_rough=True) if target is not None else 0
+        return {
+            "id": self.id_text,
+            "request_id": self.admitted.request_id,
+            "trace_id": self.trace.trace_id,
+            "started_at": self._started_at.isoformat(),
+            "waited_ms": self.waited_ms,
+            "duration_ms": round((time.monotonic() - self._began) * 1000),
+            "cost": None if price is None else format(cost(price, tokens_in, 0), "f"),
+            "input_tokens": tokens_in,
+        }
+
     def _so_far(self) -> CallSummary:
         """What the row says if nobody lives to tell the end."""
         return self._account("interrupted", 500, "interrupted", INTERRUPTED, is_rough=True)
@@ -308,7 +333,7 @@ class Meter:
         used, source = self._used(is_rough=is_rough)
         tokens_in, tokens_out, cached, reasoning, written = used
         return CallSummary(
-            self.call_id, outcome, status, code, message, self.finish_reason, self._first_token_ms, self.waited_ms,
+            self.id_text, outcome, status, code, message, self.finish_reason, self._first_token_ms, self.waited_ms,
             round((time.monotonic() - self._began) * 1000), tokens_in, tokens_out, cached, reasoning, written,
             cost(price, tokens_in, tokens_out, cached, written) if price else None,
             price.currency if price else settings.CURRENCY, source, target.provider if target else "",
@@ -333,8 +358,8 @@ class Meter:
             "outcome": account.outcome,
             "status": account.status,
             "error_code": account.error_code,
-            "error_message": fitting(account.error_message, LONGEST_TEXT["error_message"]),
-            "finish_reason": fitting(account.finish_reason, LONGEST_TEXT["finish_reason"]),
+            "error_message": account.error_message and fitting(account.error_message, LONGEST_TEXT["error_message"]),
+            "finish_reason": account.finish_reason and fitting(account.finish_reason, LONGEST_TEXT["finish_reason"]),
             "started_at": self._started_at.isoformat(),
             "first_token_ms": account.first_token_ms,
             "waited_ms": account.waited_ms,
@@ -386,7 +411,6 @@ class Meter:
         return counting.tokens_of("".join(self._pieces)) + counting.tokens_of_length(self._beyond)
 
 
-INTERRUPTED = "The gateway's process ended in the middle of this call."
 CHANGING = (  # beside where it is sent
     "id", "finish_reason", "first_token_ms", "waited_ms", "duration_ms", "usage_source", "cost", "input_tokens",
     "output_tokens", "cached_input_tokens", "reasoning_tokens", "cache_write_tokens",

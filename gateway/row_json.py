@@ -15,6 +15,13 @@ from gateway.snapshot import Grant, Place, Route, Target, UnitPrice
 from usage.calls import as_row
 
 MOST_KEPT = 8192  # parts; beyond that all are made anew
+INTERRUPTED = "The gateway's process ended in the middle of this call."
+# What is so of every call when it is opened: its row says it if nobody lives to tell the end.
+OPENED = {
+    "outcome": "interrupted", "status": 500, "error_code": "interrupted", "error_message": INTERRUPTED,
+    "finish_reason": "", "first_token_ms": None, "usage_source": "counted", "output_tokens": 0,
+    "cached_input_tokens": 0, "reasoning_tokens": 0, "cache_write_tokens": 0,
+}  # fmt: skip
 
 
 class Shared(NamedTuple):
@@ -67,15 +74,20 @@ class Shared(NamedTuple):
 
 
 class Beginning(NamedTuple):
-    """The part of a row that is made once: as JSON that goes on with the call's own columns; and those of its columns
-    that change when the call is sent elsewhere."""
+    """The part of a row that is made once: as JSON that goes on with the call's own columns, the same with what is so
+    when it is `opened`; and those of its columns that change when the call is sent elsewhere."""
 
     json: bytes
+    opened: bytes
     where: dict[str, Any]
 
     def row(self, own: dict[str, Any]) -> bytes:
         """The whole row."""
         return self.json + orjson.dumps(own)[1:]
+
+    def opening(self, own: dict[str, Any]) -> bytes:
+        """The row of an interrupted call that has used nothing but its prompt, with what of it is the call's own."""
+        return self.opened + orjson.dumps(own)[1:]
 
 
 _kept: dict[tuple[int | bool, ...], tuple[Shared, Beginning]] = {}  # by who each part is, whom `Shared` keeps alive
@@ -88,7 +100,12 @@ def beginning(shared: Shared) -> Beginning:
     key = (id(caller), id(place), id(route), id(target), id(grant), id(price), is_streamed)
     found = _kept.get(key)
     if found is None:
-        found = (shared, Beginning(orjson.dumps(shared.columns())[:-1] + b",", as_row(shared.place_of_answer())))
+        columns = shared.columns()
+        opened = orjson.dumps(columns | OPENED)
+        found = (
+            shared,
+            Beginning(orjson.dumps(columns)[:-1] + b",", opened[:-1] + b",", as_row(shared.place_of_answer())),
+        )
         if caller.key_prefix:  # a person calls as somebody new each time
             if len(_kept) >= MOST_KEPT:
                 _kept.clear()

@@ -31,18 +31,21 @@ def told_by(usage: Any) -> Told | None:
     if not isinstance(usage, dict):
         return None
     tokens_in, tokens_out = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    stated = [count for count in (tokens_in, tokens_out) if count is not None]
-    if not stated or not all(map(_is_count, stated)):
+    if tokens_in is None or tokens_out is None:
+        stated = tokens_out if tokens_in is None else tokens_in
+        if not _is_count(stated):
+            return None
+    elif not (_is_count(tokens_in) and _is_count(tokens_out)):
         return None
-    total = usage.get("total_tokens")
-    if tokens_in is not None and tokens_out is not None and _is_count(total):
+    elif _is_count(total := usage.get("total_tokens")):
         tokens_out = max(tokens_out, total - tokens_in)  # xAI and others leave reasoning out of the completion
+    of_prompt, of_answer = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
     return Told(
         tokens_in,
         tokens_out,
-        _detail(usage, "prompt_tokens_details", "cached_tokens"),
-        _detail(usage, "completion_tokens_details", "reasoning_tokens"),
-        _detail(usage, "prompt_tokens_details", WRITTEN),
+        0 if of_prompt is None else _detail(of_prompt, "cached_tokens"),
+        0 if of_answer is None else _detail(of_answer, "reasoning_tokens"),
+        0 if of_prompt is None else _detail(of_prompt, WRITTEN),
     )
 
 
@@ -63,7 +66,6 @@ def _is_count(value: Any) -> bool:
     return type(value) is int and 0 <= value <= LARGEST_COUNT
 
 
-def _detail(usage: dict[str, Any], group: str, name: str) -> int:
-    details = usage.get(group)
+def _detail(details: Any, name: str) -> int:
     count = details.get(name) if isinstance(details, dict) else None
     return count if type(count) is int and count >= 0 else 0
