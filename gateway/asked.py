@@ -44,6 +44,8 @@ class Found:
     by_length: int | None = None
     tokens: int | None = None
     has_attachments: bool | None = None
+    plain_of: Any = None  # the messages of which is known whether they are `plain` (`gateway.costing`)
+    plain: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

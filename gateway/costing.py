@@ -22,10 +22,8 @@ OF_THE_PROMPT = ("tools", "functions", "response_format")
 LONGEST = 10_000_000
 
 
-def weighed(asked: Asked, *, is_heavy: bool) -> Asked:
-    """`asked`, and what is heavy with its weight: finding that takes long, and later all other calls would wait."""
-    if not is_heavy:
-        return asked
+def weighed(asked: Asked) -> Asked:
+    """`asked`, which is heavy, with its weight: finding that takes long, and later all other calls would wait."""
     said = _said(asked)
     weight = Weight(_characters(asked), len(said), tokens_of(said), _beside_text(asked), greatest_input(asked))
     return dataclasses.replace(asked, is_heavy=True, weight=weight)
@@ -56,16 +54,28 @@ def prompt_tokens(asked: Asked, template: Template, *, is_rough: bool = False) -
 
 
 def _said(asked: Asked) -> str:
-    tools = [as_json(asked.neutral[name]).decode() for name in OF_THE_PROMPT if asked.neutral.get(name)]
-    return "\n".join([*asked.texts, *tools])
+    texts, neutral = _plain(asked), asked.neutral
+    tools = [as_json(neutral[name]).decode() for name in OF_THE_PROMPT if neutral.get(name)]
+    return "\n".join([*(asked.texts if texts is None else texts), *tools])
 
 
 def _characters(asked: Asked) -> int:
-    return sum(map(len, asked.texts))
+    texts = _plain(asked)
+    return sum(map(len, asked.texts if texts is None else texts))
 
 
 def _beside_text(asked: Asked) -> int:
-    return parts_beside_text(asked.neutral.get("messages"))
+    return 0 if _plain(asked) is not None else parts_beside_text(asked.neutral.get("messages"))
+
+
+def _plain(asked: Asked) -> list[str] | None:
+    """The texts of a chat whose messages have nothing but a text, as most have; None for any other prompt."""
+    found, messages = asked.found, asked.neutral.get("messages")
+    if messages is not found.plain_of:
+        found.plain_of = messages
+        plain = isinstance(messages, list) and all(map(_is_plain, messages))
+        found.plain = [message["content"] for message in messages] if plain else None
+    return found.plain
 
 
 def greatest_cost(routes: Iterable[Route], asked: Asked, at: dt.datetime) -> dict[str, Decimal]:
@@ -93,13 +103,15 @@ def greatest_input(asked: Asked) -> int:
     """
     if asked.weight is not None:
         return asked.weight.greatest_input
-    size = 0
+    size, texts = 0, _plain(asked)
     for name, value in asked.body.items():
-        if name == "input" and asked.operation == "embeddings":
+        if texts is not None and value is asked.found.plain_of:
+            size += len("".join(texts).encode("utf-8", "replace"))
+        elif name == "input" and asked.operation == "embeddings":
             size += asked.tokens + sum(map(_size, asked.texts))
         elif name in TURNS and isinstance(value, list):
             size += _size_of_turns(value)
-        elif name != "model":
+        elif name != "model" and isinstance(value, str | dict | list):
             size += _size(value)
     return size
 
@@ -147,8 +159,12 @@ def greatest_output(route: Route, asked: Asked) -> int:
 def _bound(asked: Asked) -> int | None:
     """The tokens of an answer that the caller allows: of several bounds the greatest, as only the provider knows which
     one it keeps to. None without any, or where one is no count."""
-    body = asked.neutral
-    stated = [body[name] for name in BOUNDS if body.get(name) is not None]
-    if not stated or not all(type(value) is int and value >= 0 for value in stated):
-        return None
-    return min(max(stated), LONGEST)
+    most: int | None = None
+    neutral = asked.neutral
+    for name in BOUNDS:
+        if (stated := neutral.get(name)) is not None:
+            if type(stated) is not int or stated < 0:
+                return None
+            if most is None or stated > most:
+                most = stated
+    return most if most is None or most < LONGEST else LONGEST

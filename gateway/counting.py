@@ -30,7 +30,9 @@ class Template:
     def added_to(self, messages: Any) -> int:
         """What it adds to the text of `messages`."""
         sent = [message for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
-        own = 0 if sent and sent[0].get("role") == "system" else self.own_system_message
+        own = self.own_system_message
+        if own and sent and sent[0].get("role") == "system":
+            own = 0
         return self.a_message * len(sent) + self.a_reply + own
 
     def most_added_to(self, messages: Any) -> int:

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.conf import settings
-
 from audit.identifiers import uuid7_text
 from gateway import counting
 from gateway.admission import Admitted
@@ -23,6 +21,7 @@ from gateway.costing import expected_tokens, prompt_tokens
 from gateway.failures import ProviderFailure
 from gateway.holding import Hold
 from gateway.journal import Journal
+from gateway.options import options
 from gateway.providers import provider_of
 from gateway.rates import Use, use_of
 from gateway.routing import Choice
@@ -121,7 +120,7 @@ class Meter:
         self._prompt_by_length: int | None = None  # at this target, for the journal
         self._seat: Seat | None = None
         self._expected: Use | None = None
-        self.may_wait_until = self._began + (settings.GATEWAY_QUEUE_WAIT_S if max_wait_s is None else max_wait_s)
+        self.may_wait_until = self._began + (options.gateway_queue_wait_s if max_wait_s is None else max_wait_s)
         self.waited_ms: int | None = None
         self._trace: Trace | None = None
 
@@ -138,14 +137,14 @@ class Meter:
 
     def tries(self, target: Target, route: str) -> None:
         """`target` is about to be asked, as one that serves `route`."""
-        is_recorded = settings.OTEL_SPANS and self.trace.is_sampled
+        is_recorded = options.otel_spans and self.trace.is_sampled
         self.timeline.tries(target, route, called=self.admitted.route.slug, has_own_span=is_recorded)
 
-    def trace_headers(self) -> dict[str, str]:
-        """What the deployment that is asked is told of the trace: its parent is the attempt's span, where that is
-        recorded, else the call's."""
+    def trace_lines(self) -> str:
+        """What the deployment that is asked is told of the trace, as lines of a head: its parent is the attempt's span,
+        where that is recorded, else the call's."""
         tried = self.timeline.tried
-        return self.trace.headers(tried[-1].span_id if tried else "")
+        return self.trace.lines(tried[-1].span_id if tried else "")
 
     @property
     def began_at_ns(self) -> int:
@@ -336,7 +335,7 @@ class Meter:
             self.id_text, outcome, status, code, message, self.finish_reason, self._first_token_ms, self.waited_ms,
             round((time.monotonic() - self._began) * 1000), tokens_in, tokens_out, cached, reasoning, written,
             cost(price, tokens_in, tokens_out, cached, written) if price else None,
-            price.currency if price else settings.CURRENCY, source, target.provider if target else "",
+            price.currency if price else options.currency, source, target.provider if target else "",
             target.upstream_name if target else "",
         )  # fmt: skip
 

@@ -246,12 +246,12 @@ async def _attempt(
     target: Target, request: Request, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
 ) -> tuple[Answering, str]:
     url = request.url
-    headers = {**SENT, "x-client-request-id": meter.id_text, **meter.trace_headers(), **request.headers}
+    own = f"x-client-request-id: {meter.id_text}\r\n{meter.trace_lines()}".encode("latin-1")
     try:
         if not url:
             raise ConnectFailed("it has not started yet")
         patience.was_sent()
-        sent = request._replace(headers=headers)
+        sent = Request(url, {**SENT, **request.headers}, request.body, own)
         exchange = await provider_of(target).send(upstream, target, sent, patience.left_s(), stop)
     except ConnectFailed as error:
         meter.was_refused()
