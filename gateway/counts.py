@@ -9,6 +9,7 @@ from gateway.snapshot import A_MINUTE, Bounds
 from gateway.windows import Window
 
 type Held = Sequence[tuple[UUID, Bounds]]  # the limited places around a call
+ANY_NUMBER = 1 << 62  # of calls at once, where they are not limited
 type Limits = tuple[tuple[Window, int], ...]
 
 
@@ -44,18 +45,20 @@ class Counts:
 
 class Tally:
     """The places that hold some calls, as they are counted at: looked up once, so that a call is counted in a pass over
-    numbers. `limits` are windows with how much fits, by the index of a metric; `at_once` places with how many calls do.
+    numbers. `limits` are windows with how much fits, by the index of a metric; `at_once` all the places, with how many
+    calls do.
 
     `second` is up to when its windows have gone on; `marked` in which round of telling its places were last marked.
     """
 
-    __slots__ = ("at_once", "counts", "held", "limits", "marked", "own_limits", "second")
+    __slots__ = ("at_once", "held", "limits", "marked", "own_limits", "second")
 
     def __init__(self, held: Held, counts: tuple[Counts, ...], now: int) -> None:
-        self.held, self.counts, self.second, self.marked = held, counts, now, -1
+        self.held, self.second, self.marked = held, now, -1
         bounds = [bound for _, bound in held]
         self.at_once = tuple(
-            (each, bound.concurrent) for each, bound in zip(counts, bounds, strict=True) if bound.concurrent is not None
+            (each, ANY_NUMBER if bound.concurrent is None else bound.concurrent)
+            for each, bound in zip(counts, bounds, strict=True)
         )
         stated = [
             (A_MINUTE.index(metric), each.window(A_MINUTE.index(metric), now), limit, bound.is_platforms)

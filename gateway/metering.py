@@ -77,12 +77,25 @@ class Used(NamedTuple):
 class Meter:
     """The account of one call."""
 
-    __slots__ = (
-        "_began", "_beyond", "_chunks", "_expected", "_first_token_ms", "_grant", "_has_answer", "_is_open",
-        "_is_streamed", "_journal", "_journaled", "_kept", "_pieces", "_price", "_prompt_by_length", "_seat",
-        "_started_at", "_target", "_told", "_told_after", "_trace", "_was_taken", "admitted", "asked", "choice",
-        "finish_reason", "hold", "id_text", "may_wait_until", "summary", "timeline", "waited_ms",
-    )  # fmt: skip
+    # As it is at first. What a call never has stands here alone, and takes it neither time nor memory.
+    summary: CallSummary | None = None
+    finish_reason = ""
+    choice: Choice | None = None  # who was asked and who was not, and why (`reasons`)
+    waited_ms: int | None = None
+    _target: Target | None = None
+    _price: UnitPrice | None = None
+    _begins_with: Beginning | None = None  # its row, at this target
+    _is_open = False
+    _was_taken = False  # the provider has the prompt, as far as we know
+    _first_token_ms: int | None = None
+    _told: Told | None = None
+    _told_after = 0  # how many pieces of text had come when it was told
+    _has_answer = False
+    _kept = _beyond = _chunks = 0
+    _prompt_by_length: int | None = None  # at this target, for the journal
+    _seat: Seat | None = None
+    _expected: Use | None = None
+    _trace: Trace | None = None
 
     def __init__(
         self,
@@ -97,32 +110,15 @@ class Meter:
         self.asked = admitted.asked  # as it is sent next, by what its grant demands then (`Seated`)
         self.hold = hold
         self.id_text = uuid7_text()
-        self.summary: CallSummary | None = None
-        self.finish_reason = ""
-        self.choice: Choice | None = None  # who was asked and who was not, and why (`reasons`)
         self._journal = journal
         self._is_streamed = is_streamed
         self._began = time.monotonic()
         self.timeline = Timeline(self._began)
         self._started_at = dt.datetime.now(dt.UTC)
-        self._target: Target | None = None
         self._grant = admitted.grant
-        self._price: UnitPrice | None = None
-        self._is_open = False
-        self._was_taken = False  # the provider has the prompt, as far as we know
-        self._first_token_ms: int | None = None
-        self._told: Told | None = None
-        self._told_after = 0  # how many pieces of text had come when it was told
-        self._has_answer = False
         self._pieces: list[str] = []
-        self._kept = self._beyond = self._chunks = 0
         self._journaled = self._began
-        self._prompt_by_length: int | None = None  # at this target, for the journal
-        self._seat: Seat | None = None
-        self._expected: Use | None = None
         self.may_wait_until = self._began + (options.gateway_queue_wait_s if max_wait_s is None else max_wait_s)
-        self.waited_ms: int | None = None
-        self._trace: Trace | None = None
 
     @property
     def trace(self) -> Trace:
@@ -144,7 +140,8 @@ class Meter:
         """What the deployment that is asked is told of the trace, as lines of a head: its parent is the attempt's span,
         where that is recorded, else the call's."""
         tried = self.timeline.tried
-        return self.trace.lines(tried[-1].span_id if tried else "")
+        sent = self.trace.headers(tried[-1].span_id if tried else "")
+        return "".join([f"{name}: {value}\r\n" for name, value in sent.items()])
 
     @property
     def began_at_ns(self) -> int:
@@ -173,6 +170,7 @@ class Meter:
         self._grant = grant
         is_other = target is not self._target
         self._target, self._price, self._prompt_by_length = target, target.price_at(self._started_at), None
+        self._begins_with = None
         if self._seat is not None:
             self._seat.is_used = True
         self._was_taken = True
@@ -340,6 +338,11 @@ class Meter:
         )  # fmt: skip
 
     def _beginning(self) -> Beginning:
+        if self._begins_with is None:
+            self._begins_with = self._find_beginning()
+        return self._begins_with
+
+    def _find_beginning(self) -> Beginning:
         admitted = self.admitted
         return beginning(
             Shared(

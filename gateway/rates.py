@@ -124,9 +124,14 @@ class Rates:
         if not held:
             return Taken(None, now, use)
         tally = self._tally(held, now)
-        for counts, most in tally.at_once:
-            if counts.running >= most or (self._elsewhere and self.at_once(counts.place) >= most):
-                return None
+        if self._elsewhere:
+            for counts, most in tally.at_once:
+                if self.at_once(counts.place) >= most:
+                    return None
+        else:
+            for counts, most in tally.at_once:
+                if counts.running >= most:
+                    return None
         for index, limits in tally.limits:
             if needs := use[index]:
                 for window, limit in limits:
@@ -134,7 +139,7 @@ class Rates:
                     if used > limit:
                         tally.gives_back(use, window)
                         return None
-        for counts in tally.counts:
+        for counts, _ in tally.at_once:
             counts.running += 1
         if tally.marked != self._round:
             self._mark(tally)
@@ -197,19 +202,21 @@ class Rates:
         now = self._now()
         if tally.second != now:
             tally.goes_on(now)
-        for counts in tally.counts:
+        for counts, _ in tally.at_once:
             counts.running -= 1
         if use != taken.use:
             is_recent = now - taken.second <= SPAN_S
             second = taken.second if is_recent else now
             for index, limits in tally.limits:
                 more = use[index] - taken.use[index]
-                if more > 0 or (more and is_recent):
+                if more <= 0 and not (more and is_recent):
+                    continue
+                if second == now:
                     for window, _ in limits:
-                        if second == now:
-                            window.used += more
-                        else:
-                            window.add(second, more)
+                        window.used += more
+                else:
+                    for window, _ in limits:
+                        window.add(second, more)
         if tally.marked != self._round:
             self._mark(tally)
         self._on_room()
@@ -273,7 +280,7 @@ class Rates:
     def _mark(self, tally: Tally) -> None:
         """There is something to tell of these places: said once a round."""
         tally.marked = self._round
-        for counts in tally.counts:
+        for counts, _ in tally.at_once:
             if not counts.is_changed:
                 counts.is_changed = True
                 self._changed.append(counts)

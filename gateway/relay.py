@@ -114,7 +114,7 @@ class _Asking:
     async def puts(self, attempt: Attempt) -> Request | None:
         """The request as the deployment is sent it next; None where it cannot be asked this, but another may."""
         meter, asked = self._meter, self._meter.asked
-        provider = provider_of(attempt.target)
+        attempt.provider = provider = provider_of(attempt.target)
         try:
             is_long = asked.is_heavy or provider.is_slow
             request = await apart(is_long, provider.request, attempt.target, asked)
@@ -162,7 +162,7 @@ class _Asking:
     async def whole(self, attempt: Attempt, request: Request) -> Event:
         """The answer of one deployment, all at once."""
         target, upstream, meter, stop = attempt.target, self._ground.upstream, self._meter, self._stop
-        provider = provider_of(target)
+        provider = attempt.provider
         exchange, url = await _open(attempt, provider, request, upstream, meter, self._patience, stop)
         self._patience.has_begun()
         try:
@@ -178,7 +178,7 @@ class _Asking:
     async def streamed(self, attempt: Attempt, request: Request) -> AsyncGenerator[Event]:
         """The answer of one deployment, piece by piece."""
         target, upstream, meter, stop = attempt.target, self._ground.upstream, self._meter, self._stop
-        provider = provider_of(target)
+        provider = attempt.provider
         exchange, url = await _open(attempt, provider, request, upstream, meter, self._patience, stop)
         try:
             reading = provider.reading(meter.asked)
@@ -232,7 +232,7 @@ async def _open(
             stop.check()
             meter.is_kept()
         try:
-            return await _attempt(target, request, upstream, meter, patience, stop)
+            return await _attempt(target, provider, request, upstream, meter, patience, stop)
         except failures.ProviderFailure as failure:
             # The local model server is being restarted, or still loads: it will be there in a moment.
             may_wait = isinstance(failure, failures.ProviderUnreachable) or failure.status == 503
@@ -243,7 +243,13 @@ async def _open(
 
 
 async def _attempt(
-    target: Target, request: Request, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
+    target: Target,
+    provider: Provider,
+    request: Request,
+    upstream: Upstream,
+    meter: Meter,
+    patience: Patience,
+    stop: Stop,
 ) -> tuple[Answering, str]:
     url = request.url
     own = f"x-client-request-id: {meter.id_text}\r\n{meter.trace_lines()}".encode("latin-1")
@@ -252,7 +258,7 @@ async def _attempt(
             raise ConnectFailed("it has not started yet")
         patience.was_sent()
         sent = Request(url, {**SENT, **request.headers}, request.body, own)
-        exchange = await provider_of(target).send(upstream, target, sent, patience.left_s(), stop)
+        exchange = await provider.send(upstream, target, sent, patience.left_s(), stop)
     except ConnectFailed as error:
         meter.was_refused()
         raise failures.ProviderUnreachable(

@@ -157,6 +157,10 @@ class Route:
     first_token_timeout_s: float | None = None
     idle_timeout_s: float | None = None
     id: UUID | None = None
+    connected: tuple[Target, ...] = field(init=False, compare=False, repr=False)  # those of its targets that are
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "connected", tuple(each for each in self.targets if each.is_connected))
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,11 +34,12 @@ class Trace(NamedTuple):
         """Whether the client records it."""
         return bool(self.flags & _SAMPLED)
 
-    def lines(self, span_id: str = "") -> str:
-        """What a provider is sent in the head of a request, with the span `span_id` as the parent (empty: that of this
-        call)."""
-        state = f"tracestate: {self.state}\r\n" if self.state else ""
-        return f"traceparent: 00-{self.trace_id}-{span_id or self.span_id}-{self.flags:02x}\r\n{state}"
+    def headers(self, span_id: str = "") -> dict[str, str]:
+        """What a provider is sent, with the span `span_id` as the parent (empty: that of this call)."""
+        sent = {"traceparent": f"00-{self.trace_id}-{span_id or self.span_id}-{self.flags:02x}"}
+        if self.state:
+            sent["tracestate"] = self.state
+        return sent
 
 
 _is_recorded: list[Callable[[str], bool]] = []

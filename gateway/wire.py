@@ -115,6 +115,15 @@ def _one_after_the_other[Made](
 class Exchange:
     """One request of a client and the answer to it."""
 
+    has_begun = is_heavy = _is_late = False
+    body_bytes = 0  # of the request, once it was read
+    form: Form = CHAT  # in which it is answered; OpenAI's until another is known
+    writing: Writing | None = None  # what writes the answer, once there may be one
+    caller: Caller | None = None  # once they are known, and what they ask
+    model = ""
+    headroom: Callable[[], Mapping[str, Headroom]] = dict  # what limits leave the caller, once that is known
+    is_getting_heavy: Callable[[], object] = bool  # called as soon as a body is; refuses who may make no call
+
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.came_at = time.monotonic()
         self.method: str = scope["method"]
@@ -127,14 +136,6 @@ class Exchange:
         self.says_more = not _BESIDE.isdisjoint(self._fields)
         asked = self.header(b"x-request-id") if b"x-request-id" in self._fields else ""
         self.request_id = asked if asked and _REQUEST_ID.fullmatch(asked) else os.urandom(16).hex()
-        self.has_begun = self.is_heavy = self._is_late = False
-        self.body_bytes = 0  # of the request, once it was read
-        self.form: Form = CHAT  # in which it is answered; OpenAI's until another is known
-        self.writing: Writing | None = None  # what writes the answer, once there may be one
-        self.caller: Caller | None = None  # once they are known, and what they ask
-        self.model = ""
-        self.headroom: Callable[[], Mapping[str, Headroom]] = dict  # what limits leave the caller, once that is known
-        self.is_getting_heavy: Callable[[], object] = bool  # called as soon as a body is; refuses who may make no call
 
     def header(self, name: bytes) -> str:
         """A header of the request, empty when it was not sent."""
