@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from audit.identifiers import uuid7_text
 from gateway import counting
@@ -30,7 +30,7 @@ from gateway.seat import Seat
 from gateway.snapshot import Grant, Target, UnitPrice
 from gateway.stop import Stopped
 from gateway.timeline import Timeline
-from gateway.told import Told, told_by
+from gateway.told import Told, Used, told_by
 from gateway.tracing import Trace, begun
 from usage.calls import LONGEST_TEXT, fitting
 from usage.pricing import cost
@@ -62,16 +62,6 @@ class CallSummary:
     usage_source: str
     provider: str
     upstream_name: str
-
-
-class Used(NamedTuple):
-    """Tokens of a call: `cached` and `written` (to a cache) of those in, `reasoning` of those out."""
-
-    tokens_in: int
-    tokens_out: int
-    cached: int = 0
-    reasoning: int = 0
-    written: int = 0
 
 
 class Meter:
@@ -383,6 +373,8 @@ class Meter:
         told = self._told
         if self._target is None or (told is None and not self._was_taken):
             return Used(0, 0), "counted"
+        if told is not None and told.tokens_in and told.tokens_out and self._told_after == self._chunks:
+            return told.used(told.tokens_in, told.tokens_out), "provider"  # as most do
         tokens_in = told.tokens_in if told else None
         tokens_out = (told.tokens_out if told else None) or 0
         has_told_in = tokens_in is not None and (tokens_in > 0 or not self._has_answer)
@@ -394,10 +386,7 @@ class Meter:
         source = "provider" if has_told_in and has_told_out else "counted"
         if told is None:
             return Used(tokens_in, tokens_out), source
-        cached = min(told.cached, tokens_in)
-        return Used(
-            tokens_in, tokens_out, cached, min(told.reasoning, tokens_out), min(told.written, tokens_in - cached)
-        ), source
+        return told.used(tokens_in, tokens_out), source
 
     def _counted_prompt(self, target: Target, *, is_rough: bool) -> int:
         if not is_rough:

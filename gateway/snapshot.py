@@ -122,6 +122,7 @@ class Target:
     data_classes: frozenset[str] | None = None
     id_text: str = field(init=False, compare=False)  # of `deployment_id`: written with each call
     is_connected: bool = field(init=False, compare=False)
+    spoken_to: Any = field(default=None, init=False, compare=False)  # how (`gateway.providers.provider_of`), once asked
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "id_text", str(self.deployment_id))

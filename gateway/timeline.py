@@ -89,7 +89,10 @@ class Timeline:
         return {
             "reading_ms": round((read_at - self.came_at) * 1000),
             "admission_ms": round((began_at - read_at) * 1000),
-            "waits": [[_ms(since - began_at), _ms(until - began_at)] for since, until in self.waits],
+            "waits": [
+                [max(0, round((since - began_at) * 1000)), round((until - began_at) * 1000)]
+                for since, until in self.waits
+            ],
             "attempts": [_told(each, began_at) for each in self.tried],
         }
 
@@ -110,22 +113,18 @@ def _told(tried: Tried, since: float) -> Attempt:
         "deployment": target.id_text,
         "provider": target.provider,
         "upstream_name": target.upstream_name,
-        "began_ms": _ms(tried.began_at - since),
+        "began_ms": round((tried.began_at - since) * 1000),
     }
     if tried.is_fallback:
         told["fallback"] = tried.route
     if tried.sent_at:
-        told["sent_ms"] = _ms(tried.sent_at - since)
+        told["sent_ms"] = round((tried.sent_at - since) * 1000)
     if tried.answered_at:
-        told["answered_ms"] = _ms(tried.answered_at - since)
+        told["answered_ms"] = round((tried.answered_at - since) * 1000)
     if tried.ended_at:
-        told["ended_ms"] = _ms(tried.ended_at - since)
+        told["ended_ms"] = round((tried.ended_at - since) * 1000)
     if tried.failure:
         told["failure"] = tried.failure
         if tried.status is not None:
             told["status"] = tried.status
     return told  # type: ignore[return-value]  # put together name by name
-
-
-def _ms(seconds: float) -> int:
-    return max(0, round(seconds * 1000))

@@ -9,6 +9,16 @@ from usage.calls import LARGEST_COUNT
 WRITTEN = "cache_creation_tokens"  # of the prompt's, to a provider's cache: a name that OpenAI's form has not
 
 
+class Used(NamedTuple):
+    """Tokens of a call: `cached` and `written` (to a cache) of those in, `reasoning` of those out."""
+
+    tokens_in: int
+    tokens_out: int
+    cached: int = 0
+    reasoning: int = 0
+    written: int = 0
+
+
 class Told(NamedTuple):
     """Tokens; None: it did not say. `cached` and `written` (to a cache) are some of those in, `reasoning` some of those
     out."""
@@ -25,20 +35,29 @@ class Told(NamedTuple):
             return self
         return self._replace(tokens_in=earlier.tokens_in, cached=earlier.cached, written=earlier.written)
 
+    def used(self, tokens_in: int, tokens_out: int) -> Used:
+        """So many tokens, with as many of them as were told and can be of some kind."""
+        if not (self.cached or self.reasoning or self.written):
+            return Used(tokens_in, tokens_out)
+        cached = min(self.cached, tokens_in)
+        return Used(
+            tokens_in, tokens_out, cached, min(self.reasoning, tokens_out), min(self.written, tokens_in - cached)
+        )
+
 
 def told_by(usage: Any) -> Told | None:
     """What a chat completion's usage tells; None where it tells nothing, or what no call can use."""
     if not isinstance(usage, dict):
         return None
     tokens_in, tokens_out = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if tokens_in is None or tokens_out is None:
-        stated = tokens_out if tokens_in is None else tokens_in
-        if not _is_count(stated):
+    if type(tokens_in) is int and type(tokens_out) is int:
+        if not (0 <= tokens_in <= LARGEST_COUNT and 0 <= tokens_out <= LARGEST_COUNT):
             return None
-    elif not (_is_count(tokens_in) and _is_count(tokens_out)):
+        total = usage.get("total_tokens")
+        if type(total) is int and tokens_in + tokens_out < total <= LARGEST_COUNT:
+            tokens_out = total - tokens_in  # xAI and others leave reasoning out of the completion
+    elif [_is_count(each) for each in (tokens_in, tokens_out) if each is not None] != [True]:
         return None
-    elif _is_count(total := usage.get("total_tokens")):
-        tokens_out = max(tokens_out, total - tokens_in)  # xAI and others leave reasoning out of the completion
     of_prompt, of_answer = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
     return Told(
         tokens_in,

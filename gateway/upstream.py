@@ -180,6 +180,11 @@ class Exchange(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     @property
+    def is_read(self) -> bool:
+        """Whether its answer was read to the end."""
+        return self._is_complete and not self._body
+
+    @property
     def is_quiet(self) -> bool:
         """Whether it is open and nothing has come that nobody has read yet, such as its end; asks the kernel."""
         if self._transport is None or self._transport.is_closing():

@@ -8,7 +8,6 @@ import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import orjson
@@ -116,6 +115,7 @@ class Exchange:
     """One request of a client and the answer to it."""
 
     has_begun = is_heavy = _is_late = False
+    _trace: Trace | None = None
     body_bytes = 0  # of the request, once it was read
     form: Form = CHAT  # in which it is answered; OpenAI's until another is known
     writing: Writing | None = None  # what writes the answer, once there may be one
@@ -160,12 +160,13 @@ class Exchange:
         peer = str((self._scope.get("client") or ("",))[0] or "")
         return client_address(peer, ",".join(self._all(b"x-forwarded-for")))
 
-    @cached_property
+    @property
     def trace(self) -> Trace:
         """The trace that the client names, or a new one."""
-        if b"traceparent" not in self._fields:
-            return begun()
-        return trace_of(self._all(b"traceparent"), self._all(b"tracestate"))
+        if self._trace is None:
+            is_named = b"traceparent" in self._fields
+            self._trace = trace_of(self._all(b"traceparent"), self._all(b"tracestate")) if is_named else begun()
+        return self._trace
 
     def _all(self, wanted: bytes) -> list[str]:
         """A header of which there may be several."""
@@ -188,17 +189,13 @@ class Exchange:
         announced = self._fields.get(b"content-length", b"")
         if announced.isdigit() and int(announced) > largest:
             raise _too_large(largest)
-        pieces: list[bytes] = []
-        size = 0
-        within_s = options.gateway_body_timeout_s
-        until = time.monotonic() + within_s
-        task = asyncio.current_task()
+        task, within_s = asyncio.current_task(), options.gateway_body_timeout_s
         timer = asyncio.get_running_loop().call_later(within_s, self._is_too_slow, task)
         try:
+            message = await self.receive()
+            pieces: list[bytes] = []
+            size, until = 0, self.came_at + within_s
             while True:
-                if pieces and (self._is_late or time.monotonic() >= until):  # pieces that are there let no timer run
-                    raise _too_slow()
-                message = await self.receive()
                 if message["type"] != "http.request":
                     raise ClientLeft
                 piece = message.get("body", b"")
@@ -208,10 +205,12 @@ class Exchange:
                 if size > HEAVY and not self.is_heavy:
                     self.is_heavy = True
                     self.is_getting_heavy()
-                if piece:
-                    pieces.append(piece)
                 if not message.get("more_body"):
-                    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+                    return b"".join([*pieces, piece]) if pieces else piece
+                pieces.append(piece)
+                if self._is_late or time.monotonic() >= until:  # pieces that are there let no timer run
+                    raise _too_slow()
+                message = await self.receive()
         except asyncio.CancelledError:
             if self._is_late and task is not None and not task.uncancel():
                 raise _too_slow() from None
