@@ -9,7 +9,7 @@ from gateway.routing.standing import Standing
 from gateway.snapshot import Target
 
 if TYPE_CHECKING:
-    from gateway.providers.provider import Provider
+    from gateway.providers.provider import Provider, Request
     from gateway.routing.choosing import Choice, Link
 
 
@@ -19,6 +19,7 @@ class Attempt:
     more_than = -1  # tokens of the prompt, as far as that was known when it was chosen
     patience_s: float | None = None  # where it is less than usual
     provider: Provider  # who speaks to it, once the request is put to it
+    request: Request | None = None  # which is sent, until it was
     _has_answered = _has_ended = False
     _began = 0.0
 
