@@ -25,14 +25,13 @@ from gateway.options import options
 from gateway.providers import provider_of
 from gateway.rates import Use, use_of
 from gateway.routing import Choice
-from gateway.row_json import INTERRUPTED, Beginning, Shared, beginning
+from gateway.row_json import INTERRUPTED, Beginning, Shared, beginning, own_columns
 from gateway.seat import Seat
 from gateway.snapshot import Grant, Target, UnitPrice
 from gateway.stop import Stopped
 from gateway.timeline import Timeline
 from gateway.told import Told, Used, told_by
 from gateway.tracing import Trace, begun
-from usage.calls import LONGEST_TEXT, fitting
 from usage.pricing import cost
 
 JOURNAL_EVERY_S = 1.0
@@ -343,27 +342,7 @@ class Meter:
 
     def _own(self, row_id: str, account: CallSummary) -> dict[str, Any]:
         """The columns that are this call's alone."""
-        return {
-            "id": row_id,
-            "request_id": self.admitted.request_id,
-            "trace_id": self.trace.trace_id,
-            "outcome": account.outcome,
-            "status": account.status,
-            "error_code": account.error_code,
-            "error_message": account.error_message and fitting(account.error_message, LONGEST_TEXT["error_message"]),
-            "finish_reason": account.finish_reason and fitting(account.finish_reason, LONGEST_TEXT["finish_reason"]),
-            "started_at": self._started_at.isoformat(),
-            "first_token_ms": account.first_token_ms,
-            "waited_ms": account.waited_ms,
-            "duration_ms": account.duration_ms,
-            "usage_source": account.usage_source,
-            "cost": None if account.cost is None else format(account.cost, "f"),
-            "input_tokens": account.input_tokens,
-            "output_tokens": account.output_tokens,
-            "cached_input_tokens": account.cached_input_tokens,
-            "reasoning_tokens": account.reasoning_tokens,
-            "cache_write_tokens": account.cache_write_tokens,
-        }
+        return own_columns(row_id, self.admitted.request_id, self.trace.trace_id, self._started_at, account)
 
     def _used(self, *, is_rough: bool) -> tuple[Used, str]:
         """The tokens, and who counted them.

@@ -5,14 +5,18 @@ Two are written a call. Most of a row is the same for all calls of a caller at a
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import datetime as dt
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from django.conf import settings
 
 from gateway.caller import Caller
 from gateway.snapshot import Grant, Place, Route, Target, UnitPrice
-from usage.calls import as_row
+from usage.calls import LONGEST_TEXT, as_row, fitting
+
+if TYPE_CHECKING:
+    from gateway.metering import CallSummary
 
 MOST_KEPT = 8192  # parts; beyond that all are made anew
 INTERRUPTED = "The gateway's process ended in the middle of this call."
@@ -111,3 +115,30 @@ def beginning(shared: Shared) -> Beginning:
                 _kept.clear()
             _kept[key] = found
     return found[1]
+
+
+def own_columns(
+    row_id: str, request_id: str, trace_id: str, started_at: dt.datetime, account: CallSummary
+) -> dict[str, Any]:
+    """The columns of a row that are one call's alone."""
+    return {
+        "id": row_id,
+        "request_id": request_id,
+        "trace_id": trace_id,
+        "outcome": account.outcome,
+        "status": account.status,
+        "error_code": account.error_code,
+        "error_message": account.error_message and fitting(account.error_message, LONGEST_TEXT["error_message"]),
+        "finish_reason": account.finish_reason and fitting(account.finish_reason, LONGEST_TEXT["finish_reason"]),
+        "started_at": started_at.isoformat(),
+        "first_token_ms": account.first_token_ms,
+        "waited_ms": account.waited_ms,
+        "duration_ms": account.duration_ms,
+        "usage_source": account.usage_source,
+        "cost": None if account.cost is None else format(account.cost, "f"),
+        "input_tokens": account.input_tokens,
+        "output_tokens": account.output_tokens,
+        "cached_input_tokens": account.cached_input_tokens,
+        "reasoning_tokens": account.reasoning_tokens,
+        "cache_write_tokens": account.cache_write_tokens,
+    }
