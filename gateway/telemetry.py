@@ -71,10 +71,10 @@ class _OfCalls(Collector):
         yield running
         yield _counter("atrium_calls", "Calls that ended", ["origin", "route", "outcome"], self.ended)
         routes = list(self.by_route.items())
-        tokens = {(route, "in"): each.tokens_in for route, each in routes}
+        tokens: dict[tuple[str, ...], int] = {(route, "in"): each.tokens_in for route, each in routes}
         tokens |= {(route, "out"): each.tokens_out for route, each in routes}
         yield _counter("atrium_tokens", "Tokens used", ["route", "direction"], tokens)
-        unpriced = {(route,): each.unpriced for route, each in routes if each.unpriced}
+        unpriced: dict[tuple[str, ...], int] = {(route,): each.unpriced for route, each in routes if each.unpriced}
         yield _counter("atrium_calls_unpriced", "Calls for which no price was known", ["route"], unpriced)
         durations = [(route, each.durations) for route, each in routes]
         yield _histogram("atrium_call_seconds", "Duration of calls", durations)
