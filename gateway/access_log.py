@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import structlog
-from django.conf import settings
+
+from gateway.options import options
 
 if TYPE_CHECKING:
     from gateway.metering import CallSummary
@@ -22,13 +23,13 @@ log = structlog.get_logger(LOGGER)
 
 def ended(call: Call, summary: CallSummary) -> None:
     """A call has come to its end, in whatever way."""
-    if not settings.GATEWAY_ACCESS_LOG:
+    if not options.gateway_access_log:
         return
     admitted, trace = call.admitted, call.meter.trace
     log.info(
         "call",
         request_id=admitted.request_id,
-        call_id=str(summary.call_id),
+        call_id=summary.call_id,
         trace_id=trace.trace_id,
         span_id=trace.span_id,
         parent_id=trace.parent_id,
@@ -57,7 +58,7 @@ def ended(call: Call, summary: CallSummary) -> None:
 
 def refused(exchange: Exchange, refusal: Refusal) -> None:
     """A request that became no call. `path` is without its query."""
-    if settings.GATEWAY_ACCESS_LOG:
+    if options.gateway_access_log:
         trace = exchange.trace
         log.info(
             "refused",

@@ -15,7 +15,7 @@ from uuid import UUID
 from gateway.asked import Asked
 from gateway.caller import Caller
 from gateway.conditions import ask_at, is_met, keep_to
-from gateway.rates import Held
+from gateway.counts import Held
 from gateway.snapshot import Bounds, Grant, HardBudget, Key, Place, Route, Snapshot
 from refusals import Refusal
 from tenants import secrets

@@ -18,6 +18,11 @@ class Answering(Protocol):
     @property
     def headers(self) -> Mapping[str, str]: ...
 
+    @property
+    def is_read(self) -> bool:
+        """Whether there is nothing more of it to be read, as far as that is known already."""
+        ...
+
     async def read(self, timeout_s: float, stop: Stop) -> bytes:
         """What has come since the last time, waiting for something; empty at its end. Raises as `Upstream.post`."""
 

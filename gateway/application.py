@@ -46,6 +46,8 @@ from refusals import Refusal
 
 log = logging.getLogger(__name__)
 
+LISTEN_AFTER_S = 0.02
+
 
 class NoSuchOperation(Refusal):
     code = "unknown_url"
@@ -171,7 +173,7 @@ async def _count(exchange: Exchange) -> None:
     work, so it counts as a request."""
     caller = await _caller(exchange)
     said = _stated(exchange)
-    asked = await exchange.read(lambda body: weighed(MESSAGES.read_prompt(body), is_heavy=exchange.is_heavy))
+    asked = await exchange.read(MESSAGES.read_prompt, weighed)
     if said is not None:
         asked = dataclasses.replace(asked, stated=said)
     exchange.model = asked.model
@@ -186,17 +188,18 @@ async def _count(exchange: Exchange) -> None:
 async def _call(exchange: Exchange, form: Form) -> None:
     caller = await _caller(exchange)  # before the body is read: strangers do not get to send megabytes
     said = _stated(exchange)
-    asked = await exchange.read(lambda body: weighed(form.read(body), is_heavy=exchange.is_heavy))
+    asked = await exchange.read(form.read, weighed)
     if form.headers:
         sent = {name: value for name in form.headers if (value := exchange.header(name.encode()))}
         asked = dataclasses.replace(asked, headers=sent)
     if said is not None:
         asked = dataclasses.replace(asked, stated=said)
     exchange.model = asked.model
+    held = here()
     call = await begin(
-        here(), caller, asked, exchange.request_id, max_wait_s=_max_wait_s(exchange), came_at=exchange.came_at
+        held, caller, asked, exchange.request_id, max_wait_s=_max_wait_s(exchange), came_at=exchange.came_at
     )
-    exchange.headroom = partial(here().rates.headroom, call.admitted.leave.held)
+    exchange.headroom = partial(held.rates.headroom, call.admitted.leave.held)
     call.meter.trace = exchange.trace
     if call.caught is not None:
         call.caught.request_bytes = exchange.body_bytes
@@ -214,14 +217,19 @@ async def _call(exchange: Exchange, form: Form) -> None:
 
 
 class Leaving:
-    """Cancels the task that it is made in when the client closes the connection."""
+    """Cancels the task that it is made in when the client closes the connection.
 
-    __slots__ = ("_coming", "_exchange", "_has_left", "_task")
+    It is listened for from a moment later on: what is answered by then has nobody to wait for, and to listen takes the
+    server another task in another thread.
+    """
+
+    __slots__ = ("_coming", "_exchange", "_has_left", "_task", "_timer")
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange, self._task = exchange, asyncio.current_task()
         self._has_left = False
-        self._listen()
+        self._coming: asyncio.Future[dict[str, Any]] | None = None
+        self._timer = asyncio.get_running_loop().call_later(LISTEN_AFTER_S, self._listen)
 
     def is_heeded(self) -> bool:
         """Whether that is why the task was cancelled, which then counts as done."""
@@ -231,7 +239,9 @@ class Leaving:
 
     def forget(self) -> None:
         """The call has ended."""
-        self._coming.cancel()
+        self._timer.cancel()
+        if self._coming is not None:
+            self._coming.cancel()
 
     def _listen(self) -> None:
         self._coming = asyncio.ensure_future(self._exchange.receive())
@@ -249,13 +259,15 @@ class Leaving:
 
 def _stated(exchange: Exchange) -> Stated | None:
     """What the call says of itself beside its body; None for nothing. Raises `InvalidRequest`."""
+    if not exchange.says_more:
+        return None
     purpose, data_classes = exchange.header(b"x-atrium-purpose"), exchange.header(b"x-atrium-data-class")
     return stated(purpose, data_classes) if purpose or data_classes else None
 
 
 def _max_wait_s(exchange: Exchange) -> float | None:
     """How long the call may wait for room at most, where its caller says so. Raises `InvalidRequest`."""
-    if not (said := exchange.header(b"x-atrium-max-wait")):
+    if not exchange.says_more or not (said := exchange.header(b"x-atrium-max-wait")):
         return None
     try:
         seconds = float(said)

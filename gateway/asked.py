@@ -44,6 +44,8 @@ class Found:
     by_length: int | None = None
     tokens: int | None = None
     has_attachments: bool | None = None
+    plain_of: Any = None  # the messages of which it is known whether they are `plain` (`plainly`)
+    plain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Stated:
     data_classes: frozenset[str] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which would take three times as long; nobody changes one all the same
 class Asked:
     """What a client asks for. `body` is the request as it came, in the form called `form`.
 
@@ -114,6 +116,28 @@ class Asked:
         if self.operation == "chat":
             return 0
         return sum(_tokens(each) for each in _listed(self.neutral["input"]))
+
+
+ROLES = ("system", "developer", "user", "assistant", "tool")
+
+
+def is_plain(message: Any) -> bool:
+    """Whether it is a message that has nothing but a text."""
+    return (
+        isinstance(message, dict)
+        and len(message) == 2
+        and isinstance(message.get("content"), str)
+        and message.get("role") in ROLES
+    )
+
+
+def plainly(messages: list[Any]) -> str | None:
+    """The texts of a chat whose messages have nothing but a text, as most have, each on lines of its own; None for any
+    other."""
+    for message in messages:
+        if not is_plain(message):
+            return None
+    return "\n".join([message["content"] for message in messages])
 
 
 def object_in(body: Mapping[str, Any], field: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from gateway.asked import BOUNDS, Asked, Weight
+from gateway.asked import BOUNDS, Asked, Weight, is_plain, plainly
 from gateway.attachments import TOKENS_A_PART, attached, parts_beside_text
 from gateway.counting import ASSUMED_OUTPUT, Template, tokens_of, tokens_of_length
 from gateway.providers import provider_of
@@ -17,15 +17,14 @@ from gateway.snapshot import Route
 from usage.pricing import cost
 
 TURNS = ("messages", "input")  # where the forms have the turns of a conversation
-ROLES = ("system", "developer", "user", "assistant", "tool")
 OF_THE_PROMPT = ("tools", "functions", "response_format")
 LONGEST = 10_000_000
+_BOUNDS = frozenset(BOUNDS)
+_SIZED = (str, dict, list)
 
 
-def weighed(asked: Asked, *, is_heavy: bool) -> Asked:
-    """`asked`, and what is heavy with its weight: finding that takes long, and later all other calls would wait."""
-    if not is_heavy:
-        return asked
+def weighed(asked: Asked) -> Asked:
+    """`asked`, which is heavy, with its weight: finding that takes long, and later all other calls would wait."""
     said = _said(asked)
     weight = Weight(_characters(asked), len(said), tokens_of(said), _beside_text(asked), greatest_input(asked))
     return dataclasses.replace(asked, is_heavy=True, weight=weight)
@@ -56,16 +55,34 @@ def prompt_tokens(asked: Asked, template: Template, *, is_rough: bool = False) -
 
 
 def _said(asked: Asked) -> str:
-    tools = [as_json(asked.neutral[name]).decode() for name in OF_THE_PROMPT if asked.neutral.get(name)]
+    text, neutral = _plain(asked), asked.neutral
+    tools = [as_json(neutral[name]).decode() for name in OF_THE_PROMPT if neutral.get(name)]
+    if text is not None:
+        return "\n".join([text, *tools]) if tools else text
     return "\n".join([*asked.texts, *tools])
 
 
 def _characters(asked: Asked) -> int:
-    return sum(map(len, asked.texts))
+    text = _plain(asked)
+    return sum(map(len, asked.texts)) if text is None else len(text) - _breaks(asked)
 
 
 def _beside_text(asked: Asked) -> int:
-    return parts_beside_text(asked.neutral.get("messages"))
+    return 0 if _plain(asked) is not None else parts_beside_text(asked.neutral.get("messages"))
+
+
+def _plain(asked: Asked) -> str | None:
+    """The texts of a chat that has nothing but texts (`gateway.asked.plainly`); None for any other prompt."""
+    found, messages = asked.found, asked.neutral.get("messages")
+    if messages is not found.plain_of:
+        found.plain_of = messages
+        found.plain = plainly(messages) if isinstance(messages, list) else None
+    return found.plain
+
+
+def _breaks(asked: Asked) -> int:
+    """The line breaks between the texts of a plain chat, which are no part of them."""
+    return max(0, len(asked.found.plain_of) - 1)
 
 
 def greatest_cost(routes: Iterable[Route], asked: Asked, at: dt.datetime) -> dict[str, Decimal]:
@@ -93,13 +110,17 @@ def greatest_input(asked: Asked) -> int:
     """
     if asked.weight is not None:
         return asked.weight.greatest_input
-    size = 0
+    size, text, messages = 0, _plain(asked), asked.found.plain_of
     for name, value in asked.body.items():
-        if name == "input" and asked.operation == "embeddings":
+        if name == "model" or not isinstance(value, _SIZED):
+            continue
+        if text is not None and value is messages:
+            size += len(text if text.isascii() else text.encode("utf-8", "replace")) - _breaks(asked)
+        elif name == "input" and asked.operation == "embeddings":
             size += asked.tokens + sum(map(_size, asked.texts))
         elif name in TURNS and isinstance(value, list):
             size += _size_of_turns(value)
-        elif name != "model":
+        else:
             size += _size(value)
     return size
 
@@ -107,7 +128,7 @@ def greatest_input(asked: Asked) -> int:
 def _size_of_turns(turns: list[Any]) -> int:
     size, others = 0, []
     for turn in turns:
-        if _is_plain(turn):
+        if is_plain(turn):
             size += _size(turn["content"])
         else:
             others.append(turn)
@@ -117,18 +138,11 @@ def _size_of_turns(turns: list[Any]) -> int:
     return size
 
 
-def _is_plain(turn: Any) -> bool:
-    """Whether it is a message that has nothing but a text."""
-    return (
-        isinstance(turn, dict) and len(turn) == 2 and turn.get("role") in ROLES and isinstance(turn.get("content"), str)
-    )
-
-
 def _size(value: Any) -> int:
     """Bytes: no tokenizer makes more tokens of a text than it has bytes."""
     if isinstance(value, str):
         return len(value.encode("utf-8", "replace"))
-    return len(as_json({"": value})) if isinstance(value, dict | list) else 0
+    return len(as_json({"": value}))
 
 
 def greatest_output(route: Route, asked: Asked) -> int:
@@ -147,8 +161,10 @@ def greatest_output(route: Route, asked: Asked) -> int:
 def _bound(asked: Asked) -> int | None:
     """The tokens of an answer that the caller allows: of several bounds the greatest, as only the provider knows which
     one it keeps to. None without any, or where one is no count."""
-    body = asked.neutral
-    stated = [body[name] for name in BOUNDS if body.get(name) is not None]
-    if not stated or not all(type(value) is int and value >= 0 for value in stated):
-        return None
-    return min(max(stated), LONGEST)
+    most, neutral = -1, asked.neutral
+    for name in _BOUNDS & neutral.keys():
+        if (stated := neutral[name]) is not None:
+            if type(stated) is not int or stated < 0:
+                return None
+            most = max(most, stated)
+    return None if most < 0 else min(most, LONGEST)

@@ -29,8 +29,10 @@ class Template:
 
     def added_to(self, messages: Any) -> int:
         """What it adds to the text of `messages`."""
-        sent = [message for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
-        own = 0 if sent and sent[0].get("role") == "system" else self.own_system_message
+        sent = messages if isinstance(messages, list) else []
+        own = self.own_system_message
+        if own and sent and sent[0].get("role") == "system":
+            own = 0
         return self.a_message * len(sent) + self.a_reply + own
 
     def most_added_to(self, messages: Any) -> int:
@@ -81,10 +83,11 @@ def texts_of_answer(
     if not isinstance(answer, dict):
         return
     for field in fields:
-        text = answer.get(field)
-        if text and isinstance(text, str):
+        if field in answer and (text := answer[field]) and isinstance(text, str):
             yield text
-    tool_calls = answer.get("tool_calls")
+    if "tool_calls" not in answer:
+        return
+    tool_calls = answer["tool_calls"]
     for call in tool_calls if isinstance(tool_calls, list) else ():
         function = call.get("function") if isinstance(call, dict) else None
         for field in ("name", "arguments"):

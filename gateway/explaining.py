@@ -57,7 +57,7 @@ def explanation(
 def account(summary: CallSummary) -> Explanation:
     """What a call came to, for the end of a stream."""
     return {
-        "call": str(summary.call_id),
+        "call": summary.call_id,
         "outcome": summary.outcome,
         "input_tokens": summary.input_tokens,
         "output_tokens": summary.output_tokens,
@@ -182,7 +182,7 @@ def _budgets(
 
 def _of_call(meter: Meter) -> Explanation:
     target, summary = meter.target, meter.summary
-    told: Explanation = {"call": str(meter.call_id), "waited_ms": meter.waited_ms or 0}
+    told: Explanation = {"call": meter.id_text, "waited_ms": meter.waited_ms or 0}
     price = target.price_at(dt.datetime.now(dt.UTC)) if target is not None else None
     if price is not None:
         told["price"] = {

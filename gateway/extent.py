@@ -16,8 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from uuid import UUID
 
-from django.conf import settings
-
+from gateway.options import options
 from refusals import Refusal
 
 HEAVY = 256 * 1024  # bytes from which on the work is done in a thread
@@ -49,8 +48,8 @@ class TooManyLargeRequests(Refusal):
 
 def check_extent(body: bytes) -> None:
     """Raise `TooMuchInIt` for JSON with more in it than is read here. What stands in texts does not count."""
-    most_objects, most_texts = settings.GATEWAY_MOST_OBJECTS, settings.GATEWAY_MOST_TEXTS
-    most_values = settings.GATEWAY_MOST_VALUES
+    most_objects, most_texts = options.gateway_most_objects, options.gateway_most_texts
+    most_values = options.gateway_most_values
     if len(body) <= min(most_objects, most_texts, most_values):
         return  # bytes that cannot hold more
     containers = body.count(b"{") + body.count(b"[") <= most_objects

@@ -9,8 +9,9 @@ from decimal import Decimal
 
 from gateway.admission import Admitted
 from gateway.costing import expected_tokens, greatest_cost
+from gateway.counts import Held
 from gateway.leases import Leases, Reservation
-from gateway.rates import NOTHING_USED, Held, Rates, Taken, Use, use_of
+from gateway.rates import NOTHING_USED, Rates, Taken, Use, use_of
 from refusals import Refusal
 
 
@@ -25,12 +26,18 @@ class ReservationGone(Refusal):
 class Hold:
     """What one call was counted as and has reserved. Ends once, by `settle`."""
 
+    __slots__ = ("_is_settled", "_leases", "_parts", "_rates", "_reservation", "_taken")
+
     def __init__(self, rates: Rates, leases: Leases, taken: Taken, reservation: Reservation) -> None:
         self._rates, self._leases = rates, leases
         self._taken, self._reservation = taken, reservation
-        # How much was reserved of each hard budget, by its currency; known also when that was given back.
-        self.reserved: Mapping[str, Decimal] = {part.currency: part.amount for part in reservation.parts}
+        self._parts = reservation.parts
         self._is_settled = False
+
+    @property
+    def reserved(self) -> Mapping[str, Decimal]:
+        """How much was reserved of each hard budget, by its currency; known also when that was given back."""
+        return {part.currency: part.amount for part in self._parts}
 
     def check(self) -> None:
         """Raise `ReservationGone` where what the call has reserved may be spent by others by now: nothing is opened
@@ -76,7 +83,7 @@ async def hold(rates: Rates, leases: Leases, admitted: Admitted) -> Hold:
     """
     leave = admitted.leave
     if not leave.held:
-        return Hold(rates, leases, Taken((), 0, NOTHING_USED), Reservation())
+        return Hold(rates, leases, Taken(None, 0, NOTHING_USED), Reservation())
     use = use_of(*expected_tokens(admitted.asked)) if leave.counts_tokens else NOTHING_USED
     taken = rates.take(leave.held, use)
     try:

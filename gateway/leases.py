@@ -31,6 +31,7 @@ IDLE_AFTER_S, RENEW_EVERY_S, RECALLED_FOR_S = 5.0, 1.0, 2.0
 GONE_FOR_S = 2.0  # longer than a snapshot that still has it is in force
 FORGET_AFTER_S = 2 * 24 * 60 * 60.0  # longer than a call takes, and than the shortest period
 NOTHING = Decimal(0)
+MOST_KNOWN = 20_000
 
 
 class BudgetExceeded(Refusal):
@@ -76,6 +77,7 @@ class Lease:
     spent: Decimal | None = None
     is_gone: bool = False
     is_changed: bool = False
+    is_forgotten: bool = False
     used_at: float = 0.0
     renewed_at: float = 0.0
     recalled_until: float = 0.0
@@ -109,7 +111,8 @@ class Part(NamedTuple):
     @property
     def is_lacking(self) -> bool:
         """Whether the lease has too little for it."""
-        return not self.lease.is_gone and self.lease.free < self.amount
+        lease = self.lease
+        return not lease.is_gone and lease.granted - lease.reserved - lease.owed < self.amount
 
 
 @dataclass(slots=True)
@@ -139,11 +142,13 @@ class Leases:
         self._round = asyncio.Event()
         self._has_failed = False
         self._ended = 0  # how often others ended them
+        self._waiting = 0  # calls that wait for the database's answer
+        self._known: dict[int, tuple[HardBudget, dt.date, Lease]] = {}  # by who each budget is: asked by every call
 
     @property
     def is_waited_for(self) -> bool:
         """Whether a call waits for the database's answer."""
-        return any(each.waiting for each in list(self._leases.values()))
+        return self._waiting > 0
 
     def left_of(self, budget: HardBudget) -> Decimal | None:
         """What was left of a budget when the database was last asked; None while it was not."""
@@ -161,14 +166,13 @@ class Leases:
         Waits up to `PATIENCE_S` for what may still come back. Raises `BudgetExceeded` and `BudgetUnknown`.
         """
         today = dt.datetime.now(dt.UTC).date()
-        held = [
-            (Part(self._of(budget, today), amount, budget.currency), budget, bounds)
-            for budget, bounds in budgets
-            if (amount := most.get(budget.currency, NOTHING)) > 0
-        ]
-        if not held:
-            return Reservation()
-        parts = [part for part, _, _ in held]
+        parts, held = [], []
+        for budget, bounds in budgets:
+            if amount := most.get(budget.currency):
+                parts.append(part := Part(self._of(budget, today), amount, budget.currency))
+                held.append((part, budget, bounds))
+        if not parts or self._try(parts):
+            return Reservation(parts, self._ended)
         until = time.monotonic() + PATIENCE_S
         while not self._try(parts):
             for part, budget, bounds in held:
@@ -244,6 +248,7 @@ class Leases:
                 self._renew(each, now)
             elif each.is_over():
                 self._leases.pop(key, None)
+                each.is_forgotten = True
 
     def _renew(self, each: Lease, now: float) -> None:
         with transaction.atomic():
@@ -268,6 +273,14 @@ class Leases:
     # --- within ------------------------------------------------------------------------------------------------------
 
     def _of(self, budget: HardBudget, today: dt.date) -> Lease:
+        known = self._known.get(id(budget))
+        if (
+            known is not None
+            and known[0] is budget
+            and known[1] == today
+            and not (known[2].is_gone or known[2].is_forgotten)
+        ):
+            return known[2]
         key = (budget.id, Span(budget.span).begins(today))
         found = self._leases.get(key)
         if found is None:
@@ -277,20 +290,26 @@ class Leases:
         if found.amount != budget.amount:
             with self._lock:  # it was changed: what was leased of the former amount is asked for again
                 found.amount, found.granted = budget.amount, min(found.granted, found.reserved + found.owed)
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[id(budget)] = (budget, today, found)
         return found
 
     def _try(self, parts: list[Part]) -> bool:
         with self._lock:
-            if any(part.is_lacking for part in parts):
-                return False
             for part in parts:
-                part.lease.reserved += part.amount
-                part.lease.used_at = time.monotonic()
+                if part.is_lacking:
+                    return False
+            now = time.monotonic()
+            for lease, amount, _ in parts:
+                lease.reserved += amount
+                lease.used_at = now
         return True
 
     async def _wait(self, parts: list[Part], longest_s: float) -> None:
         """Until the next round, with what is wanted told to it."""
         asked = [part for part in parts if part.is_lacking]
+        self._waiting += 1
         with self._lock:
             for part in asked:
                 part.lease.waiting += part.amount
@@ -302,6 +321,7 @@ class Leases:
         except TimeoutError:
             return
         finally:
+            self._waiting -= 1
             with self._lock:
                 for part in asked:
                     part.lease.waiting -= part.amount

@@ -12,30 +12,26 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
-from django.conf import settings
-
-from audit.identifiers import uuid7
+from audit.identifiers import uuid7_text
 from gateway import counting
 from gateway.admission import Admitted
 from gateway.costing import expected_tokens, prompt_tokens
 from gateway.failures import ProviderFailure
 from gateway.holding import Hold
 from gateway.journal import Journal
+from gateway.options import options
 from gateway.providers import provider_of
 from gateway.rates import Use, use_of
 from gateway.routing import Choice
-from gateway.row_json import Beginning, Shared, beginning
+from gateway.row_json import INTERRUPTED, Beginning, Shared, beginning, own_columns
 from gateway.seat import Seat
 from gateway.snapshot import Grant, Target, UnitPrice
 from gateway.stop import Stopped
 from gateway.timeline import Timeline
-from gateway.told import Told, told_by
+from gateway.told import Told, Used, told_by
 from gateway.tracing import Trace, begun
-from usage.calls import LONGEST_TEXT, fitting
 from usage.pricing import cost
 
 JOURNAL_EVERY_S = 1.0
@@ -46,7 +42,7 @@ KEEP_CHARACTERS = 1024 * 1024  # of an answer, for counting; what goes beyond is
 class CallSummary:
     """What came of a call. `cost` None says that no price was known; `usage_source` is `provider` or `counted`."""
 
-    call_id: UUID
+    call_id: str
     outcome: str
     status: int
     error_code: str
@@ -67,23 +63,32 @@ class CallSummary:
     upstream_name: str
 
 
-class Used(NamedTuple):
-    """Tokens of a call: `cached` and `written` (to a cache) of those in, `reasoning` of those out."""
-
-    tokens_in: int
-    tokens_out: int
-    cached: int = 0
-    reasoning: int = 0
-    written: int = 0
-
-
 class Meter:
     """The account of one call."""
+
+    # As it is at first. What a call never has stands here alone, and takes it neither time nor memory.
+    summary: CallSummary | None = None
+    finish_reason = ""
+    choice: Choice | None = None  # who was asked and who was not, and why (`reasons`)
+    waited_ms: int | None = None
+    _target: Target | None = None
+    _price: UnitPrice | None = None
+    _begins_with: Beginning | None = None  # its row, at this target
+    _is_open = False
+    _was_taken = False  # the provider has the prompt, as far as we know
+    _first_token_ms: int | None = None
+    _told: Told | None = None
+    _told_after = 0  # how many pieces of text had come when it was told
+    _has_answer = False
+    _kept = _beyond = _chunks = 0
+    _prompt_by_length: int | None = None  # at this target, for the journal
+    _seat: Seat | None = None
+    _expected: Use | None = None
+    _trace: Trace | None = None
 
     def __init__(
         self,
         admitted: Admitted,
-        call_id: UUID,
         journal: Journal,
         hold: Hold,
         *,
@@ -93,48 +98,39 @@ class Meter:
         self.admitted = admitted
         self.asked = admitted.asked  # as it is sent next, by what its grant demands then (`Seated`)
         self.hold = hold
-        self.call_id, self.id_text = call_id, str(call_id)
-        self.summary: CallSummary | None = None
-        self.finish_reason = ""
-        self.choice: Choice | None = None  # who was asked and who was not, and why (`reasons`)
+        self.id_text = uuid7_text()
         self._journal = journal
         self._is_streamed = is_streamed
         self._began = time.monotonic()
         self.timeline = Timeline(self._began)
         self._started_at = dt.datetime.now(dt.UTC)
-        self._target: Target | None = None
         self._grant = admitted.grant
-        self._price: UnitPrice | None = None
-        self._is_open = False
-        self._was_taken = False  # the provider has the prompt, as far as we know
-        self._first_token_ms: int | None = None
-        self._told: Told | None = None
-        self._told_after = 0  # how many pieces of text had come when it was told
-        self._has_answer = False
         self._pieces: list[str] = []
-        self._kept = self._beyond = self._chunks = 0
         self._journaled = self._began
-        self._prompt_by_length: int | None = None  # at this target, for the journal
-        self._seat: Seat | None = None
-        self._expected: Use | None = None
-        self.may_wait_until = self._began + (settings.GATEWAY_QUEUE_WAIT_S if max_wait_s is None else max_wait_s)
-        self.waited_ms: int | None = None
+        self.may_wait_until = self._began + (options.gateway_queue_wait_s if max_wait_s is None else max_wait_s)
 
-    @cached_property
+    @property
     def trace(self) -> Trace:
         """The trace that the call is a part of: the client's where that is told, else one that begins here."""
-        return begun()
+        if self._trace is None:
+            self._trace = begun()
+        return self._trace
+
+    @trace.setter
+    def trace(self, told: Trace) -> None:
+        self._trace = told
 
     def tries(self, target: Target, route: str) -> None:
         """`target` is about to be asked, as one that serves `route`."""
-        is_recorded = settings.OTEL_SPANS and self.trace.is_sampled
+        is_recorded = options.otel_spans and self.trace.is_sampled
         self.timeline.tries(target, route, called=self.admitted.route.slug, has_own_span=is_recorded)
 
-    def trace_headers(self) -> dict[str, str]:
-        """What the deployment that is asked is told of the trace: its parent is the attempt's span, where that is
-        recorded, else the call's."""
+    def trace_lines(self) -> str:
+        """What the deployment that is asked is told of the trace, as lines of a head: its parent is the attempt's span,
+        where that is recorded, else the call's."""
         tried = self.timeline.tried
-        return self.trace.headers(tried[-1].span_id if tried else "")
+        sent = self.trace.headers(tried[-1].span_id if tried else "")
+        return "".join([f"{name}: {value}\r\n" for name, value in sent.items()])
 
     @property
     def began_at_ns(self) -> int:
@@ -163,12 +159,12 @@ class Meter:
         self._grant = grant
         is_other = target is not self._target
         self._target, self._price, self._prompt_by_length = target, target.price_at(self._started_at), None
+        self._begins_with = None
         if self._seat is not None:
             self._seat.is_used = True
         self._was_taken = True
         if not self._is_open:
-            own = self._own(self.id_text, self._so_far())
-            kept = self._journal.opened(self.id_text, self._beginning().row(own))
+            kept = self._journal.opened(self.id_text, self._beginning().opening(self._opening()))
             self._is_open = True
         elif is_other:
             kept = self._journal.moved(self._progress_row())
@@ -222,7 +218,7 @@ class Meter:
         """The target failed and another is tried. If it had the prompt it may bill it: that is a row of its own."""
         if self._was_taken:
             ended = self._account("failed", failure.status, failure.code, failure.sentence)
-            self._write(str(uuid7()), ended)
+            self._write(uuid7_text(), ended)
         self._was_taken = False
         self._told, self.finish_reason, self._first_token_ms = None, "", None
         self._told_after, self._has_answer = 0, False
@@ -299,6 +295,21 @@ class Meter:
 
     # --- the row in the ledger ---------------------------------------------------------------------------------------
 
+    def _opening(self) -> dict[str, Any]:
+        """What of `OPENED` is this call's own, before anything was used but the prompt."""
+        target, price = self._target, self._price
+        tokens_in = self._counted_prompt(target, is_rough=True) if target is not None else 0
+        return {
+            "id": self.id_text,
+            "request_id": self.admitted.request_id,
+            "trace_id": self.trace.trace_id,
+            "started_at": self._started_at.isoformat(),
+            "waited_ms": self.waited_ms,
+            "duration_ms": round((time.monotonic() - self._began) * 1000),
+            "cost": None if price is None else format(cost(price, tokens_in, 0), "f"),
+            "input_tokens": tokens_in,
+        }
+
     def _so_far(self) -> CallSummary:
         """What the row says if nobody lives to tell the end."""
         return self._account("interrupted", 500, "interrupted", INTERRUPTED, is_rough=True)
@@ -308,14 +319,19 @@ class Meter:
         used, source = self._used(is_rough=is_rough)
         tokens_in, tokens_out, cached, reasoning, written = used
         return CallSummary(
-            self.call_id, outcome, status, code, message, self.finish_reason, self._first_token_ms, self.waited_ms,
+            self.id_text, outcome, status, code, message, self.finish_reason, self._first_token_ms, self.waited_ms,
             round((time.monotonic() - self._began) * 1000), tokens_in, tokens_out, cached, reasoning, written,
             cost(price, tokens_in, tokens_out, cached, written) if price else None,
-            price.currency if price else settings.CURRENCY, source, target.provider if target else "",
+            price.currency if price else options.currency, source, target.provider if target else "",
             target.upstream_name if target else "",
         )  # fmt: skip
 
     def _beginning(self) -> Beginning:
+        if self._begins_with is None:
+            self._begins_with = self._find_beginning()
+        return self._begins_with
+
+    def _find_beginning(self) -> Beginning:
         admitted = self.admitted
         return beginning(
             Shared(
@@ -326,27 +342,7 @@ class Meter:
 
     def _own(self, row_id: str, account: CallSummary) -> dict[str, Any]:
         """The columns that are this call's alone."""
-        return {
-            "id": row_id,
-            "request_id": self.admitted.request_id,
-            "trace_id": self.trace.trace_id,
-            "outcome": account.outcome,
-            "status": account.status,
-            "error_code": account.error_code,
-            "error_message": fitting(account.error_message, LONGEST_TEXT["error_message"]),
-            "finish_reason": fitting(account.finish_reason, LONGEST_TEXT["finish_reason"]),
-            "started_at": self._started_at.isoformat(),
-            "first_token_ms": account.first_token_ms,
-            "waited_ms": account.waited_ms,
-            "duration_ms": account.duration_ms,
-            "usage_source": account.usage_source,
-            "cost": None if account.cost is None else format(account.cost, "f"),
-            "input_tokens": account.input_tokens,
-            "output_tokens": account.output_tokens,
-            "cached_input_tokens": account.cached_input_tokens,
-            "reasoning_tokens": account.reasoning_tokens,
-            "cache_write_tokens": account.cache_write_tokens,
-        }
+        return own_columns(row_id, self.admitted.request_id, self.trace.trace_id, self._started_at, account)
 
     def _used(self, *, is_rough: bool) -> tuple[Used, str]:
         """The tokens, and who counted them.
@@ -356,6 +352,8 @@ class Meter:
         told = self._told
         if self._target is None or (told is None and not self._was_taken):
             return Used(0, 0), "counted"
+        if told is not None and told.tokens_in and told.tokens_out and self._told_after == self._chunks:
+            return told.used(told.tokens_in, told.tokens_out), "provider"  # as most do
         tokens_in = told.tokens_in if told else None
         tokens_out = (told.tokens_out if told else None) or 0
         has_told_in = tokens_in is not None and (tokens_in > 0 or not self._has_answer)
@@ -367,10 +365,7 @@ class Meter:
         source = "provider" if has_told_in and has_told_out else "counted"
         if told is None:
             return Used(tokens_in, tokens_out), source
-        cached = min(told.cached, tokens_in)
-        return Used(
-            tokens_in, tokens_out, cached, min(told.reasoning, tokens_out), min(told.written, tokens_in - cached)
-        ), source
+        return told.used(tokens_in, tokens_out), source
 
     def _counted_prompt(self, target: Target, *, is_rough: bool) -> int:
         if not is_rough:
@@ -386,7 +381,6 @@ class Meter:
         return counting.tokens_of("".join(self._pieces)) + counting.tokens_of_length(self._beyond)
 
 
-INTERRUPTED = "The gateway's process ended in the middle of this call."
 CHANGING = (  # beside where it is sent
     "id", "finish_reason", "first_token_ms", "waited_ms", "duration_ms", "usage_source", "cost", "input_tokens",
     "output_tokens", "cached_input_tokens", "reasoning_tokens", "cache_write_tokens",

@@ -72,4 +72,6 @@ async def whole(
             raise TooLarge(f"the answer is larger than {largest} bytes")
         if each_piece_counts:
             patience.counts()
-    return b"".join(pieces)
+        if exchange.is_read:
+            break
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

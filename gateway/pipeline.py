@@ -14,7 +14,6 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from audit.identifiers import uuid7
 from gateway.admission import Admitted, admit, as_known_now
 from gateway.asked import Asked
 from gateway.bodies.catching import Caught, catch
@@ -53,18 +52,28 @@ class Call:
     """One call that was admitted. Its events are read once; then `summary` says what came of it."""
 
     def __init__(self, runtime: Runtime, admitted: Admitted, hold: Hold, *, max_wait_s: float | None = None) -> None:
-        self.id: UUID = uuid7()
         self.admitted = admitted
         self.is_streamed = admitted.asked.is_streamed
         self.has_answered = False  # the caller has got the beginning of an answer, with status 200
-        self.ended = asyncio.Event()
+        self._ended: asyncio.Event | None = None
         self._runtime = runtime
         self._stop = Stop()
         self._because: Refusal | None = None  # why it was stopped, when it was not its reader
         self.caught: Caught | None = None  # what is kept of its content (`gateway.bodies`); None: nothing
-        self.meter = Meter(
-            admitted, self.id, runtime.journal, hold, is_streamed=self.is_streamed, max_wait_s=max_wait_s
-        )
+        self.meter = Meter(admitted, runtime.journal, hold, is_streamed=self.is_streamed, max_wait_s=max_wait_s)
+
+    @property
+    def ended(self) -> asyncio.Event:
+        """Set once it has ended."""
+        if self._ended is None:
+            self._ended = asyncio.Event()
+            if self.meter.summary is not None:
+                self._ended.set()
+        return self._ended
+
+    @property
+    def id(self) -> UUID:
+        return UUID(self.meter.id_text)
 
     @property
     def summary(self) -> CallSummary | None:
@@ -152,7 +161,8 @@ class Call:
             summary = self.meter.close(outcome, status, code, message)
             self.meter.hold.settle(use_of(summary.input_tokens, summary.output_tokens))
             self._runtime.call_ended(self, summary)
-            self.ended.set()
+            if self._ended is not None:
+                self._ended.set()
 
 
 async def begin(

@@ -7,14 +7,13 @@ its places or at none. Tokens are counted as far as they are known beforehand, a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import NamedTuple
 from uuid import UUID
 
-from gateway.counts import Counts
+from gateway.counts import Counts, Held, Tally
 from gateway.snapshot import A_MINUTE, Bounds
-from gateway.windows import SLOTS, SPAN_S, Window
+from gateway.windows import SPAN_S
 from refusals import Refusal
 from usage.limits.tables import OF_TOKENS, Metric
 
@@ -64,7 +63,6 @@ def use_of(tokens_in: int, tokens_out: int) -> Use:
 
 
 NOTHING_USED = use_of(0, 0)
-type Held = Sequence[tuple[UUID, Bounds]]  # the limited places around a call
 
 
 class Obstacle(NamedTuple):
@@ -75,22 +73,14 @@ class Obstacle(NamedTuple):
     wait_s: int
 
 
-@dataclass(slots=True)
 class Taken:
-    """What one call was counted as, and where: given back or corrected by `Rates.settle`."""
+    """What one call was counted as, when (in whole seconds) and where (None: it is limited nowhere): given back or
+    corrected by `Rates.settle`."""
 
-    held: Held
-    second: int
-    use: Use
+    __slots__ = ("second", "tally", "use")
 
-
-class At(NamedTuple):
-    """A limited place as it is counted at: `limits` are those of its bound over 60 seconds, by the index of a
-    metric."""
-
-    counts: Counts
-    bound: Bounds
-    limits: tuple[tuple[int, int], ...]
+    def __init__(self, tally: Tally | None, second: int, use: Use) -> None:
+        self.tally, self.second, self.use = tally, second, use
 
 
 class Rates:
@@ -107,40 +97,70 @@ class Rates:
         self._on_change = on_change
         self._on_room = on_room
         self._counts: dict[UUID, Counts] = {}
-        self._looked_up: dict[int, tuple[Held, tuple[At, ...]]] = {}  # by who each `Held` is
+        self._tallies: dict[int, Tally] = {}  # by who each `Held` is
         self._elsewhere: dict[str, tuple[float, dict[UUID, int]]] = {}  # calls at once, by process, and when it said so
         self._changed: list[Counts] = []  # of which there is something untold
+        self._round = 0  # of telling: how often others were told
         self._forgotten = 0
 
     def take(self, held: Held, use: Use) -> Taken:
         """Count a call that may `use` so much at all of `held`. Raises `RateLimited` and `LargerThanLimit`."""
-        now = self._now()
-        taken = self._try(held, use, now)
-        if isinstance(taken, Taken):
+        taken = self.try_take(held, use)
+        if taken is not None:
             return taken
-        refuse_larger(taken.bound, use)
-        obstacle = self.obstacle(taken.counts.place, taken.bound, use, now)
-        assert obstacle is not None  # noqa: S101  # there was no room
-        raise _refusal(taken.bound, obstacle, use)
+        now = self._now()
+        for place, bound in held:
+            if (obstacle := self.obstacle(place, bound, use, now)) is not None:
+                refuse_larger(bound, use)
+                raise _refusal(bound, obstacle, use)
+        raise AssertionError("there was no room, and nothing stands in the way")
 
     def try_take(self, held: Held, use: Use) -> Taken | None:
-        """The same where there is room; None where there is none."""
-        taken = self._try(held, use, self._now())
-        return taken if isinstance(taken, Taken) else None
+        """Count it at all of `held`, or at none: None where there is no room.
+
+        Nothing is called in the loops: they run a dozen times a call.
+        """
+        now = self._now()
+        if not held:
+            return Taken(None, now, use)
+        tally = self._tally(held, now)
+        if self._elsewhere:
+            for counts, most in tally.at_once:
+                if self.at_once(counts.place) >= most:
+                    return None
+        else:
+            for counts, most in tally.at_once:
+                if counts.running >= most:
+                    return None
+        for index, limits in tally.limits:
+            if needs := use[index]:
+                for window, limit in limits:
+                    window.used = used = window.used + needs
+                    if used > limit:
+                        tally.gives_back(use, window)
+                        return None
+        for counts, _ in tally.at_once:
+            counts.running += 1
+        if tally.marked != self._round:
+            self._mark(tally)
+        return Taken(tally, now, use)
 
     def count_request(self, held: Held) -> None:
         """Count what is no call, but work all the same, as one request at all of `held`. Raises `RateLimited`."""
-        now, index = self._now(), INDEX[REQUESTS]
-        limited = [at for at in self._at(held) if at.bound.requests is not None]
-        for at in limited:
-            window, most = at.counts.window(index, now), at.bound.requests
+        if not held:
+            return
+        now, requests = self._now(), INDEX[REQUESTS]
+        for place, bound in held:
+            window, most = self._of(place).window(requests, now), bound.requests
             if most is not None and window.used >= most:
                 wait_s = max(1, window.wait_s(most - 1))
-                raise _refusal(at.bound, Obstacle(REQUESTS, window.used, wait_s), NOTHING_USED)
-        for at in limited:
-            self._count(at.counts, index, now, now, 1)
-        if limited:
-            self._on_change()
+                raise _refusal(bound, Obstacle(REQUESTS, window.used, wait_s), NOTHING_USED)
+        tally = self._tally(held, now)
+        for index, limits in tally.limits:
+            for window, _ in limits if index == requests else ():
+                window.used += 1
+        if tally.marked != self._round:
+            self._mark(tally)
 
     def obstacle(self, place: UUID, bound: Bounds, use: Use, now: int | None = None) -> Obstacle | None:
         """What stands in the way of one more call at a place; None where there is room."""
@@ -157,24 +177,17 @@ class Rates:
 
     def headroom(self, held: Held) -> dict[str, Headroom]:
         """The tightest limits at the places of a tenant, by metric; what all tenants share is nobody's to be told."""
-        now = self._now()
-        found: dict[int, tuple[int, int, Window]] = {}
-        for at in self._at(held):
-            if at.bound.is_platforms:
-                continue
-            windows = at.counts.windows
-            for index, limit in at.limits:
-                window = windows[index]
-                if window is None or window.latest != now:
-                    window = at.counts.window(index, now)
-                left = limit - window.used
-                tightest = found.get(index)
-                if tightest is None or left < tightest[0] or (left == tightest[0] and limit < tightest[1]):
-                    found[index] = (left, limit, window)
-        return {
-            A_MINUTE[index]: Headroom(limit, max(0, left), window.wait_s(0))
-            for index, (left, limit, window) in found.items()
-        }
+        found: dict[str, Headroom] = {}
+        if not held:
+            return found
+        for metric, limits in self._tally(held, self._now()).own_limits:
+            tightest, most = limits[0]
+            left = most - tightest.used
+            for window, limit in limits:
+                if limit - window.used < left:
+                    tightest, most, left = window, limit, limit - window.used
+            found[metric] = Headroom(most, left if left > 0 else 0, tightest.wait_s(0))
+        return found
 
     def used(self, place: UUID, metric: str) -> int:
         """What counts at a place now, of what counts over 60 seconds."""
@@ -183,21 +196,29 @@ class Rates:
 
     def settle(self, taken: Taken, use: Use) -> None:
         """The call has ended and did `use` so much."""
-        if not taken.held:
+        tally = taken.tally
+        if tally is None:
             return
-        now, counted = self._now(), taken.use
-        is_recent = now - taken.second <= SPAN_S
-        second = taken.second if is_recent else now
-        for counts, _, limits in self._at(taken.held):
+        now = self._now()
+        if tally.second != now:
+            tally.goes_on(now)
+        for counts, _ in tally.at_once:
             counts.running -= 1
-            if not counts.is_changed:
-                self._is_changed(counts)
-            if use != counted:
-                for index, _ in limits:
-                    more = use[index] - counted[index]
-                    if more > 0 or (more and is_recent):
-                        self._count(counts, index, now, second, more)
-        self._on_change()
+        if use != taken.use:
+            is_recent = now - taken.second <= SPAN_S
+            second = taken.second if is_recent else now
+            for index, limits in tally.limits:
+                more = use[index] - taken.use[index]
+                if more <= 0 and not (more and is_recent):
+                    continue
+                if second == now:
+                    for window, _ in limits:
+                        window.used += more
+                else:
+                    for window, _ in limits:
+                        window.add(second, more)
+        if tally.marked != self._round:
+            self._mark(tally)
         self._on_room()
 
     def undo(self, taken: Taken) -> None:
@@ -209,20 +230,21 @@ class Rates:
     def untold(self) -> tuple[dict[tuple[UUID, str], int], dict[UUID, int]]:
         """What was counted here since this was last asked, and how many calls run now."""
         changed, self._changed = self._changed, []
+        self._round += 1
         told: dict[tuple[UUID, str], int] = {}
         for counts in changed:
             counts.is_changed = False
-            for index, count in enumerate(counts.untold):
-                if count:
+            for index, window in enumerate(counts.windows):
+                if window is not None and (count := window.untold):
                     told[counts.place, A_MINUTE[index]] = count
-                    counts.untold[index] = 0
+                    window.told += count
         return told, {place: counts.running for place, counts in self._counts.items() if counts.running}
 
     def whole(self) -> dict[tuple[UUID, str], list[tuple[int, int]]]:
         """Everything that counts here, for a process that has just begun."""
         now = self._now()
         told = {
-            (place, A_MINUTE[index]): window.at(now).told()
+            (place, A_MINUTE[index]): window.at(now).pairs()
             for place, counts in self._counts.items()
             for index, window in enumerate(counts.windows)
             if window is not None
@@ -232,14 +254,14 @@ class Rates:
     def heard(self, place: UUID, metric: str, count: int) -> None:
         """Another process counted."""
         now = self._now()
-        self._of(place).window(INDEX[metric], now).add(now, count)
+        self._of(place).window(INDEX[metric], now).hears(count)
 
     def heard_whole(self, place: UUID, metric: str, told: list[tuple[int, int]]) -> None:
         """All that another process knows of, when this one has just begun: taken where nothing is known here."""
-        now, counts, index = self._now(), self._of(place), INDEX[metric]
-        if sum(count for _, count in told) > counts.window(index, now).used:
-            fresh = counts.windows[index] = Window(now)
-            fresh.take_over(told)
+        now = self._now()
+        window = self._of(place).window(INDEX[metric], now)
+        if sum(count for _, count in told) > window.used:
+            window.take_over(told)
 
     def heard_running(self, process: str, running: dict[UUID, int]) -> None:
         """How many calls another process has under way at some places."""
@@ -255,49 +277,14 @@ class Rates:
 
     # --- within ------------------------------------------------------------------------------------------------------
 
-    def _try(self, held: Held, use: Use, now: int) -> Taken | At:
-        """Count a call at all of `held`, or at none: then the first where there is no room.
-
-        Nothing is called in the loops that need not be: they run a dozen times a call.
-        """
-        places = self._at(held)
-        found: list[tuple[Window, Counts, int, int]] = []
-        for at in places:
-            counts, bound, limits = at
-            most = bound.concurrent
-            if most is not None and most <= (self.at_once(counts.place) if self._elsewhere else counts.running):
-                return at
-            windows = counts.windows
-            for index, limit in limits:
-                if needs := use[index]:
-                    window = windows[index]
-                    if window is None or window.latest != now:
-                        window = counts.window(index, now)
-                    if window.used + needs > limit:
-                        return at
-                    found.append((window, counts, index, needs))
-        slot = now % SLOTS
-        for window, counts, index, needs in found:
-            window.slots[slot] += needs
-            window.used += needs
-            counts.untold[index] += needs
-        for counts, _, _ in places:
-            counts.running += 1
+    def _mark(self, tally: Tally) -> None:
+        """There is something to tell of these places: said once a round."""
+        tally.marked = self._round
+        for counts, _ in tally.at_once:
             if not counts.is_changed:
-                self._is_changed(counts)
-        if places:
-            self._on_change()
-        return Taken(held, now, use)
-
-    def _is_changed(self, counts: Counts) -> None:
-        counts.is_changed = True
-        self._changed.append(counts)
-
-    def _count(self, counts: Counts, index: int, now: int, second: int, count: int) -> None:
-        counts.window(index, now).add(second, count)
-        counts.untold[index] += count
-        if not counts.is_changed:
-            self._is_changed(counts)
+                counts.is_changed = True
+                self._changed.append(counts)
+        self._on_change()
 
     def _of(self, place: UUID) -> Counts:
         found = self._counts.get(place)
@@ -305,22 +292,19 @@ class Rates:
             found = self._counts[place] = Counts(place)
         return found
 
-    def _at(self, held: Held) -> tuple[At, ...]:
-        """Where `held` is counted. The same places hold call after call: they come as one tuple, looked up once."""
-        if not held:
-            return ()
-        known = self._looked_up.get(id(held))
-        if known is not None and known[0] is held:
-            return known[1]
-        found = tuple(
-            At(self._of(place), bound, tuple((INDEX[metric], limit) for metric, limit in bound.a_minute))
-            for place, bound in held
-        )
-        if type(held) is tuple:
-            if len(self._looked_up) >= MOST_LOOKED_UP:
-                self._looked_up.clear()
-            self._looked_up[id(held)] = (held, found)
-        return found
+    def _tally(self, held: Held, now: int) -> Tally:
+        """Where `held` is counted, up to `now`. The same places hold call after call: they come as one tuple, looked up
+        once."""
+        tally = self._tallies.get(id(held))
+        if tally is None or tally.held is not held:
+            tally = Tally(held, tuple(self._of(place) for place, _ in held), now)
+            if type(held) is tuple:
+                if len(self._tallies) >= MOST_LOOKED_UP:
+                    self._tallies.clear()
+                self._tallies[id(held)] = tally
+        if tally.second != now:
+            tally.goes_on(now)
+        return tally
 
     def running(self, place: UUID) -> int:
         """The calls under way at a place in this process."""
@@ -337,7 +321,7 @@ class Rates:
         now = int(self._clock())
         if now - self._forgotten >= FORGET_EVERY_S:
             self._forgotten = now
-            self._looked_up.clear()
+            self._tallies.clear()
             self._counts = {place: counts for place, counts in self._counts.items() if counts.is_needed(now)}
             oldest = now - SILENT_AFTER_S
             self._elsewhere = {process: told for process, told in self._elsewhere.items() if told[0] >= oldest}

@@ -58,11 +58,11 @@ async def relay(ground: Ground, meter: Meter, stop: Stop) -> AsyncGenerator[Even
     asking = _Asking(ground, meter, stop)
     async for attempt in asking.attempts():
         with attempt:
-            if (request := await asking.puts(attempt)) is None:
+            if not await asking.puts(attempt):
                 continue
             has_begun = False
             try:
-                async with aclosing(asking.streamed(attempt, request)) as events:
+                async with aclosing(asking.streamed(attempt)) as events:
                     async for event in events:
                         if not has_begun:
                             has_begun = True
@@ -81,10 +81,10 @@ async def relay_whole(ground: Ground, meter: Meter, stop: Stop) -> Event:
     asking = _Asking(ground, meter, stop)
     async for attempt in asking.attempts():
         with attempt:
-            if (request := await asking.puts(attempt)) is None:
+            if not await asking.puts(attempt):
                 continue
             try:
-                answer = await asking.whole(attempt, request)
+                answer = await asking.whole(attempt)
             except failures.ProviderFailure as failure:
                 if not asking.goes_on_after(failure, attempt, has_begun=False):
                     raise
@@ -111,17 +111,17 @@ class _Asking:
         """The deployments, each when there is room."""
         return Seated(self._choice, self._ground.room, self._meter, self._stop)
 
-    async def puts(self, attempt: Attempt) -> Request | None:
-        """The request as the deployment is sent it next; None where it cannot be asked this, but another may."""
+    async def puts(self, attempt: Attempt) -> bool:
+        """Make the request that the deployment is sent next; False where it cannot be asked this, but another may."""
         meter, asked = self._meter, self._meter.asked
-        provider = provider_of(attempt.target)
+        attempt.provider = provider = provider_of(attempt.target)
         try:
             is_long = asked.is_heavy or provider.is_slow
-            request = await apart(is_long, provider.request, attempt.target, asked)
+            attempt.request = await apart(is_long, provider.request, attempt.target, asked)
         except InvalidRequest as error:
             self._unable = error
             attempt.cannot()
-            return None
+            return False
         self._stop.check()  # it may have been settled meanwhile
         if self._failed is not None:
             meter.goes_elsewhere(self._failed)
@@ -130,7 +130,7 @@ class _Asking:
         attempt.is_sent()
         meter.tries(attempt.target, attempt.route.slug)
         self._patience.of_attempt(attempt.patience_s)
-        return request
+        return True
 
     def answered(self, attempt: Attempt) -> None:
         """The first of its answer is here."""
@@ -159,11 +159,11 @@ class _Asking:
         unable, self._unable = self._unable, None
         return failed or unable or self._choice.refusal()
 
-    async def whole(self, attempt: Attempt, request: Request) -> Event:
+    async def whole(self, attempt: Attempt) -> Event:
         """The answer of one deployment, all at once."""
         target, upstream, meter, stop = attempt.target, self._ground.upstream, self._meter, self._stop
-        provider = provider_of(target)
-        exchange, url = await _open(attempt, provider, request, upstream, meter, self._patience, stop)
+        provider = attempt.provider
+        exchange, url = await _open(attempt, provider, upstream, meter, self._patience, stop)
         self._patience.has_begun()
         try:
             reading = provider.reading(meter.asked)
@@ -175,11 +175,11 @@ class _Asking:
             upstream.done(exchange, url)
         return answer
 
-    async def streamed(self, attempt: Attempt, request: Request) -> AsyncGenerator[Event]:
+    async def streamed(self, attempt: Attempt) -> AsyncGenerator[Event]:
         """The answer of one deployment, piece by piece."""
         target, upstream, meter, stop = attempt.target, self._ground.upstream, self._meter, self._stop
-        provider = provider_of(target)
-        exchange, url = await _open(attempt, provider, request, upstream, meter, self._patience, stop)
+        provider = attempt.provider
+        exchange, url = await _open(attempt, provider, upstream, meter, self._patience, stop)
         try:
             reading = provider.reading(meter.asked)
             async for event in _streamed(target, provider, reading, exchange, meter, self._patience, stop):
@@ -220,39 +220,47 @@ def _too_slow(target: Target, patience: Patience, said: str) -> failures.Provide
 
 
 async def _open(
-    attempt: Attempt, provider: Provider, request: Request, upstream: Upstream, meter: Meter, patience: Patience,
-    stop: Stop,
-) -> tuple[Answering, str]:  # fmt: skip
-    """Send the request and return with a head that says 200."""
-    target = attempt.target
+    attempt: Attempt, provider: Provider, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
+) -> tuple[Answering, str]:
+    """Send the request and return with a head that says 200. Then it is kept no longer: a stream may take an hour."""
+    target, request = attempt.target, attempt.request
+    attempt.request = None
     patient_until = time.monotonic() + provider.patience_s
     while True:
+        if request is None:
+            request = await apart(provider.is_slow, provider.request, target, meter.asked)  # at another address
         if (kept := meter.sends_to(target, attempt.grant)) is not None:
             await stop.heard_in(kept)
             stop.check()
             meter.is_kept()
         try:
-            return await _attempt(target, request, upstream, meter, patience, stop)
+            return await _attempt(target, provider, request, upstream, meter, patience, stop)
         except failures.ProviderFailure as failure:
             # The local model server is being restarted, or still loads: it will be there in a moment.
             may_wait = isinstance(failure, failures.ProviderUnreachable) or failure.status == 503
             if not may_wait or time.monotonic() >= patient_until:
                 raise
         await stop.pause(RETRY_LOCAL_EVERY_S)
-        request = await apart(provider.is_slow, provider.request, target, meter.asked)  # at another address
+        request = None
 
 
 async def _attempt(
-    target: Target, request: Request, upstream: Upstream, meter: Meter, patience: Patience, stop: Stop
+    target: Target,
+    provider: Provider,
+    request: Request,
+    upstream: Upstream,
+    meter: Meter,
+    patience: Patience,
+    stop: Stop,
 ) -> tuple[Answering, str]:
     url = request.url
-    headers = {**SENT, "x-client-request-id": meter.id_text, **meter.trace_headers(), **request.headers}
+    own = f"x-client-request-id: {meter.id_text}\r\n{meter.trace_lines()}".encode("latin-1")
     try:
         if not url:
             raise ConnectFailed("it has not started yet")
         patience.was_sent()
-        sent = request._replace(headers=headers)
-        exchange = await provider_of(target).send(upstream, target, sent, patience.left_s(), stop)
+        sent = Request(url, {**SENT, **request.headers}, request.body, own)
+        exchange = await provider.send(upstream, target, sent, patience.left_s(), stop)
     except ConnectFailed as error:
         meter.was_refused()
         raise failures.ProviderUnreachable(

@@ -5,16 +5,27 @@ Two are written a call. Most of a row is the same for all calls of a caller at a
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import datetime as dt
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from django.conf import settings
 
 from gateway.caller import Caller
 from gateway.snapshot import Grant, Place, Route, Target, UnitPrice
-from usage.calls import as_row
+from usage.calls import LONGEST_TEXT, as_row, fitting
+
+if TYPE_CHECKING:
+    from gateway.metering import CallSummary
 
 MOST_KEPT = 8192  # parts; beyond that all are made anew
+INTERRUPTED = "The gateway's process ended in the middle of this call."
+# What is so of every call when it is opened: its row says it if nobody lives to tell the end.
+OPENED = {
+    "outcome": "interrupted", "status": 500, "error_code": "interrupted", "error_message": INTERRUPTED,
+    "finish_reason": "", "first_token_ms": None, "usage_source": "counted", "output_tokens": 0,
+    "cached_input_tokens": 0, "reasoning_tokens": 0, "cache_write_tokens": 0,
+}  # fmt: skip
 
 
 class Shared(NamedTuple):
@@ -67,15 +78,20 @@ class Shared(NamedTuple):
 
 
 class Beginning(NamedTuple):
-    """The part of a row that is made once: as JSON that goes on with the call's own columns; and those of its columns
-    that change when the call is sent elsewhere."""
+    """The part of a row that is made once: as JSON that goes on with the call's own columns, the same with what is so
+    when it is `opened`; and those of its columns that change when the call is sent elsewhere."""
 
     json: bytes
+    opened: bytes
     where: dict[str, Any]
 
     def row(self, own: dict[str, Any]) -> bytes:
         """The whole row."""
         return self.json + orjson.dumps(own)[1:]
+
+    def opening(self, own: dict[str, Any]) -> bytes:
+        """The row of an interrupted call that has used nothing but its prompt, with what of it is the call's own."""
+        return self.opened + orjson.dumps(own)[1:]
 
 
 _kept: dict[tuple[int | bool, ...], tuple[Shared, Beginning]] = {}  # by who each part is, whom `Shared` keeps alive
@@ -88,9 +104,41 @@ def beginning(shared: Shared) -> Beginning:
     key = (id(caller), id(place), id(route), id(target), id(grant), id(price), is_streamed)
     found = _kept.get(key)
     if found is None:
-        found = (shared, Beginning(orjson.dumps(shared.columns())[:-1] + b",", as_row(shared.place_of_answer())))
+        columns = shared.columns()
+        opened = orjson.dumps(columns | OPENED)
+        found = (
+            shared,
+            Beginning(orjson.dumps(columns)[:-1] + b",", opened[:-1] + b",", as_row(shared.place_of_answer())),
+        )
         if caller.key_prefix:  # a person calls as somebody new each time
             if len(_kept) >= MOST_KEPT:
                 _kept.clear()
             _kept[key] = found
     return found[1]
+
+
+def own_columns(
+    row_id: str, request_id: str, trace_id: str, started_at: dt.datetime, account: CallSummary
+) -> dict[str, Any]:
+    """The columns of a row that are one call's alone."""
+    return {
+        "id": row_id,
+        "request_id": request_id,
+        "trace_id": trace_id,
+        "outcome": account.outcome,
+        "status": account.status,
+        "error_code": account.error_code,
+        "error_message": account.error_message and fitting(account.error_message, LONGEST_TEXT["error_message"]),
+        "finish_reason": account.finish_reason and fitting(account.finish_reason, LONGEST_TEXT["finish_reason"]),
+        "started_at": started_at.isoformat(),
+        "first_token_ms": account.first_token_ms,
+        "waited_ms": account.waited_ms,
+        "duration_ms": account.duration_ms,
+        "usage_source": account.usage_source,
+        "cost": None if account.cost is None else format(account.cost, "f"),
+        "input_tokens": account.input_tokens,
+        "output_tokens": account.output_tokens,
+        "cached_input_tokens": account.cached_input_tokens,
+        "reasoning_tokens": account.reasoning_tokens,
+        "cache_write_tokens": account.cache_write_tokens,
+    }

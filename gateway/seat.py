@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.rates import Held, Rates, Taken, Use, use_of
+from gateway.counts import Held
+from gateway.rates import Rates, Taken, Use, use_of
 
 
 class Seat:

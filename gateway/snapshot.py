@@ -90,9 +90,6 @@ class UnitPrice:
     valid_until: dt.datetime | None
     cache_write_per_million: Decimal | None = None
 
-    def is_in_force(self, at: dt.datetime) -> bool:
-        return self.valid_from <= at and (self.valid_until is None or at < self.valid_until)
-
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -123,16 +120,22 @@ class Target:
     probe_asked_at: dt.datetime | None = None
     prompting: Prompting | None = None
     data_classes: frozenset[str] | None = None
+    id_text: str = field(init=False, compare=False)  # of `deployment_id`: written with each call
+    is_connected: bool = field(init=False, compare=False)
+    spoken_to: Any = field(default=None, init=False, compare=False)  # how (`gateway.providers.provider_of`), once asked
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id_text", str(self.deployment_id))
+        object.__setattr__(self, "is_connected", bool(self.base_url) or self.dialect == "local")
 
     def __repr__(self) -> str:
         return f"<{self.upstream_name} at {self.provider}>"
 
-    @property
-    def is_connected(self) -> bool:
-        return bool(self.base_url) or self.dialect == "local"
-
     def price_at(self, at: dt.datetime) -> UnitPrice | None:
-        return next((price for price in self.prices if price.is_in_force(at)), None)
+        for price in self.prices:
+            if price.valid_from <= at and (price.valid_until is None or at < price.valid_until):
+                return price
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,10 @@ class Route:
     first_token_timeout_s: float | None = None
     idle_timeout_s: float | None = None
     id: UUID | None = None
+    connected: tuple[Target, ...] = field(init=False, compare=False, repr=False)  # those of its targets that are
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "connected", tuple(each for each in self.targets if each.is_connected))
 
 
 @dataclass(frozen=True, slots=True)

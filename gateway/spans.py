@@ -223,7 +223,7 @@ def _told(call: Call, summary: CallSummary) -> dict[str, AttributeValue]:
         "gen_ai.response.time_to_first_chunk": None
         if summary.first_token_ms is None
         else summary.first_token_ms / 1000,
-        "atrium.call_id": str(summary.call_id),
+        "atrium.call_id": summary.call_id,
         "atrium.request_id": admitted.request_id,
         "atrium.place": admitted.place.path,
         "atrium.route": admitted.route.slug,

@@ -51,13 +51,22 @@ class EventParser:
             piece = piece.removeprefix(b"\n")
         if not piece:
             return []
+        events: list[ServerSentEvent] = []
+        is_whole = piece.endswith(b"\n\n") and not (self._line or self._data or self._type) and b"\r" not in piece
+        if is_whole and len(piece) <= self._largest:  # events to their ends, as most pieces are
+            for block in piece.split(b"\n\n"):
+                if block.startswith(b"data: ") and b"\n" not in block:
+                    events.append(ServerSentEvent(block[6:]))
+                elif block:
+                    for line in (*block.split(b"\n"), b""):
+                        self._take(line, events)
+            return events
         if b"\r" in piece:
             lines = _LINE_END.split(piece)
             self._skip_line_feed = piece.endswith(b"\r")
         else:
             lines = piece.split(b"\n")
         rest = lines.pop()
-        events: list[ServerSentEvent] = []
         for line in lines:
             if self._line:
                 self._line.append(line)

@@ -13,6 +13,8 @@ class Stopped(Exception):
 class Stop:
     """Set once. What waits registers how it can be woken, and asks `check` before it goes on."""
 
+    __slots__ = ("_wake", "is_set")
+
     def __init__(self) -> None:
         self.is_set = False
         self._wake: Callable[[], object] | None = None  # a call waits in one place at a time

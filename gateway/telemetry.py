@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 
 from django.conf import settings
@@ -33,27 +33,26 @@ _refused = Counter("atrium_refusals", "Requests refused before any provider was 
 
 
 class _Durations:
-    """Seconds, by route: how many in each bucket, and their sum."""
+    """Seconds: how many in each bucket, and their sum."""
 
-    def __init__(self, name: str, words: str) -> None:
-        self._name, self._words = name, words
-        self._of: dict[str, list[float]] = {}
+    __slots__ = ("counts", "sum_s")
 
-    def observe(self, route: str, seconds: float) -> None:
-        found = self._of.get(route)
-        if found is None:
-            found = self._of[route] = [0.0] * (len(_SECONDS) + 2)
-        found[bisect_left(_SECONDS, seconds)] += 1
-        found[-1] += seconds
+    def __init__(self) -> None:
+        self.counts, self.sum_s = [0] * (len(_SECONDS) + 1), 0.0
 
-    def family(self) -> HistogramMetricFamily:
-        """All of it, as Prometheus has histograms: each bucket holds those before it too."""
-        family = HistogramMetricFamily(self._name, self._words, labels=["route"])
-        for route, counts in list(self._of.items()):
-            upto = list(accumulate(counts[:-1]))
-            names = [*map(floatToGoString, _SECONDS), "+Inf"]
-            family.add_metric([route], list(zip(names, upto, strict=True)), counts[-1])
-        return family
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(_SECONDS, seconds)] += 1
+        self.sum_s += seconds
+
+
+class _OfRoute:
+    """What the calls of one route have added up to."""
+
+    __slots__ = ("durations", "first", "tokens_in", "tokens_out", "unpriced", "waited")
+
+    def __init__(self) -> None:
+        self.tokens_in = self.tokens_out = self.unpriced = 0
+        self.durations, self.first, self.waited = _Durations(), _Durations(), _Durations()
 
 
 class _OfCalls(Collector):
@@ -63,11 +62,7 @@ class _OfCalls(Collector):
     def __init__(self) -> None:
         self.running: dict[str, int] = defaultdict(int)
         self.ended: dict[tuple[str, ...], int] = defaultdict(int)
-        self.tokens: dict[tuple[str, ...], int] = defaultdict(int)
-        self.unpriced: dict[tuple[str, ...], int] = defaultdict(int)
-        self.durations = _Durations("atrium_call_seconds", "Duration of calls")
-        self.first = _Durations("atrium_first_token_seconds", "Time to the first token")
-        self.waited = _Durations("atrium_waited_seconds", "Time that calls waited for room at a deployment")
+        self.by_route: dict[str, _OfRoute] = {}
 
     def collect(self) -> Iterator[Metric]:
         running = GaugeMetricFamily("atrium_calls_running", "Calls under way", labels=["origin"])
@@ -75,10 +70,29 @@ class _OfCalls(Collector):
             running.add_metric([origin], count)
         yield running
         yield _counter("atrium_calls", "Calls that ended", ["origin", "route", "outcome"], self.ended)
-        yield _counter("atrium_tokens", "Tokens used", ["route", "direction"], self.tokens)
-        yield _counter("atrium_calls_unpriced", "Calls for which no price was known", ["route"], self.unpriced)
-        for each in (self.durations, self.first, self.waited):
-            yield each.family()
+        routes = list(self.by_route.items())
+        tokens: dict[tuple[str, ...], int] = {(route, "in"): each.tokens_in for route, each in routes}
+        tokens |= {(route, "out"): each.tokens_out for route, each in routes}
+        yield _counter("atrium_tokens", "Tokens used", ["route", "direction"], tokens)
+        unpriced: dict[tuple[str, ...], int] = {(route,): each.unpriced for route, each in routes if each.unpriced}
+        yield _counter("atrium_calls_unpriced", "Calls for which no price was known", ["route"], unpriced)
+        durations = [(route, each.durations) for route, each in routes]
+        yield _histogram("atrium_call_seconds", "Duration of calls", durations)
+        first = [(route, each.first) for route, each in routes]
+        yield _histogram("atrium_first_token_seconds", "Time to the first token", first)
+        waited = [(route, each.waited) for route, each in routes]
+        yield _histogram("atrium_waited_seconds", "Time that calls waited for room at a deployment", waited)
+
+
+def _histogram(name: str, words: str, routes: Iterable[tuple[str, _Durations]]) -> HistogramMetricFamily:
+    """As Prometheus has histograms: each bucket holds those before it too. A route without any is left out."""
+    family = HistogramMetricFamily(name, words, labels=["route"])
+    for route, each in routes:
+        upto = list(accumulate(each.counts))
+        if upto[-1]:
+            names = [*map(floatToGoString, _SECONDS), "+Inf"]
+            family.add_metric([route], list(zip(names, upto, strict=True)), each.sum_s)
+    return family
 
 
 def _counter(name: str, words: str, labels: list[str], counts: Mapping[tuple[str, ...], int]) -> CounterMetricFamily:
@@ -100,15 +114,18 @@ def ended(origin: str, route: str, summary: CallSummary) -> None:
     of = _of_calls
     of.running[origin] -= 1
     of.ended[origin, route, summary.outcome] += 1
-    of.tokens[route, "in"] += summary.input_tokens
-    of.tokens[route, "out"] += summary.output_tokens
-    of.durations.observe(route, summary.duration_ms / 1000)
+    told = of.by_route.get(route)
+    if told is None:
+        told = of.by_route[route] = _OfRoute()
+    told.tokens_in += summary.input_tokens
+    told.tokens_out += summary.output_tokens
+    told.durations.observe(summary.duration_ms / 1000)
     if summary.first_token_ms is not None:
-        of.first.observe(route, summary.first_token_ms / 1000)
+        told.first.observe(summary.first_token_ms / 1000)
     if summary.waited_ms is not None:
-        of.waited.observe(route, summary.waited_ms / 1000)
+        told.waited.observe(summary.waited_ms / 1000)
     if summary.cost is None:
-        of.unpriced[route,] += 1
+        told.unpriced += 1
 
 
 def refused(code: str) -> None:

@@ -85,11 +85,15 @@ class Timeline:
         """All of it for the ledger; None where nobody was asked."""
         if not self.tried:
             return None
+        began_at, read_at = self.began_at, self.read_at
         return {
-            "reading_ms": _ms(self.read_at - self.came_at),
-            "admission_ms": _ms(self.began_at - self.read_at),
-            "waits": [[self._at(since), self._at(until)] for since, until in self.waits],
-            "attempts": [self._told(each) for each in self.tried],
+            "reading_ms": round((read_at - self.came_at) * 1000),
+            "admission_ms": round((began_at - read_at) * 1000),
+            "waits": [
+                [max(0, round((since - began_at) * 1000)), round((until - began_at) * 1000)]
+                for since, until in self.waits
+            ],
+            "attempts": [_told(each, began_at) for each in self.tried],
         }
 
     @property
@@ -101,28 +105,26 @@ class Timeline:
         """Nanoseconds from when the call began until `moment`."""
         return int((moment - self.began_at) * 1_000_000_000)
 
-    def _at(self, moment: float) -> int:
-        return _ms(moment - self.began_at)
 
-    def _told(self, tried: Tried) -> Attempt:
-        target = tried.target
-        told: dict[str, Any] = {
-            "deployment": str(target.deployment_id),
-            "provider": target.provider,
-            "upstream_name": target.upstream_name,
-            "began_ms": self._at(tried.began_at),
-        }
-        if tried.is_fallback:
-            told["fallback"] = tried.route
-        for name, moment in (("sent", tried.sent_at), ("answered", tried.answered_at), ("ended", tried.ended_at)):
-            if moment:
-                told[f"{name}_ms"] = self._at(moment)
-        if tried.failure:
-            told["failure"] = tried.failure
-            if tried.status is not None:
-                told["status"] = tried.status
-        return told  # type: ignore[return-value]  # put together name by name
-
-
-def _ms(seconds: float) -> int:
-    return max(0, round(seconds * 1000))
+def _told(tried: Tried, since: float) -> Attempt:
+    """One that was asked, in milliseconds since then."""
+    target = tried.target
+    told: dict[str, Any] = {
+        "deployment": target.id_text,
+        "provider": target.provider,
+        "upstream_name": target.upstream_name,
+        "began_ms": round((tried.began_at - since) * 1000),
+    }
+    if tried.is_fallback:
+        told["fallback"] = tried.route
+    if tried.sent_at:
+        told["sent_ms"] = round((tried.sent_at - since) * 1000)
+    if tried.answered_at:
+        told["answered_ms"] = round((tried.answered_at - since) * 1000)
+    if tried.ended_at:
+        told["ended_ms"] = round((tried.ended_at - since) * 1000)
+    if tried.failure:
+        told["failure"] = tried.failure
+        if tried.status is not None:
+            told["status"] = tried.status
+    return told  # type: ignore[return-value]  # put together name by name

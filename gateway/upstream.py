@@ -12,7 +12,7 @@ import select
 import ssl
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -78,6 +78,14 @@ def parsed(url: str) -> tuple[Origin, str, str]:
     return origin, parts.netloc.rpartition("@")[2], (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
+@lru_cache(maxsize=1024)
+def _beginning(url: str, headers: tuple[tuple[str, str], ...]) -> tuple[Origin, bytes]:
+    """Where a request goes, and its head as far as many have it in common."""
+    origin, host, path = parsed(url)
+    fields = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    return origin, f"POST {path} HTTP/1.1\r\nhost: {host}\r\n{fields}".encode("latin-1")
+
+
 @cache
 def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
@@ -85,6 +93,12 @@ def _tls() -> ssl.SSLContext:
 
 class Exchange(asyncio.Protocol):
     """One connection, and the answer that is being read from it. Used by one caller at a time."""
+
+    __slots__ = (
+        "_body", "_ends_with_connection", "_error", "_has_head", "_heard", "_held", "_is_complete", "_is_paused",
+        "_loop", "_may_stay", "_parser", "_received", "_timer", "_transport", "_wait_ends", "_wait_s", "_waiter",
+        "headers", "idle_since", "status",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.status = 0
@@ -99,6 +113,8 @@ class Exchange(asyncio.Protocol):
         self._error: UpstreamError | None = None
         self._heard: select.poll | None = None  # tells whether something has come that nobody has read
         self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._wait_s = self._wait_ends = 0.0
 
     # --- what asyncio and llhttp call ----------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -164,6 +180,11 @@ class Exchange(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     @property
+    def is_read(self) -> bool:
+        """Whether its answer was read to the end."""
+        return self._is_complete and not self._body
+
+    @property
     def is_quiet(self) -> bool:
         """Whether it is open and nothing has come that nobody has read yet, such as its end; asks the kernel."""
         if self._transport is None or self._transport.is_closing():
@@ -185,12 +206,12 @@ class Exchange(asyncio.Protocol):
         if self._transport is None:
             raise ConnectFailed("the connection was closed before anything was sent")
         self._transport.writelines(head_and_body)
-        await self._until(lambda: self._has_head, timeout_s, stop)
+        await self._wait(timeout_s, stop, is_for_head=True)
 
     async def read(self, timeout_s: float, stop: Stop) -> bytes:
         """What has come of the body since the last time, waiting for something; empty at its end."""
         if not self._body and not self._is_complete:
-            await self._until(lambda: bool(self._body) or self._is_complete, timeout_s, stop)
+            await self._wait(timeout_s, stop, is_for_head=False)
         piece = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body.clear()
         self._held = 0
@@ -202,6 +223,7 @@ class Exchange(asyncio.Protocol):
     def rest(self) -> None:
         """Wait for the next request; anything that comes before it breaks the connection."""
         self._parser, self.idle_since = None, time.monotonic()
+        self._stop_timer()
 
     @property
     def is_forbidden_peer(self) -> bool:
@@ -211,27 +233,45 @@ class Exchange(asyncio.Protocol):
 
     def abort(self) -> None:
         """Break the connection at once; the provider sees it and can stop working."""
+        self._stop_timer()
         if self._transport is not None:
             self._transport.abort()
 
-    async def _until(self, happened: Callable[[], bool], timeout_s: float, stop: Stop) -> None:
-        """Wait `timeout_s` at most, however much else comes meanwhile."""
+    async def _wait(self, timeout_s: float, stop: Stop, *, is_for_head: bool) -> None:
+        """For the head of the answer or more of its body: `timeout_s` at most, however much else comes meanwhile."""
         stop.check()
-        if happened():
+        if self._has_head and (is_for_head or self._body or self._is_complete):
             return
-        timer = self._loop.call_later(timeout_s, self._fail, TooSlow(f"nothing came for {timeout_s:g} s"))
+        self._wait_s, self._wait_ends = timeout_s, self._loop.time() + timeout_s
+        if self._timer is None or self._timer.when() > self._wait_ends:
+            self._stop_timer()
+            self._timer = self._loop.call_at(self._wait_ends, self._looks_at_clock)
         stop.wake_by(self._notify)
         try:
-            while not happened():
+            while not (self._has_head and (is_for_head or self._body or self._is_complete)):
                 if self._error is not None:
                     raise self._error
                 self._waiter = self._loop.create_future()
                 await self._waiter
                 stop.check()
         finally:
-            timer.cancel()
             self._waiter = None
             stop.wake_by(None)
+
+    def _looks_at_clock(self) -> None:
+        """One timer does for all the waiting for an answer: it goes on to where the wait that is on now ends."""
+        self._timer = None
+        if self._waiter is None:
+            return
+        if self._loop.time() >= self._wait_ends:
+            self._fail(TooSlow(f"nothing came for {self._wait_s:g} s"))
+        else:
+            self._timer = self._loop.call_at(self._wait_ends, self._looks_at_clock)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _notify(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -251,18 +291,20 @@ class Upstream:
         self.timeouts = timeouts
         self._idle: dict[Origin, deque[Exchange]] = defaultdict(deque)
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float, stop: Stop) -> Exchange:
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float, stop: Stop, *, own: bytes = b""
+    ) -> Exchange:
         """Send a POST and return when the head of the answer is here. The exchange must be given back by `done`.
+
+        `own` are the lines of the head that belong to this request alone; `headers` are what many have in common.
 
         Raises `ConnectFailed`, `Dropped`, `TooSlow`, `TooLarge` and `Stopped`. Nothing is ever sent a second time: once
         written, nobody can tell whether a provider that breaks off has read it, and will bill it (RFC 9110, 9.2.2).
         """
-        origin, host, path = parsed(url)
-        fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        head = f"POST {path} HTTP/1.1\r\nhost: {host}\r\n{fields}content-length: {len(body)}\r\n\r\n".encode("latin-1")
+        origin, head = _beginning(url, tuple(headers.items()))
         exchange = self._kept(origin) or await self._connect(origin, stop)
         try:
-            await exchange.request([head, body], timeout_s, stop)
+            await exchange.request([b"%s%scontent-length: %d\r\n\r\n" % (head, own, len(body)), body], timeout_s, stop)
         except BaseException:
             exchange.abort()
             raise

@@ -8,17 +8,16 @@ import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import orjson
-from django.conf import settings
 
 from gateway.asked import InvalidRequest
 from gateway.caller import Caller
 from gateway.extent import HEAVY, PIECE, Turns, apart, check_extent
 from gateway.forms.chat import CHAT
 from gateway.forms.form import Form, Writing
+from gateway.options import options
 from gateway.rates import Headroom
 from gateway.tracing import Trace, begun, trace_of
 from gateway.wire_errors import error_headers
@@ -36,6 +35,8 @@ _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
 )
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
+# What a call may say beside its body; most say nothing of it, which is asked once.
+_BESIDE = frozenset((b"x-atrium-purpose", b"x-atrium-data-class", b"x-atrium-max-wait", b"x-atrium-explain"))
 
 
 # A run of 19 digits is looked for where every digit is a 0: quicker than an expression by far, in megabytes of text.
@@ -103,8 +104,25 @@ def _parsed(body: bytes) -> Any:
         raise InvalidRequest(f"The request's body is not valid JSON ({error.msg}, {where}).") from error
 
 
+def _one_after_the_other[Made](
+    reading: Callable[[Any], Made], weighing: Callable[[Made], Made] | None, body: bytes
+) -> Made:
+    made = reading(_parsed(body))
+    return made if weighing is None else weighing(made)
+
+
 class Exchange:
     """One request of a client and the answer to it."""
+
+    has_begun = is_heavy = _is_late = False
+    _trace: Trace | None = None
+    body_bytes = 0  # of the request, once it was read
+    form: Form = CHAT  # in which it is answered; OpenAI's until another is known
+    writing: Writing | None = None  # what writes the answer, once there may be one
+    caller: Caller | None = None  # once they are known, and what they ask
+    model = ""
+    headroom: Callable[[], Mapping[str, Headroom]] = dict  # what limits leave the caller, once that is known
+    is_getting_heavy: Callable[[], object] = bool  # called as soon as a body is; refuses who may make no call
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.came_at = time.monotonic()
@@ -114,19 +132,10 @@ class Exchange:
         self.receive = receive
         self._send = send
         self._fields: dict[bytes, bytes] = dict(scope["headers"])  # names are in small letters, as ASGI has it
-        self._peer = str((scope.get("client") or ("",))[0] or "")
-        self._headers = scope["headers"]
-        asked = self.header(b"x-request-id")
+        self._scope = scope
+        self.says_more = not _BESIDE.isdisjoint(self._fields)
+        asked = self.header(b"x-request-id") if b"x-request-id" in self._fields else ""
         self.request_id = asked if asked and _REQUEST_ID.fullmatch(asked) else os.urandom(16).hex()
-        self.has_begun = self.is_heavy = self._is_late = False
-        self._coming: asyncio.Future[dict[str, Any]] | None = None  # the next message of the client
-        self.body_bytes = 0  # of the request, once it was read
-        self.form: Form = CHAT  # in which it is answered; OpenAI's until another is known
-        self.writing: Writing | None = None  # what writes the answer, once there may be one
-        self.caller: Caller | None = None  # once they are known, and what they ask
-        self.model = ""
-        self.headroom: Callable[[], Mapping[str, Headroom]] = dict  # what limits leave the caller, once that is known
-        self.is_getting_heavy: Callable[[], object] = bool  # called as soon as a body is; refuses who may make no call
 
     def header(self, name: bytes) -> str:
         """A header of the request, empty when it was not sent."""
@@ -136,57 +145,57 @@ class Exchange:
     @property
     def authorization(self) -> str:
         """The `Authorization` header; Anthropic's clients may send the key alone, in one of their own."""
+        if stated := self.header(b"authorization"):
+            return stated
         key = self.header(b"x-api-key")
-        return self.header(b"authorization") or (f"Bearer {key}" if key else "")
+        return f"Bearer {key}" if key else ""
 
     @property
     def wants_explanation(self) -> bool:
         """Whether its caller asks why the call goes as it does."""
-        return self.header(b"x-atrium-explain").lower() in ("1", "true", "yes")
+        return self.says_more and self.header(b"x-atrium-explain").lower() in ("1", "true", "yes")
 
     def client_address(self) -> Address | None:
         """Where the client calls from; None where that cannot be told."""
-        return client_address(self._peer, ",".join(self._all(b"x-forwarded-for")))
+        peer = str((self._scope.get("client") or ("",))[0] or "")
+        return client_address(peer, ",".join(self._all(b"x-forwarded-for")))
 
-    @cached_property
+    @property
     def trace(self) -> Trace:
         """The trace that the client names, or a new one."""
-        if b"traceparent" not in self._fields:
-            return begun()
-        return trace_of(self._all(b"traceparent"), self._all(b"tracestate"))
+        if self._trace is None:
+            is_named = b"traceparent" in self._fields
+            self._trace = trace_of(self._all(b"traceparent"), self._all(b"tracestate")) if is_named else begun()
+        return self._trace
 
     def _all(self, wanted: bytes) -> list[str]:
         """A header of which there may be several."""
-        return [value.decode("latin-1") for name, value in self._headers if name.lower() == wanted]
+        return [value.decode("latin-1") for name, value in self._scope["headers"] if name.lower() == wanted]
 
-    async def read[Made](self, reading: Callable[[Any], Made]) -> Made:
-        """What `reading` makes of the request's parsed body; of one that `is_heavy` in a thread.
+    async def read[Made](self, reading: Callable[[Any], Made], weighing: Callable[[Made], Made] | None = None) -> Made:
+        """What `reading` makes of the request's parsed body; of one that `is_heavy` in a thread, and then `weighing`.
 
         Raises `BodyTooLarge`, `BodyTooSlow`, `TooMuchInIt`, `LargeRequestsWaiting`, `TooManyLargeRequests`,
         `InvalidRequest`, `ClientLeft`, and what `reading` and `is_getting_heavy` raise.
         """
-        body = await self._body(settings.GATEWAY_LARGEST_BODY)
+        body = await self._body(options.gateway_largest_body)
         self.body_bytes = len(body)
         if not self.is_heavy:
             return reading(_parsed(body))
         with _turns.waiting(self.caller.tenant_id if self.caller else None, len(body)):
-            return await apart(True, lambda: reading(_parsed(body)))
+            return await apart(True, lambda: _one_after_the_other(reading, weighing, body))
 
     async def _body(self, largest: int) -> bytes:
         announced = self._fields.get(b"content-length", b"")
         if announced.isdigit() and int(announced) > largest:
             raise _too_large(largest)
-        pieces: list[bytes] = []
-        size = 0
-        within_s = settings.GATEWAY_BODY_TIMEOUT_S
-        until = time.monotonic() + within_s
-        timer = asyncio.get_running_loop().call_later(within_s, self._is_too_slow)
+        task, within_s = asyncio.current_task(), options.gateway_body_timeout_s
+        timer = asyncio.get_running_loop().call_later(within_s, self._is_too_slow, task)
         try:
+            message = await self.receive()
+            pieces: list[bytes] = []
+            size, until = 0, self.came_at + within_s
             while True:
-                if pieces and (self._is_late or time.monotonic() >= until):  # pieces that are there let no timer run
-                    raise _too_slow()
-                self._coming = coming = asyncio.ensure_future(self.receive())
-                message = await coming
                 if message["type"] != "http.request":
                     raise ClientLeft
                 piece = message.get("body", b"")
@@ -196,32 +205,35 @@ class Exchange:
                 if size > HEAVY and not self.is_heavy:
                     self.is_heavy = True
                     self.is_getting_heavy()
-                if piece:
-                    pieces.append(piece)
                 if not message.get("more_body"):
-                    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+                    return b"".join([*pieces, piece]) if pieces else piece
+                pieces.append(piece)
+                if self._is_late or time.monotonic() >= until:  # pieces that are there let no timer run
+                    raise _too_slow()
+                message = await self.receive()
         except asyncio.CancelledError:
-            if self._is_late:
+            if self._is_late and task is not None and not task.uncancel():
                 raise _too_slow() from None
             raise
         finally:
             timer.cancel()
 
-    def _is_too_slow(self) -> None:
+    def _is_too_slow(self, reader: asyncio.Task[Any] | None) -> None:
         self._is_late = True
-        if self._coming is not None:
-            self._coming.cancel()
+        if reader is not None:
+            reader.cancel()
 
     async def begin(
         self, status: int, content_type: bytes, headers: Headers = (), *, length: int | None = None
     ) -> None:
         """Send the head of the answer."""
         self.has_begun = True
-        ids = [(name, self.request_id.encode()) for name in self.form.id_headers]
-        limits = self.form.headroom(self.headroom())
-        fields = [(b"content-type", content_type), *ids, *_ALWAYS, *limits, *headers]
+        request_id = self.request_id.encode()
+        fields = [(b"content-type", content_type), *_ALWAYS, *self.form.headroom(self.headroom()), *headers]
+        for name in self.form.id_headers:
+            fields.append((name, request_id))
         if length is not None:
-            fields.append((b"content-length", str(length).encode()))
+            fields.append((b"content-length", b"%d" % length))
         await self._send({"type": "http.response.start", "status": status, "headers": fields})
 
     async def piece(self, body: bytes, *, is_last: bool = False) -> None:

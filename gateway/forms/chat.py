@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import orjson
 
-from gateway.asked import BOUNDS, Asked, InvalidRequest, checked_object, object_in
+from gateway.asked import BOUNDS, Asked, Found, InvalidRequest, checked_object, object_in, plainly
 from gateway.event import Event
 from gateway.forms.form import Form, Writing, sent_event
 from gateway.forms.shared import lies_there, refuse_elsewhere, refuse_named, runs_there
@@ -51,12 +51,12 @@ class Chat(Form):
         messages = body.get("messages")
         if not isinstance(messages, list) or not messages:
             raise InvalidRequest("“messages” must be a list with at least one message.", field="messages")
-        if not all(isinstance(message, dict) for message in messages):
+        if (plain := plainly(messages)) is None and not all(isinstance(message, dict) for message in messages):
             raise InvalidRequest("Every one of “messages” must be an object with a role and content.", field="messages")
         check_answers(body)
         check_bounds(body)
         object_in(body, "stream_options")
-        for place, message in enumerate(messages):
+        for place, message in enumerate(messages) if plain is None else ():
             if not isinstance(message.get("role"), str) or not message["role"]:
                 raise InvalidRequest(
                     "Every message needs a “role”, such as user, system or assistant.", field=f"messages[{place}].role"
@@ -64,7 +64,7 @@ class Chat(Form):
             _refuse_there(message, f"messages[{place}]")
         refuse_elsewhere(body)
         _check_tools(body.get("tools"))
-        return Asked(self.name, "chat", body, body)
+        return Asked(self.name, "chat", body, body, found=Found(plain_of=messages, plain=plain))
 
 
 def _refuse_there(message: dict[str, Any], field: str) -> None:
@@ -97,8 +97,7 @@ def check_answers(body: dict[str, Any], field: str = "n", most: int = MOST_ANSWE
 def check_bounds(body: Mapping[str, Any]) -> None:
     """Raise `InvalidRequest` for a bound of the answer that is no count of tokens: some take it for none at all."""
     for name in BOUNDS:
-        bound = body.get(name)
-        if bound is not None and not (type(bound) is int and bound > 0):
+        if name in body and (bound := body[name]) is not None and not (type(bound) is int and bound > 0):
             raise InvalidRequest(f"“{name}” must be a whole number from 1.", field=name)
 
 

@@ -22,16 +22,10 @@ def known() -> dict[str, Provider]:
 def provider_of(target: Target) -> Provider:
     """How a deployment is spoken to, with prompts put as its model takes them; one of a kind that is not known here as
     most are."""
-    found = _of.get(id(target))
-    if found is None or found[0] is not target:
+    found: Provider | None = target.spoken_to
+    if found is None:
         kinds = known()
         kind = (kinds.get(target.dialect) or kinds["openai"]).at(target)
-        if len(_of) >= MOST_KEPT:
-            _of.clear()
-        provider = kind if target.prompting is None else prompted(kind, target.prompting)
-        found = _of[id(target)] = (target, provider)
-    return found[1]
-
-
-_of: dict[int, tuple[Target, Provider]] = {}  # asked several times a call, of the same deployments
-MOST_KEPT = 4096
+        found = kind if target.prompting is None else prompted(kind, target.prompting)
+        object.__setattr__(target, "spoken_to", found)  # it never changes: kept with what it was found for
+    return found

@@ -23,11 +23,13 @@ from gateway.upstream import Upstream
 
 
 class Request(NamedTuple):
-    """What is sent. An empty `url`: the provider is not there yet."""
+    """What is sent. An empty `url`: the provider is not there yet. `own` are the lines of its head that the relay adds
+    for this call alone."""
 
     url: str
     headers: dict[str, str]
     body: bytes
+    own: bytes = b""
 
 
 class Unreadable(Exception):
@@ -129,7 +131,7 @@ class Provider(ABC):
     ) -> Answering:
         """Send it, and return when the head of the answer is here. Raises as `Upstream.post`: `ConnectFailed` where
         nothing has reached the provider."""
-        return await upstream.post(request.url, request.headers, request.body, timeout_s, stop)
+        return await upstream.post(request.url, request.headers, request.body, timeout_s, stop, own=request.own)
 
     @abstractmethod
     def reading(self, asked: Asked) -> Reading:

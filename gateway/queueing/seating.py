@@ -27,14 +27,15 @@ class Seated:
     Room is waited for before a deployment is asked that was passed over for having failed.
     """
 
+    _too_large: LargerThanLimit | None = None
+    _turned_away: FallbackFull | None = None
+    _has_any = _is_late = False
+    _admitted_by = 0  # the version of the snapshot; 0: the one of when it came
+
     def __init__(self, choice: Choice, room: WaitingRoom, meter: Meter, stop: Stop) -> None:
         self._choice, self._room, self._meter, self._stop = choice, room, meter, stop
         self._full: list[Attempt] = []
-        self._too_large: LargerThanLimit | None = None
-        self._turned_away: FallbackFull | None = None
-        self._has_any = self._is_late = False
         self._admitted: Admitted = meter.admitted
-        self._admitted_by = 0  # the version of the snapshot; 0: the one of when it came
 
     def __aiter__(self) -> Self:
         return self
@@ -42,7 +43,8 @@ class Seated:
     async def __anext__(self) -> Attempt:
         """Raises `LargerThanLimit` where no deployment takes a call of this size, `FallbackFull`, what
         `WaitingRoom.wait` does, and what `admit` does where the call may not be made any more."""
-        self._meter.stands_up()
+        if self._has_any:
+            self._meter.stands_up()
         while True:
             if self._is_late:
                 self._look_again()

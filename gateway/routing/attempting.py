@@ -9,16 +9,19 @@ from gateway.routing.standing import Standing
 from gateway.snapshot import Target
 
 if TYPE_CHECKING:
+    from gateway.providers.provider import Provider, Request
     from gateway.routing.choosing import Choice, Link
 
 
 class Attempt:
     """One deployment that the call is sent to; a context manager, within which it counts as under way."""
 
-    __slots__ = (
-        "_began", "_choice", "_has_answered", "_has_ended", "_standing", "grant", "is_last_resort", "is_probe",
-        "more_than", "patience_s", "route", "target",
-    )  # fmt: skip
+    more_than = -1  # tokens of the prompt, as far as that was known when it was chosen
+    patience_s: float | None = None  # where it is less than usual
+    provider: Provider  # who speaks to it, once the request is put to it
+    request: Request | None = None  # which is sent, until it was
+    _has_answered = _has_ended = False
+    _began = 0.0
 
     def __init__(
         self, choice: Choice, target: Target, link: Link, standing: Standing, *, is_probe: bool, is_last_resort: bool
@@ -26,10 +29,6 @@ class Attempt:
         self._choice, self._standing = choice, standing
         self.target, self.is_probe, self.is_last_resort = target, is_probe, is_last_resort
         self.route, self.grant = link
-        self.more_than = -1  # tokens of the prompt, as far as that was known when it was chosen
-        self.patience_s: float | None = None  # where it is less than usual
-        self._has_answered = self._has_ended = False
-        self._began = 0.0
 
     def __enter__(self) -> Self:
         self._began = self._choice.router.now()

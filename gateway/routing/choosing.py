@@ -40,34 +40,30 @@ SOON, OPEN, SMALL = range(3)  # who is asked when nobody else is left, in this o
 class Choice:
     """The deployments for one call, one after another. Raises nothing: where `next` finds none, `refusal` says why."""
 
-    __slots__ = (
-        "_admitted", "_budget", "_in_order", "_is_retry", "_kept_away", "_known", "_later", "_left", "_more_than",
-        "_next_link", "_others", "_said", "_unable", "_wait_until", "at", "cannot", "has_failed", "is_notable",
-        "is_spent", "is_streamed", "route", "router",
-    )  # fmt: skip
+    # As it is at first.
+    is_notable = False
+    is_spent = False  # nobody else is asked, whoever is left: the retries are used up
+    has_failed = False  # one was asked, and failed
+    _is_retry = False  # who is asked next is asked for one that failed, which the budget counts
+    _next_link = 0
+    _in_order: Link | None = None
+    _others = 0  # deployments that were kept away by something else, or by nothing
+    _more_than = -1  # a prompt did not fit into so many tokens
+    _unable: InvalidRequest | None = None
+    _wait_until = 0.0
 
     def __init__(self, router: Router, admitted: Admitted, budget: RetryBudget) -> None:
         self.router, self.route = router, admitted.route
         self.at = time.time()
         self.is_streamed = admitted.asked.is_streamed
-        self.is_notable = False
-        self.is_spent = False  # nobody else is asked, whoever is left: the retries are used up
-        self.has_failed = False  # one was asked, and failed
         self._budget = budget
-        self._is_retry = False  # who is asked next is asked for one that failed, which the budget counts
-        self._next_link = 0
         self._left: list[Target] = []
         self._later: list[tuple[int, float, Target, Link]] = []
-        self._in_order: Link | None = None
         self._said: Said = []
         self._known: set[UUID] = set()  # deployments of the routes so far that are asked, or are passed over for now
         self._admitted = admitted
         self._kept_away: list[str] = []  # by what the grant demands, or the data in the call
-        self._others = 0  # deployments that were kept away by something else, or by nothing
         self.cannot: dict[UUID, str] = {}  # why one cannot be asked this, in the caller's words: for them alone
-        self._more_than = -1  # a prompt did not fit into so many tokens
-        self._unable: InvalidRequest | None = None
-        self._wait_until = 0.0
         router.last.append((self.at, self.route.slug, self._said))
         self._enter_next(admitted)
 
@@ -209,7 +205,9 @@ class Choice:
             self._says(None, f"Nobody else serves “{self._in_order[0].slug}”: its fallback “{route.slug}” is asked")
         self._in_order = link
         self._left = []
-        connected = [each for each in route.targets if each.is_connected and each.deployment_id not in self._known]
+        connected = route.connected
+        if self._known:
+            connected = tuple(each for each in connected if each.deployment_id not in self._known)
         has_choice = len(connected) > 1 or bool(admitted.onward)
         is_narrowed = admitted.grant.conditions is not None or link[1].conditions is not None
         self._others += len(connected)
@@ -220,7 +218,7 @@ class Choice:
                 self._says(target, why)
             elif target.is_drained:
                 self._says(target, "is drained and gets no new calls")
-            elif (strict := _outside(target, self.route, route)) is not None:
+            elif (self.route.regions or route.regions) and (strict := _outside(target, self.route, route)) is not None:
                 where = f"computes in {target.region}" if target.region else "tells no region"
                 self._says(target, f"{where}, and “{strict.slug}” is answered in {' or '.join(strict.regions)} only")
             elif why := provider_of(target).cannot(asked):
@@ -249,8 +247,13 @@ class Choice:
         while self._left:
             tier = self._left[0].tier
             able: list[tuple[Target, Standing]] = []
-            for target in [each for each in self._left if each.tier == tier]:
+            for target in tuple(self._left):
+                if target.tier != tier:
+                    continue
                 standing = self.router.standing(target)
+                if standing.paused_until <= now and not standing.breaker.is_open:
+                    able.append((target, standing))
+                    continue
                 verdict = standing.breaker.verdict(now)
                 if standing.paused_until > now:
                     self._left.remove(target)
@@ -262,6 +265,10 @@ class Choice:
                     self._passes_over_open(target, standing, link)
                 else:
                     able.append((target, standing))
+            if len(able) == 1:
+                target, standing = able[0]
+                self._said.append((target, "is asked", ""))
+                return self._takes(target, link, standing)
             if able:
                 target, standing, why, figures = self._best(link[0], able, now)
                 self._said.append((target, why, figures))

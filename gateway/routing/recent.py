@@ -8,17 +8,19 @@ from collections import deque
 class Recent:
     """Counts in `columns` over the last `slices` slices of `width_s` seconds each."""
 
-    __slots__ = ("_columns", "_slices", "_width_s")
+    __slots__ = ("_columns", "_number", "_slices", "_width_s")
 
     def __init__(self, columns: int, *, width_s: float, slices: int) -> None:
         self._columns, self._width_s = columns, width_s
         self._slices: deque[list[int]] = deque(maxlen=slices)  # each the number of its slice, then the counts
+        self._number = -1  # of the last one
 
     def add(self, now: float, column: int) -> None:
         """One more, at `now` (seconds of a clock that only goes on)."""
         number = int(now / self._width_s)
-        if not self._slices or self._slices[-1][0] != number:
+        if number != self._number:
             self._slices.append([number, *[0] * self._columns])
+            self._number = number
         self._slices[-1][column + 1] += 1
 
     def totals(self, now: float) -> list[int]:
@@ -33,3 +35,4 @@ class Recent:
     def clear(self) -> None:
         """Forget all of it."""
         self._slices.clear()
+        self._number = -1

@@ -23,7 +23,8 @@ class RetryBudget:
 
     def earns(self, now: float) -> None:
         """A call has come."""
-        self._goes_on(now)
+        if now != self._at:
+            self._goes_on(now)
         self._earned += SHARE
 
     def has_any(self, now: float) -> bool:

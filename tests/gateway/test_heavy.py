@@ -128,7 +128,7 @@ def test_what_is_heavy_is_counted_as_what_is_not(texts: list[str | None], tools:
         EMBEDDINGS.read({"model": "m", "input": [text or "x" for text in texts]}),
         EMBEDDINGS.read({"model": "m", "input": [[1, 2, 3], [4]]}),
     ):
-        heavy = weighed(asked, is_heavy=True)
+        heavy = weighed(asked)
         assert heavy.weight is not None and asked.weight is None
         assert expected_tokens(heavy) == expected_tokens(asked)
         assert greatest_input(heavy) == greatest_input(asked)

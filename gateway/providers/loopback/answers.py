@@ -44,6 +44,10 @@ class Made:
         self._s_apart, self._due = s_apart, time.monotonic() + after_s
         self._left = drops_after
 
+    @property
+    def is_read(self) -> bool:
+        return self._next is None and self._left != 0
+
     async def read(self, timeout_s: float, stop: Stop) -> bytes:
         """What is due by now, waiting for something; empty at its end. Raises `TooSlow`, `Dropped` and `Stopped`."""
         stop.check()

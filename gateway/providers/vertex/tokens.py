@@ -102,13 +102,13 @@ async def send_with_token(
     except Refusal as error:
         raise ConnectFailed("its credential is no key file of a service account") from error
     if account is None:
-        return await upstream.post(request.url, request.headers, request.body, timeout_s, stop)
+        return await upstream.post(request.url, request.headers, request.body, timeout_s, stop, own=request.own)
     until = time.monotonic() + timeout_s
     tokens = _of.setdefault(upstream, Tokens())
     token = await tokens.token(upstream, account, timeout_s, stop)
     headers = request.headers | {"authorization": f"Bearer {token}"}
     left_s = max(until - time.monotonic(), 0.001)
-    answer = await upstream.post(request.url, headers, request.body, left_s, stop)
+    answer = await upstream.post(request.url, headers, request.body, left_s, stop, own=request.own)
     if answer.status == 401:
         tokens.forget(account)
     return answer
