@@ -42,6 +42,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
 _DIGITS, _LONG_NUMBER = bytes.maketrans(b"123456789", b"0" * 9), b"0" * 19
 _WHOLE = range(-(2**63), 2**64)  # the whole numbers that are read and written as they are
 _turns = Turns()
+REST_WITHIN_S = 0.1  # how long the rest of a request is waited for whose sender is refused
 
 
 class BodyTooLarge(Refusal):
@@ -118,7 +119,7 @@ class Exchange:
         self._headers = scope["headers"]
         asked = self.header(b"x-request-id")
         self.request_id = asked if asked and _REQUEST_ID.fullmatch(asked) else os.urandom(16).hex()
-        self.has_begun = self.is_heavy = self._is_late = False
+        self.has_begun = self.is_heavy = self._is_late = self._is_read = False
         self._coming: asyncio.Future[dict[str, Any]] | None = None  # the next message of the client
         self.body_bytes = 0  # of the request, once it was read
         self.form: Form = CHAT  # in which it is answered; OpenAI's until another is known
@@ -199,6 +200,7 @@ class Exchange:
                 if piece:
                     pieces.append(piece)
                 if not message.get("more_body"):
+                    self._is_read = True
                     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
         except asyncio.CancelledError:
             if self._is_late:
@@ -244,4 +246,22 @@ class Exchange:
                 left = self.headroom()
                 self.headroom = lambda: {**left, **exceeded}
             body = self.form.refusal(refusal, self.request_id)
-            await self.answer(refusal.status, body, [*error_headers(refusal), *headers])
+            kept = () if self._is_read or await self._takes_rest() else ((b"connection", b"close"),)
+            await self.answer(refusal.status, body, [*error_headers(refusal), *headers, *kept])
+
+    async def _takes_rest(self) -> bool:
+        """Take what is left of the request of who is refused before it was read, if that is little and there already:
+        the server closes a connection on which something is left, and tells the client nothing of it."""
+        announced = self._fields.get(b"content-length", b"0")
+        if self._is_late or b"transfer-encoding" in self._fields or not announced.isdigit() or int(announced) > HEAVY:
+            return False
+        try:
+            async with asyncio.timeout(REST_WITHIN_S):
+                while not self._is_read:
+                    message = await self.receive()
+                    if message["type"] != "http.request":
+                        return False
+                    self._is_read = not message.get("more_body")
+        except TimeoutError:
+            return False
+        return True
