@@ -15,6 +15,8 @@ ALL = (
     "benchmarks.snapshot",
     "benchmarks.gateway",
     "benchmarks.gateway.streams",
+    "benchmarks.gateway.tenants",
+    "benchmarks.gateway.changes",
     "benchmarks.gateway.fairness",
     "benchmarks.scim",
     "benchmarks.gateway.durability",

@@ -43,6 +43,7 @@ _BESIDE = frozenset((b"x-atrium-purpose", b"x-atrium-data-class", b"x-atrium-max
 _DIGITS, _LONG_NUMBER = bytes.maketrans(b"123456789", b"0" * 9), b"0" * 19
 _WHOLE = range(-(2**63), 2**64)  # the whole numbers that are read and written as they are
 _turns = Turns()
+REST_WITHIN_S = 0.1  # how long the rest of a request is waited for whose sender is refused
 
 
 class BodyTooLarge(Refusal):
@@ -114,7 +115,7 @@ def _one_after_the_other[Made](
 class Exchange:
     """One request of a client and the answer to it."""
 
-    has_begun = is_heavy = _is_late = False
+    has_begun = is_heavy = _is_late = _is_read = False
     _trace: Trace | None = None
     body_bytes = 0  # of the request, once it was read
     form: Form = CHAT  # in which it is answered; OpenAI's until another is known
@@ -206,6 +207,7 @@ class Exchange:
                     self.is_heavy = True
                     self.is_getting_heavy()
                 if not message.get("more_body"):
+                    self._is_read = True
                     return b"".join([*pieces, piece]) if pieces else piece
                 pieces.append(piece)
                 if self._is_late or time.monotonic() >= until:  # pieces that are there let no timer run
@@ -256,4 +258,22 @@ class Exchange:
                 left = self.headroom()
                 self.headroom = lambda: {**left, **exceeded}
             body = self.form.refusal(refusal, self.request_id)
-            await self.answer(refusal.status, body, [*error_headers(refusal), *headers])
+            kept = () if self._is_read or await self._takes_rest() else ((b"connection", b"close"),)
+            await self.answer(refusal.status, body, [*error_headers(refusal), *headers, *kept])
+
+    async def _takes_rest(self) -> bool:
+        """Take what is left of the request of who is refused before it was read, if that is little and there already:
+        the server closes a connection on which something is left, and tells the client nothing of it."""
+        announced = self._fields.get(b"content-length", b"0")
+        if self._is_late or b"transfer-encoding" in self._fields or not announced.isdigit() or int(announced) > HEAVY:
+            return False
+        try:
+            async with asyncio.timeout(REST_WITHIN_S):
+                while not self._is_read:
+                    message = await self.receive()
+                    if message["type"] != "http.request":
+                        return False
+                    self._is_read = not message.get("more_body")
+        except TimeoutError:
+            return False
+        return True
