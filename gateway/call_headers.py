@@ -18,6 +18,8 @@ def call_headers(call: Call) -> Headers:
     if target is not None:
         deployment = f"{target.provider}/{target.upstream_name}"
         headers.append((b"x-atrium-deployment", deployment.translate(_CONTROL).encode("ascii", "replace")))
+    if call.not_stored:
+        headers.append((b"x-atrium-not-stored", call.not_stored.translate(_CONTROL).encode("ascii", "replace")))
     if waited_ms is not None:
         headers.append((b"x-atrium-waited-ms", str(waited_ms).encode()))
     if summary is not None and summary.cost is not None:
