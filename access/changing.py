@@ -4,6 +4,8 @@ the platform team, since somebody decided on it. Others ask anew.
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 
 from access.conditions import Conditions
@@ -28,14 +30,17 @@ class WiderThanDecided(Forbidden):
 
 
 @transaction.atomic
-def change_conditions(*, grant: Grant, conditions: Conditions, reason: str, by: User, seen: str | None = None) -> Grant:
+def change_conditions(*, grant: Grant, conditions: Conditions, reason: str, by: Any, seen: str | None = None) -> Grant:
     """Demand `conditions` of every call from now on; every gateway process does within a second.
 
-    `seen` is a mark of the conditions that were shown (`tenants.seen`). Raises `Missing` or `Forbidden` (needs
+    `by` is a person, or who works at the command line and may do everything. `seen` is a mark of the conditions that
+    were shown (`tenants.seen`). Raises `Missing` or `Forbidden` (needs
     `tenants.manage_tenant`), `WiderThanDecided`, `ReasonMissing`, `RevokedAlready` and `ChangedMeanwhile`.
     """
     environment = grant.environment
-    require(by, MANAGE_TENANT, environment)
+    person = by if isinstance(by, User) else None
+    if person is not None:
+        require(person, MANAGE_TENANT, environment)
     reason = reason.replace("\x00", "").strip()
     if not reason:
         raise ReasonMissing("Say why: the people who call this model will ask.", field="reason")
@@ -48,7 +53,7 @@ def change_conditions(*, grant: Grant, conditions: Conditions, reason: str, by: 
     refuse_changed(seen, before.as_json(), "the conditions")
     if after == before:
         return grant
-    if not after.is_within(before) and not by.has_perm(WIDENS):
+    if not after.is_within(before) and person is not None and not person.has_perm(WIDENS):
         raise WiderThanDecided(
             "You can demand more of the calls, and not less than was decided. Ask for access anew with what you need, "
             "or have the platform team change it.",
@@ -71,7 +76,7 @@ def change_conditions(*, grant: Grant, conditions: Conditions, reason: str, by: 
     announce("grant", environment.pk)
     asked = [grant.decision.request.requester] if grant.decision else []
     notify(
-        {*members_who_may(MANAGE_MEMBERS, environment), *asked} - {by},
+        {*members_who_may(MANAGE_MEMBERS, environment), *asked} - {person},
         kind="access",
         title=f"What calls of {grant.route.model} in {environment} may do was changed",
         body=f"{'; '.join(after.sentences) or 'Nothing is demanded any more'}. {reason}",

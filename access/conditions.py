@@ -19,7 +19,7 @@ from tenants.data_classes import DATA_CLASSES, checked, in_order
 # How hard a model thinks, least first: the words of OpenAI's `reasoning_effort`.
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 MOST_NAMES, LONGEST_NAME = 20, 64
-_PURPOSE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+PURPOSE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _TOOL = re.compile(r"[A-Za-z0-9_.:-]+")
 COUNTS = {"max_input_tokens": 100_000_000, "max_output_tokens": 10_000_000, "max_answers": 128}
 HOTTEST = 2.0  # the highest temperature that any provider takes
@@ -188,7 +188,7 @@ def _texts(name: str, value: Any) -> list[str]:
 
 def _purposes(name: str, value: Any) -> tuple[str, ...]:
     purposes = _texts(name, value)
-    if wrong := next((each for each in purposes if not _PURPOSE.fullmatch(each)), None):
+    if wrong := next((each for each in purposes if not PURPOSE.fullmatch(each)), None):
         raise Invalid(
             f"“{wrong}” cannot be sent as a purpose: use lower-case letters, digits and single hyphens, such as "
             "invoice-extraction.",

@@ -42,7 +42,7 @@ class ConditionsForm(VerbForm):
     purposes = forms.CharField(
         label="For these purposes only", required=False, max_length=400,
         help_text="Separated by commas, such as invoice-extraction. Each call then has to state one of them "
-        "(x-atrium-purpose), which the playground does not do.",
+        "(x-atrium-purpose); in the playground, among the settings of its column.",
     )  # fmt: skip
     max_input_tokens = _count("Tokens of a prompt, at most", "max_input_tokens")
     max_output_tokens = _count(

@@ -23,7 +23,7 @@ from django.conf import settings
 
 from gateway import access_log, telemetry
 from gateway.admission import ModelNotFound, admit, as_known_now, authenticate, check_still_allowed, held_places
-from gateway.asked import InvalidRequest, Stated
+from gateway.asked import Asked, InvalidRequest, Stated, checked_object
 from gateway.call_headers import call_headers
 from gateway.caller import Caller
 from gateway.conditions import stated
@@ -34,10 +34,16 @@ from gateway.extent import apart
 from gateway.forms import FORMS, form_of
 from gateway.forms.form import Form, Writing
 from gateway.forms.messages import MESSAGES
+from gateway.forms.responses import RESPONSES
 from gateway.holding import refuse_without_room
 from gateway.leaked import refuse_key_in_address
+from gateway.operations import no_such, require
 from gateway.pipeline import Call, begin
 from gateway.rates import Headroom
+from gateway.responses.going_on import asked_with_all_before, previous_in
+from gateway.responses.refusals import ResponseNotFound
+from gateway.responses.serving import serve
+from gateway.responses.storing import begin_to_store, end_of
 from gateway.runtime import Runtime, current_snapshot, here, runtime
 from gateway.snapshot import Route
 from gateway.told import as_usage
@@ -47,18 +53,6 @@ from refusals import Refusal
 log = logging.getLogger(__name__)
 
 LISTEN_AFTER_S = 0.02
-
-
-class NoSuchOperation(Refusal):
-    code = "unknown_url"
-    status = 404
-    title = "There is no such operation"
-
-
-class MethodNotAllowed(Refusal):
-    code = "method_not_allowed"
-    status = 405
-    title = "This method is not for this address"
 
 
 class InternalError(Refusal):
@@ -115,29 +109,26 @@ async def _answer(exchange: Exchange) -> None:
     if exchange.query:
         refuse_key_in_address(exchange.query, exchange.path, exchange.client_address, await runtime())
     if path in FORMS:
-        _require(exchange, "POST")
+        require(exchange, "POST")
         await _call(exchange, FORMS[path])
     elif path == MESSAGES.count_path:
-        _require(exchange, "POST")
+        require(exchange, "POST")
         await _count(exchange)
     elif path == "/v1/models":
-        _require(exchange, "GET")
+        require(exchange, "GET")
         routes = await _routes(exchange)
         await exchange.answer(200, orjson.dumps(exchange.form.models(routes)))
     elif path.startswith("/v1/models/"):
-        _require(exchange, "GET")
+        require(exchange, "GET")
         name = path.removeprefix("/v1/models/")
         found = [route for route in await _routes(exchange) if route.slug == name]
         if not found:
             raise ModelNotFound(f"There is no model “{name[:120]}” that this key may use.", field="model")
         await exchange.answer(200, orjson.dumps(exchange.form.model(found[0])))
+    elif path.startswith(f"{RESPONSES.path}/"):
+        await _stored(exchange, path.removeprefix(f"{RESPONSES.path}/"))
     else:
-        raise NoSuchOperation(f"There is no {exchange.method} {exchange.path[:120]} here.")
-
-
-def _require(exchange: Exchange, method: str) -> None:
-    if exchange.method != method:
-        raise MethodNotAllowed(f"{exchange.path} takes {method}, not {exchange.method[:20]}.", allow=method)
+        raise no_such(exchange)
 
 
 async def _caller(exchange: Exchange) -> Caller:
@@ -168,6 +159,15 @@ async def _routes(exchange: Exchange) -> list[Route]:
     return [route for route in routes if any(target.is_connected for target in route.targets)]
 
 
+async def _stored(exchange: Exchange, rest: str) -> None:
+    """A stored response. It is no call and costs nothing, but is work, so it counts as a request."""
+    caller = await _caller(exchange)
+    held, snapshot = here(), here().snapshot()
+    check_still_allowed(snapshot, caller)
+    held.rates.count_request(held_places(snapshot, as_known_now(snapshot, caller)))
+    await serve(exchange, held.responses, snapshot.bodies.get(caller.environment_id), caller, rest)
+
+
 async def _count(exchange: Exchange) -> None:
     """How many tokens a prompt has, by our own count. Who may call may ask; it is no call and costs nothing, but is
     work, so it counts as a request."""
@@ -188,12 +188,13 @@ async def _count(exchange: Exchange) -> None:
 async def _call(exchange: Exchange, form: Form) -> None:
     caller = await _caller(exchange)  # before the body is read: strangers do not get to send megabytes
     said = _stated(exchange)
-    asked = await exchange.read(form.read, weighed)
+    asked = await _asked(exchange, form, caller)
     if form.headers:
         sent = {name: value for name in form.headers if (value := exchange.header(name.encode()))}
         asked = dataclasses.replace(asked, headers=sent)
     if said is not None:
-        asked = dataclasses.replace(asked, stated=said)
+        beside = asked.stated.beside if asked.stated is not None else said.beside
+        asked = dataclasses.replace(asked, stated=dataclasses.replace(said, beside=beside))
     exchange.model = asked.model
     held = here()
     call = await begin(
@@ -204,6 +205,8 @@ async def _call(exchange: Exchange, form: Form) -> None:
     if call.caught is not None:
         call.caught.request_bytes = exchange.body_bytes
     exchange.writing = writing = form.writing(form, asked)
+    if form.is_stored:
+        begin_to_store(call, writing, here().snapshot().bodies.get(caller.environment_id))
     leaving = Leaving(exchange)
     try:
         await (_streamed if call.is_streamed else _whole)(exchange, call, writing)
@@ -214,6 +217,30 @@ async def _call(exchange: Exchange, form: Form) -> None:
         leaving.forget()
         call.settle()
         call.told_all()
+
+
+async def _asked(exchange: Exchange, form: Form, caller: Caller) -> Asked:
+    """What the request asks; where it goes on from a stored response, with the conversation before it."""
+
+    if not form.is_stored:
+        return await exchange.read(form.read, weighed)
+
+    def read(body: Any) -> Asked | None:
+        if previous_in(body):
+            going_on.append(body)
+            return None
+        return form.read(body)
+
+    going_on: list[Any] = []
+    if (asked := await exchange.read(read, lambda made: made and weighed(made))) is not None:
+        return asked
+    held, snapshot = here(), here().snapshot()
+    rule, known = snapshot.bodies.get(caller.environment_id), as_known_now(snapshot, caller)
+    try:
+        return await asked_with_all_before(exchange, form, checked_object(going_on[0]), held.responses, rule, caller)
+    except ResponseNotFound:  # it was looked for, which is work
+        held.rates.count_request(held_places(snapshot, known))
+        raise
 
 
 class Leaving:
@@ -286,7 +313,7 @@ async def _whole(exchange: Exchange, call: Call, writing: Writing) -> None:
         return
     writing.counted = _counted(call)
     if answer is not None:
-        body = writing.whole(answer)
+        body = await end_of(call, writing, writing.whole(answer))
         if call.caught is not None:
             call.caught.told(body)
         await exchange.answer(200, body, _told(exchange, call))
@@ -312,9 +339,9 @@ async def _streamed(exchange: Exchange, call: Call, writing: Writing) -> None:
         await _begin_stream(exchange, call)
     writing.counted = _counted(call)
     told = _comment(account(call.summary)) if exchange.wants_explanation and call.summary is not None else b""
-    end = writing.end()
-    if caught is not None:
-        caught.told(end)
+    end = await end_of(call, writing, writing.end())
+    if call.caught is not None:
+        call.caught.told(end)
     await exchange.piece(told + end, is_last=True)
 
 
@@ -336,6 +363,7 @@ def _told(exchange: Exchange, call: Call) -> list[tuple[bytes, bytes]]:
     headers = call_headers(call)
     if exchange.wants_explanation:
         told = explanation(here(), exchange.caller, exchange.model, call.meter)
+        told |= {"not_stored": call.not_stored} if call.not_stored else {}
         headers.append((b"x-atrium-explanation", as_header(told)))
     return headers
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from uuid import UUID
 
 from gateway.counting import Template, texts_of
 from refusals import Refusal
@@ -51,10 +52,21 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class Stated:
     """What a caller says beside the request: what it is for ("" for nothing), and which classes of data are in it (None
-    for nothing)."""
+    for nothing). `beside` are those of the stored conversation that it goes on from, whatever it says."""
 
     purpose: str
     data_classes: frozenset[str] | None
+    beside: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class GoesOn:
+    """That a request goes on from a stored response: its `body` as its client sent it, the call that made the response,
+    and for whom the conversation was so far, as hashes (`usage.bodies.sealing.end_user_hash`)."""
+
+    body: dict[str, Any]
+    previous: UUID
+    end_user_hashes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)  # not frozen, which would take three times as long; nobody changes one all the same
@@ -67,6 +79,7 @@ class Asked:
     What `is_heavy` is read, weighed and written for a provider in a thread (`gateway.extent`), and keeps its `weight`.
     `is_bounded`: the bound of the answer was put there by us, so a provider may be told it under its own name.
     What was `found` of its prompt is shared by all that is made of it with other parameters.
+    Where it `goes_on` from a stored response, `body` and `neutral` hold the conversation before it too.
     """
 
     form: str
@@ -79,6 +92,7 @@ class Asked:
     weight: Weight | None = None
     stated: Stated | None = None
     is_bounded: bool = False
+    goes_on: GoesOn | None = None
     found: Found = field(default_factory=Found, repr=False, compare=False)
 
     @property
@@ -88,6 +102,11 @@ class Asked:
     @property
     def is_streamed(self) -> bool:
         return bool(self.body.get("stream"))
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The request without the stored conversation that it goes on from."""
+        return self.body if self.goes_on is None else self.goes_on.body
 
     @property
     def answers(self) -> int:

@@ -18,6 +18,8 @@ def call_headers(call: Call) -> Headers:
         (b"x-atrium-call-id", call.meter.id_text.encode()),
         *_where(call.admitted.route.slug, provider, upstream_name),
     ]
+    if call.not_stored:
+        headers.append((b"x-atrium-not-stored", call.not_stored.translate(_CONTROL).encode("ascii", "replace")))
     if waited_ms is not None:
         headers.append((b"x-atrium-waited-ms", str(waited_ms).encode()))
     if summary is not None and summary.cost is not None:

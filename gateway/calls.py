@@ -13,12 +13,14 @@ import datetime as dt
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import orjson
 
 from gateway.caller import Caller
+from gateway.conditions import stated
 from gateway.forms.chat import CHAT, is_usage_alone
 from gateway.forms.form import sent_event
 from gateway.loading import connect, load
@@ -82,12 +84,17 @@ class OpenCall:
             self._call.settle()
 
 
-async def open_call(caller: Caller, body: dict[str, Any], *, request_id: str) -> OpenCall:
+async def open_call(caller: Caller, body: dict[str, Any], *, request_id: str, purpose: str = "") -> OpenCall:
     """Admit a chat request of `caller`, answered as a stream. The provider is called when iteration begins.
+
+    `purpose` is what they say that it is for, as `x-atrium-purpose` does.
 
     Raises `InvalidRequest`, what `gateway.admission` refuses (`AccessRequired` carries the way to ask) and `NotReady`.
     """
-    return OpenCall(await begin(await runtime(), caller, CHAT.read({**body, "stream": True}), request_id))
+    asked = CHAT.read({**body, "stream": True})
+    if purpose:
+        asked = replace(asked, stated=stated(purpose, ""))
+    return OpenCall(await begin(await runtime(), caller, asked, request_id))
 
 
 def routes_for(environment_id: UUID) -> list[str]:

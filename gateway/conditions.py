@@ -63,17 +63,18 @@ def keep_to(grant: Grant, caller: Caller, place: Place, route: Route, asked: Ask
     nobody has said and nothing is demanded. Raises `BeyondGrant`.
 
     The caller's word on the data goes before the environment's. Where neither has one, a call is taken to carry
-    everything that the grant allows.
+    everything that the grant allows. What a stored conversation carries that it goes on from is added in any case.
     """
     said, conditions = asked.stated, grant.conditions
     carried = said.data_classes if said is not None and said.data_classes is not None else place.data_classes
+    before = said.beside if said is not None else frozenset[str]()
     if conditions is None:
-        return asked, carried
+        return asked, carried if carried is None else carried | before
     where, way_out = f"{place.path} may call “{route.slug}”", ask_at(place, route)
     if conditions.purposes:
         _check_purpose(conditions, caller, said, where, way_out)
     if conditions.data_classes is not None:
-        carried = conditions.data_classes if carried is None else carried
+        carried = (conditions.data_classes if carried is None else carried) | before
         if more := carried - conditions.data_classes:
             raise DataNotGranted(
                 f"{where} with data that is {in_order(conditions.data_classes)}, and this call carries "
@@ -81,6 +82,8 @@ def keep_to(grant: Grant, caller: Caller, place: Place, route: Route, asked: Ask
                 "says more than it has.",
                 way_out=way_out,
             )
+    elif carried is not None:
+        carried = carried | before
     try:
         return capped(conditions, asked), carried
     except Beyond as beyond:
@@ -150,10 +153,7 @@ def _check_purpose(conditions: Conditions, caller: Caller, said: Stated | None, 
     if stated_purpose in conditions.purposes:
         return
     among = " or ".join(conditions.purposes)
-    if stated_purpose:
-        told = f"and this call is not for one of them. State which it is for ({PURPOSE})."
-    elif caller.origin == "api":
-        told = f"and this call does not say what it is for. State it with {PURPOSE}."
-    else:
-        told = "stated with each call, which the playground does not do. Call it from the program that it is for."
+    how = f"with {PURPOSE}" if caller.origin == "api" else "as “Purpose” in the settings of the column"
+    is_none = "is not for one of them" if stated_purpose else "does not say what it is for"
+    told = f"and this call {is_none}. State it {how}."
     raise PurposeNotGranted(f"{where} for {among} only, {told}", way_out=way_out)

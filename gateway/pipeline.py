@@ -60,6 +60,7 @@ class Call:
         self._stop = Stop()
         self._because: Refusal | None = None  # why it was stopped, when it was not its reader
         self.caught: Caught | None = None  # what is kept of its content (`gateway.bodies`); None: nothing
+        self.not_stored = ""  # why its answer is not stored, although that was wanted
         self.meter = Meter(admitted, runtime.journal, hold, is_streamed=self.is_streamed, max_wait_s=max_wait_s)
 
     @property
@@ -139,6 +140,14 @@ class Call:
     def settle(self) -> None:
         """Write the account now, if its reader will not come back to do it."""
         self._end_early()
+
+    async def store(self, answer: bytes) -> bool:
+        """It has ended with `answer`, and its reader waits to be told whether that is stored: whether it is."""
+        if (caught := self.caught) is None:
+            return False
+        self.caught = None
+        caught.became(answer)
+        return await self._runtime.bodies.keep(caught, self, "ok")
 
     def told_all(self) -> None:
         """It has ended, and its reader was told all there is: what is kept of its content is handed over."""

@@ -35,6 +35,7 @@ from gateway.pipeline import Call, ShuttingDown
 from gateway.queueing.among_processes import Shares
 from gateway.queueing.waiting import WaitingRoom
 from gateway.rates import Rates
+from gateway.responses.store import Store
 from gateway.routing import Router
 from gateway.routing.telling import gone, tell_for_ever
 from gateway.sharing import Sharing
@@ -85,6 +86,7 @@ class Runtime:
         self.running: set[Call] = set()
         self.recorder = spans.recorder()
         self.bodies = BodyKeeper(self.journal.folder.name, settings.JOURNAL_FOLDER)
+        self.responses = Store()
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="atrium-ledger")
         telling = tell_for_ever(self.router, self.journal.folder.name, self._between)
@@ -167,6 +169,7 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.bodies.close()
+        await self.responses.close()
         await self.sharing.end()
         self.upstream.close()
         if self.recorder is not None:
@@ -306,6 +309,7 @@ def here() -> Runtime:
             left = _runtimes.pop(ended)
             left.journal.release()
             left.bodies.release()
+            left.responses.release()
         found = _runtimes[loop] = Runtime()
     return found
 

@@ -183,8 +183,13 @@ class Exchange:
         self.body_bytes = len(body)
         if not self.is_heavy:
             return reading(_parsed(body))
-        with _turns.waiting(self.caller.tenant_id if self.caller else None, len(body)):
-            return await apart(True, lambda: _one_after_the_other(reading, weighing, body))
+        return await self.made(len(body), lambda: _one_after_the_other(reading, weighing, body))
+
+    async def made[Made](self, size: int, work: Callable[[], Made]) -> Made:
+        """What `work` makes of `size` bytes, which is much: in a thread, when it is the caller's turn. Raises
+        `LargeRequestsWaiting`, `TooManyLargeRequests` and what `work` raises."""
+        with _turns.waiting(self.caller.tenant_id if self.caller else None, size):
+            return await apart(True, work)
 
     async def _body(self, largest: int) -> bytes:
         announced = self._fields.get(b"content-length", b"")

@@ -72,7 +72,8 @@ class Writing:
             changed()
 
     async def _write(self, caller: Caller, request_id: str, changed: Callable[[], None]) -> None:
-        call = await open_call(caller, {**self.body, "stream": True}, request_id=request_id)
+        body, purpose = {**self.body, "stream": True}, self.column.purpose
+        call = await open_call(caller, body, request_id=request_id, purpose=purpose)
         self.call_id = call.call_id
         try:
             async for chunk in call:

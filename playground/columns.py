@@ -11,7 +11,7 @@ from typing import Any
 
 from django.http import QueryDict
 
-from playground.parameters import BY_NAME, PARAMETERS, Parameter, UnacceptableParameter
+from playground.parameters import BY_NAME, PARAMETERS, PURPOSE, Parameter, UnacceptableParameter
 from refusals.errors import Invalid
 
 MAX_COLUMNS = 4
@@ -44,6 +44,11 @@ class Column:
             (p, self.typed.get(p.name, p.shown(self.parameters.get(p.name))), self.errors.get(p.name, ""))
             for p in PARAMETERS
         ]
+
+    @property
+    def purpose(self) -> str:
+        """What its calls are said to be for; empty where that is not said."""
+        return str(self.parameters.get(PURPOSE, ""))
 
     @property
     def changes(self) -> int:

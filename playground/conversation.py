@@ -7,6 +7,7 @@ from typing import Any
 
 from playground.columns import Column
 from playground.models import Answer, Session, Turn
+from playground.parameters import of_the_body
 
 USABLE = (Answer.State.DONE, Answer.State.STOPPED, Answer.State.INTERRUPTED)
 
@@ -38,4 +39,4 @@ def messages(column: Column, turns: Iterable[Turn], prompt: str, system: str) ->
 def body(column: Column, spoken: list[dict[str, str]], longest: int | None) -> dict[str, Any]:
     """The body of `POST /v1/chat/completions` for `column`, not streamed; `longest` answer unless the column says."""
     usual = {} if longest is None else {"max_tokens": longest}
-    return {"model": column.route, "messages": spoken, **usual, **column.parameters}
+    return {"model": column.route, "messages": spoken, **usual, **of_the_body(column.parameters)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
@@ -46,6 +46,7 @@ class Offer:
     way_out: str = ""
     page: str = ""
     asked: str = ""  # the request that waits already, in words; `way_out` then leads to it
+    purposes: tuple[str, ...] = ()  # the access is for these, and each call states one of them; none: for anything
     granted_in: tuple[Environment, ...] = ()  # where else the person may use it, while they may not here
 
 
@@ -163,7 +164,10 @@ def _routes(environment: Environment) -> QuerySet[Route]:
     """The routes of models one can talk to, usable ones first, then the catalog's starts for newcomers."""
     grants = _in_force().filter(environment_id=environment.pk, route=OuterRef("pk"))
     routes = Route.objects.filter(is_enabled=True, model__mode="chat").select_related("model")
-    return routes.annotate(is_usable=Exists(grants)).order_by("-is_usable", "-model__is_pinned", "slug")
+    demanded = Subquery(grants.values("conditions__purposes")[:1])
+    return routes.annotate(is_usable=Exists(grants), purposes=demanded).order_by(
+        "-is_usable", "-model__is_pinned", "slug"
+    )
 
 
 def _in_force() -> QuerySet[Grant]:
@@ -192,6 +196,7 @@ def _offer(route: Route, environment: Environment, price: Price | None, asked: R
         longest=_longest(model),
         way_out=_way_out(route, environment, asked) if not is_usable else "",
         asked=waits_for(asked) if asked else "",
+        purposes=tuple(route.purposes or ()),  # type: ignore[attr-defined]
         page=_model_page(model.slug),
     )
 

@@ -1,4 +1,7 @@
-"""What can be set for a column besides the route: each parameter's bounds and what it does, in plain words."""
+"""What can be set for a column besides the route: each parameter's bounds and what it does, in plain words.
+
+All but the purpose are parameters of `/v1/chat/completions`. That one is said beside the request.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,11 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from access.conditions import PURPOSE as A_PURPOSE
 from refusals.errors import Invalid
 
+PURPOSE = "purpose"
+MAX_PURPOSE_LENGTH = 100
 MAX_STOPS = 4  # OpenAI API reference, chat completions: up to four sequences
 MAX_STOP_LENGTH = 100
 USUAL_LONGEST = 512  # tokens of an answer for which nobody set another limit: some models never find an end
@@ -20,7 +26,7 @@ class UnacceptableParameter(Invalid):
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of `/v1/chat/completions`: `least` and `most` are inclusive; `whole` means no fractions."""
+    """One parameter: `least` and `most` are inclusive; `whole` means no fractions."""
 
     name: str
     label: str
@@ -31,15 +37,24 @@ class Parameter:
     whole: bool = False
     usual: str = ""
     is_list: bool = False
+    is_word: bool = False
 
     @property
     def range(self) -> str:
         """Its bounds in words; empty where they say nothing."""
-        return "" if self.is_list or self.whole else f"{self.least} to {self.most}."
+        return "" if self.is_list or self.is_word or self.whole else f"{self.least} to {self.most}."
 
     def read(self, value: Any) -> Any:
-        """The value as it is sent to the provider. Raises `UnacceptableParameter`."""
+        """The value as it is sent. Raises `UnacceptableParameter`."""
+        if self.is_word:
+            return self._word(value)
         return self._stops(value) if self.is_list else self._number(value)
+
+    def _word(self, value: Any) -> str:
+        word = str(value).strip().lower()
+        if len(word) > MAX_PURPOSE_LENGTH or not A_PURPOSE.fullmatch(word):
+            raise self._refusal("is a word of lower-case letters, digits and single hyphens, such as customer-support")
+        return word
 
     def _number(self, value: Any) -> int | float:
         try:
@@ -137,5 +152,18 @@ PARAMETERS: tuple[Parameter, ...] = (
         usual="nowhere",
         is_list=True,
     ),
+    Parameter(
+        PURPOSE,
+        "Purpose",
+        "What this is for. Access that is for certain purposes only asks for one of their words with each call, and "
+        "says which where it refuses one. It is not a part of the prompt.",
+        usual="not stated",
+        is_word=True,
+    ),
 )
 BY_NAME: Mapping[str, Parameter] = {parameter.name: parameter for parameter in PARAMETERS}
+
+
+def of_the_body(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are a part of the request's body."""
+    return {name: value for name, value in parameters.items() if name != PURPOSE}

@@ -97,6 +97,13 @@ class ShownColumn:
     def key(self) -> int:
         return self.column.key
 
+    @property
+    def purposes(self) -> tuple[str, ...]:
+        """Those of which one has to be stated and is not; none: nothing is missing."""
+        if self.offer is None or self.column.purpose in self.offer.purposes:
+            return ()
+        return self.offer.purposes
+
 
 def shown_answer(
     answer: Answer, *, is_hidden: bool, label: str, html: str | None = None, preferred: frozenset[UUID] = frozenset(),

@@ -240,7 +240,7 @@ def code(request: HttpRequest) -> HttpResponse:
         if column.route:
             earlier, last = (turns, text) if text or not turns else (turns[:-1], turns[-1].prompt)
             spoken = messages(column, earlier, last or "Say hello.", filled(column.system, prompt.values))
-            written = snippets(asked.environment, body(column, spoken, longest.get(column.route)))
+            written = snippets(asked.environment, body(column, spoken, longest.get(column.route)), column.purpose)
             entries.append({"label": label_of(column, place, is_hidden=False), "snippets": written})
     context = {
         "entries": entries,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from access.changing import WIDENS
+from access.conditions import Conditions
 from refusals.errors import Refusal
 from tenants import scoping
 from tenants.delegation import (
@@ -18,6 +20,8 @@ from tenants.models import Project, Tenant, User
 from usage.bodies.setting import SET
 from usage.limits.authority import require_setter
 from usage.limits.places import Place
+
+WIDER = "That is less than was decided. Ask for access anew with what you need, or have the platform team change it."
 
 
 class Authority:
@@ -89,6 +93,14 @@ class Authority:
         except Refusal as refusal:
             return refusal.sentence
         return ""
+
+    def over_conditions(self, place: Place, wanted: Conditions, now: Conditions) -> str:
+        """Why they may not demand `wanted` of the calls of an environment instead of what is demanded `now`."""
+        if self.person is None:
+            return ""
+        if MANAGE_TENANT not in self.holds.at(place.row):
+            return scoping.lacking(MANAGE_TENANT, place.row).sentence
+        return "" if wanted.is_within(now) or self.person.has_perm(WIDENS) else WIDER
 
     def over_content(self, place: Place) -> str:
         """Why they may not say what is kept of the calls at `place`."""

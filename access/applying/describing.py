@@ -1,4 +1,4 @@
-"""A tenant as it stands, said in the words of a file. Eight queries, however large it is."""
+"""A tenant as it stands, said in the words of a file. Nine queries, however large it is."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from access.applying.schema import (
     BudgetPart,
     Document,
     EnvironmentPart,
+    GrantPart,
     KeyPart,
     MemberPart,
     PlacePart,
@@ -21,6 +22,7 @@ from access.applying.schema import (
     RolePart,
     SecurityPart,
 )
+from access.models import Grant
 from tenants.arrivals import Invitation
 from tenants.models import ApiKey, CustomRole, Environment, Membership, Project, ProjectRole, Tenant, User
 from tenants.own_addresses import held_among
@@ -44,10 +46,13 @@ def describe(tenant: Tenant) -> Document:
             {name: held[name] for name in Metric.values if name in held}, budgets.get(key, {}), content.get(key)
         )
 
+    grants = _grants_of(tenant)
     environments: dict[Project, list[EnvironmentPart]] = {}
     for row in _environments_of(tenant):
         keys = (KeyPart(each["prefix"], each["name"], place(UUID(each["id"]))) for each in row.usable_keys)
-        part = EnvironmentPart(row.kind, place(row.pk), tuple(keys))
+        part = EnvironmentPart(
+            row.kind, place(row.pk), tuple(keys), tuple(row.data_classes), tuple(grants.get(row.pk, ()))
+        )
         environments.setdefault(row.project, []).append(part)
     everybody = _memberships_of(tenant)
     roles = _roles_in_projects(everybody)
@@ -88,6 +93,14 @@ def _environments_of(tenant: Tenant) -> Iterable[Any]:
     keys = ArraySubquery(named.values(told=JSONObject(id="id", prefix="prefix", name="name")))
     rows = Environment.objects.filter(tenant=tenant, project__archived_at=None).annotate(usable_keys=keys)
     return rows.select_related("project").order_by("project__slug", "created_at", "pk")
+
+
+def _grants_of(tenant: Tenant) -> dict[UUID, list[GrantPart]]:
+    """Those in force, with what each demands, by environment."""
+    found: dict[UUID, list[GrantPart]] = {}
+    for grant in Grant.objects.in_force().filter(tenant=tenant).select_related("route").order_by("route__slug"):
+        found.setdefault(grant.environment_id, []).append(GrantPart(grant.route.slug, grant.demanded))
+    return found
 
 
 def _memberships_of(tenant: Tenant) -> list[Any]:

@@ -11,13 +11,23 @@ from django.conf import settings
 
 from access.applying.content import told as told_of_content
 from access.applying.describing import describe
-from access.applying.schema import VERSION, Document, MemberPart, PlacePart, ProjectPart, RolePart, SecurityPart
+from access.applying.schema import (
+    VERSION,
+    Document,
+    EnvironmentPart,
+    MemberPart,
+    PlacePart,
+    ProjectPart,
+    RolePart,
+    SecurityPart,
+)
 from tenants.models import Tenant
 from usage.bodies.keeping import Keeping
 
 HEAD = """\
 # The structure of {name}, as Atrium has it. `atrium apply -f` shows what would change and asks before it does it.
-# What is left out stays as it is. Keys are named and never made by a file; their secrets are nowhere.
+# What is left out stays as it is. Keys are named and never made by a file; their secrets are nowhere. Nor does a file
+# give access to a model: of grants it says what they demand of every call.
 
 """
 
@@ -97,9 +107,16 @@ def _project(project: ProjectPart) -> dict[str, Any]:
     inside = {}
     for environment in project.environments:
         keys = [{"prefix": key.prefix, "name": key.name, **_own(key.place)} for key in environment.keys]
-        inside[environment.kind] = _place(environment.place) | ({"keys": keys} if keys else {})
+        inside[environment.kind] = _place(environment.place) | _sent(environment) | ({"keys": keys} if keys else {})
     roles = {"roles": _people(project.roles)} if project.roles is not None else {}
     return {"name": project.name, "purpose": project.purpose, **_place(project.place), **roles, "environments": inside}
+
+
+def _sent(environment: EnvironmentPart) -> dict[str, Any]:
+    """Grants only where there are some; the classes of data also where nobody has named any."""
+    grants = {grant.route: grant.conditions.as_json() for grant in environment.grants or ()}
+    data = {} if environment.data_classes is None else {"data_classes": list(environment.data_classes)}
+    return data | ({"grants": grants} if grants else {})
 
 
 def _people(parts: Iterable[MemberPart]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from access.applying.authority import Authority
 from access.applying.places import Where, place_steps, unlisted_at
 from access.applying.problems import Problem
 from access.applying.schema import Document, EnvironmentPart, KeyPart, PlacePart, ProjectPart
+from access.applying.sending import not_granted, sending_steps
 from access.applying.steps import Change, Step
 from tenants.archiving import archive_project, restore_project
 from tenants.models import ApiKey, Environment, Project, Tenant
@@ -80,6 +81,8 @@ def _inside(
     made.steps += place_steps(where, wanted.place, now.place, prune, authority)
     if not prune:
         made.unlisted += unlisted_at(where, wanted.place, now.place)
+    made.steps += sending_steps(where, wanted, now, authority)
+    made.notes += not_granted(where, wanted, now)
     keys = {key.prefix: key for key in now.keys}
     for key in wanted.keys:
         _key(made, key, keys.get(key.prefix), place, prune, authority)

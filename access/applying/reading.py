@@ -18,6 +18,7 @@ from access.applying.schema import (
     BudgetPart,
     Document,
     EnvironmentPart,
+    GrantPart,
     KeyPart,
     MemberPart,
     PlacePart,
@@ -26,7 +27,10 @@ from access.applying.schema import (
     SecurityPart,
 )
 from access.applying.values import Named, Values
+from access.conditions import NAMES
+from access.conditions import read as conditions_of
 from refusals.errors import Invalid
+from tenants.data_classes import checked
 from tenants.models import Environment, slug_form
 from tenants.networks import networks_of
 from tenants.roles import PROJECT_ROLES, TENANT_ROLES
@@ -42,7 +46,7 @@ OF_FILE = (
 )  # fmt: skip
 OF_SECURITY = ("email_domains", "networks", "second_factor_from")
 OF_PROJECT = ("name", "purpose", *OF_PLACE, "roles", "environments")
-OF_ENVIRONMENT = (*OF_PLACE, "keys")
+OF_ENVIRONMENT = (*OF_PLACE, "data_classes", "grants", "keys")
 OF_KEY = ("prefix", "name", "limits", "budgets")
 OF_ROLE = ("name", "sentence", "may")
 OF_MEMBER = ("person", "role")
@@ -132,7 +136,23 @@ def _environments(values: Values, node: yaml.Node | None) -> tuple[EnvironmentPa
     for kind, inside in values.names(node, Environment.Kind.values, "environment").items():
         given = values.names(inside, OF_ENVIRONMENT)
         keys = tuple(key for each in values.listed(given.get("keys")) if (key := _key(values, each)))
-        found.append(EnvironmentPart(kind, _place(values, given), keys))
+        data = _listed(values, given.get("data_classes"), checked)
+        grants = _grants(values, given["grants"]) if "grants" in given else None
+        found.append(EnvironmentPart(kind, _place(values, given), keys, data, grants))
+    return tuple(found)
+
+
+def _grants(values: Values, node: yaml.Node) -> tuple[GrantPart, ...]:
+    """By route what is demanded; nothing behind a name: nothing is."""
+    found = []
+    for route, inside in values.names(node, None).items():
+        given = values.names(inside, NAMES, "condition")
+        try:
+            demanded = conditions_of({name: values.plain(each) for name, each in given.items()})
+        except Invalid as wrong:
+            values.wrong(given.get(wrong.field, inside), wrong.sentence)
+        else:
+            found.append(GrantPart(route, demanded, line_of(inside)))
     return tuple(found)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+from access.conditions import Conditions
 from usage.bodies.keeping import Keeping
 
 VERSION = 1
@@ -47,12 +48,23 @@ class KeyPart:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantPart:
+    """What the grant of a route demands of every call. A file gives no grant: somebody decides on it."""
+
+    route: str
+    conditions: Conditions
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentPart:
-    """One environment of a project."""
+    """One environment of a project. `data_classes` are what it says that it sends (empty: nothing is said)."""
 
     kind: str
     place: PlacePart = PlacePart()
     keys: tuple[KeyPart, ...] = ()
+    data_classes: tuple[str, ...] | None = None
+    grants: tuple[GrantPart, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,19 @@ FIELDS = {
     "share": "of calls of a hundred",
     "only_failed": "only of calls that failed",
     "media": "pictures and sound",
+    "data_classes": "classes of data",
+    "max_input_tokens": "most tokens of a prompt",
+    "max_output_tokens": "most tokens of an answer",
+    "max_answers": "most answers to a call",
+    "min_temperature": "lowest temperature",
+    "max_temperature": "highest temperature",
+    "max_effort": "most reasoning effort",
     **UNITS,
 }
-KINDS = {"limits": "limit of", "content": "what is kept of calls of", "security": "what is asked of who comes into"}
+KINDS = {
+    "limits": "limit of", "content": "what is kept of calls of", "security": "what is asked of who comes into",
+    "data": "data sent from", "conditions": "what is demanded of calls to",
+}  # fmt: skip
 WORDS = {
     ("create", "invitation"): "invite",
     ("remove", "project"): "archive",

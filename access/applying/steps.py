@@ -14,7 +14,18 @@ from tenants.models import Tenant
 Action = Literal["create", "change", "remove"]
 MOST_STEPS = 500  # at once: whoever else does something that the audit records waits meanwhile
 Kind = Literal[
-    "tenant", "role", "project", "security", "member", "invitation", "project role", "limits", "budget", "content"
+    "tenant",
+    "role",
+    "project",
+    "security",
+    "member",
+    "invitation",
+    "project role",
+    "limits",
+    "budget",
+    "content",
+    "data",
+    "conditions",
 ]
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Collection, Iterator
 from decimal import Decimal
+from typing import Any
 
 import yaml
 
@@ -106,6 +107,26 @@ class Values:
             self.wrong(node, f"This is a whole number from 1 to {most:,}, written without signs in between.")
             return None
         return int(value)
+
+    def plain(self, node: yaml.Node) -> Any:
+        """A value as JSON has it: a text, a number, true or false, a list of them, or nothing."""
+        if isinstance(node, yaml.SequenceNode):
+            return [self.plain(each) for each in node.value]
+        if not isinstance(node, yaml.ScalarNode):
+            self.wrong(node, "A value is needed here.")
+            return None
+        match node.tag:
+            case "tag:yaml.org,2002:null":
+                return None
+            case "tag:yaml.org,2002:bool":
+                return self.flag(node)
+            case "tag:yaml.org,2002:int" | "tag:yaml.org,2002:float":
+                try:
+                    return float(node.value) if "." in node.value else int(node.value)
+                except ValueError:
+                    self.wrong(node, "This is a number, written with digits alone.")
+                    return None
+        return self.text(node, 300)
 
     def amount(self, node: yaml.Node, most: Decimal) -> Decimal | None:
         """Money: digits with at most six behind the point; in quotes or not."""

@@ -42,13 +42,26 @@ class Caught:
     Whoever is done with it calls `release`. `is_let_go`: there was no room for it.
     """
 
-    __slots__ = ("_held", "_left", "_room", "is_let_go", "pieces", "request_bytes", "rule", "size")
+    __slots__ = (
+        "_held",
+        "_left",
+        "_room",
+        "is_let_go",
+        "is_response",
+        "pieces",
+        "request_bytes",
+        "rule",
+        "size",
+        "whole",
+    )
 
     def __init__(self, rule: Rule, room: Room) -> None:
         self.rule = rule
         self._room = room
         self._held = 0
         self.is_let_go = False
+        self.is_response = False  # programs are to reach it as a stored response (`gateway.responses`)
+        self.whole: bytes | None = None  # the answer, where it came to its end as a response that is to be stored
         self.pieces: list[bytes] = []
         self.size = 0
         self.request_bytes = _UNKNOWN_BYTES
@@ -61,6 +74,10 @@ class Caught:
             if self.hold(len(kept)):
                 self.pieces.append(kept)
                 self._left -= len(kept)
+
+    def became(self, answer: bytes) -> None:
+        """The answer came to its end as `answer`, which is kept instead of the pieces that it was told in."""
+        self.pieces, self.size, self.whole = [], len(answer), answer
 
     def hold(self, size: int) -> bool:
         """Count `size` bytes that it keeps in memory; False where there is no room beside other calls: it is let go."""
@@ -91,15 +108,20 @@ def catch(snapshot: Snapshot, call: Call, room: Room) -> Caught | None:
 def record_of(caught: Caught, call: Call, outcome: str) -> BodyRecord:
     """What is stored of a call that has ended: cut to what is kept, without media, encrypted."""
     rule, keeping, caller, asked = caught.rule, caught.rule.keeping, call.admitted.caller, call.meter.asked
-    largest = settings.GATEWAY_LARGEST_KEPT
+    largest, body = settings.GATEWAY_LARGEST_KEPT, asked.own
     began = dt.datetime.fromtimestamp(call.meter.began_at_ns / 1e9, dt.UTC)
 
     def sealed(part: Part, content: bytes) -> bytes:
         return seal(rule.secret, rule.tenant_id, call.id, part, content[:largest])
 
-    bare = without_media(asked.body) if keeping.prompts else None
-    prompt = orjson.dumps(asked.body if keeping.media else bare) if keeping.prompts else b""
-    answer = b"".join(caught.pieces)
+    now = (end_user_hash(rule.secret, name) for name in end_users(body))
+    before = asked.goes_on.end_user_hashes if asked.goes_on is not None else ()
+    bare = without_media(body) if keeping.prompts else None
+    prompt = orjson.dumps(body if keeping.media else bare) if keeping.prompts else b""
+    answer = b"".join(caught.pieces) if caught.whole is None else caught.whole
+    is_whole = len(prompt) <= largest and caught.size <= largest and (keeping.media or bare == body)
+    if caught.whole is not None and not is_whole:
+        answer = orjson.dumps(orjson.loads(answer) | {"store": False})  # as it is told then
     return BodyRecord(
         id=call.id,
         tenant_id=caller.tenant_id,
@@ -107,11 +129,11 @@ def record_of(caught: Caught, call: Call, outcome: str) -> BodyRecord:
         environment_id=caller.environment_id,
         key_id=rule.key_id,
         key_prefix=caller.key_prefix,
-        end_user_hashes=tuple(end_user_hash(rule.secret, name) for name in end_users(asked.body)),
+        end_user_hashes=tuple(dict.fromkeys((*now, *before))),
         form=asked.form,
-        is_streamed=call.is_streamed,
+        is_streamed=call.is_streamed and caught.whole is None,
         has_failed=outcome in FAILED,
-        has_media=keeping.prompts and keeping.media and bare != asked.body,
+        has_media=keeping.prompts and keeping.media and bare != body,
         started_at=began,
         erase_at=began + dt.timedelta(days=keeping.days),
         prompt=sealed("prompt", prompt) if keeping.prompts else None,
@@ -120,6 +142,9 @@ def record_of(caught: Caught, call: Call, outcome: str) -> BodyRecord:
         answer_bytes=caught.size if keeping.answers else 0,
         is_prompt_cut=len(prompt) > largest,
         is_answer_cut=keeping.answers and caught.size > largest,
+        is_response=caught.whole is not None and is_whole,
+        previous=asked.goes_on.previous if asked.goes_on is not None else None,
+        data_classes=tuple(sorted(call.admitted.data_classes or ())),
     )
 
 

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CARRY_EVERY_S = 1.0
-ADOPT_EVERY_S = 30.0
+GATHER_S = 0.05  # stored responses of this long go together: who just got one may ask for it
+ADOPT_EVERY_S = 5.0
 BACK_OFF_S = 3.0
 BATCH_RECORDS, BATCH_BYTES = 100, 8 * 1024 * 1024
 
@@ -50,32 +52,48 @@ class BodyKeeper:
         self._pending = 0  # calls that wait for the writing thread; touched by the loop alone
         self._unkept: Counter[UUID] = Counter()
         self._adopted = 0.0
+        self._is_connected = False  # the carrying thread has kept its connection
+        self._stored = asyncio.Event()  # a response was, and somebody may ask for it at once
 
     def take(self, caught: Caught, call: Call, outcome: str) -> None:
         """The call has ended, and its caller was told everything. Nothing is waited for, and nothing raised."""
+        self._take(caught, call, outcome)
+
+    async def keep(self, caught: Caught, call: Call, outcome: str) -> bool:
+        """The same of a call whose caller waits to be told whether its answer is stored: whether it is in the spool, as
+        a response that is found by its name. It is carried at once."""
+        writing = self._take(caught, call, outcome)
+        is_stored = writing is not None and await asyncio.shield(writing)
+        if is_stored:
+            self._stored.set()
+        return is_stored
+
+    def _take(self, caught: Caught, call: Call, outcome: str) -> asyncio.Future[bool] | None:
         if caught.rule.keeping.only_failed and outcome not in FAILED:
             caught.release()
-            return
+            return None
         if caught.is_let_go or not caught.hold(caught.request_bytes):
             self._let_go(caught, "too_many_at_once")
-            return
+            return None
         try:
             writing = asyncio.get_running_loop().run_in_executor(self._writing, self._write, caught, call, outcome)
         except RuntimeError:  # the process ends
             self._let_go(caught, "process_ends")
             caught.release()
-            return
+            return None
         self._pending += 1
         writing.add_done_callback(lambda _: self._is_written(caught))
+        return writing
 
     def _is_written(self, caught: Caught) -> None:
         self._pending -= 1
         caught.release()
 
-    def _write(self, caught: Caught, call: Call, outcome: str) -> None:
-        """Runs in the writing thread."""
+    def _write(self, caught: Caught, call: Call, outcome: str) -> bool:
+        """Whether it is in the spool as a stored response. Runs in the writing thread."""
         try:
-            self._spool.append(record_of(caught, call, outcome))
+            record = record_of(caught, call, outcome)
+            self._spool.append(record)
         except OSError as error:
             log.warning("Content of a call is not kept, the spool cannot be written: %s", error)
             self._let_go(caught, "spool_unwritable")
@@ -85,6 +103,8 @@ class BodyKeeper:
         else:
             measured.kept.inc()
             measured.waiting.set(self._spool.waiting_bytes)
+            return record.is_response
+        return False
 
     def _let_go(self, caught: Caught, reason: str) -> None:
         measured.unkept.labels(reason).inc()
@@ -93,9 +113,13 @@ class BodyKeeper:
     async def run(self) -> None:
         """Carry for ever."""
         while True:
-            await asyncio.sleep(CARRY_EVERY_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CARRY_EVERY_S):
+                    await self._stored.wait()
+                    await asyncio.sleep(GATHER_S)
+            self._stored.clear()
             adopt = time.monotonic() - self._adopted >= ADOPT_EVERY_S and self._root.is_dir()
-            if self._spool.is_empty and not self._unkept and not adopt:
+            if not (self._has_to_carry or adopt):
                 continue
             try:
                 await asyncio.get_running_loop().run_in_executor(self._carrying, self._carry, adopt)
@@ -110,12 +134,17 @@ class BodyKeeper:
         if self._pending:
             await loop.run_in_executor(None, self._writing.shutdown)
         try:
-            if not self._spool.is_empty or self._unkept:
+            self._stored.clear()
+            if self._has_to_carry:
                 await loop.run_in_executor(self._carrying, self._carry, False)
         except Exception as error:
             log.warning("Content of calls stays on the disk for the next process: %s", error)
         finally:
             self.release()
+
+    @property
+    def _has_to_carry(self) -> bool:
+        return not self._spool.is_empty or bool(self._unkept) or self._is_connected
 
     def release(self) -> None:
         """Let go of the files and threads at once."""
@@ -128,7 +157,9 @@ class BodyKeeper:
 
     @everything("content of the calls of every tenant is carried into the database")
     def _carry(self, adopt: bool) -> None:
-        """Runs in the carrying thread, where the ORM is at home."""
+        """Runs in the carrying thread, where the ORM is at home. Its connection is kept for the next round where that
+        follows at once."""
+        self._is_connected = False
         try:
             for segment in self._spool.complete():
                 _store(records_of(segment))
@@ -143,8 +174,10 @@ class BodyKeeper:
                     raise
             if adopt:
                 _adopt(self._root, self._name)
+            self._is_connected = self._stored.is_set()
         finally:
-            connection.close()
+            if not self._is_connected:
+                connection.close()
 
 
 def _adopt(root: Path, own: str) -> None:

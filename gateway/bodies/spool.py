@@ -147,6 +147,8 @@ def _read(row: dict[str, Any]) -> BodyRecord:
         if row[name] is not None:
             row[name] = base64.b64decode(row[name], validate=True)
     row["end_user_hashes"] = tuple(row["end_user_hashes"])
+    row["data_classes"] = tuple(row.get("data_classes", ()))
+    row["previous"] = UUID(row["previous"]) if row.get("previous") else None
     return BodyRecord(**row)
 
 

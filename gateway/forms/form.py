@@ -30,6 +30,20 @@ class Writing(ABC):
         """A whole answer with what was used, also where its provider told nothing."""
         return answer if answer.get("usage") or self.counted is None else answer | {"usage": self.counted}
 
+    def stores(self, name: str) -> None:
+        """What is told of the answer says that it is stored under `name`. Called before anything is written, of a form
+        whose answers may be."""
+        raise NotImplementedError
+
+    @property
+    def stored(self) -> bytes | None:
+        """The answer as it is to be stored, once its end is written; None where it is not."""
+        return None
+
+    def unstored(self) -> bytes:
+        """What was written last (of a whole answer all, of a stream its end), told as an answer that is not stored."""
+        raise NotImplementedError
+
     @abstractmethod
     def whole(self, event: Event) -> bytes:
         """The body of an answer that is not streamed."""
@@ -50,6 +64,7 @@ class Writing(ABC):
 class Form(ABC):
     """A form in which clients ask at `path`; `name` is how providers that take it themselves call it.
 
+    `is_stored`: an answer in it may be stored, and reached by a name later (`gateway.responses`).
     `mark` is a header that only its clients send, by which they are known at addresses of several forms; `headers` are
     those of a request that belong to the form; in `id_headers` an answer says which request it was to.
     """
@@ -57,6 +72,7 @@ class Form(ABC):
     name: ClassVar[str]
     path: ClassVar[str]
     writing: ClassVar[type[Writing]]
+    is_stored: ClassVar[bool] = False
     mark: ClassVar[bytes] = b""
     headers: ClassVar[tuple[str, ...]] = ()
     id_headers: ClassVar[tuple[bytes, ...]] = (b"x-request-id",)

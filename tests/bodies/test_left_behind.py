@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
 from pytest_django import Settings
 
@@ -103,3 +104,16 @@ def test_a_call_of_the_playground_is_kept_too(team: Cast, route: Route, tmp_path
     opened = opened_of(body)
     assert HELLO[0]["content"].encode() in (opened.prompt or b"")
     assert said and turns_of(opened)[-1].text == said
+
+
+def test_what_an_earlier_release_spooled_is_carried(team: Cast, tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "earlier", 1 << 20)
+    spool.append(record(called(team.environment())))
+    [segment] = segments(spool.folder)
+    row = orjson.loads(segment.read_bytes())
+    added = ("is_response", "previous", "data_classes")
+    segment.write_bytes(orjson.dumps({name: value for name, value in row.items() if name not in added}) + b"\n")
+    spool.close()
+    _adopt(tmp_path, "another")
+    [body] = Body.objects.all()
+    assert str(body.pk) == row["id"] and not body.is_response and body.data_classes == []

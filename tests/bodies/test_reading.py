@@ -13,8 +13,13 @@ from audit.models import Entry
 from tests.bodies.contents import ANSWER, PROMPT, content_of, record
 from tests.cast import Cast
 from tests.usage.ledger_lines import called
+from usage.bodies.keeping import Keeping
+from usage.bodies.responses import call_named
+from usage.bodies.sealing import unwrapped
+from usage.bodies.setting import set_retention
 from usage.bodies.storing import store
 from usage.bodies.tables import Body
+from usage.limits.places import of_environment, of_tenant
 from usage.models import Call
 
 pytestmark = pytest.mark.django_db
@@ -157,3 +162,26 @@ def test_what_was_tampered_with_is_told_and_not_shown(cast: Cast, call: Call) ->
 
 def test_a_second_delivery_changes_nothing(cast: Cast, call: Call) -> None:
     assert store([record(call)]) == 1 and store([record(call)]) == 0
+
+
+def test_a_page_says_where_responses_are_stored(cast: Cast) -> None:
+    place = of_environment(cast.environment())
+    set_retention(place=of_tenant(cast.acme), keeping=Keeping(prompts=True, answers=True), by=cast.olivia)
+    set_retention(place=place, keeping=Keeping(prompts=True, answers=True, share=50), by=cast.olivia)
+    told = client_of(cast.vera).get("/api/retention/?tenant=acme").json()
+    stores = {each["place"]: each["keeping"]["stores_responses"] for each in told}
+    assert stores["acme"] and not stores[place.path]
+    assert "Programs go on from answers to" in client_of(cast.vera).get("/tenants/acme/content/").content.decode()
+
+
+def test_the_content_of_a_stored_response_names_it(cast: Cast, call: Call) -> None:
+    earlier = called(cast.environment())
+    body = content_of(call, is_response=True, previous=earlier.pk)
+    olivia = client_of(cast.olivia)
+    name = olivia.get(f"/api/usage/calls/{call.pk}/content/").json()["response"]
+    assert call_named(unwrapped(bytes(body.key.wrapped)), body.environment_id, name) == call.pk
+    page = olivia.get(f"/usage/calls/{call.pk}/content/").content.decode()
+    assert name in page and f"/usage/calls/{earlier.pk}/" in page
+    Body.objects.filter(pk=body.pk).update(is_deleted=True)
+    assert olivia.get(f"/api/usage/calls/{call.pk}/content/").json()["response"] == ""
+    assert "which a program deleted" in olivia.get(f"/usage/calls/{call.pk}/content/").content.decode()

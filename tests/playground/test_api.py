@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from access.models import Grant
 from playground.models import Answer, Turn
 from tenants import once
 from tenants.memberships import add_member
@@ -195,3 +196,26 @@ def test_a_session_stays_in_its_tenant(stage: Stage) -> None:
     told = program.client.patch(address, json.dumps({"environment": elsewhere}), "application/json")
     assert (told.status_code, told.json()["code"]) == (422, "wrong_environment")
     assert program.client.get(address).json()["environment"] == PATH
+
+
+def test_a_column_states_its_purpose_where_the_access_asks_for_one(stage: Stage) -> None:
+    stage.grant("says-hello-world")
+    Grant.objects.update(conditions={"purposes": ["customer-support", "research"]})
+    program = Program(stage.cast.dev, "says-hello-world")
+    [(state, _)] = answers(program.ask())
+    refused = Answer.objects.get()
+    assert state == "refused" and refused.error_code == "purpose_not_granted"
+    assert "“Purpose” in the settings of the column" in refused.error_message and not stage.upstream.bodies
+    columns = [{"route": "says-hello-world", "parameters": {"purpose": " Research "}}]
+    told = program.post("", environment=PATH, columns=columns).json()
+    assert told["columns"][0]["parameters"] == {"purpose": "research"}
+    assert answers(program.ask(session=told["id"])) == [("done", "hello world")]
+    assert "purpose" not in stage.upstream.bodies[0], "it is said beside the request"
+
+
+def test_what_is_no_purpose_is_refused(stage: Stage) -> None:
+    stage.grant("says-hello-world")
+    program = Program(stage.cast.dev, "says-hello-world")
+    columns = [{"route": "says-hello-world", "parameters": {"purpose": "To sell more"}}]
+    refused = program.post("", environment=PATH, columns=columns)
+    assert refused.status_code == 422 and "customer-support" in refused.json()["detail"]

@@ -344,3 +344,15 @@ def test_a_long_session_needs_as_few_queries_as_a_short_one(cast: Cast, django_a
     client.get("/")
     with django_assert_max_num_queries(24):
         assert client.get(f"/playground/{session.pk}/").status_code == 200
+
+
+def test_a_column_says_which_purpose_its_access_is_for_until_one_is_stated(cast: Cast) -> None:
+    grant(cast, "gpt-x")
+    Grant.objects.update(conditions={"purposes": ["customer-support", "research"]})
+    text = page(cast.dev, "/playground/?m=gpt-x")
+    assert "<code>customer-support</code> or <code>research</code> only" in text
+    session = session_of(cast, cast.dev, "gpt-x")
+    session.columns[0]["parameters"] = {"purpose": "research"}
+    session.save()
+    text = page(cast.dev, session.get_absolute_url())
+    assert "Access from here is for" not in text and 'value="research"' in text

@@ -53,3 +53,15 @@ def test_javascript_calls_with_exactly_the_body(code: dict[str, str]) -> None:
     body, _ = json.JSONDecoder().raw_decode(code["javascript"][start:])
     assert body == {**BODY, "stream": True}
     assert "process.env.ATRIUM_KEY_SUPPORT_DEVELOPMENT" in code["javascript"]
+
+
+def test_a_purpose_is_stated_beside_the_body(cast: Cast) -> None:
+    code = {snippet.language: snippet.code for snippet in snippets(cast.environment(), BODY, "customer-support")}
+    assert '-H "x-atrium-purpose: customer-support"' in code["bash"]
+    tree = ast.parse(code["python"])
+    keywords = {word.arg: ast.unparse(word.value) for node in ast.walk(tree) if isinstance(node, ast.Call)
+                for word in node.keywords}  # fmt: skip
+    assert keywords["extra_headers"] == "{'x-atrium-purpose': 'customer-support'}"
+    start = code["javascript"].index("create(") + len("create(")
+    _, end = json.JSONDecoder().raw_decode(code["javascript"][start:])
+    assert code["javascript"][start + end :].startswith(', {\n  headers: { "x-atrium-purpose": "customer-support" }')

@@ -223,6 +223,26 @@ def test_calls_that_started_later_do_not_hide_one_that_took_long(
     assert answer["calls"][0]["id"] == str(newest.pk) and len(answer["calls"]) == 2 and answer["is_cut"]
 
 
+def test_what_the_look_before_told_is_not_said_to_be_left_out(
+    cast: Cast, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look goes back some seconds, for ends that reach the ledger late: many calls in them are nothing new."""
+    monkeypatch.setattr(looking, "MOST", 2)
+    now = timezone.now()
+    client.force_login(cast.vera)
+    for ago in (4, 3, 2):
+        called(cast.environment(), started_at=now - dt.timedelta(seconds=ago), duration_ms=1)
+
+    def is_cut(after: dt.datetime) -> bool:
+        query = {"tenant": "acme", "after": after.isoformat(), "outcome": "ok"}
+        answer = client.get("/api/usage/calls/tail/", query).json()
+        assert len(answer["calls"]) == 2
+        return bool(answer["is_cut"])
+
+    assert not is_cut(now), "the one that is left out ended four seconds before the last look"
+    assert is_cut(now - dt.timedelta(seconds=5)), "of three that ended since, two are told"
+
+
 def test_the_list_of_one_tenant_leads_there_with_its_filters(cast: Cast, client: Client) -> None:
     client.force_login(cast.vera)
     assert f'href="{PAGE}"' in client.get("/usage/calls/").content.decode()

@@ -39,6 +39,7 @@ class KeepingSerializer(serializers.Serializer[Keeping]):
     share = serializers.IntegerField(help_text="Of how many calls of a hundred.")
     only_failed = serializers.BooleanField()
     media = serializers.BooleanField()
+    stores_responses = serializers.BooleanField(help_text="Programs reach answers to /v1/responses again by their id.")
 
 
 class RetentionSerializer(serializers.Serializer[Effective]):
@@ -195,6 +196,9 @@ class ContentSerializer(serializers.Serializer[Any]):
     answer = serializers.JSONField(allow_null=True)
     is_prompt_cut = serializers.BooleanField()
     is_answer_cut = serializers.BooleanField()
+    response = serializers.CharField(
+        help_text="By which programs reach it as a stored response; empty where they do not, or one deleted it."
+    )
     erase_at = serializers.DateTimeField()
 
 
@@ -228,7 +232,8 @@ def _told(opened: Opened) -> dict[str, Any]:
     body = opened.body
     return {
         "call": body.pk, "form": body.form, "prompt": _value(opened.prompt), "answer": _value(opened.answer),
-        "is_prompt_cut": body.is_prompt_cut, "is_answer_cut": body.is_answer_cut, "erase_at": body.erase_at,
+        "is_prompt_cut": body.is_prompt_cut, "is_answer_cut": body.is_answer_cut, "response": opened.response,
+        "erase_at": body.erase_at,
     }  # fmt: skip
 
 

@@ -19,7 +19,11 @@ class RetentionForm(VerbForm):
 
     stands_for: ClassVar[dict[str, str]] = {"media": "with_media"}
 
-    keep = forms.ChoiceField(label="What is kept", widget=forms.RadioSelect, choices=())
+    keep = forms.ChoiceField(
+        label="What is kept", widget=forms.RadioSelect, choices=(),
+        help_text="Where both are, of all calls, answers to /v1/responses are stored too: programs of the environment "
+        "read them again and go on from them, as long as they are kept.",
+    )  # fmt: skip
     days = forms.IntegerField(
         label="For how many days", min_value=1, max_value=LONGEST_DAYS, required=False,
         help_text="Then it is erased. Content that was kept before goes at the time that it was kept with, or earlier.",

@@ -29,6 +29,12 @@ class Keeping:
         return self.prompts or self.answers
 
     @property
+    def stores_responses(self) -> bool:
+        """Whether answers to `/v1/responses` are stored, for programs to read and go on from: each call has to be kept
+        whole for that."""
+        return self.prompts and self.answers and self.share == 100 and not self.only_failed
+
+    @property
     def keep(self) -> str:
         """One of `KEEPS`."""
         return next(word for word, parts in KEEPS.items() if parts == (self.prompts, self.answers))

@@ -14,6 +14,7 @@ from refusals.errors import Missing
 from tenants import scoping
 from tenants.models import User
 from usage.bodies.effective import Effective, at
+from usage.bodies.responses import response_name
 from usage.bodies.sealing import Part, unseal, unwrapped
 from usage.bodies.tables import Body
 from usage.limits.places import of_environment
@@ -48,11 +49,13 @@ class Standing:
 
 @dataclass(frozen=True)
 class Opened:
-    """The content of a call in clear. None: not kept."""
+    """The content of a call in clear. None: not kept. `response` is the name by which programs reach it as a stored
+    response; empty where they do not."""
 
     body: Body
     prompt: bytes | None
     answer: bytes | None
+    response: str = ""
 
 
 def standing(viewer: User, call: Call) -> Standing:
@@ -89,7 +92,9 @@ def opened_of(body: Body) -> Opened:
         sealed = getattr(body, name)
         return None if sealed is None else unseal(secret, body.tenant_id, body.pk, name, bytes(sealed))
 
-    return Opened(body, part("prompt"), part("answer"))
+    is_reached = body.is_response and not body.is_deleted
+    name = response_name(secret, body.environment_id, body.pk) if is_reached else ""
+    return Opened(body, part("prompt"), part("answer"), name)
 
 
 def _kept() -> QuerySet[Body]:

@@ -34,6 +34,7 @@ def content(request: HttpRequest, pk: UUID) -> HttpResponse:
     context = {
         "call": call,
         "body": opened.body,
+        "response": opened.response,
         "turns": turns[-MOST_TURNS:],
         "left_out": max(0, len(turns) - MOST_TURNS),
         "may_erase": scoping.may(viewer, SET, call.environment),

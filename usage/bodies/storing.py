@@ -17,7 +17,8 @@ from django.utils import timezone
 
 @dataclass(slots=True, kw_only=True)
 class BodyRecord:
-    """The content of a call, encrypted, with the columns of `Body`."""
+    """The content of a call, encrypted, with the columns of `Body`. What another release did not write has a default:
+    a spool may be carried by a newer one."""
 
     id: UUID
     tenant_id: UUID
@@ -38,11 +39,14 @@ class BodyRecord:
     answer_bytes: int
     is_prompt_cut: bool
     is_answer_cut: bool
+    is_response: bool = False
+    previous: UUID | None = None
+    data_classes: tuple[str, ...] = ()
 
 
 _TYPES = {
-    "UUID": "uuid", "str": "text", "bool": "boolean", "dt.datetime": "timestamptz", "bytes | None": "bytea",
-    "int": "integer",
+    "UUID": "uuid", "UUID | None": "uuid", "str": "text", "bool": "boolean", "dt.datetime": "timestamptz",
+    "bytes | None": "bytea", "int": "integer",
     # One text for each call: an array of arrays would have to be a rectangle.
     "tuple[str, ...]": "text",
 }  # fmt: skip

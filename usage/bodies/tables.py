@@ -125,6 +125,19 @@ class Body(models.Model):
     answer_bytes = models.PositiveIntegerField(default=0)
     is_prompt_cut = models.BooleanField(default=False)
     is_answer_cut = models.BooleanField(default=False)
+    # Of `/v1/responses` alone: what the programs of its environment reach by its name (`responses`).
+    # With defaults of the database's own: processes of an earlier release go on writing while it is brought up to date.
+    is_response = models.BooleanField(
+        default=False, db_default=False, help_text="programs reach it as a stored response"
+    )
+    is_deleted = models.BooleanField(
+        default=False, db_default=False, help_text="a program deleted the response: none reaches it any more"
+    )
+    previous = models.UUIDField(null=True, help_text="the call whose response the conversation goes on from")
+    data_classes = ArrayField(
+        models.CharField(max_length=40), default=list, db_default=[],
+        help_text="of the data in it, as far as somebody has said",
+    )  # fmt: skip
 
     class Meta:
         verbose_name = "content of a call"

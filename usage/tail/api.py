@@ -45,7 +45,7 @@ class TailSerializer(serializers.Serializer[Any]):
     after = serializers.DateTimeField(help_text="To be sent with the next question.")
     ask_again_in_s = serializers.FloatField()
     is_whole = serializers.BooleanField(help_text="Begun anew: the last calls, and not what is new.")
-    is_cut = serializers.BooleanField(help_text="More calls ended than are told.")
+    is_cut = serializers.BooleanField(help_text="Some ended since “after” that are not told.")
     calls = TailedCallSerializer(many=True, help_text="The last one that started first; one may be told twice.")
 
 

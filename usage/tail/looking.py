@@ -25,7 +25,8 @@ from usage.tail.watching import LIVES_FOR_S, watch
 
 MOST = 100  # calls of a kind in one look
 STARTED_WITHIN = dt.timedelta(seconds=30)
-OVERLAP = dt.timedelta(seconds=5)  # an end is in the ledger a moment after it happened
+OVERLAP = dt.timedelta(seconds=5)  # an end is in the ledger a moment after it happened, at times a long one
+USUALLY_WITHIN = dt.timedelta(seconds=0.5)  # and that moment is usually no longer than this
 LONGEST_GAP = dt.timedelta(seconds=60)  # beyond that a look begins anew
 RUNNING = "running"  # as a value of the filter `outcome`: no call that has ended
 TOOK = ExpressionWrapper(F("duration_ms") * Value(dt.timedelta(milliseconds=1)), output_field=DurationField())
@@ -49,7 +50,8 @@ class Wanted:
 @dataclass(frozen=True)
 class Look:
     """`at` is the database's clock: the `after` of the next look. `running` begins with what started last;
-    `is_cut` says that more ended than are told. `is_whole`: it tells of everything, not of what is new."""
+    `is_cut` says that some ended since the last look that neither it nor this one tells. `is_whole`: it tells of
+    everything, not of what is new."""
 
     tenant: Tenant
     at: dt.datetime
@@ -97,7 +99,7 @@ def look(viewer: User, asked: Wanted, after: dt.datetime | None = None) -> Look:
         ended = _last(calls, at) if after is None else _ended(calls, tenant, after - OVERLAP, lives)
     keys = {each.pk for each in ended}
     running = [each for each in running if each.pk not in keys]
-    return Look(tenant, at, running, ended[:MOST], len(ended) > MOST, after is None)
+    return Look(tenant, at, running, ended[:MOST], _is_cut(ended, after), after is None)
 
 
 def _last(calls: QuerySet[Call], at: dt.datetime) -> list[Call]:
@@ -114,6 +116,14 @@ def _ended(calls: QuerySet[Call], tenant: Tenant, since: dt.datetime, lives: Q) 
     if left := [key for key in told.values_list("pk", flat=True) if key not in found]:
         found |= {each.pk: each for each in newest.filter(pk__in=left)[: MOST + 1]}
     return sorted(found.values(), key=lambda each: (_end_of(each), each.pk), reverse=True)
+
+
+def _is_cut(ended: list[Call], after: dt.datetime | None) -> bool:
+    """Whether what is not told of `ended` was not told by the look before either: that looked at `after`, and was told
+    all that had ended a moment earlier."""
+    if after is None or len(ended) <= MOST:
+        return False
+    return _end_of(ended[MOST]) > after - USUALLY_WITHIN
 
 
 def _end_of(call: Call) -> dt.datetime:

@@ -1,8 +1,8 @@
 """`POST /v1/responses`: OpenAI's Responses. Who has only chats is asked the same as one, and the answer told as a
 response.
 
-No response is stored, here or at a provider, whose account all tenants share: a request that builds on a stored one is
-refused.
+No response is stored at a provider, whose account all tenants share. Where the environment keeps what is asked and
+answered it is stored here, and a request that goes on from it is sent with all that was said (`gateway.responses`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ class Responses(Form):
     name = "responses"
     path = "/v1/responses"
     writing: ClassVar = ResponsesWriting
+    is_stored = True
 
     def read(self, body: Any) -> Asked:
         body = checked_object(body)
@@ -29,6 +30,8 @@ class Responses(Form):
                 "“background” out.",
                 field="background",
             )
+        if not isinstance(body.get("store"), bool | None):
+            raise InvalidRequest("“store” must be true or false.", field="store")
         check_repeated(body)
         return Asked(self.name, "chat", body, *as_chat(body))
 

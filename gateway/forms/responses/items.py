@@ -130,6 +130,11 @@ def _result(given: Any, field: str, lost: list[str]) -> Any:
     return content
 
 
+def says_nothing(item: dict[str, Any]) -> bool:
+    """Whether a reasoning item has none of the reasoning in it, in clear or encrypted."""
+    return not item.get("encrypted_content") and not _thought(item)
+
+
 def _thought(item: dict[str, Any]) -> str:
     """The text of a reasoning item: all of it where it is told, else what it was summed up as."""
     for field in ("content", "summary"):

@@ -9,10 +9,10 @@ from gateway.asked import InvalidRequest, object_in
 from gateway.forms.chat import check_bounds
 from gateway.forms.responses.items import messages_of
 from gateway.forms.responses.tools import tools_of
-from gateway.forms.shared import refuse_elsewhere, refuse_named, refuse_shared
+from gateway.forms.shared import lies_there, refuse_elsewhere, refuse_named, refuse_shared
 
-# What names something stored.
-STORED = ("previous_response_id", "conversation", "prompt")
+PREVIOUS = "previous_response_id"  # of a response that is stored here (`gateway.responses`)
+STORED = ("conversation", "prompt")  # what names something that is stored at a provider
 NOT_OF_A_CHAT = ("context_management", "moderation")
 NOT_OF_A_RESPONSE = ("messages", "n")
 # What is said otherwise in a chat, or means nothing there. Any other field is passed on under its own name.
@@ -20,7 +20,7 @@ OWN = frozenset(
     (
         "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "text", "reasoning",
         "max_output_tokens", "top_logprobs", "include", "metadata", "store", "background", "background_options",
-        "truncation", "max_tool_calls", "stream_options", *STORED, *NOT_OF_A_CHAT, *NOT_OF_A_RESPONSE,
+        "truncation", "max_tool_calls", "stream_options", PREVIOUS, *STORED, *NOT_OF_A_CHAT, *NOT_OF_A_RESPONSE,
     )
 )  # fmt: skip
 LOGPROBS = "message.output_text.logprobs"
@@ -61,6 +61,8 @@ def _instructed(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _messages(body: Mapping[str, Any], lost: list[str]) -> list[dict[str, Any]]:
+    if body.get(PREVIOUS):  # whoever reads a request puts what it names in front of the input before
+        raise lies_there(PREVIOUS, PREVIOUS)
     given = body.get("input")
     if not given or not isinstance(given, str | list):
         raise InvalidRequest("“input” must be a text, or a list with at least one item.", field="input")

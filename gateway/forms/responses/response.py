@@ -35,18 +35,31 @@ def check_repeated(body: Mapping[str, Any]) -> None:
 
 
 class Response:
-    """One response of ours. It is not stored, whatever was asked, and says so."""
+    """One response of ours. `stored_as` is the name that it is stored under; without one it is not, whatever was
+    asked, and says so."""
 
     def __init__(self, asked: Asked) -> None:
         self._body, self._model = asked.body, asked.model
         self._id, self._created_at = new_id("resp"), int(time.time())
+        self.previous: str | None = asked.own.get("previous_response_id") or None
+        self.stored_as = ""
+
+    @property
+    def is_as_its_provider_tells(self) -> bool:
+        """Whether a provider of this form tells it as it is here: it knows of nothing that is stored here."""
+        return not self.stored_as and self.previous is None
+
+    def ours(self, told: Told) -> Told:
+        """What a provider of this form tells of it, as it is here."""
+        named: Told = {"id": self.stored_as} if self.stored_as else {}
+        return told | named | {"store": bool(self.stored_as), "previous_response_id": self.previous}
 
     def told(self, status: str, output: list[Told], *, model: Any = "", **more: Any) -> Told:
         """It as it is now: `more` is what has come to be known of it."""
         given = self._body
         repeated = {name: usual if given.get(name) is None else given[name] for name, usual in REPEATED.items()}
         return {
-            "id": self._id,
+            "id": self.stored_as or self._id,
             "object": "response",
             "created_at": self._created_at,
             "status": status,
@@ -56,9 +69,9 @@ class Response:
             "incomplete_details": None,
             "model": model if isinstance(model, str) and model else self._model,
             "output": output,
-            "previous_response_id": None,
+            "previous_response_id": self.previous,
             "reasoning": {"effort": None, "summary": None} | (given.get("reasoning") or {}),
-            "store": False,
+            "store": bool(self.stored_as),
             "text": TEXT | (given.get("text") or {}),
             "usage": None,
             **repeated,

@@ -5,7 +5,7 @@ What a provider says in this form itself goes on as it came.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -20,6 +20,8 @@ from refusals import Refusal
 
 type Told = dict[str, Any]
 
+ENDS = ("response.completed", "response.incomplete")
+
 
 class ResponsesWriting(Writing):
     """`event` tells what has come, `end` and `last_words` how it ended: what was used is known only then."""
@@ -30,14 +32,36 @@ class ResponsesWriting(Writing):
         self._sent = 0  # events: each carries its number
         self._known: Told = {}  # what the provider has said of the answer: which model gave it, and so on
         self._is_its_own = False  # the provider tells it in this form
+        self._last: Told = {}  # the event that ends it, with the whole response
+        self._before = b""  # what is sent right before it
+        self._is_whole = False  # it is no stream: of the last event the response alone is sent
+
+    def stores(self, name: str) -> None:
+        self._response.stored_as = name
+
+    @property
+    def stored(self) -> bytes | None:
+        is_over = self._last.get("type") in ENDS
+        return orjson.dumps(self._last["response"]) if self._response.stored_as and is_over else None
+
+    def unstored(self) -> bytes:
+        self._last["response"] |= {"store": False}
+        return self._end_of_it()
 
     def whole(self, event: Event) -> bytes:
+        self._is_whole = True
         if event.form == self.form.name:
-            return event.data
+            if self._response.is_as_its_provider_tells:
+                return event.data
+            told = self._ours(event.data, lambda whole: {"response": whole, "type": f"response.{whole.get('status')}"})
+            if told is None:
+                return event.data
+            self._last = told
+            return self._end_of_it()
         for _ in self._read(event.chunk):
             pass
-        *_, last = self._ended(*ended_as(self._output.finish_reason))
-        return orjson.dumps(last["response"])
+        *_, self._last = self._ended(*ended_as(self._output.finish_reason))
+        return self._end_of_it()
 
     def event(self, event: Event) -> bytes:
         if event.form != self.form.name:
@@ -45,10 +69,44 @@ class ResponsesWriting(Writing):
         self._is_its_own = True
         self._sent += 1
         self._learn(event.chunk)
-        return sent_event(event.data, event.kind)
+        if self._response.is_as_its_provider_tells or b'"response"' not in event.data:
+            return sent_event(event.data, event.kind)
+        told = self._ours(event.data, lambda whole: whole)
+        if told is None:
+            return sent_event(event.data, event.kind)
+        if told.get("type") in ENDS:  # it says whether it is stored, so it waits until that is known
+            self._last = told
+            return b""
+        return sent_event(orjson.dumps(told), event.kind)
 
     def end(self) -> bytes:
-        return b"" if self._is_its_own else self._written(self._ended(*ended_as(self._output.finish_reason)))
+        if self._is_its_own:
+            return self._end_of_it() if self._last else b""
+        written: list[bytes] = []
+        for told in self._ended(*ended_as(self._output.finish_reason)):
+            self._last = told | {"sequence_number": self._sent}
+            written.append(self._numbered(told))
+        self._before = b"".join(written[:-1])
+        return b"".join(written)
+
+    def _ours(self, data: bytes, as_event: Callable[[Told], Told]) -> Told | None:
+        """What a provider of this form tells, with what is ours in its response; None where it has none, or one that is
+        nested so deep that it is read and cannot be written: that one goes on as it is, and is not stored."""
+        told = as_event(orjson.loads(data))
+        if not isinstance(told.get("response"), dict):
+            return None
+        told |= {"response": self._response.ours(told["response"])}
+        try:
+            orjson.dumps(told)
+        except orjson.JSONEncodeError:
+            self._response.stored_as = ""
+            return None
+        return told
+
+    def _end_of_it(self) -> bytes:
+        if self._is_whole:
+            return orjson.dumps(self._last["response"])
+        return self._before + sent_event(orjson.dumps(self._last), self._last["type"].encode())
 
     def last_words(self, refusal: Refusal, request_id: str) -> bytes:
         """The error as it is documented, beside it the object by which OpenAI's clients raise; then the end.
@@ -59,9 +117,10 @@ class ResponsesWriting(Writing):
         told: Told = {name: error[name] for name in ("code", "message", "param")} | {"type": "error", "error": error}
         code = "rate_limit_exceeded" if refusal.status == 429 else "server_error"
         failed: Told = {"error": {"code": code, "message": error["message"]}}
-        if self._is_its_own:
-            store = self.asked.body.get("store")
-            failed |= {"id": self._known.get("id"), "store": store if isinstance(store, bool) else None}
+        if self._response.stored_as:
+            failed |= {"store": False}  # what breaks off is not
+        elif self._is_its_own:
+            failed |= {"id": self._known.get("id"), "store": self.asked.body.get("store")}
         *_, last = self._ended("failed", failed)
         error_event = self._numbered(told)
         try:

@@ -61,10 +61,18 @@ def test_a_response_that_cannot_be_written_ends_without_its_output() -> None:
 
 
 def test_one_that_came_from_its_provider_ends_whatever_its_name_is() -> None:
-    writes = writing(store=DEEP)
+    writes = writing()
     writes.event(Event(b"{}", {"id": DEEP, "model": DEEP, "usage": DEEP}, "responses", b"response.created"))
     failed = read(writes.last_words(REFUSAL, "r"))[-1]["response"]
     assert (failed["status"], failed["id"], failed["store"]) == ("failed", None, None)
+
+
+def test_one_from_its_provider_that_cannot_be_written_again_goes_on_as_it_came_and_is_not_stored() -> None:
+    writes = writing()
+    writes.stores("resp_1")
+    data = b'{"type": "response.completed", "response": ' + b'{"a":' * 300 + b"1" + b"}" * 301
+    assert data in writes.event(Event(data, {}, "responses", b"response.completed"))
+    assert writes.end() == b"" and writes.stored is None
 
 
 @pytest.mark.parametrize("path", ASKED)

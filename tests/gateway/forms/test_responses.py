@@ -393,7 +393,6 @@ def test_items_are_told_as_messages(
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"previous_response_id": "resp_1"}, "“previous_response_id”"),
         ({"conversation": "conv_1"}, "“conversation”"),
         ({"prompt": {"id": "pmpt_1"}, "input": None}, "“prompt”"),
         ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "“item_reference”"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,10 +13,15 @@ import pytest
 from catalog import dialects
 from gateway.providers import known
 from gateway.runtime import current_snapshot
+from tests.cast import Cast
 from tests.gateway.conftest import HELLO, eventually, kept
 from tests.gateway.dialects import speaks
 from tests.gateway.provider import Exchange, Provider
 from tests.gateway.providers.test_bedrock import frame
+from tests.gateway.responding import events_of
+from usage.bodies.keeping import Keeping
+from usage.bodies.setting import set_retention
+from usage.limits.places import of_environment
 
 TEXT = "Well, this is it."
 
@@ -124,6 +130,28 @@ def test_each_form_of_client_is_answered_by_it(
     assert {(call.input_tokens, call.output_tokens, call.usage_source, call.outcome) for call in calls} == {
         (11, 5, "provider", "ok")
     }
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(("kind", "behaviour"), BEHAVIOURS.items(), ids=list(BEHAVIOURS))
+def test_each_is_told_the_conversation_that_a_response_goes_on_from(
+    client: httpx.Client, provider: Provider, team: Cast, kind: str,
+    behaviour: Callable[[Exchange], Awaitable[None]], *, stream: bool,
+) -> None:  # fmt: skip
+    both = Keeping(prompts=True, answers=True)
+    set_retention(place=of_environment(team.environment()), keeping=both, by=team.olivia)
+    eventually(lambda: (held := current_snapshot()) and held.bodies, 10)
+    becomes(kind)
+    provider.behaves(behaviour)
+    previous = None
+    for text in ("First.", "Second.", "Third."):
+        asked = {"model": "echo-model", "input": text, "stream": stream, "previous_response_id": previous}
+        answer = client.post("/v1/responses", json=asked)
+        told = events_of(answer)[-1]["response"] if stream else answer.json()
+        previous = told["id"]
+        assert told["store"] is True, answer.text
+    sent = json.dumps(provider.exchanges[-1].body)
+    assert re.findall(f"First\\.|Second\\.|Third\\.|{TEXT}", sent) == ["First.", TEXT, "Second.", TEXT, "Third."]
 
 
 def test_a_kind_that_has_no_embeddings_says_so(client: httpx.Client, provider: Provider) -> None:
