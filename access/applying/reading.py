@@ -9,8 +9,6 @@ import yaml
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
-from access.applying.nodes import line_of, tree_of
-from access.applying.problems import FileNotUnderstood
 from access.applying.schema import (
     ABOVE,
     VERSION,
@@ -27,6 +25,8 @@ from access.applying.schema import (
 )
 from access.applying.values import Named, Values
 from refusals.errors import Invalid
+from refusals.problems import FileNotUnderstood
+from refusals.yaml_trees import line_of, tree_of
 from tenants.models import Environment, slug_form
 from tenants.networks import networks_of
 from tenants.roles import PROJECT_ROLES, TENANT_ROLES
