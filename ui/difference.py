@@ -88,7 +88,10 @@ def fact_changes(
 def _pieces(before: str, after: str) -> Iterator[Piece]:
     old, new = _word.findall(before), _word.findall(after)
     if len(old) + len(new) > MOST_WORDS:
-        yield from (Piece(kind, text) for kind, text in (("removed", before), ("added", after)) if text)
+        if before:
+            yield Piece("removed", before)
+        if after:
+            yield Piece("added", after)
         return
     for tag, a0, a1, b0, b1 in difflib.SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
         if tag == "equal":
