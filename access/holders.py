@@ -53,7 +53,7 @@ def held_by(viewer: object, versions: Sequence[UUID]) -> dict[UUID, Held]:
 @everything("which models anybody holds is asked over every tenant; nobody is named")
 def held_versions() -> set[UUID]:
     """The versions that some environment may call."""
-    return set(_in_force().order_by().values_list(_VERSION, flat=True).distinct()) - {None}  # type: ignore[arg-type]
+    return set(_in_force().order_by().values_list(_VERSION, flat=True).distinct()) - {None}
 
 
 def _held(rows: Iterable[tuple[Any, ...]]) -> Held:

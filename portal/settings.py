@@ -314,6 +314,7 @@ SPECTACULAR_SETTINGS = {
         "ChangeKindEnum": "catalog.models.Change.Kind",
         "LifecycleEnum": "catalog.lifecycle.states.Lifecycle",
         "LifecycleVerbEnum": "catalog.lifecycle.states.Verb",
+        "RiskTierEnum": ["low", "medium", "high"],
         "TermsKindEnum": "catalog.cards.tables.TermsText.Kind",
         "RequestStateEnum": "approvals.states.State",
         "DelegationModeEnum": "approvals.delegation.tables.Mode",

@@ -31,6 +31,8 @@ LABELS = {
     "model-index": "Evaluation results",
 }
 
+QUOTED = ("'", '"', "|", ">")  # so is a block of text; what is plain has no style, or an empty one
+
 _integer = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _number = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,17}([eE][-+]?[0-9]{1,3})?")
 
@@ -120,7 +122,7 @@ def _value(node: yaml.Node, problems: list[Problem]) -> Any:
     if isinstance(node, yaml.SequenceNode):
         return [_value(each, problems) for each in node.value]
     text = str(node.value)
-    if getattr(node, "style", None) is not None:  # quoted, or a block of text
+    if getattr(node, "style", None) in QUOTED:
         return text
     if text in ("", "~", "null"):
         return None

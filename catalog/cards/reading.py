@@ -72,7 +72,7 @@ class Card:
         for place, token in enumerate(tokens):
             if token.type == "heading_open" and token.level == 0 and token.map:
                 found.append((int(token.tag[1]), tokens[place + 1].content, token.map[0], token.map[1]))
-        ends = [heading_line for _, _, heading_line, _ in found[1:]] + [len(self.lines)]
+        ends = [*(heading_line for _, _, heading_line, _ in found[1:]), len(self.lines)][: len(found)]
         return [Section(*each, end) for each, end in zip(found, ends, strict=True)]
 
     def section_of(self, key: str) -> Section | None:

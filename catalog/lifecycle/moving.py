@@ -95,8 +95,7 @@ def follow_sources(said: Mapping[UUID, tuple[str, dt.date | None]]) -> list[Life
     Inside the import's transaction.
     """
     rows = ModelVersion.objects.select_for_update(of=["self"]).select_related("model").filter(pk__in=list(said))
-    changed, steps = [], []
-    served = None
+    changed, steps, back = [], [], []
     for version in rows.defer("model__embedding", "model__search_vector"):
         ending, day = said[version.pk]
         if version.sources_say == ending:
@@ -109,9 +108,7 @@ def follow_sources(said: Mapping[UUID, tuple[str, dt.date | None]]) -> list[Life
             steps.append(_step(version, Verb.DEPRECATE, "Its sources say that it ends.", BY_SOURCES, day))
         elif not ending and version.lifecycle in ENDING and _ended_by_sources(version):
             steps.append(_step(version, Verb.REOPEN, "Its sources list it again.", BY_SOURCES, None))
-            served = _served() if served is None else served
-            if version.pk in served:
-                steps.append(_step(version, Verb.USE, "A route leads to it.", BY_SOURCES, None))
+            back.append(version)
     ModelVersion.objects.bulk_update(
         changed, ["sources_say", "lifecycle", "lifecycle_since", "ends_on"], batch_size=500
     )

@@ -135,7 +135,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='change',
             name='kind',
-            field=models.CharField(choices=[('listed', 'Listed'), ('version', 'New version'), ('fact', 'Fact'), ('price', 'Price'), ('offer', 'Offer'), ('provider', 'Provider'), ('region', 'Region'), ('route', 'Route'), ('card', 'Model card'), ('licence', 'Licence'), ('terms', 'Terms'), ('owner', 'Owner'), ('risk', 'Risk tier'), ('lifecycle', 'Lifecycle')], max_length=10),
+            field=models.CharField(choices=[('listed', 'Listed'), ('version', 'New version'), ('fact', 'Fact'), ('price', 'Price'), ('offer', 'Offer'), ('provider', 'Provider'), ('region', 'Region'), ('route', 'Route'), ('card', 'Model card'), ('licence', 'Licence'), ('terms', 'Terms'), ('owner', 'Owner'), ('lifecycle', 'Lifecycle')], max_length=10),
         ),
         migrations.AlterField(
             model_name='model',

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from catalog.lifecycle.states import Lifecycle
 from catalog.register.pages import require_reader
-from catalog.register.rows import REVIEWS, SORTS, Asked, Row, find
+from catalog.register.rows import REVIEWS, SORTS, Asked, find
 from catalog.risk.api import MappedSerializer
 from catalog.risk.pages import categories
 from tenants.api.reading import one_of, text_of, viewer_of
@@ -27,12 +27,12 @@ class RegisterReaders(BasePermission):
         return True
 
 
-class RegisterRowSerializer(serializers.Serializer[Row]):
+class RegisterRowSerializer(serializers.Serializer[Any]):
     """A model version in use."""
 
     id = serializers.UUIDField(source="version.pk", help_text="of the model version")
     model = serializers.CharField(source="version.model.slug")
-    label = serializers.CharField(source="version.label")
+    label = serializers.CharField(source="version.label")  # type: ignore[assignment]
     owner = serializers.CharField(source="version.owner.username", default=None, allow_null=True)
     lifecycle = serializers.ChoiceField(source="version.lifecycle", choices=Lifecycle.choices)
     ends_on = serializers.DateField(source="version.ends_on", allow_null=True)

@@ -1,4 +1,4 @@
-"""The rows of the register: every model version that is in use or that somebody holds, with what is known of it.
+"""The rows of the register: every model version that is in use, served or held, with what is known of it.
 
 The tier follows from rules and is not kept, so rows are put together and sorted here. There are as many as an
 organisation uses models: hundreds, not hundreds of thousands.
@@ -24,7 +24,7 @@ from catalog.register.holding import Counts, Held
 from catalog.risk.assessing import risk_of_version
 from tenants.risk.tiers import TIERS, Risk
 
-IN_USE = (Lifecycle.IN_USE, Lifecycle.DEPRECATED)
+BEGUN = (Lifecycle.IN_USE, Lifecycle.DEPRECATED)
 REVIEWS = {"overdue": "Review overdue", "none": "No review set"}
 _NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
@@ -100,7 +100,7 @@ def find(viewer: object, asked: Asked) -> list[Row]:
 
 def _all(viewer: object, asked: Asked) -> list[Row]:
     served = Q(deployments__targets__route__is_enabled=True)
-    chosen = Q(lifecycle__in=IN_USE) | Q(pk__in=holding.held_versions()) | served
+    chosen = Q(lifecycle=Lifecycle.IN_USE) | Q(pk__in=holding.held_versions()) | served
     found = ModelVersion.objects.filter(chosen).select_related("model", "owner").distinct()
     for word in asked.text.split():
         found = found.filter(
@@ -122,8 +122,8 @@ def rows_of(viewer: object, versions: Sequence[ModelVersion]) -> list[Row]:
         each.version_id: each
         for each in CardEdition.objects.filter(version__in=keys)
         .defer("text", "metadata")
-        .order_by("version", "-number")
-        .distinct("version")
+        .order_by("version_id", "-number")
+        .distinct("version_id")
     }
     terms: dict[UUID, list[TermsText]] = defaultdict(list)
     for text in TermsText.objects.filter(version__in=keys).defer("text"):
@@ -154,7 +154,7 @@ def _gaps(
     version: ModelVersion, edition: CardEdition | None, terms: list[TermsText], approved: dict[UUID, dt.datetime]
 ) -> list[str]:
     missing = gaps_of(version, edition, terms)
-    if version.lifecycle in IN_USE and version.pk not in approved:
+    if version.lifecycle in BEGUN and version.pk not in approved:
         missing.append("in use without an approval of the catalog")
     return missing
 
