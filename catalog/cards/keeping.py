@@ -84,7 +84,7 @@ def keep_card(*, version: ModelVersion, text: bytes | str, why: str, by: Any, se
     what = f"model card, edition {kept.number}: {why}"
     tell(
         version=locked, kind=Kind.CARD, what=what, before=before and before.sha256[:12], after=kept.sha256[:12],
-        source=PLATFORM_TEAM,
+        source=PLATFORM_TEAM, matters=before is not None,
     )  # fmt: skip
     _tell_licence(locked, before.metadata if before else None, kept.metadata)
     return kept

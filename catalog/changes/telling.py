@@ -39,8 +39,8 @@ def tell(
     source: str,
     matters: bool | None = None,
 ) -> Change:
-    """Note one change of a model, or of a version of one; inside the transaction that made it. `matters` is for prices,
-    whose kind alone does not say."""
+    """Note one change of a model, or of a version of one; inside the transaction that made it. `matters` is for
+    prices, cards and steps of a life, whose kind alone does not say."""
     return tell_all([change(model, version, kind, what, before, after, source, matters)])[0]
 
 

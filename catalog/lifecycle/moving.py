@@ -109,9 +109,12 @@ def follow_sources(said: Mapping[UUID, tuple[str, dt.date | None]]) -> list[Life
         elif not ending and version.lifecycle in ENDING and _ended_by_sources(version):
             steps.append(_step(version, Verb.REOPEN, "Its sources list it again.", BY_SOURCES, None))
             back.append(version)
-    ModelVersion.objects.bulk_update(
-        changed, ["sources_say", "lifecycle", "lifecycle_since", "ends_on"], batch_size=500
-    )
+    written = ["sources_say", "lifecycle", "lifecycle_since", "ends_on"]
+    ModelVersion.objects.bulk_update(changed, written, batch_size=500)
+    served = _served() if back else set()
+    used = [version for version in back if version.pk in served]
+    steps += [_step(version, Verb.USE, "A route leads to it.", BY_SOURCES, None) for version in used]
+    ModelVersion.objects.bulk_update(used, written, batch_size=500)  # step by step: the database looks at each
     LifecycleStep.objects.bulk_create(steps, batch_size=1000)
     tell_all(change(step.version.model, step.version, source=BY_SOURCES, **_told(step)) for step in steps)
     _after(steps)
@@ -160,7 +163,10 @@ def _told(step: LifecycleStep, source: str | None = None) -> dict[str, Any]:
     what = f"{Verb(step.verb).label.lower()}: {step.reason}"
     if step.ends_on and step.verb == Verb.DEPRECATE:
         what = f"ends on {step.ends_on.isoformat()}: {step.reason}"
-    told = {"kind": Kind.LIFECYCLE, "what": what, "before": step.before, "after": step.after}
+    matters = step.verb in (Verb.DEPRECATE, Verb.RETIRE, Verb.REOPEN)
+    told = {
+        "kind": Kind.LIFECYCLE, "what": what, "before": step.before, "after": step.after, "matters": matters
+    }  # fmt: skip
     return told if source is None else {**told, "source": source}
 
 
