@@ -16,8 +16,8 @@ from catalog.changes.tables import Change
 
 Kind = Change.Kind
 PRICE_PERCENT = Decimal(10)  # a dearer price matters from here on
-MATTERING = frozenset({Kind.VERSION, Kind.LICENCE, Kind.TERMS, Kind.PROVIDER, Kind.REGION, Kind.CARD, Kind.LIFECYCLE})
-WORTH_KEEPING = 80
+MATTERING = frozenset({Kind.VERSION, Kind.LICENCE, Kind.TERMS, Kind.PROVIDER, Kind.REGION})
+LONGEST_SOURCE = 80
 
 _listeners: list[Callable[[list[Change]], None]] = []
 
@@ -55,7 +55,7 @@ def change(
         what=what[:200],
         before=before,
         after=after,
-        source=source[:WORTH_KEEPING],
+        source=source[:LONGEST_SOURCE],
         matters=kind in MATTERING if matters is None else matters,
     )
 
