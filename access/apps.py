@@ -5,6 +5,7 @@ class AccessConfig(AppConfig):
     name = "access"
 
     def ready(self) -> None:
+        from access import holders
         from access import standing as standings
         from access.asking import ACCESS, MODELS
         from access.bringing import refuse_undecided
@@ -13,9 +14,12 @@ class AccessConfig(AppConfig):
         from access.keys.asking import ASKING_FOR_A_KEY
         from access.keys.permits import open_gate
         from access.onboarding.subject import NEW_TENANTS, ONBOARDING
+        from access.retirement import tell_holders
         from approvals import subjects
         from approvals.delegation import capabilities
         from catalog import standing
+        from catalog.lifecycle.moving import when_moved
+        from catalog.register import holding
         from tenants import keys
         from tenants.moving import asks_before_a_move
 
@@ -24,6 +28,8 @@ class AccessConfig(AppConfig):
         for each in (NEW_TENANTS, MODELS, capability.CAPABILITY):
             capabilities.register(each)
         keys.goes_through(open_gate)
+        when_moved(tell_holders)
         asks_before_a_move(refuse_undecided)
         standing.register(standings)
+        holding.register(holders)
         register()

@@ -16,6 +16,7 @@ from access.forecasting import forecast
 from access.granting import RouteDisabled, grant, lock_environment
 from access.imposing import impose, together, told
 from access.keys.capability import LEVELS
+from access.retirement import refuse_retired
 from access.widening import held_at_a_glance, last_grant, refuse_wider
 from approvals.delegation.capabilities import Capability, Threshold
 from approvals.delegation.tables import Mode
@@ -89,13 +90,14 @@ def request_access(
     already may ask for more than its conditions allow; the platform decides on that, also where access
     is left to the tenant.
 
-    Raises `Missing` or `Forbidden` (needs `tenants.request_access`), `RouteDisabled`, `GrantedAlready` and the refusals
-    of `approvals.submit`. `at` dates demonstration data back.
+    Raises `Missing` or `Forbidden` (needs `tenants.request_access`), `RouteDisabled`, `ModelRetired`,
+    `GrantedAlready` and the refusals of `approvals.submit`. `at` dates demonstration data back.
     """
     require(by, "tenants.request_access", environment)
     refuse_archived(environment.tenant, environment.project)
     if not route.is_enabled:
         raise RouteDisabled(f"{route} is switched off by the platform team, so access cannot be requested.")
+    refuse_retired(route)
     held = last_grant(environment.pk, route.pk)
     is_wider = held is not None and not conditions.is_within(held.demanded)
     if held is not None and held.is_in_force and not is_wider:

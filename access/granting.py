@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from access.conditions import NONE, Conditions
 from access.models import Grant
+from access.retirement import refuse_retired
 from approvals.models import Decision
 from audit.record import record
 from catalog.models import Route
@@ -52,11 +53,13 @@ def grant(
     conditions: Conditions = NONE,
     expires_at: dt.datetime | None = None,
 ) -> Grant:
-    """The grant of `route` to `environment`; one that is in force already is replaced. Raises `RouteDisabled`."""
+    """The grant of `route` to `environment`; one that is in force already is replaced. Raises `RouteDisabled` and
+    `ModelRetired`."""
     lock_environment(environment)
     refuse_archived(environment.tenant, environment.project)
     if not route.is_enabled:
         raise RouteDisabled(f"{route} is switched off by the platform team, so nobody can be given access to it.")
+    refuse_retired(route)
     replaced = Grant.objects.filter(environment=environment, route=route, revoked_at=None)
     replaced.update(revoked_at=timezone.now(), revoked_by=by if isinstance(by, User) else None)
     given = Grant.objects.create(

@@ -19,13 +19,17 @@ import catalog.converters  # noqa: F401  (how a name is written in an address)
 from catalog import comparing, filters, health, providers, publishing, search, standing, steering
 from catalog import serializers as s
 from catalog.authority import require_manager
+from catalog.cards.api import ModelVersionViewSet, ReadersAndManagers
+from catalog.changes.telling import since
 from catalog.importing import jobs
 from catalog.missing import find_model
 from catalog.models import Deployment, ImportRun, Model, Provider, Route
 from catalog.prompting.profile import read
 from catalog.prompting.setting import set_prompting
 from catalog.provider_list import SORTS, find
-from refusals.errors import Missing
+from catalog.register.api import RegisterViewSet
+from catalog.risk.api import RiskRuleViewSet
+from refusals.errors import Invalid, Missing
 from tenants.api.bodies import body_of
 from tenants.api.paging import CursorNotOurs
 from tenants.api.reading import flag_of, one_of, text_of
@@ -43,15 +47,6 @@ _FILTERS = [
     OpenApiParameter("limit", int, description=f"At most {MOST_AT_ONCE}; 25 unless told."),
     OpenApiParameter("cursor", str),
 ]
-
-
-class ManagersChange(BasePermission):
-    """Everybody who is signed in reads; who may manage the catalog changes."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        if request.method not in ("GET", "HEAD", "OPTIONS"):
-            require_manager(request.user)
-        return bool(request.user and request.user.is_authenticated)
 
 
 class ManagersOnly(BasePermission):
@@ -113,7 +108,8 @@ class ModelViewSet(viewsets.GenericViewSet[Model]):
     @extend_schema(responses=s.ChangeSerializer(many=True))
     @action(detail=True)
     def changes(self, request: Request, slug: str) -> Response:
-        return Response(s.ChangeSerializer(find_model(slug).changes.all()[:200], many=True).data)
+        rows = find_model(slug).changes.select_related("model", "version")
+        return Response(s.ChangeSerializer(rows[:200], many=True).data)
 
     @extend_schema(
         parameters=[OpenApiParameter("m", str, many=True, required=True, description="Slugs, at most five.")],
@@ -139,6 +135,25 @@ class ModelViewSet(viewsets.GenericViewSet[Model]):
                 ],
             }
         )
+
+
+class ModelChangeViewSet(viewsets.ViewSet):
+    """What changed on models that may matter to a decision: a feed in the order in which it was written."""
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("after", int, description="The `id` of the last one that you know; 0 for all."),
+            OpenApiParameter("matters", bool, description="0: also what no decision rests on."),
+        ],
+        responses=s.ChangeSerializer(many=True),
+    )
+    def list(self, request: Request) -> Response:
+        """The oldest first, at most 200 at once."""
+        after = text_of(request, "after") or "0"
+        if not (after.isascii() and after.isdigit() and len(after) < 19):
+            raise Invalid("“after” is the id of a change.", field="after")
+        rows = since(int(after), matters=flag_of(request, "matters") is not False)
+        return Response(s.ChangeSerializer(rows[:MOST_AT_ONCE], many=True).data)
 
 
 def _written(rows: list[search.Row]) -> list[Any]:
@@ -252,7 +267,7 @@ class RouteViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
 
     queryset = Route.objects.select_related("model", "fallback").prefetch_related("targets")
     serializer_class = s.RouteSerializer
-    permission_classes = [IsAuthenticated, ManagersChange]
+    permission_classes = [IsAuthenticated, ReadersAndManagers]
     lookup_field = "slug"
     lookup_value_converter = "name"
     filterset_fields = {"is_enabled": ["exact"], "model__slug": ["exact"]}
@@ -301,7 +316,7 @@ class DeploymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
 
     queryset = Deployment.objects.select_related("version__model", "provider")
     serializer_class = s.DeploymentSerializer
-    permission_classes = [IsAuthenticated, ManagersChange]
+    permission_classes = [IsAuthenticated, ReadersAndManagers]
     lookup_value_converter = "uuid"
     filterset_fields = {
         "version__model__slug": ["exact"],
@@ -374,6 +389,10 @@ class ImportRunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
 def register(router: DefaultRouter) -> None:
     """Add this room's view sets to the API."""
     router.register("models", ModelViewSet, basename="model")
+    router.register("model-versions", ModelVersionViewSet, basename="model-version")
+    router.register("model-register", RegisterViewSet, basename="model-register")
+    router.register("risk-rules", RiskRuleViewSet, basename="risk-rule")
+    router.register("model-changes", ModelChangeViewSet, basename="model-change")
     router.register("providers", ProviderViewSet, basename="provider")
     router.register("routes", RouteViewSet, basename="route")
     router.register("deployments", DeploymentViewSet, basename="deployment")

@@ -71,7 +71,7 @@ def _labels(table_of: dict[str, vocabulary.Word], keys: list[str]) -> list[str]:
 
 def _is_current(model: Model) -> bool:
     """A model that is going away is the newest of nothing that one would choose."""
-    return model.status in (Model.Status.AVAILABLE, Model.Status.PREVIEW)
+    return not model.is_ending
 
 
 def _most(values: list[list[str]]) -> list[str]:

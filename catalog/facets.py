@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from catalog import vocabulary
 from catalog.filters import ALL_OF, FACETS, Filters
-from catalog.models import Model
+from catalog.lifecycle.states import Lifecycle
 from catalog.shelf import CONTEXT_BANDS, PRICE_BANDS, Shelf
 
 _SHOWN = 8  # values that are open at once; the others are behind "more"
@@ -80,7 +80,7 @@ _OPEN_AT_FIRST = {"kind", "capability", "provider", "price"}
 
 def _order(key: str):  # type: ignore[no-untyped-def]
     """Bands in their own order, everything else by how many there are."""
-    bands = {"price": list(PRICE_BANDS), "context": list(CONTEXT_BANDS), "status": list(Model.Status.values)}.get(key)
+    bands = {"price": list(PRICE_BANDS), "context": list(CONTEXT_BANDS), "status": list(Lifecycle.values)}.get(key)
     if bands:
         return lambda choice: (bands.index(choice.value) if choice.value in bands else len(bands), choice.label)
     return lambda choice: (-choice.count, choice.label.lower())
@@ -94,7 +94,7 @@ def label(shelf: Shelf, key: str, value: str) -> str:
     words = {
         "price": PRICE_BANDS,
         "context": CONTEXT_BANDS,
-        "status": dict(Model.Status.choices),
+        "status": dict(Lifecycle.choices),
         "provider": shelf.labels.get("provider", {}),
     }.get(key, {})
     return str(words.get(value, "Not known" if value == "unknown" else value))

@@ -13,6 +13,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from catalog import figures, panels, pricing_chart, snippets, standing, steps, volumes
+from catalog.cards import pages as cards
+from catalog.lifecycle import pages as lifecycle
 from catalog.missing import find_model
 from catalog.models import Deployment, Model, ModelVersion, Route, RouteTarget
 from catalog.vocabulary import OFFERS
@@ -22,6 +24,8 @@ SET_PRICES = "usage.manage_prices"
 SET_LIMITS = "usage.manage_limits"
 TABS = {
     "overview": "Overview",
+    "card": "Card",
+    "lifecycle": "Lifecycle",
     "deployments": "Deployments",
     "prompts": "Prompts",
     "pricing": "Pricing",
@@ -72,6 +76,14 @@ def _overview(request: HttpRequest, found: Model, routes: list[Route], stands: s
 
 def _is_listed(version: ModelVersion) -> bool:
     return bool(version.deployments.all()) or version.released_on is not None
+
+
+def _card(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
+    return cards.shown(request, found)
+
+
+def _lifecycle(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
+    return lifecycle.shown(request, found)
 
 
 def _deployments(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
@@ -131,7 +143,9 @@ def _usage(request: HttpRequest, found: Model, routes: list[Route], stands: stan
 
 
 def _changes(request: HttpRequest, found: Model, routes: list[Route], stands: standing.Standing) -> dict[str, Any]:
-    return {"changes": found.changes.all()[:200]}
+    matters = request.GET.get("matters") == "1"
+    rows = found.changes.select_related("version")
+    return {"changes": (rows.filter(matters=True) if matters else rows)[:200], "matters": matters}
 
 
 def _price_addresses(request: HttpRequest, offers: list[Deployment]) -> list[tuple[Deployment, str]]:
@@ -154,6 +168,8 @@ def _offers(found: Model) -> list[Any]:
 
 _TAB_CONTEXT: dict[str, Callable[..., dict[str, Any]]] = {
     "overview": _overview,
+    "card": _card,
+    "lifecycle": _lifecycle,
     "deployments": _deployments,
     "prompts": _prompts,
     "pricing": _pricing,

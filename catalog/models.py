@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import pgtrigger
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from pgvector.django import HnswIndex, VectorField
 
 from audit.identifiers import uuid7
+from catalog.cards.tables import CardEdition as CardEdition
+from catalog.cards.tables import TermsText as TermsText
+from catalog.changes.tables import Change as Change
 from catalog.dialects import COMPATIBLE, words_of
+from catalog.lifecycle.states import ENDING, TABLE, Lifecycle
+from catalog.lifecycle.tables import LifecycleStep as LifecycleStep
 from catalog.loopback import is_loopback
 from catalog.triggers import new_edition
 from catalog.vocabulary import CAPABILITIES, MODALITIES, MODES, Word, label
@@ -79,12 +88,6 @@ class Model(models.Model):
 
     shared_because = "every tenant finds the same catalog"
 
-    class Status(models.TextChoices):
-        AVAILABLE = "available", "Available"
-        PREVIEW = "preview", "Preview"
-        DEPRECATED = "deprecated", "Deprecated"
-        RETIRED = "retired", "Retired"
-
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.CharField(max_length=160, unique=True, validators=[name_for_addresses])
     name = models.CharField(max_length=160)
@@ -98,8 +101,10 @@ class Model(models.Model):
     modalities_out = ArrayField(models.CharField(max_length=20), default=list, blank=True)
     context_tokens = models.PositiveIntegerField(null=True, blank=True)
     max_output_tokens = models.PositiveIntegerField(null=True, blank=True)
-    status = models.CharField(max_length=12, choices=Status, default=Status.AVAILABLE, db_index=True)
+    # The furthest of its versions' lives and when that ends, kept here for lists by `catalog.lifecycle.moving` alone.
+    status = models.CharField(max_length=12, choices=Lifecycle, default=Lifecycle.PROPOSED, db_index=True)
     deprecated_on = models.DateField(null=True, blank=True)
+    is_preview = models.BooleanField(default=False, db_default=False, help_text="its maker calls it unfinished")
     released_on = models.DateField(null=True, blank=True)
     listed_at = models.DateTimeField(default=timezone.now)
     is_pinned = models.BooleanField(default=False, help_text="a start for newcomers; listed first")
@@ -141,6 +146,11 @@ class Model(models.Model):
         return reverse("catalog:model", args=[self.slug])
 
     @property
+    def is_ending(self) -> bool:
+        """Whether nobody should begin to count on it."""
+        return self.status in ENDING
+
+    @property
     def is_loopback(self) -> bool:
         """Whether no model answers under this name."""
         return is_loopback(self.slug)
@@ -167,7 +177,8 @@ class Model(models.Model):
 
 
 class ModelVersion(models.Model):
-    """An immutable release of a model."""
+    """An immutable release of a model. `deprecated_on` is when its maker ends it, `ends_on` when it ends here; `owner`
+    answers for it here, and reads its card again by `next_review_on`."""
 
     shared_because = "every tenant finds the same catalog"
 
@@ -176,10 +187,31 @@ class ModelVersion(models.Model):
     label = models.CharField(max_length=160)
     released_on = models.DateField(null=True, blank=True)
     deprecated_on = models.DateField(null=True, blank=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="owned_model_versions"
+    )
+    next_review_on = models.DateField(null=True, blank=True)
+    lifecycle = models.CharField(
+        max_length=12, choices=Lifecycle, default=Lifecycle.PROPOSED, db_default=Lifecycle.PROPOSED
+    )
+    lifecycle_since = models.DateTimeField(default=timezone.now, db_default=Now())
+    ends_on = models.DateField(null=True, blank=True)
+    sources_say = models.CharField(max_length=12, blank=True, default="", db_default="", help_text="of its end")
 
     class Meta:
         ordering = ["-released_on", "label"]
-        constraints = [models.UniqueConstraint(fields=["model", "label"], name="version_label_of_model")]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "label"], name="version_label_of_model"),
+            models.CheckConstraint(condition=Q(lifecycle__in=Lifecycle.values), name="lifecycle_known"),
+        ]
+        indexes = [models.Index(fields=["lifecycle"])]
+        triggers = [
+            pgtrigger.FSM(
+                name="only_as_the_table_allows",
+                field="lifecycle",
+                transitions=sorted({(before.value, each.to.value) for (before, _), each in TABLE.items()}),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.model} {self.label}"
@@ -316,35 +348,6 @@ class RouteTarget(models.Model):
 
     def __str__(self) -> str:
         return f"{self.route} → {self.deployment}"
-
-
-class Change(models.Model):
-    """What changed of a model, in words and values: the tab *Changes* of its page."""
-
-    shared_because = "every tenant finds the same catalog"
-
-    class Kind(models.TextChoices):
-        LISTED = "listed", "Listed"
-        FACT = "fact", "Fact"
-        PRICE = "price", "Price"
-        OFFER = "offer", "Offer"
-        STATUS = "status", "Status"
-        ROUTE = "route", "Route"
-
-    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="changes")
-    kind = models.CharField(max_length=10, choices=Kind)
-    what = models.CharField(max_length=200)
-    before = models.JSONField(null=True)
-    after = models.JSONField(null=True)
-    source = models.CharField(max_length=80)
-    at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        ordering = ["-at", "-pk"]
-        indexes = [models.Index(fields=["model", "-at"])]
-
-    def __str__(self) -> str:
-        return f"{self.model}: {self.what}"
 
 
 class Edition(models.Model):

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -15,10 +16,11 @@ from django.utils import timezone
 
 from audit.record import record
 from catalog import figures, probing
+from catalog.changes.telling import Kind, change, tell_all
 from catalog.credentials import decrypt, encrypt, rotated
 from catalog.dialects import COMPATIBLE, LOCAL, Dialect, dialect_called, known_as, usual_for
 from catalog.loopback import LOOPBACK, name_with_label, refuse_disguise, slug_with_label
-from catalog.models import Provider, RouteTarget
+from catalog.models import PLATFORM_TEAM, ModelVersion, Provider, RouteTarget
 from refusals.errors import Conflict, Invalid
 from tenants.changes import announce
 from tenants.data_classes import checked
@@ -153,8 +155,28 @@ def describe(
         locked.region, locked.data_classes = region, classes
         locked.save(update_fields=["region", "data_classes"])
         record("provider.described", by=by, subject=locked, before=before, after=after)
+        if region != before["region"]:
+            _tell_region(locked, before["region"])
         announce("provider")
     return locked
+
+
+def _tell_region(provider: Provider, before: str) -> None:
+    """Note at each version that computes where its provider does that this is another place now."""
+    there = provider.deployments.filter(region="", targets__isnull=False).values("version")
+    tell_all(
+        change(None, version, Kind.REGION, f"where {provider.name} computes", before or None, provider.region or None,
+               PLATFORM_TEAM)
+        for version in ModelVersion.objects.filter(pk__in=there)
+    )  # fmt: skip
+
+
+def _tell_served(provider: Provider, versions: list[UUID]) -> None:
+    """Note at each version that this provider serves it no more."""
+    tell_all(
+        change(None, version, Kind.PROVIDER, "a provider was disconnected", provider.name, None, PLATFORM_TEAM)
+        for version in ModelVersion.objects.filter(pk__in=versions)
+    )
 
 
 @transaction.atomic
@@ -162,6 +184,7 @@ def disconnect(*, provider: Provider, by: Any) -> int:
     """Forget the endpoint and the credential; routes that no other provider serves are turned off. Returns how many."""
     locked = Provider.objects.select_for_update().get(pk=provider.pk)
     targets = RouteTarget.objects.filter(deployment__provider=locked).select_related("route")
+    served = list(targets.select_related("deployment"))
     routes = {target.route for target in targets}
     targets.delete()
     alone = [route for route in routes if route.is_enabled and not route.targets.exists()]
@@ -172,6 +195,7 @@ def disconnect(*, provider: Provider, by: Any) -> int:
     locked.test_result, locked.tested_at = "", None
     locked.save()
     figures.update_list_prices({route.model_id for route in routes})
+    _tell_served(locked, sorted({target.deployment.version_id for target in served}))
     record("provider.disconnected", by=by, subject=locked, routes_off=sorted(route.slug for route in alone))
     announce("provider")
     return len(alone)

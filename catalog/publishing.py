@@ -12,12 +12,13 @@ from django.utils import timezone
 
 from audit.record import record
 from catalog import figures, indexing
+from catalog.changes.telling import Kind, tell
 from catalog.importing import names, purposes, titles
 from catalog.importing.writing import CURRENT
+from catalog.lifecycle.moving import begin_use
 from catalog.loopback import name_with_label, refuse_disguise, slug_with_label
 from catalog.models import (
     PLATFORM_TEAM,
-    Change,
     Deployment,
     Model,
     ModelVersion,
@@ -94,9 +95,18 @@ def deploy(*, provider: Provider, upstream: str, model: Model | None, new_name: 
         return deployment
     chosen = model or _new_model(provider, upstream, new_name)
     refuse_disguise(chosen.slug, is_loopback_behind=provider.is_loopback, field="model")
-    version, _ = ModelVersion.objects.get_or_create(
+    is_first = not chosen.versions.exists()
+    version, is_new_version = ModelVersion.objects.get_or_create(
         model=chosen, label=names.read(provider.slug, upstream).version or CURRENT
     )
+    if is_new_version and not is_first:
+        tell(
+            version=version,
+            kind=Kind.VERSION,
+            what=f"new version {version.label}",
+            after=version.label,
+            source=PLATFORM_TEAM,
+        )
     deployment, is_new = Deployment.objects.update_or_create(
         provider=provider,
         upstream_name=upstream,
@@ -106,7 +116,7 @@ def deploy(*, provider: Provider, upstream: str, model: Model | None, new_name: 
     if provider.slug not in chosen.provider_slugs:
         chosen.provider_slugs = sorted([*chosen.provider_slugs, provider.slug])
         chosen.save(update_fields=["provider_slugs"])
-    _tell(chosen, Change.Kind.OFFER, f"{'offered' if is_new else 'moved here'}: {upstream} at {provider.name}")
+    _tell(chosen, Kind.OFFER, f"{'offered' if is_new else 'moved here'}: {upstream} at {provider.name}")
     index_model(chosen)
     record("deployment.published", by=by, subject=deployment, model=chosen.slug)
     return deployment
@@ -117,7 +127,7 @@ def publish_route(*, model: Model, deployment: Deployment, slug: str, by: Any, r
     """Let `slug` lead to `deployment`, turned on; with `rate` its price is set. Publishing the same again changes
     nothing.
 
-    Raises `Invalid`, `NotConnected` and `RouteBelongsElsewhere`.
+    Raises `Invalid`, `NotConnected`, `RouteBelongsElsewhere` and `VersionRetired`.
     """
     slug = slug.strip().lower()
     try:
@@ -157,10 +167,14 @@ def publish_route(*, model: Model, deployment: Deployment, slug: str, by: Any, r
             by=by,
         )
     figures.update_list_prices([model.pk])
+    if is_new_target:
+        tell(version=deployment.version, kind=Kind.PROVIDER, what=f"served for {slug}", after=deployment.provider.name,
+             source=PLATFORM_TEAM)  # fmt: skip
     if is_new_target or not was_on:
-        _tell(model, Change.Kind.ROUTE, f"route {slug} leads to {deployment}"[:200])
+        _tell(model, Kind.ROUTE, f"route {slug} leads to {deployment}"[:200])
         index_model(model)
         record("route.published", by=by, subject=route, deployment=str(deployment))
+    begin_use([deployment.version], by=by)
     announce("route")
     return route
 
@@ -174,6 +188,8 @@ def enable_route(*, route: Route, by: Any) -> None:
     if not locked.targets.filter(deployment__is_enabled=True).exclude(deployment__provider__base_url="").exists():
         raise NothingServes(f"No connected provider serves “{locked.slug}”. Publish a deployment first.")
     _switch(locked, is_on=True, by=by)
+    targets = locked.targets.filter(deployment__is_enabled=True).select_related("deployment__version")
+    begin_use([target.deployment.version for target in targets], by=by)
 
 
 @transaction.atomic
@@ -189,7 +205,7 @@ def _switch(route: Route, *, is_on: bool, by: Any) -> None:
     route.save(update_fields=["is_enabled"])
     figures.update_list_prices([route.model_id])
     word = "on" if is_on else "off"
-    _tell(route.model, Change.Kind.ROUTE, f"route {route.slug} turned {word}")
+    _tell(route.model, Kind.ROUTE, f"route {route.slug} turned {word}")
     record("route.enabled" if is_on else "route.disabled", by=by, subject=route)
     announce("route")
 
@@ -220,7 +236,7 @@ def _new_model(provider: Provider, upstream: str, name: str) -> Model:
         provider_slugs=[provider.slug],
         listed_at=timezone.now(),
     )
-    _tell(model, Change.Kind.LISTED, "listed")
+    _tell(model, Kind.LISTED, "listed")
     return model
 
 
@@ -233,4 +249,4 @@ def index_model(model: Model) -> None:
 
 
 def _tell(model: Model, kind: str, what: str) -> None:
-    Change.objects.create(model=model, kind=kind, what=what[:200], source=PLATFORM_TEAM)
+    tell(model=model, kind=kind, what=what, source=PLATFORM_TEAM)

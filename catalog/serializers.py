@@ -38,9 +38,9 @@ class ModelSerializer(serializers.ModelSerializer[Model]):
         model = Model
         fields = [
             "slug", "name", "developer", "purpose", "kind", "licence", "capabilities", "modalities_in",
-            "modalities_out", "context_tokens", "max_output_tokens", "status", "deprecated_on", "released_on",
-            "is_pinned", "input_price", "output_price", "price_currency", "is_list_price", "providers", "recent_calls",
-            "standing",
+            "modalities_out", "context_tokens", "max_output_tokens", "status", "deprecated_on", "is_preview",
+            "released_on", "is_pinned", "input_price", "output_price", "price_currency", "is_list_price", "providers",
+            "recent_calls", "standing",
         ]  # fmt: skip
 
     def get_is_list_price(self, model: Model) -> bool:
@@ -59,9 +59,14 @@ class FactSerializer(serializers.ModelSerializer[Fact]):
 
 
 class ChangeSerializer(serializers.ModelSerializer[Change]):
+    """What changed of a model. `matters`: a decision may rest on it."""
+
+    model = serializers.CharField(source="model.slug", read_only=True)
+    version = serializers.CharField(source="version.label", default=None, read_only=True, allow_null=True)
+
     class Meta:
         model = Change
-        fields = ["kind", "what", "before", "after", "source", "at"]
+        fields = ["id", "model", "version", "kind", "matters", "what", "before", "after", "source", "at"]
 
 
 class VersionSerializer(serializers.ModelSerializer[ModelVersion]):

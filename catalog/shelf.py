@@ -19,6 +19,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from catalog import edition, tokens
+from catalog.lifecycle.states import ENDING
 from catalog.models import Model, Provider, Route
 
 PRICE_BANDS = {
@@ -217,7 +218,7 @@ def _item(row: dict[str, Any]) -> Item:
         born=born.toordinal() if row["released_on"] else min(born, timezone.now().date()).toordinal() - 3650,
         calls=row["recent_calls"],
         is_pinned=row["is_pinned"],
-        is_current=row["status"] in (Model.Status.AVAILABLE, Model.Status.PREVIEW),
+        is_current=row["status"] not in ENDING,
         developer=row["developer"],
         name_tokens=frozenset(tokens.of_name(f"{row['name']} {row['slug']}")),
     )

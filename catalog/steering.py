@@ -16,7 +16,8 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from audit.record import record
-from catalog.models import Deployment, Route, RouteTarget
+from catalog.changes.telling import Kind, tell
+from catalog.models import PLATFORM_TEAM, Deployment, Route, RouteTarget
 from refusals.errors import Invalid
 from tenants.changes import announce
 from tenants.data_classes import checked
@@ -183,6 +184,11 @@ def describe(*, deployment: Deployment, by: Any, seen: str | None = None, **said
         locked.region, locked.context_tokens, locked.data_classes = region, context_tokens, classes
         locked.save(update_fields=list(after))
         record("deployment.described", by=by, subject=locked, before=before, after=after)
+        if region != before["region"]:
+            tell(
+                version=locked.version, kind=Kind.REGION, what=f"where {locked.upstream_name} computes",
+                before=before["region"] or None, after=region or None, source=PLATFORM_TEAM,
+            )  # fmt: skip
         announce("route")
     return locked
 

@@ -11,6 +11,10 @@ from catalog import (
     provider_pages,
     steering_pages,
 )
+from catalog.cards import pages as cards
+from catalog.lifecycle import pages as lifecycle
+from catalog.register import pages as register
+from catalog.risk import pages as risk
 
 app_name = "catalog"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -18,6 +22,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("catalog/export.csv", browsing.export, name="export"),
     path("catalog/compare/", comparison_page.compare, name="compare"),
     path("catalog/models/<name:slug>/", model_page.model, name="model"),
+    path("catalog/versions/<uuid:pk>/card/", cards.edit, name="card-edit"),
+    path("catalog/versions/<uuid:pk>/card/import/", cards.import_whole, name="card-import"),
+    path("catalog/versions/<uuid:pk>/card/editions/", cards.editions, name="card-editions"),
+    path("catalog/versions/<uuid:pk>/card.md", cards.download, name="card-download"),
+    path("catalog/versions/<uuid:pk>/terms/", cards.terms, name="card-terms"),
+    path("catalog/versions/<uuid:pk>/owner/", cards.owner, name="card-owner"),
+    path("catalog/versions/<uuid:pk>/lifecycle/", lifecycle.move, name="lifecycle"),
+    path("catalog/risk/", risk.risk_rules, name="risk-rules"),
+    path("platform/register/", register.register, name="register"),
     path("platform/catalog/", import_pages.imports, name="imports"),
     path("platform/catalog/<int:pk>/", import_pages.run, name="import"),
     path("platform/catalog/<int:pk>/cancel/", import_pages.cancel, name="cancel-import"),

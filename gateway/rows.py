@@ -61,7 +61,8 @@ _IN_FORCE_FIRST = """
 """
 _ROUTES = """
     SELECT r.id, r.slug, m.slug, r.is_enabled, r.created_at, m.max_output_tokens, r.policy = 'latency',
-           coalesce(f.slug, ''), r.regions, r.first_token_timeout_s, r.idle_timeout_s
+           coalesce(f.slug, ''), r.regions, r.first_token_timeout_s, r.idle_timeout_s,
+           m.status IN ('deprecated', 'retired'), m.deprecated_on
       FROM catalog_route r JOIN catalog_model m ON m.id = r.model_id LEFT JOIN catalog_route f ON f.id = r.fallback_id
 """
 _TARGETS = """
@@ -194,10 +195,13 @@ def _target(row: Any, prices: dict[UUID, list[UnitPrice]]) -> Target | None:
 
 
 def _route(row: Any, targets: tuple[Target, ...]) -> Route:
-    key, slug, model, is_enabled, created_at, longest, by_latency, fallback, regions, first_token_s, idle_s = row
+    (
+        key, slug, model, is_enabled, created_at, longest, by_latency, fallback, regions, first_token_s, idle_s,
+        is_ending, ends_on,
+    ) = row  # fmt: skip
     return Route(
         slug, model, f"/catalog/models/{model}/", is_enabled, created_at, targets, longest, by_latency, fallback,
-        tuple(regions), first_token_s, idle_s, key,
+        tuple(regions), first_token_s, idle_s, key, is_ending, ends_on,
     )  # fmt: skip
 
 

@@ -142,7 +142,8 @@ class Target:
 class Route:
     """The name that clients call, with its deployments tier by tier. `by_latency`: in a tier the quickest is asked
     first, else it goes by weight. `fallback` is the route that is asked when none of them takes a call; `regions` are
-    where it may be answered (empty: anywhere). Time-outs are None where the installation's hold.
+    where it may be answered (empty: anywhere). Time-outs are None where the installation's hold. `is_ending`: its model
+    is deprecated or retired, by `ends_on` where a day is known.
     """
 
     slug: str
@@ -158,6 +159,8 @@ class Route:
     first_token_timeout_s: float | None = None
     idle_timeout_s: float | None = None
     id: UUID | None = None
+    is_ending: bool = False
+    ends_on: dt.date | None = None
     connected: tuple[Target, ...] = field(init=False, compare=False, repr=False)  # those of its targets that are
 
     def __post_init__(self) -> None:

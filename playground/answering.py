@@ -13,9 +13,9 @@ import structlog
 from gateway.calls import Caller, CallSummary, open_call
 from playground.asking import Planned
 from playground.columns import Column
-from playground.markdown import Growing
 from playground.models import Answer
 from refusals.errors import Refusal
+from ui.markdown import Growing
 
 logger = structlog.get_logger(__name__)
 

@@ -12,10 +12,10 @@ from django.urls import NoReverseMatch, reverse
 from playground.blinding import HIDDEN_REASON, letter
 from playground.columns import Column, from_kept
 from playground.conversation import last_attempts, turns_of
-from playground.markdown import render
 from playground.models import Answer, Feedback, Session, Turn
 from playground.offering import Offer
 from playground.sending import warnings
+from ui.markdown import render
 
 MAX_SHOWN_TURNS = 30
 MAX_SHOWN_PROMPT = 4_000  # characters shown in every column; the whole prompt is in the history

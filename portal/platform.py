@@ -33,6 +33,7 @@ PAGES = (
         "catalog:imports",
         "refresh",
     ),
+    ("Model register", "Every model in use: who answers for it, risk, life, gaps.", "catalog:register", "file-text"),
     ("Content of calls", "How far tenants may keep what is asked and answered.", "usage:content-bounds", "messages"),
     ("Policies", "Which boards decide what.", "approvals:policies", "list-check"),
     ("Who decides", "What is left to tenants, and what is not.", "approvals:delegation", "scale"),

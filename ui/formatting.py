@@ -6,6 +6,7 @@ Everything here is pure and takes the exact value; what is shortened for the eye
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import Any
 
 NOTHING = "—"
 SYMBOLS = {
@@ -207,3 +208,16 @@ def relative_time(moment: datetime, now: datetime) -> str:
             named = f"{count} {unit}{'s' if count > 1 else ''}"
             return f"in {named}" if seconds > 0 else f"{named} ago"
     return "in a minute" if seconds > 0 else "a minute ago"
+
+
+def plain_value(value: Any) -> str:
+    """A value of JSON as people read it: lists by commas, yes and no, mappings by their names."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(plain_value(each) for each in value) or "none"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {plain_value(each)}" for name, each in value.items()) or "none"
+    return str(value)

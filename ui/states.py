@@ -58,6 +58,9 @@ STATES: dict[str, State] = {
     "archived": State("Archived", "archive", "neutral"),
     "unused": State("Never used", "circle-dashed", "neutral"),
     # catalog
+    "proposed": State("Proposed", "circle-dashed", "neutral"),
+    "evaluated": State("Evaluated", "list-check", "info"),
+    "in_use": State("In use", "circle-check", "good"),
     "published": State("Published", "circle-check", "good"),
     "preview": State("Preview", "flask", "info"),
     "deprecated": State("Deprecated", "alert-triangle", "warn"),

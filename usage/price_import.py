@@ -13,8 +13,9 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from catalog.changes.telling import Kind, change, is_dearer, tell_all
 from catalog.figures import PricedOffer, PricesWritten
-from catalog.models import PLATFORM_TEAM, Change, Deployment
+from catalog.models import PLATFORM_TEAM, Deployment
 from tenants.changes import announce
 from usage import list_prices
 from usage.models import Price
@@ -110,17 +111,20 @@ def _tell(moved: list[tuple[UUID, Price, PricedOffer]]) -> list[str]:
     for deployment_id, before, after in moved:
         deployment = deployments[deployment_id]
         changes.append(
-            Change(
-                model=deployment.version.model,
-                kind=Change.Kind.PRICE,
-                what=f"price of {deployment.upstream_name} at {deployment.provider.name}"[:200],
-                before=_in_words(before),
-                after=_in_words(after),
-                source=after.source,
+            change(
+                None,
+                deployment.version,
+                Kind.PRICE,
+                f"price of {deployment.upstream_name} at {deployment.provider.name}",
+                _in_words(before),
+                _in_words(after),
+                after.source,
+                matters=is_dearer(before.input_per_million, after.input_per_million)
+                or is_dearer(before.output_per_million, after.output_per_million),
             )
         )
-    Change.objects.bulk_create(changes, batch_size=1000)
-    return [f"{change.what}: {change.before} → {change.after}" for change in changes[:20]]
+    tell_all(changes)
+    return [f"{each.what}: {each.before} → {each.after}" for each in changes[:20]]
 
 
 def _in_words(price: Price | PricedOffer) -> str:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from audit.record import record
 from catalog import serving
+from catalog.changes.telling import Kind, is_dearer, tell
 from catalog.figures import LARGEST_PRICE
 from catalog.models import Deployment, Route
 from refusals.errors import Conflict, Invalid
@@ -122,6 +123,8 @@ def set_price(
         source=source,
     )
     list_prices.write([deployment.version.model_id], at=now)
+    if last is not None:
+        _tell(deployment, last, price)
     record(
         "price.set",
         by=by,
@@ -152,3 +155,23 @@ def of_routes(routes: Iterable[Route], *, at: dt.datetime | None = None) -> dict
     targets = serving.first_targets(routes)
     by_deployment = {price.deployment_id: price for price in in_force(at).filter(deployment__in=targets.values())}
     return {route: by_deployment[deployment] for route, deployment in targets.items() if deployment in by_deployment}
+
+
+def _tell(deployment: Deployment, before: Price, after: Price) -> None:
+    """Note the change at the model version; it matters where it became much dearer, or is said in other money."""
+    is_other_money = before.currency != after.currency
+    tell(
+        version=deployment.version,
+        kind=Kind.PRICE,
+        what=f"price of {deployment.upstream_name} at {deployment.provider.name} from {after.valid_from:%Y-%m-%d} on",
+        before=_in_words(before),
+        after=_in_words(after),
+        source=after.source,
+        matters=is_other_money
+        or is_dearer(before.input_per_million, after.input_per_million)
+        or is_dearer(before.output_per_million, after.output_per_million),
+    )
+
+
+def _in_words(price: Price) -> str:
+    return f"{price.input_per_million:f} in, {price.output_per_million:f} out {price.currency}"

@@ -12,10 +12,10 @@ from rest_framework.response import Response
 
 from access.applying.applying import apply
 from access.applying.exporting import export
-from access.applying.nodes import MOST_BYTES
 from access.applying.planning import plan
 from access.applying.reading import read
 from access.applying.steps import Action, Kind, Plan
+from refusals.yaml_trees import MOST_BYTES
 from tenants.api.bodies import Body, body_of
 from tenants.api.reading import viewer_of
 from tenants.delegation import MANAGE_MEMBERS

@@ -8,10 +8,10 @@ from django.db import transaction
 
 from access.applying.members import People, first_owner
 from access.applying.planning import NEW, plan
-from access.applying.problems import FileNotUnderstood, Problem
 from access.applying.schema import Document
 from access.applying.steps import Plan, PlanIsStale, StepsRefused, TooManySteps
 from audit.record import record
+from refusals.problems import FileNotUnderstood, Problem
 from tenants import scoping
 from tenants.models import Project, Tenant, User
 from tenants.scope import everything

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from access.applying.nodes import MOST_BYTES
+from refusals.yaml_trees import MOST_BYTES
 from tenants.forms import VerbForm
 
 

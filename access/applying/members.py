@@ -15,11 +15,11 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from access.applying.authority import Authority
-from access.applying.problems import Problem
 from access.applying.schema import MemberPart
 from access.applying.steps import Change, Step
 from refusals import Refusal
 from refusals.errors import Conflict
+from refusals.problems import Problem
 from tenants.arrivals import Invitation
 from tenants.invite import clean_address, invite, withdraw
 from tenants.memberships import add_member, remove_member

@@ -8,13 +8,13 @@ from access.applying.authority import Authority
 from access.applying.describing import describe
 from access.applying.members import People, first_owner, member_steps
 from access.applying.places import Where, place_steps, unlisted_at
-from access.applying.problems import FileNotUnderstood, Problem
 from access.applying.project_roles import project_role_steps
 from access.applying.projects import project_steps
 from access.applying.roles import role_problems, role_steps, unlisted_roles
 from access.applying.schema import Document, PlacePart
 from access.applying.securing import security_steps
 from access.applying.steps import Change, Plan, Step
+from refusals.problems import FileNotUnderstood, Problem
 from tenants.archiving import refuse_archived
 from tenants.models import Tenant
 from tenants.structure import change_tenant

@@ -7,10 +7,10 @@ from typing import Any
 
 from access.applying.authority import Authority
 from access.applying.places import Where, place_steps, unlisted_at
-from access.applying.problems import Problem
 from access.applying.schema import Document, EnvironmentPart, KeyPart, PlacePart, ProjectPart
 from access.applying.sending import not_granted, sending_steps
 from access.applying.steps import Change, Step
+from refusals.problems import Problem
 from tenants.archiving import archive_project, restore_project
 from tenants.models import ApiKey, Environment, Project, Tenant
 from tenants.structure import change_project, create_project

@@ -9,8 +9,6 @@ import yaml
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
-from access.applying.nodes import line_of, tree_of
-from access.applying.problems import FileNotUnderstood
 from access.applying.schema import (
     ABOVE,
     VERSION,
@@ -30,6 +28,8 @@ from access.applying.values import Named, Values
 from access.conditions import NAMES
 from access.conditions import read as conditions_of
 from refusals.errors import Invalid
+from refusals.problems import FileNotUnderstood
+from refusals.yaml_trees import line_of, tree_of
 from tenants.data_classes import checked
 from tenants.models import Environment, slug_form
 from tenants.networks import networks_of

@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from access.applying.authority import Authority
-from access.applying.problems import Problem
 from access.applying.schema import Document, RolePart
 from access.applying.steps import Change, Step
 from access.applying.values import not_among
+from refusals.problems import Problem
 from tenants import role_making
 from tenants.models import CustomRole, Tenant
 from tenants.roles import TENANT_ROLES

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from access.applying.nodes import line_of
-from access.applying.problems import Problem
+from refusals.problems import Problem
+from refusals.yaml_trees import line_of
 from tenants.api.bodies import not_known
 
 _AMOUNT = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)

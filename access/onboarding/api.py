@@ -16,19 +16,20 @@ from access.onboarding import drafting, provisioning, taking_back
 from access.onboarding.estimating import estimate
 from access.onboarding.pages import unanswered
 from access.onboarding.reading import find_for
-from access.onboarding.risk import TIERS, risk_of
 from access.onboarding.sending import send
 from approvals.documents import document_of
 from approvals.serializers import RequestDetailSerializer
+from catalog.risk.api import MappedSerializer
 from tenants.api.bodies import Body, body_of
 from tenants.api.reading import viewer_of
+from tenants.risk.tiers import TIERS, USE_CASE, assess
 from ui.formatting import money
 
 ANSWERS = (
     "By page: `team` {name, slug, line_of_business, cost_centre, sponsor}; `use-case` {project_name, project_slug, "
     "purpose, data_classes: [public, internal, confidential, personal, special], affected: "
     "team|staff|customers|public, users, about_people: yes|no, "
-    "autonomy: suggests|confirmed|watched|alone, region: eu|eu-us|any}; `people` {people: "
+    "autonomy: suggests|confirmed|watched|alone, region: eu|eu-us|any, practices: []}; `people` {people: "
     "[{person, role}]}; `models` {routes: [], environments: [], tools}; `volume` {calls_per_day: {route: number}, "
     "input_tokens, output_tokens}; `isolation` {level: shared|dedicated-data|dedicated, reason}; `terms` {accepted}."
 )
@@ -41,6 +42,8 @@ class AnswersSerializer(Body):
 class RiskSerializer(serializers.Serializer[Any]):
     tier = serializers.ChoiceField(choices=TIERS)
     reasons = serializers.ListField(child=serializers.CharField())
+    rules = serializers.CharField(help_text="the version of the rules; `GET /api/risk-rules/` lists them")
+    maps = MappedSerializer(many=True)
 
 
 class StepSerializer(serializers.Serializer[Any]):
@@ -76,8 +79,9 @@ class OnboardingSerializer(serializers.ModelSerializer[Onboarding]):
         case = onboarding.answers.get("use-case")
         if not case or "data_classes" not in case:
             return None
-        risk = risk_of(case)
-        return {"tier": risk.tier, "reasons": list(risk.reasons)}
+        risk = assess(USE_CASE, case)
+        maps = [{"framework": each.framework, "category": each.category, "at": each.at} for each in risk.maps]
+        return {"tier": risk.tier, "reasons": list(risk.reasons), "rules": risk.version, "maps": maps}
 
     def get_expected_cost_a_month(self, onboarding: Onboarding) -> list[str]:
         expected = estimate(onboarding.answers)

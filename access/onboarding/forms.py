@@ -9,10 +9,10 @@ from django import forms
 
 from approvals.submit import MAX_REASON
 from catalog.models import Route
-from tenants.data_classes import DATA_CLASSES
 from tenants.invite import AddressNotUnderstood, clean_address
 from tenants.models import Environment, User, slug_form
 from tenants.names import all_seen
+from tenants.risk.tiers import USE_CASE, rules
 from tenants.roles import TENANT_ROLES
 from tenants.structure import SlugTaken, refuse_taken
 
@@ -65,30 +65,21 @@ class TeamForm(Page):
         return slug
 
 
-AFFECTED = {
-    "team": "The team itself",
-    "staff": "Other people of the organisation",
-    "customers": "Customers",
-    "public": "The public",
-}
-AUTONOMY = {
-    "suggests": "It suggests, a person does",
-    "confirmed": "It acts after a person has confirmed each time",
-    "watched": "It acts by itself, a person watches and can stop it",
-    "alone": "It acts by itself, nobody watches",
-}
-REGIONS = {
-    "eu": "In the European Union only",
-    "eu-us": "In the European Union or the United States",
-    "any": "Anywhere",
-}
+QUESTIONS = rules().questions[USE_CASE]
+AFFECTED, AUTONOMY, REGIONS = (QUESTIONS[key].answers for key in ("affected", "autonomy", "region"))
+PRACTICES = QUESTIONS["practices"].answers
 
 
-def _one_of(label: str, choices: dict[str, str], text: str = "") -> forms.ChoiceField:
+def _one_of(label: str, choices: Mapping[str, str], text: str = "") -> forms.ChoiceField:
     return forms.ChoiceField(
         label=label, choices=list(choices.items()), widget=forms.RadioSelect, help_text=text,
         error_messages={"required": "Choose one."},
     )  # fmt: skip
+
+
+def _asked(key: str) -> forms.ChoiceField:
+    question = QUESTIONS[key]
+    return _one_of(question.asks, question.answers, question.help)
 
 
 class UseCaseForm(Page):
@@ -104,17 +95,18 @@ class UseCaseForm(Page):
         error_messages={"required": "Say what it is for: the people who decide read this first."},
     )  # fmt: skip
     data_classes = forms.MultipleChoiceField(
-        label="Which data will be sent to models?", choices=list(DATA_CLASSES.items()),
+        label="Which data will be sent to models?", choices=list(QUESTIONS["data_classes"].answers.items()),
         widget=forms.CheckboxSelectMultiple, error_messages={"required": "Tick every class of data that is sent."},
     )  # fmt: skip
-    affected = _one_of("Who feels what it does?", AFFECTED, "The outermost circle counts.")
+    affected = _asked("affected")
     users = forms.IntegerField(label="About how many people will use it?", min_value=1, max_value=1_000_000_000)
-    about_people = _one_of(
-        "Does it decide, or help to decide, about people?", {"no": "No", "yes": "Yes"},
-        "Whom to hire, who gets credit, marks, treatment or benefits.",
+    about_people = _asked("about_people")
+    autonomy = _asked("autonomy")
+    region = _asked("region")
+    practices = forms.MultipleChoiceField(
+        label=QUESTIONS["practices"].asks, choices=list(QUESTIONS["practices"].answers.items()), required=False,
+        widget=forms.CheckboxSelectMultiple, help_text=QUESTIONS["practices"].help,
     )  # fmt: skip
-    autonomy = _one_of("How far does it act by itself?", AUTONOMY)
-    region = _one_of("Where may the data be processed?", REGIONS)
 
 
 class PeopleForm(Page):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from access.models import Onboarding
-from access.onboarding.forms import AFFECTED, AUTONOMY, LEVELS, REGIONS, plain_names
+from access.onboarding.forms import AFFECTED, AUTONOMY, LEVELS, PRACTICES, REGIONS, plain_names
 from access.onboarding.pages import STEPS, Step
 from refusals.errors import Missing
 from tenants.data_classes import DATA_CLASSES
@@ -37,6 +37,10 @@ def read_out(onboarding: Onboarding) -> list[Section]:
     return [Section(step, _words(step.slug, onboarding.answers.get(step.slug))) for step in STEPS]
 
 
+def _ticked(name: str, practices: list[str] | None) -> list[tuple[str, str]]:
+    return [(name, plain_names(practices, PRACTICES))] if practices else []
+
+
 def _words(page: str, given: dict[str, Any] | None) -> list[tuple[str, str]]:
     if given is None:
         return []
@@ -57,6 +61,7 @@ def _words(page: str, given: dict[str, Any] | None) -> list[tuple[str, str]]:
                 ("Decides about people", "Yes" if given["about_people"] == "yes" else "No"),
                 ("Autonomy", AUTONOMY[given["autonomy"]]),
                 ("Region", REGIONS[given["region"]]),
+                *_ticked("Prohibited practices", given.get("practices")),
             ]
         case "people":
             rows = [(row["person"], TENANT_ROLES[row["role"]].name) for row in given["people"]]

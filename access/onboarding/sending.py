@@ -14,13 +14,13 @@ from access.onboarding.drafting import lock_editable, note_sent
 from access.onboarding.estimating import estimate
 from access.onboarding.forms import TERMS_VERSION
 from access.onboarding.pages import unanswered
-from access.onboarding.risk import risk_of
 from approvals.models import Request
 from approvals.states import State
 from approvals.submit import OpenRequestExists, submit
 from refusals.errors import Invalid
 from tenants.alike import slug_skeleton
 from tenants.models import User
+from tenants.risk.tiers import USE_CASE, assess
 from tenants.structure import SlugTaken, refuse_taken
 from ui.formatting import money
 
@@ -72,7 +72,7 @@ def send(*, onboarding: Onboarding, by: User) -> Request:
 def facts_of(answers: Mapping[str, Any]) -> dict[str, Any]:
     """What the request keeps of the answers: all of them, the tier that follows and what it would cost."""
     team, use_case = answers["team"], answers["use-case"]
-    risk, expected = risk_of(use_case), estimate(answers)
+    risk, expected = assess(USE_CASE, use_case), estimate(answers)
     return {
         "name": team["name"],
         "slug": team["slug"],
@@ -82,6 +82,8 @@ def facts_of(answers: Mapping[str, Any]) -> dict[str, Any]:
         "answers": answers,
         "risk_tier": risk.tier,
         "risk_reasons": list(risk.reasons),
+        "risk_rules": risk.version,
+        "risk_maps": [each.key for each in risk.maps],
         "expected_cost_a_month": [money(total, currency) for currency, total in expected.sums] if expected else [],
     }
 

@@ -9,8 +9,7 @@ from django.urls import reverse
 
 from access.models import Onboarding
 from access.onboarding import provisioning
-from access.onboarding.forms import AFFECTED, AUTONOMY, LEVELS, REGIONS, plain_names
-from access.onboarding.risk import TIERS, WORDS
+from access.onboarding.forms import AFFECTED, AUTONOMY, LEVELS, PRACTICES, REGIONS, plain_names
 from access.onboarding.sending import KIND
 from approvals.delegation.capabilities import Capability, Threshold
 from approvals.delegation.tables import Mode
@@ -19,6 +18,7 @@ from approvals.subjects import Evidence, SubjectKind
 from tenants.alike import name_skeleton
 from tenants.data_classes import DATA_CLASSES
 from tenants.models import Tenant
+from tenants.risk.tiers import TIERS, WORDS
 from tenants.roles import TENANT_ROLES
 from tenants.scope import everything
 from tenants.structure import reserve_slug
@@ -90,6 +90,7 @@ def _of_the_answers(facts: dict[str, Any]) -> list[Evidence]:
         Evidence("Decides about people", "yes" if case["about_people"] == "yes" else "no", SAYS),
         Evidence("Autonomy", AUTONOMY[case["autonomy"]], SAYS),
         Evidence("Region", REGIONS[case["region"]], SAYS),
+        *_practices(case),
         Evidence(
             "People", ", ".join(f"{p['person']} ({TENANT_ROLES[p['role']].name})" for p in people) or "none yet", SAYS
         ),
@@ -99,6 +100,11 @@ def _of_the_answers(facts: dict[str, Any]) -> list[Evidence]:
         Evidence("Isolation", _isolation(kept), SAYS),
         Evidence("Terms", f"accepted, version {answers['terms']['version']}", SAYS),
     ]
+
+
+def _practices(case: dict[str, Any]) -> list[Evidence]:
+    ticked = [PRACTICES[each] for each in case.get("practices", [])]
+    return [Evidence("Prohibited practices", "; ".join(ticked), SAYS)] if ticked else []
 
 
 def _risk(facts: dict[str, Any]) -> Evidence:

@@ -16,13 +16,13 @@ from access.onboarding.estimating import estimate
 from access.onboarding.forms import TERMS, Page
 from access.onboarding.pages import BY_SLUG, STEPS, Step, after, unanswered
 from access.onboarding.reading import find_for, read_out
-from access.onboarding.risk import risk_of
 from access.onboarding.sending import KIND, send
 from access.onboarding.subject import ONBOARDING
 from approvals.outlook import outlooks
 from approvals.viewer import viewer_of
 from refusals import Refusal
 from refusals.errors import Missing
+from tenants.risk.tiers import USE_CASE, assess
 
 CHECK = "check"
 
@@ -176,6 +176,6 @@ def _is_mine(request: HttpRequest, onboarding: Onboarding) -> bool:
 def _aside(answers: dict[str, Any]) -> dict[str, Any]:
     """What stands beside every page: the tier as it emerges, and who will decide."""
     case = answers.get("use-case")
-    risk = risk_of(case) if case else None
+    risk = assess(USE_CASE, case) if case else None
     expected = outlooks(KIND, {"": [None]}, facts={"risk_tier": risk.tier} if risk else {})
     return {"risk": risk, "outlooks": expected, "kind": ONBOARDING}

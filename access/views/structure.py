@@ -11,11 +11,11 @@ from access.applying.applying import apply as bring_about
 from access.applying.exporting import export
 from access.applying.forms import FileForm
 from access.applying.planning import plan
-from access.applying.problems import FileNotUnderstood
 from access.applying.reading import read
 from access.applying.showing import lines
 from access.applying.steps import Plan, PlanIsStale
 from audit.exporting import exported
+from refusals.problems import FileNotUnderstood
 from tenants.delegation import MANAGE_MEMBERS
 from tenants.views.entering import Inside, enter, posted
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from catalog.importing import known, licences, names, offers, purposes, titles
 from catalog.importing.offers import Offer, ProviderOffer, Rate
-from catalog.models import PLATFORM_TEAM, Model
+from catalog.lifecycle.states import Lifecycle
+from catalog.models import PLATFORM_TEAM
 
 NAME_ITSELF = "what its name states"
 _SOON = dt.timedelta(days=180)
@@ -46,6 +47,7 @@ class VersionDraft:
     label: str
     released_on: dt.date | None = None
     deprecated_on: dt.date | None = None
+    ending: str = ""  # what its sources say of its end, as `catalog.lifecycle.moving.follow_sources` takes it
 
 
 @dataclass
@@ -111,8 +113,7 @@ def _draft(slug: str, base: str, maker: str, kept: list[Offer], folded: list[Off
     capabilities = tuple(sorted({*told.capabilities, *named}))
     licence, licence_source = licences.of(base)
     context, context_source = _context(told, kept, maker)
-    versions = _versions(kept, told)
-    status = _status(base, told, kept, today)
+    versions = _versions(kept, told, _ending(told, kept, today), today)
     described = _described(kept, maker)
     fields = {
         "name": titles.title(base, [offer.display_name for offer in _best_first(kept, maker)]),
@@ -133,8 +134,7 @@ def _draft(slug: str, base: str, maker: str, kept: list[Offer], folded: list[Off
         "modalities_out": _modalities_out(told, mode),
         "context_tokens": context,
         "max_output_tokens": told.output_tokens,
-        "status": status,
-        "deprecated_on": told.deprecated_on,
+        "is_preview": _is_preview(base),
         "released_on": min((version.released_on for version in versions if version.released_on), default=None),
     }
     facts = [
@@ -195,28 +195,35 @@ def _context(told: known.Known, group: list[Offer], maker: str) -> tuple[int | N
     return (listed[0], offers.SOURCE) if listed else (None, offers.SOURCE)
 
 
-def _versions(group: list[Offer], told: known.Known) -> list[VersionDraft]:
+def _versions(group: list[Offer], told: known.Known, ending: str, today: dt.date) -> list[VersionDraft]:
+    """Each release, with the day on which its maker ends it, or else all of the model, and what follows for it."""
     ends = dict(told.deprecated_versions)
     found: dict[str, VersionDraft] = {}
     for offer in group:
         label = offer.named.version
-        version = found.setdefault(label, VersionDraft(label, deprecated_on=ends.get(label)))
+        version = found.setdefault(label, VersionDraft(label, deprecated_on=ends.get(label) or told.deprecated_on))
         version.released_on = version.released_on or offer.named.released_on
+    for label, version in found.items():
+        is_near = label in ends and ends[label] <= today + _SOON
+        version.ending = ending or (Lifecycle.DEPRECATED if is_near else "")
     return [found[label] for label in sorted(found)]
 
 
-def _status(base: str, told: known.Known, group: list[Offer], today: dt.date) -> str:
-    """Retired once its maker's date has passed and at most its maker still lists it; deprecated when that is near."""
+def _ending(told: known.Known, group: list[Offer], today: dt.date) -> str:
+    """Retired once its maker's date has passed and at most its maker still lists it; deprecated when that is near;
+    else nothing."""
     elsewhere = {offer.provider.slug for offer in group if not offer.is_deprecated}
     if told.deprecated_on and told.deprecated_on <= today:
-        return Model.Status.DEPRECATED if len(elsewhere) > 2 else Model.Status.RETIRED
+        return Lifecycle.DEPRECATED if len(elsewhere) > 2 else Lifecycle.RETIRED
     if (told.deprecated_on and told.deprecated_on <= today + _SOON) or not elsewhere:
-        return Model.Status.DEPRECATED
-    if base not in _NAMED_BETA and any(
-        word in base.split("-") for word in ("preview", "exp", "experimental", "beta", "alpha")
-    ):
-        return Model.Status.PREVIEW
-    return Model.Status.AVAILABLE
+        return Lifecycle.DEPRECATED
+    return ""
+
+
+def _is_preview(base: str) -> bool:
+    """Whether its maker calls it unfinished."""
+    words = ("preview", "exp", "experimental", "beta", "alpha")
+    return base not in _NAMED_BETA and any(word in base.split("-") for word in words)
 
 
 def _modalities_in(told: known.Known, capabilities: tuple[str, ...], mode: str) -> list[str]:
@@ -283,8 +290,7 @@ def local_model() -> ModelDraft:
             "modalities_out": ["text"],
             "context_tokens": 8192,
             "max_output_tokens": None,
-            "status": Model.Status.AVAILABLE,
-            "deprecated_on": None,
+            "is_preview": False,
             "released_on": dt.date(2024, 10, 31),
             "is_pinned": True,
         },

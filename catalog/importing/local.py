@@ -9,11 +9,14 @@ from decimal import Decimal
 
 from django.utils import timezone
 
+from audit.record import SYSTEM
+from catalog.changes.telling import Kind, tell
 from catalog.dialects import LOCAL
 from catalog.figures import PricedOffer
 from catalog.importing.drafting import local_model
 from catalog.importing.writing import CURRENT
-from catalog.models import PLATFORM_TEAM, Change, Deployment, Fact, Model, ModelVersion, Provider, Route, RouteTarget
+from catalog.lifecycle.moving import begin_use
+from catalog.models import PLATFORM_TEAM, Deployment, Fact, Model, ModelVersion, Provider, Route, RouteTarget
 
 LOCAL_PROVIDER = "local"
 UPSTREAM = "SmolLM2-135M-Instruct"
@@ -58,6 +61,7 @@ def write() -> tuple[Model, PricedOffer]:
         route, _ = Route.objects.get_or_create(slug=slug, defaults={"model": model, "purpose": purpose})
         RouteTarget.objects.get_or_create(route=route, deployment=deployment)
     if is_new:
-        Change.objects.create(model=model, kind=Change.Kind.LISTED, what="listed", source=PLATFORM_TEAM)
+        tell(model=model, kind=Kind.LISTED, what="listed", source=PLATFORM_TEAM)
+    begin_use([version], by=SYSTEM)
     price = PricedOffer(deployment.pk, Decimal("0.05"), Decimal("0.10"), None, None, None, PLATFORM_TEAM)
     return model, price

@@ -15,12 +15,15 @@ from typing import Any
 
 from django.utils import timezone
 
+from catalog.changes.telling import Kind, change, tell_all
 from catalog.importing.drafting import DeploymentDraft, ModelDraft
-from catalog.models import Change, Deployment, Fact, Model, ModelVersion, Provider, Route
+from catalog.lifecycle.moving import follow_sources, write_status
+from catalog.lifecycle.states import Lifecycle
+from catalog.models import Deployment, Fact, Model, ModelVersion, Provider, Route
 
 BY_IMPORT = "import"
 CURRENT = "current"  # the release that an undated name means
-_TOLD_FIELDS = ("status", "context_tokens", "max_output_tokens", "capabilities", "licence", "deprecated_on", "name")
+_TOLD_FIELDS = ("context_tokens", "max_output_tokens", "capabilities", "licence", "name")
 _PACKAGE_VERSION = re.compile(r" \d[\d.]*$")
 
 
@@ -89,10 +92,10 @@ def _models(drafts: list[ModelDraft], report: Report) -> dict[str, Model]:
         different = {name for name, value in draft.fields.items() if getattr(model, name) != value}
         if different:
             for name in sorted(different & set(_TOLD_FIELDS)):
-                kind = Change.Kind.STATUS if name == "status" else Change.Kind.FACT
+                kind = Kind.LICENCE if name == "licence" else Kind.FACT
                 words = name.replace("_", " ")
                 before, after = _plain(getattr(model, name)), _plain(draft.fields[name])
-                changes.append(Change(model=model, kind=kind, what=words, before=before, after=after, source=BY_IMPORT))
+                changes.append(change(model, None, kind, words, before, after, BY_IMPORT))
                 report.tell("facts changed", f"{model.slug}: {words} {before} → {after}")
             for name in different:
                 setattr(model, name, draft.fields[name])
@@ -100,11 +103,11 @@ def _models(drafts: list[ModelDraft], report: Report) -> dict[str, Model]:
             changed.append(model)
     for model in Model.objects.bulk_create(new, batch_size=500):
         known[model.slug] = model
-        changes.append(Change(model=model, kind=Change.Kind.LISTED, what="listed", source=BY_IMPORT))
+        changes.append(change(model, None, Kind.LISTED, "listed", None, None, BY_IMPORT))
         report.tell("models added", model.slug)
     if changed:
         Model.objects.bulk_update(changed, sorted(drafts[0].fields), batch_size=500)
-    Change.objects.bulk_create(changes, batch_size=1000)
+    tell_all(changes)
     return known
 
 
@@ -116,6 +119,7 @@ def _versions(
     drafts: list[ModelDraft], models: dict[str, Model], report: Report
 ) -> dict[tuple[Any, str], ModelVersion]:
     known = {(row.model_id, row.label): row for row in ModelVersion.objects.filter(model__in=models.values())}
+    with_versions = {model_id for model_id, _ in known}
     new, changed = [], []
     for draft in drafts:
         model = models[draft.slug]
@@ -132,7 +136,35 @@ def _versions(
         known[(row.model_id, row.label)] = row
         report.tell("versions added", str(row.label))
     ModelVersion.objects.bulk_update(changed, ["released_on", "deprecated_on"], batch_size=1000)
+    tell_all(
+        change(None, row, Kind.VERSION, f"new version {row.label}", None, row.label, BY_IMPORT)
+        for row in new
+        if row.model_id in with_versions  # of a new model it is said that it is listed
+    )
+    _ends(drafts, models, known, report)
     return known
+
+
+def _ends(
+    drafts: list[ModelDraft],
+    models: dict[str, Model],
+    versions: dict[tuple[Any, str], ModelVersion],
+    report: Report,
+) -> None:
+    """Let the versions of imported models follow what their sources say of their end."""
+    said = {
+        versions[(models[draft.slug].pk, each.label or CURRENT)].pk: (each.ending, each.deprecated_on)
+        for draft in drafts
+        if models[draft.slug].source == BY_IMPORT
+        for each in draft.versions
+    }
+    _follow(said, report)
+    write_status(model.pk for model in models.values())
+
+
+def _follow(said: dict[Any, tuple[str, dt.date | None]], report: Report) -> None:
+    for step in follow_sources(said):
+        report.tell(f"versions {Lifecycle(step.after).label.lower()}", str(step.version))
 
 
 def _deployments(
@@ -145,7 +177,7 @@ def _deployments(
     slugs = {provider.pk: slug for slug, provider in providers.items()}
     rows = Deployment.objects.filter(provider__in=providers.values())
     known = {(slugs[row.provider_id], row.upstream_name): row for row in rows}
-    new, changed = [], []
+    new, changed, moved = [], [], []
     for draft in drafts:
         model = models[draft.slug]
         for each in draft.deployments:
@@ -161,12 +193,17 @@ def _deployments(
                     report.tell("deployments back", f"{each.upstream} at {each.provider.name}")
                 elif row.version_id != version.pk:
                     report.tell("deployments moved", f"{each.upstream} at {each.provider.name} is now {model.slug}")
+                if row.gone_at is None and row.region != each.region:
+                    version = versions[(model.pk, each.version or CURRENT)]
+                    what = f"where {each.upstream} at {each.provider.name} computes"
+                    moved.append(change(None, version, Kind.REGION, what, row.region, each.region, BY_IMPORT))
                 for name, value in values.items():
                     setattr(row, name, value)
                 changed.append(row)
     for row in Deployment.objects.bulk_create(new, batch_size=1000):
         known[(slugs[row.provider_id], row.upstream_name)] = row
     Deployment.objects.bulk_update(changed, ["version", "offer", "region", "price_notes", "gone_at"], batch_size=500)
+    tell_all(moved)
     return known
 
 
@@ -220,16 +257,17 @@ def _gone(drafts: list[ModelDraft], report: Report) -> None:
     for row in gone:
         row.gone_at = timezone.now()
         report.tell("deployments gone", f"{row.upstream_name} at {row.provider.name}")
+    tell_all(
+        change(None, row.version, Kind.PROVIDER, f"{row.upstream_name} is no longer listed", row.provider.name, None,
+               BY_IMPORT)
+        for row in gone
+    )  # fmt: skip
     Deployment.objects.bulk_update(gone, ["gone_at"], batch_size=1000)
     slugs = {draft.slug for draft in drafts}
     offered = Deployment.objects.filter(gone_at=None).values("version__model")
     without_offer = Model.objects.filter(source=BY_IMPORT).exclude(slug__in=slugs).exclude(pk__in=offered)
-    for model in without_offer.exclude(status=Model.Status.RETIRED):
-        Change.objects.create(
-            model=model, kind=Change.Kind.STATUS, what="status", before=model.status, after="retired", source=BY_IMPORT
-        )
-        report.tell("models retired", model.slug)
-    without_offer.update(status=Model.Status.RETIRED)
+    ended = ModelVersion.objects.filter(model__in=without_offer).exclude(lifecycle=Lifecycle.RETIRED)
+    _follow(dict.fromkeys(ended.values_list("pk", flat=True), (Lifecycle.RETIRED.value, None)), report)
 
 
 def _routes(drafts: list[ModelDraft], models: dict[str, Model], report: Report) -> None:

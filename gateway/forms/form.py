@@ -82,12 +82,14 @@ class Form(ABC):
         """A request's parsed body, checked as far as the gateway needs it. Raises `InvalidRequest`."""
 
     def model(self, route: Route) -> dict[str, Any]:
-        """A route, as OpenAI's clients read a model."""
+        """A route, as OpenAI's clients read a model; of one that ends it is said, and when."""
+        ending = {"deprecated": True, "ends_on": route.ends_on and route.ends_on.isoformat()} if route.is_ending else {}
         return {
             "id": route.slug,
             "object": "model",
             "created": int(route.created_at.timestamp()),
             "owned_by": next(target.provider for target in route.targets if target.is_connected),
+            **ending,
         }
 
     def models(self, routes: Sequence[Route]) -> dict[str, Any]:

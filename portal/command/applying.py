@@ -91,9 +91,9 @@ def _readable(slug: str, by: Any) -> Any:
 
 
 def _read(name: str) -> Document:
-    from access.applying.nodes import MOST_BYTES
-    from access.applying.problems import FileNotUnderstood
     from access.applying.reading import read
+    from refusals.problems import FileNotUnderstood
+    from refusals.yaml_trees import MOST_BYTES
 
     try:
         if name == "-":

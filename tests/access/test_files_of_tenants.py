@@ -11,8 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from access.applying.exporting import written
-from access.applying.nodes import MOST_BYTES
-from access.applying.problems import FileNotUnderstood
 from access.applying.reading import read
 from access.applying.schema import (
     BudgetPart,
@@ -24,6 +22,8 @@ from access.applying.schema import (
     ProjectPart,
     RolePart,
 )
+from refusals.problems import FileNotUnderstood
+from refusals.yaml_trees import MOST_BYTES
 from usage.bodies.keeping import KEEPS, Keeping
 from usage.limits.tables import Metric, Span
 

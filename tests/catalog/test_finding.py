@@ -74,7 +74,7 @@ def test_suggested_begins_with_what_one_may_use_then_what_is_served_then_what_is
     for slug in ("gpt-4o", "gpt-4.1"):
         Route.objects.create(slug=f"our-{slug}", model=Model.objects.get(slug=slug))
     grant(environment=cast.environment(), route=Route.objects.get(slug="our-gpt-4.1"), by=cast.pat)
-    Model.objects.filter(slug="ada").update(recent_calls=7, status="available")
+    Model.objects.filter(slug="ada").update(recent_calls=7, status="proposed")
     Model.objects.filter(slug="gemini-2.5-flash").update(recent_calls=9, status="retired")
     first = slugs(dev, "limit=25")
     assert first[0] == "gpt-4.1"
@@ -193,7 +193,7 @@ def test_how_much_a_model_is_called_here_is_no_merit(dev: Client) -> None:
 def test_a_model_that_is_going_away_is_never_the_newest_and_its_end_is_marked(dev: Client) -> None:
     old, new = Model.objects.get(slug="gpt-4o"), Model.objects.get(slug="gpt-4.1")
     Model.objects.filter(pk=new.pk).update(status="deprecated", released_on="2026-01-02", deprecated_on="2027-01-02")
-    Model.objects.filter(pk=old.pk).update(status="available", released_on="2025-01-02", deprecated_on=None)
+    Model.objects.filter(pk=old.pk).update(status="proposed", released_on="2025-01-02", deprecated_on=None)
     assert compared(dev, "gpt-4o", "gpt-4.1")["Released"]["best"] == [True, False]
     page = dev.get("/catalog/compare/?m=gpt-4o&m=gpt-4.1").content.decode()
     assert page.count("cat-against") == 2 and "going away" in page

@@ -69,6 +69,15 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("offboarding-list", "POST"): {"tenant": "acme", "reason": "Dissolved"},
     ("access:offboard", "POST"): {"reason": "Dissolved", "confirm_name": "acme"},
     ("limit-list", "POST"): {"place": HERE, "requests": 100},
+    ("catalog:card-owner", "POST"): {"owner": "rita", "seen": mark_of({"owner": "", "next_review_on": ""})},
+    ("catalog:lifecycle", "POST"): {"verb": "evaluate", "reason": "Tried on our cases"},
+    ("model-version-detail", "PATCH"): {"owner": "rita"},
+    ("model-version-card", "POST"): {"text": "# Next", "why": "Next"},
+    ("model-version-card-difference", "GET"): {"from": "1"},
+    ("model-version-lifecycle", "POST"): {"verb": "evaluate", "reason": "Tried on our cases"},
+    ("model-version-terms", "POST"): {
+        "kind": "licence", "name": "MIT", "text": "You may.", "source_url": "https://example.test/"
+    },
     ("catalog:steer", "POST"): {"policy": "weight", "seen": mark_of(_UNSTEERED.as_json())},
     ("catalog:prompting", "POST"): {"system": "none", "seen": mark_of({})},
     ("catalog:deployment", "POST"): {"seen": mark_of({"region": "", "context_tokens": None, "data_classes": []})},

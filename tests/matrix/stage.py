@@ -19,6 +19,7 @@ from approvals.models import Review
 from approvals.voting import vote
 from audit import verifications
 from audit.models import Entry
+from catalog.cards.keeping import keep_card
 from catalog.models import ImportRun, Route
 from notices.mail import leaving
 from notices.webhooks import delivering, endpoints
@@ -107,6 +108,8 @@ class Stage:
             tenant=cast.acme, url="https://hooks.example.com/", events=["key.issued"], by=cast.olivia
         )
         sent = delivering.test(endpoint=webhook, by=cast.olivia)
+        version = asked_route.targets.get().deployment.version
+        keep_card(version=version, text="# Echo\n", why="First", by=cast.pat)
         stop = leaving.link(cast.dev, "keys").rstrip("/").rpartition("/")[2]
         values = {
             "home-following part": "work",
@@ -138,6 +141,14 @@ class Stage:
             "catalog: slug": "echo",
             "provider- slug": "echo",
             "model- slug": "echo-model",
+            "model-version- pk": version.pk,
+            "catalog:card-edit pk": version.pk,
+            "catalog:card-import pk": version.pk,
+            "catalog:card-editions pk": version.pk,
+            "catalog:card-download pk": version.pk,
+            "catalog:card-terms pk": version.pk,
+            "catalog:card-owner pk": version.pk,
+            "catalog:lifecycle pk": version.pk,
             "route- slug": "echo-model",
             "deployment- pk": asked_route.targets.get().deployment_id,
             "catalog:import pk": ImportRun.objects.create(sources={"prices": "p 1", "facts": "f 1"}).pk,

@@ -24,7 +24,7 @@ DONE = ("200", "201", "202", "204", "302", "409", "422")  # the person may, what
 # Addresses that are no tenant's: the platform's, the catalog's, one's own account, and a team that is yet to come.
 OF_NO_TENANT = (
     "api-docs", "me-", "notification-", "person-", "token-", "board-", "policy-", "provider-", "route-", "price-",
-    "deployment-", "model-",
+    "deployment-", "model-", "risk-rule-",
     "capacity-", "usage:capacity", "retention-bound-", "usage:content-bounds",
     "catalog", "audit", "onboarding-", "leaked-key-", "bell", "theme", "healthz",
     "readyz", "usage:set-price",

@@ -13,6 +13,7 @@ from django.test import RequestFactory
 from django_cotton.compiler_regex import CottonCompiler
 
 from ui.charting import Chart, Series
+from ui.difference import fact_changes
 from ui.states import STATES, TONES, state
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -171,6 +172,21 @@ def test_a_meter_warns_from_four_fifths_and_is_bad_from_the_limit():
 def test_a_diff_marks_lines_with_signs_as_well_as_colours():
     html = render('<c-diff :before="a" :after="b" />', a="one\ntwo", b="one\nthree")
     assert text(html).endswith("1 1 one 2 − removed two 2 + added three")
+
+
+def test_a_line_that_replaces_another_marks_the_words_that_changed():
+    html = render('<c-diff :before="a" :after="b" />', a="It may be used freely.", b="It must not be used freely.")
+    assert "It <del>may</del> be used freely." in html
+    assert "It <ins>must not</ins> be used freely." in html
+
+
+def test_facts_that_changed_are_told_with_both_values():
+    changes = fact_changes({"a": 1, "b": ["x"], "c": "same"}, {"b": ["x", "y"], "c": "same", "d": True}, {"b": "Tags"})
+    assert [(each.name, each.before, each.after) for each in changes] == [
+        ("Tags", ["x"], ["x", "y"]), ("d", None, True), ("a", 1, None)
+    ]  # fmt: skip
+    html = text(render('<c-fact-changes :changes="changes" />', changes=changes))
+    assert "Tags x x, y" in html and "d not stated yes" in html and "a 1 not stated" in html
 
 
 def test_an_empty_list_teaches():

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 
-from ui import browsers, diffing, drawing, formatting, forms
+from ui import browsers, difference, drawing, formatting, forms, markdown
 from ui.states import State
 from ui.states import state as state_of
 
@@ -31,7 +31,8 @@ register.filter("percent", formatting.percent)
 register.filter("points", formatting.points)
 register.filter("byte_size", formatting.byte_size)
 register.filter("sparkline_points", drawing.sparkline_points)
-register.filter("diff_lines", diffing.diff_lines)
+register.filter("diff_lines", difference.diff_lines)
+register.filter("plain_value", formatting.plain_value)
 register.filter("browser_words", browsers.browser_words)
 register.filter("control", forms.control)
 register.filter("control_kind", forms.control_kind)
@@ -41,6 +42,12 @@ register.filter("control_kind", forms.control_kind)
 def state(code: str) -> State:
     """The row of the table of states: `{% with s=request.state|state %}{{ s.word }}`."""
     return state_of(code)
+
+
+@register.filter
+def markdown_html(text: str) -> SafeString:
+    """Markdown as safe HTML (`ui.markdown`)."""
+    return mark_safe(markdown.render(str(text or "")))  # noqa: S308  (nh3 let only known tags through)
 
 
 @register.filter

@@ -27,8 +27,8 @@ class FileNotUnderstood(Invalid):
     code = "file_not_understood"
     title = "Please mend the file"
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], *, field: str = "document") -> None:
         found = sorted(set(problems))
         self.problems = found[:MOST_TOLD]
         more = f" {len(found) - 1} more to mend." if len(found) > 1 else ""
-        super().__init__(f"{found[0]}{more}", field="document", problems=[asdict(each) for each in self.problems])
+        super().__init__(f"{found[0]}{more}", field=field, problems=[asdict(each) for each in self.problems])

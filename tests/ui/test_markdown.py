@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from playground.markdown import Growing, render
+from ui.markdown import Growing, render
 
 LONG = """## A heading
 

@@ -82,7 +82,7 @@ def _code_head(found: re.Match[str]) -> str:
 
 def plain(text: str) -> str:
     """`text` as it stands, for what is not markdown (yet)."""
-    return f'<p class="pg-plain">{escape(text)}</p>'
+    return f'<p class="at-plain">{escape(text)}</p>'
 
 
 class Growing:

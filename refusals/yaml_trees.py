@@ -1,13 +1,13 @@
 """YAML as a tree whose every value knows its line, of a size that is borne. Nothing is built from it but text.
 
-Anchors, aliases and tags are refused: a structure needs none, and with them a small file can stand for a huge one.
+Anchors, aliases and tags are refused: such a file needs none, and with them a small file can stand for a huge one.
 """
 
 from __future__ import annotations
 
 import yaml
 
-from access.applying.problems import FileNotUnderstood, Problem
+from refusals.problems import FileNotUnderstood, Problem
 
 MOST_BYTES = 1024 * 1024
 MOST_VALUES = 100_000
@@ -17,8 +17,14 @@ DEEPEST = 12
 _Loader: type[yaml.CSafeLoader] | type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def tree_of(content: bytes | str) -> yaml.MappingNode:
-    """The root of a YAML document. Raises `FileNotUnderstood`."""
+def tree_of(
+    content: bytes | str,
+    *,
+    empty: str = "The file is empty. Begin with an export of a tenant.",
+    names: str = "The file begins with names and values, as in “tenant: acme”.",
+) -> yaml.MappingNode:
+    """The root of a YAML document of names and values. Raises `FileNotUnderstood`: `empty` is said where there is
+    nothing, `names` where there is something else."""
     text = _text_of(content)
     try:
         _refuse_what_grows(text)
@@ -30,9 +36,9 @@ def tree_of(content: bytes | str) -> yaml.MappingNode:
     except yaml.YAMLError as error:
         raise _wrong("This is not YAML: it holds a character that text does not have.") from error
     if root is None:
-        raise _wrong("The file is empty. Begin with an export of a tenant.")
+        raise _wrong(empty)
     if not isinstance(root, yaml.MappingNode):
-        raise _wrong("The file begins with names and values, as in “tenant: acme”.", root.start_mark.line + 1)
+        raise _wrong(names, root.start_mark.line + 1)
     return root
 
 
@@ -67,9 +73,9 @@ def _refuse_what_grows(text: str) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > DEEPEST:
-            raise _wrong(f"This goes deeper than {DEEPEST} levels; no structure does.", line)
+            raise _wrong(f"This goes deeper than {DEEPEST} levels; no such file does.", line)
         if values > MOST_VALUES:
-            raise _wrong(f"The file has more than {MOST_VALUES:,} values. Apply it in parts.", line)
+            raise _wrong(f"The file has more than {MOST_VALUES:,} values. Take it in parts.", line)
 
 
 def _wrong(sentence: str, line: int = 0) -> FileNotUnderstood:
