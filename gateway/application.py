@@ -231,8 +231,11 @@ async def _asked(exchange: Exchange, form: Form, caller: Caller) -> Asked:
             return None
         return form.read(body)
 
+    def weighed_if_read(asked: Asked | None) -> Asked | None:
+        return None if asked is None else weighed(asked)
+
     going_on: list[Any] = []
-    if (asked := await exchange.read(read, lambda made: made and weighed(made))) is not None:
+    if (asked := await exchange.read(read, weighed_if_read)) is not None:
         return asked
     held, snapshot = here(), here().snapshot()
     rule, known = snapshot.bodies.get(caller.environment_id), as_known_now(snapshot, caller)

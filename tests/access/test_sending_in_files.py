@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from access.applying.problems import FileNotUnderstood
 
 from access.applying.applying import apply
 from access.applying.exporting import export
 from access.applying.planning import plan
-from access.applying.problems import FileNotUnderstood
 from access.applying.reading import read
 from access.applying.steps import Plan
 from access.conditions import read as conditions
