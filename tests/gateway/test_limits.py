@@ -146,12 +146,12 @@ def test_a_call_that_was_broken_off_no_longer_counts_as_under_way(
     provider.behaves(endless)
     set_limits(place=of_tenant(team.acme), amounts={"concurrent": 1}, by=team.pat)
     with front_with(key) as client:
-        for _ in range(3):
+        for number in range(1, 4):
             with client.stream("POST", "/v1/chat/completions", json=ASKED | {"stream": True}) as answer:
                 assert answer.status_code == 200
                 next(answer.iter_bytes())
             kept_before = time.monotonic()
-            eventually(lambda: Call.objects.filter(outcome="cancelled").exists())
+            eventually(lambda number=number: Call.objects.filter(outcome="cancelled").count() == number)
             assert time.monotonic() - kept_before < 2
 
 

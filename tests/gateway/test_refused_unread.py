@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.application import MethodNotAllowed
 from gateway.extent import HEAVY
+from gateway.operations import MethodNotAllowed
 from gateway.wire import Exchange
 from tests.gateway.conftest import HELLO
 from tests.gateway.serving import Served
