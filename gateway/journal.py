@@ -339,7 +339,7 @@ def ends(segment: Path, offset: int, at_most: int) -> tuple[list[Row], int]:
 
 def _understood(row: bytes) -> Row | None:
     try:
-        return orjson.loads(row)  # type: ignore[no-any-return]
+        return orjson.loads(row)
     except orjson.JSONDecodeError:
         return None
 
