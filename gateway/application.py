@@ -209,7 +209,10 @@ async def _call(exchange: Exchange, form: Form) -> None:
         begin_to_store(call, writing, here().snapshot().bodies.get(caller.environment_id))
     leaving = Leaving(exchange)
     try:
-        await (_streamed if call.is_streamed else _whole)(exchange, call, writing)
+        if call.is_streamed:
+            await _streamed(exchange, call, writing, leaving)
+        else:
+            await _whole(exchange, call, writing)
     except asyncio.CancelledError:
         if not leaving.is_heeded():
             raise
@@ -249,8 +252,8 @@ async def _asked(exchange: Exchange, form: Form, caller: Caller) -> Asked:
 class Leaving:
     """Cancels the task that it is made in when the client closes the connection.
 
-    It is listened for from a moment later on: what is answered by then has nobody to wait for, and to listen takes the
-    server another task in another thread.
+    It is listened for once a stream begins, and of a whole answer from a moment later on: what is answered by then has
+    nobody to wait for, and to listen takes the server another task in another thread.
     """
 
     __slots__ = ("_coming", "_exchange", "_has_left", "_task", "_timer")
@@ -259,7 +262,7 @@ class Leaving:
         self._exchange, self._task = exchange, asyncio.current_task()
         self._has_left = False
         self._coming: asyncio.Future[dict[str, Any]] | None = None
-        self._timer = asyncio.get_running_loop().call_later(LISTEN_AFTER_S, self._listen)
+        self._timer = asyncio.get_running_loop().call_later(LISTEN_AFTER_S, self.listen)
 
     def is_heeded(self) -> bool:
         """Whether that is why the task was cancelled, which then counts as done."""
@@ -272,6 +275,12 @@ class Leaving:
         self._timer.cancel()
         if self._coming is not None:
             self._coming.cancel()
+
+    def listen(self) -> None:
+        """From now on, if that is not done already."""
+        if self._coming is None:
+            self._timer.cancel()
+            self._listen()
 
     def _listen(self) -> None:
         self._coming = asyncio.ensure_future(self._exchange.receive())
@@ -322,13 +331,14 @@ async def _whole(exchange: Exchange, call: Call, writing: Writing) -> None:
         await exchange.answer(200, body, _told(exchange, call))
 
 
-async def _streamed(exchange: Exchange, call: Call, writing: Writing) -> None:
+async def _streamed(exchange: Exchange, call: Call, writing: Writing, leaving: Leaving) -> None:
     """Server-sent events. The head waits for the first of them: until then a failure still has its own status."""
     caught = call.caught
     try:
         async with aclosing(call.events()) as events:
             async for event in events:
                 if not exchange.has_begun:
+                    leaving.listen()
                     await _begin_stream(exchange, call)
                 if sent := writing.event(event):
                     if caught is not None:
