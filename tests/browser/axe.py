@@ -31,6 +31,6 @@ def findings(page: Page, rules: list[str] | None = None) -> list[str]:
     ]
 
 
-def assert_accessible(page: Page) -> None:
-    found = findings(page)
+def assert_accessible(page: Page, rules: list[str] | None = None) -> None:
+    found = findings(page, rules)
     assert not found, f"{page.url}\n" + "\n".join(found)

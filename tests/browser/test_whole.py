@@ -12,9 +12,10 @@ import pytest
 from openai import OpenAI, PermissionDeniedError
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.axe import findings, load
+from tests.browser.axe import load
 from tests.browser.chromium import Watch
 from tests.browser.conftest import PATIENCE_WITH_A_MODEL_MS, SignIn
+from tests.browser.looks import at_a_desk, problems
 from tests.browser.pages import PAGES, NamedPage
 from tests.installation import Installation
 
@@ -34,18 +35,6 @@ with psycopg.connect(owner) as connection:
     )
     print("changed", *changed.fetchone())
 """
-WIDER_THAN_THEIR_BOX = """() => [...document.querySelectorAll("main table")]
-    .filter(table => table.checkVisibility({ contentVisibilityAuto: true }) && !table.closest(".at-chart, pre"))
-    .map(table => [table.closest("[aria-label]")?.getAttribute("aria-label"), table.scrollWidth, table.parentElement])
-    .filter(([, width, box]) => width > box.clientWidth)
-    .map(([label, width, box]) => `the table ${label} has ${width} px in a box of ${box.clientWidth} px`)"""
-# A page is as wide at any hour: "just now" takes half the room.
-AT_THE_WIDEST_HOUR = """() => document.querySelectorAll("main table time[data-time=relative]")
-    .forEach(time => { time.textContent = "56 minutes ago" })"""
-# What a narrow window can change; the document is the same as in a wide one, but for the frame's menu, which is looked
-# at wholly on the first page of each account.
-OF_ROOM = ["color-contrast", "target-size", "scrollable-region-focusable", "link-in-text-block", "aria-hidden-focus"]
-SETTLED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
 
 
 def test_from_a_newcomer_to_the_audit(whole: Installation, sign_in: SignIn) -> None:
@@ -226,8 +215,7 @@ def test_every_page_is_accessible_and_fits_in_light_dark_and_on_a_phone(
 
 
 def _looked_at(page: Page, watch: Watch, named: NamedPage, *, is_first: bool) -> Iterator[tuple[str, str]]:
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    at_a_desk(page)
     page.goto(named.path)
     for selector in named.then:
         page.locator(selector).first.click()
@@ -236,16 +224,4 @@ def _looked_at(page: Page, watch: Watch, named: NamedPage, *, is_first: bool) ->
         watch.until_quiet(page)
     load(page)
     watch.until_quiet(page)
-    yield from (("light", one) for one in findings(page))
-    page.evaluate(AT_THE_WIDEST_HOUR)
-    yield from (("1280 px", one) for one in page.evaluate(WIDER_THAN_THEIR_BOX))
-    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    page.evaluate(SETTLED)
-    yield from (("dark", one) for one in findings(page, rules=["color-contrast"]))  # what else axe reads is the same
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.evaluate("scrollTo(0, 0)")  # what has gone under the top bar cannot be pressed there, on any page
-    page.evaluate(SETTLED)
-    yield from (("phone", one) for one in findings(page, rules=None if is_first else OF_ROOM))
-    wide, seen = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-    if wide > seen:
-        yield "phone", f"scrolls sideways: {wide} px of content in {seen} px"
+    yield from problems(page, is_first=is_first)
