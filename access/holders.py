@@ -24,9 +24,11 @@ def _in_force() -> QuerySet[Grant]:
 
 
 @everything("how many hold a model is counted over every tenant; nobody is named")
-def counts(versions: Sequence[UUID]) -> dict[UUID, Counts]:
-    """How many tenants and environments hold each version."""
-    rows = _in_force().filter(**{f"{_VERSION}__in": list(versions)}).order_by()
+def counts(versions: Sequence[UUID] | None) -> dict[UUID, Counts]:
+    """How many tenants and environments hold each version; None: each that somebody holds."""
+    rows = _in_force().filter(**{f"{_VERSION}__isnull": False}).order_by()
+    if versions is not None:
+        rows = rows.filter(**{f"{_VERSION}__in": list(versions)})
     found: dict[UUID, set[tuple[UUID, UUID, str]]] = defaultdict(set)
     columns = (_VERSION, "tenant_id", "environment_id", "environment__kind")
     for version, tenant, environment, kind in rows.values_list(*columns).distinct():
@@ -48,12 +50,6 @@ def held_by(viewer: object, versions: Sequence[UUID]) -> dict[UUID, Held]:
     for version, *row in rows.order_by().values_list(*columns).distinct():
         found[version].append(tuple(row))
     return {version: _held(held) for version, held in found.items()}
-
-
-@everything("which models anybody holds is asked over every tenant; nobody is named")
-def held_versions() -> set[UUID]:
-    """The versions that some environment may call."""
-    return set(_in_force().order_by().values_list(_VERSION, flat=True).distinct()) - {None}
 
 
 def _held(rows: Iterable[tuple[Any, ...]]) -> Held:

@@ -3,6 +3,7 @@ told."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from catalog.lifecycle.states import ENDING, Lifecycle
 from catalog.models import LifecycleStep, ModelVersion, Route
 from refusals.errors import Conflict
 from tenants.delegation import MANAGE_MEMBERS
+from tenants.models import User
 from tenants.notifications import notify
 from tenants.scope import everything
 from tenants.scoping import members_who_may
@@ -35,7 +37,8 @@ def refuse_retired(route: Route) -> None:
 
 @everything("who holds a model that ends is told, whichever tenant's they are")
 def tell_holders(steps: Sequence[LifecycleStep]) -> None:
-    """Tell who runs the environments that hold a grant for a version that ends, and who asked for it; each once."""
+    """Tell who runs the environments that hold a grant for a version that ends, and who asked for it: each person once
+    for a tenant, with all their places."""
     ending = {step.version_id: step for step in steps if step.after in ENDING and step.after != step.before}
     if not ending:
         return
@@ -46,20 +49,24 @@ def tell_holders(steps: Sequence[LifecycleStep]) -> None:
         .order_by("pk")
         .distinct()
     )
+    told: dict[tuple[UUID, User, UUID], list[Grant]] = defaultdict(list)
     for grant in grants:
-        step = ending[_version_of(grant, list(ending))]
-        environment, model = grant.environment, grant.route.model
         asked = [grant.decision.request.requester] if grant.decision else []
+        for person in {*members_who_may(MANAGE_MEMBERS, grant.environment), *asked}:
+            told[(_version_of(grant, list(ending)), person, grant.tenant_id)].append(grant)
+    for (version, person, _), held in told.items():
+        step, model = ending[version], held[0].route.model
         day = f" on {step.ends_on:%-d %B %Y}" if step.ends_on else ""
         is_retired = step.after == Lifecycle.RETIRED
+        places = ", ".join(dict.fromkeys(str(grant.environment) for grant in held))
         notify(
-            {*members_who_may(MANAGE_MEMBERS, environment), *asked},
+            [person],
             kind="access",
             title=f"{model} is retired" if is_retired else f"{model} ends{day}",
-            body=f"{environment} holds access to it. {step.reason}"
-            f"{' Nobody new is given access.' if is_retired else ' Plan to move before.'}",
+            body=f"Access to it is held in {places}. {step.reason.rstrip('.')}. "
+            f"{'Nobody new is given access.' if is_retired else 'Plan to move before.'}",
             path=f"{model.get_absolute_url()}?tab=lifecycle",
-            tenant=environment.tenant,
+            tenant=held[0].environment.tenant,
         )
 
 

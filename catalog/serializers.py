@@ -72,7 +72,7 @@ class ChangeSerializer(serializers.ModelSerializer[Change]):
 class VersionSerializer(serializers.ModelSerializer[ModelVersion]):
     class Meta:
         model = ModelVersion
-        fields = ["label", "released_on", "deprecated_on"]
+        fields = ["id", "label", "released_on", "deprecated_on", "lifecycle", "ends_on"]
 
 
 class PromptingSerializer(Body):

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.urls import NoReverseMatch, reverse
 
+from catalog.lifecycle.states import Lifecycle
 from catalog.models import Model, Route
 from catalog.standing import Standing
 
@@ -38,6 +39,8 @@ def next_step(model: Model, routes: list[Route], standing: Standing, *, may_mana
         return Step("Open in playground", address("playground:new", m=name), "player-play")
     if standing.kind == "pending":
         return Step("See the request", standing.path or address("approvals:mine"), "git-pull-request")
+    if model.status == Lifecycle.RETIRED:
+        return Step("", "", "", "It is retired: nobody is given access to it any more.")
     if standing.kind == "request":
         return Step("Request access", standing.path or address("access:request", name), "lock-open")
     if may_manage:

@@ -30,11 +30,9 @@ class Held:
 class Holdings(Protocol):
     """What the floor above answers."""
 
-    def counts(self, versions: Sequence[UUID]) -> dict[UUID, Counts]: ...
+    def counts(self, versions: Sequence[UUID] | None) -> dict[UUID, Counts]: ...
 
     def held_by(self, viewer: object, versions: Sequence[UUID]) -> dict[UUID, Held]: ...
-
-    def held_versions(self) -> set[UUID]: ...
 
 
 _registered: list[Holdings] = []
@@ -45,16 +43,11 @@ def register(holdings: Holdings) -> None:
     _registered[:] = [holdings]
 
 
-def counts(versions: Sequence[UUID]) -> dict[UUID, Counts]:
-    """How many hold each version, whoever asks: figures, no names."""
-    return _registered[0].counts(versions) if _registered and versions else {}
+def counts(versions: Sequence[UUID] | None = None) -> dict[UUID, Counts]:
+    """How many hold each version (None: every one that somebody holds), whoever asks: figures, no names."""
+    return _registered[0].counts(versions) if _registered else {}
 
 
 def held_by(viewer: object, versions: Sequence[UUID]) -> dict[UUID, Held]:
     """Who holds each version, as far as `viewer` may see."""
     return _registered[0].held_by(viewer, versions) if _registered and versions else {}
-
-
-def held_versions() -> set[UUID]:
-    """The versions that somebody holds."""
-    return _registered[0].held_versions() if _registered else set()

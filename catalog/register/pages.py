@@ -14,7 +14,8 @@ from audit.exporting import exported
 from catalog.authority import PERMISSION
 from catalog.lifecycle.states import Lifecycle
 from catalog.register.duties import DUTIES
-from catalog.register.rows import REVIEWS, SORTS, Asked, Row, find
+from catalog.register.rows import REVIEWS, SORTS, Asked, Row, choose
+from catalog.register.rows import everything as every_row
 from catalog.risk.pages import categories
 from refusals.errors import Forbidden
 from tenants.risk.tiers import TIERS, WORDS, rules
@@ -46,12 +47,12 @@ def register(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     and `?paper=1` with all rows on one page."""
     require_reader(request.user)
     asked = Asked(text_of(request, "q"), *(text_of(request, name, 60) for name in (*FILTERS, "sort")))
-    rows = find(request.user, asked)
+    everything = every_row(request.user)
+    rows = choose(everything, asked)
     if request.GET.get("format") == "csv":
         exported(request, "model register")
         return csv_response("model-register.csv", HEAD, (line(row) for row in rows))
     size = max(len(rows), 1) if request.GET.get("paper") == "1" else PAGE_SIZE
-    everything = find(request.user, Asked()) if any(getattr(asked, name) for name in ("text", *FILTERS)) else rows
     context = {
         "page": Paginator(rows, size).get_page(request.GET.get("page")),
         "asked": asked,

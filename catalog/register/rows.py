@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from catalog.cards.pages import gaps_of
@@ -90,33 +90,33 @@ class Asked:
 
 def find(viewer: object, asked: Asked) -> list[Row]:
     """The rows that fit, as far as `viewer` may see who holds them; the riskiest first unless told."""
-    rows = [row for row in _all(viewer, asked) if _fits(row, asked)]
+    return choose(everything(viewer), asked)
+
+
+def everything(viewer: object) -> list[Row]:
+    """Every row."""
+    served = Deployment.objects.filter(targets__route__is_enabled=True).values("version")
+    counts = holding.counts()
+    chosen = Q(lifecycle=Lifecycle.IN_USE) | Q(pk__in=list(counts)) | Q(pk__in=served)
+    approvals = LifecycleStep.objects.filter(version=OuterRef("pk"), verb=Verb.APPROVE).order_by("-at").values("at")
+    found = ModelVersion.objects.filter(chosen).select_related("model", "owner")
+    found = found.annotate(approved_on=Subquery(approvals[:1]))
+    unread = ("embedding", "search_vector", "search_text", "description")
+    return _rows(viewer, counts, list(found.defer(*(f"model__{name}" for name in unread))))
+
+
+def choose(rows: list[Row], asked: Asked) -> list[Row]:
+    """Those of `rows` that fit, in order."""
+    fitting = [row for row in rows if _fits(row, asked)]
     name = asked.sort.removeprefix("-")
     if name not in SORTS:
-        return sorted(rows, key=lambda row: (-TIERS.index(row.risk.tier), SORTS["model"](row)))
-    rows.sort(key=SORTS["model"])
-    return sorted(rows, key=SORTS[name], reverse=asked.sort.startswith("-"))
+        return sorted(fitting, key=lambda row: (-TIERS.index(row.risk.tier), SORTS["model"](row)))
+    fitting.sort(key=SORTS["model"])
+    return sorted(fitting, key=SORTS[name], reverse=asked.sort.startswith("-"))
 
 
-def _all(viewer: object, asked: Asked) -> list[Row]:
-    served = Q(deployments__targets__route__is_enabled=True)
-    chosen = Q(lifecycle=Lifecycle.IN_USE) | Q(pk__in=holding.held_versions()) | served
-    found = ModelVersion.objects.filter(chosen).select_related("model", "owner").distinct()
-    for word in asked.text.split():
-        found = found.filter(
-            Q(model__name__icontains=word)
-            | Q(model__slug__icontains=word)
-            | Q(label__icontains=word)
-            | Q(model__developer__icontains=word)
-            | Q(owner__username__icontains=word)
-            | Q(owner__display_name__icontains=word)
-        )
-    versions = list(found.defer("model__embedding", "model__search_vector", "model__search_text", "model__description"))
-    return rows_of(viewer, versions)
-
-
-def rows_of(viewer: object, versions: Sequence[ModelVersion]) -> list[Row]:
-    """The rows of these versions, with their models; seven questions of the database however many they are."""
+def _rows(viewer: object, counts: Mapping[UUID, Counts], versions: Sequence[ModelVersion]) -> list[Row]:
+    """The rows of these versions; four questions of the database however many they are."""
     keys = [version.pk for version in versions]
     editions = {
         each.version_id: each
@@ -132,9 +132,7 @@ def rows_of(viewer: object, versions: Sequence[ModelVersion]) -> list[Row]:
     rows = Deployment.objects.filter(version__in=keys, gone_at=None, is_enabled=True)
     for each in rows.exclude(provider__base_url="").select_related("provider"):
         deployments[each.version_id].append(each)
-    approvals = LifecycleStep.objects.filter(version__in=keys, verb=Verb.APPROVE).order_by("at")
-    approved = dict(approvals.values_list("version_id", "at"))
-    counts, held = holding.counts(keys), holding.held_by(viewer, keys)
+    held = holding.held_by(viewer, keys)
     return [
         Row(
             version=version,
@@ -143,28 +141,35 @@ def rows_of(viewer: object, versions: Sequence[ModelVersion]) -> list[Row]:
             counts=(count := counts.get(version.pk, Counts())),
             held=held.get(version.pk, Held()),
             risk=risk_of_version(version, edition, terms[version.pk], deployments[version.pk], count),
-            gaps=tuple(_gaps(version, edition, terms[version.pk], approved)),
-            approved_on=approved.get(version.pk),
+            gaps=tuple(_gaps(version, edition, terms[version.pk])),
+            approved_on=vars(version)["approved_on"],
         )
         for version in versions
     ]
 
 
-def _gaps(
-    version: ModelVersion, edition: CardEdition | None, terms: list[TermsText], approved: dict[UUID, dt.datetime]
-) -> list[str]:
+def _gaps(version: ModelVersion, edition: CardEdition | None, terms: list[TermsText]) -> list[str]:
     missing = gaps_of(version, edition, terms)
-    if version.lifecycle in BEGUN and version.pk not in approved:
+    if version.lifecycle in BEGUN and vars(version)["approved_on"] is None:
         missing.append("in use without an approval of the catalog")
     return missing
 
 
 def _fits(row: Row, asked: Asked) -> bool:
     return (
-        (not asked.lifecycle or row.version.lifecycle == asked.lifecycle)
+        _holds(row, asked.text)
+        and (not asked.lifecycle or row.version.lifecycle == asked.lifecycle)
         and (not asked.tier or row.risk.tier == asked.tier)
         and (not asked.gap or asked.gap in row.gaps)
         and (not asked.category or any(each.key == asked.category for each in row.risk.maps))
         and (asked.review != "overdue" or row.is_overdue)
         and (asked.review != "none" or row.version.next_review_on is None)
     )
+
+
+def _holds(row: Row, text: str) -> bool:
+    """Whether every word of `text` is in its model, version, maker or owner."""
+    version, model = row.version, row.version.model
+    owner = f"{version.owner} {version.owner.username}" if version.owner else ""
+    words = f"{model.name} {model.slug} {version.label} {model.developer} {owner}".lower()
+    return all(word in words for word in text.lower().split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from decimal import Decimal
 
@@ -9,7 +10,10 @@ import httpx
 import openai
 import pgtrigger
 import pytest
+from django.utils import timezone
 
+from audit.record import SYSTEM
+from catalog.lifecycle.moving import move
 from catalog.models import Deployment, Route
 from tenants.changes import announce
 from tenants.models import Tenant
@@ -105,6 +109,15 @@ def test_a_name_with_a_line_break_breaks_no_answer(client: httpx.Client, route: 
 def test_models_are_those_that_the_key_may_use(sdk: openai.OpenAI, route: Route) -> None:
     assert [(model.id, model.owned_by) for model in sdk.models.list()] == [("echo-model", "echo")]
     assert sdk.models.retrieve("echo-model").id == "echo-model"
+
+
+def test_the_list_of_models_says_of_one_that_it_ends(client: httpx.Client, route: Route) -> None:
+    version = route.targets.get().deployment.version
+    day = timezone.now().date() + dt.timedelta(days=60)
+    assert "deprecated" not in client.get("/v1/models/echo-model").json()
+    move(version=version, verb="deprecate", reason="Its successor is better", ends_on=day, by=SYSTEM)
+    wanted = {"deprecated": True, "ends_on": day.isoformat()}
+    eventually(lambda: wanted.items() <= client.get("/v1/models/echo-model").json().items())
 
 
 def test_a_large_prompt_in_any_script_arrives_whole(client: httpx.Client, provider: Provider) -> None:
