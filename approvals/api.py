@@ -30,8 +30,10 @@ from approvals.next_step import may_vote
 from approvals.policies import change_policy
 from approvals.rule_lists import find_boards, find_policies
 from approvals.scoping import decisions_for, find_request
+from approvals.sending import change, send
 from approvals.states import State
 from approvals.subjects import kinds
+from approvals.suspending import resume, suspend
 from approvals.voting import vote
 from approvals.withdraw import withdraw
 from refusals.errors import Forbidden, Invalid, Missing
@@ -112,7 +114,7 @@ class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
     @extend_schema(request=s.CastVoteSerializer, responses=s.RequestDetailSerializer)
     @action(detail=True, methods=["post"])
     def vote(self, request: http.Request, number: int) -> Response:
-        """Approve or refuse in the stage that is open. A vote is final; nobody votes on their own request."""
+        """Approve, refuse or send back in the stage that is open. A vote is final, and nobody's on their own."""
         viewer = viewer_of(request)
         reviews = Review.objects.filter(request=find_request(viewer, number)).select_related("board", "request__tenant")
         given = body_of(request, s.CastVoteSerializer)
@@ -131,10 +133,42 @@ class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
         comment(request=found, text=body_of(request, s.CommentSerializer)["text"], by=viewer_of(request))
         return self._answer(request, number)
 
+    @extend_schema(request=s.ChangeRequestSerializer, responses=s.RequestDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def change(self, request: http.Request, number: int) -> Response:
+        """Change what one asks for: in a draft, or after it was sent back."""
+        found, given = find_request(viewer_of(request), number), body_of(request, s.ChangeRequestSerializer)
+        reason = given.get("reason", found.reason)
+        change(request=found, reason=reason, facts=given.get("facts"), by=viewer_of(request))
+        return self._answer(request, number)
+
+    @extend_schema(request=None, responses=s.RequestDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def send(self, request: http.Request, number: int) -> Response:
+        """Send one's own draft, or once more what was sent back: in a new round, under the policy in force."""
+        send(request=find_request(viewer_of(request), number), by=viewer_of(request))
+        return self._answer(request, number)
+
+    @extend_schema(request=s.ReasonSerializer, responses=s.RequestDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def suspend(self, request: http.Request, number: int) -> Response:
+        """Take back for a time what an approval gave. Needs “Change the policies of governance”."""
+        found, given = find_request(viewer_of(request), number), body_of(request, s.ReasonSerializer)
+        suspend(request=found, reason=given["reason"], by=viewer_of(request))
+        return self._answer(request, number)
+
+    @extend_schema(request=s.ReasonSerializer, responses=s.RequestDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: http.Request, number: int) -> Response:
+        """Give again what a suspended approval gave. Needs “Change the policies of governance”."""
+        found, given = find_request(viewer_of(request), number), body_of(request, s.ReasonSerializer)
+        resume(request=found, reason=given["reason"], by=viewer_of(request))
+        return self._answer(request, number)
+
     @extend_schema(request=None, responses=s.RequestDetailSerializer)
     @action(detail=True, methods=["post"])
     def withdraw(self, request: http.Request, number: int) -> Response:
-        """Withdraw one's own request."""
+        """Withdraw one's own request; a draft is thrown away so."""
         withdraw(request=find_request(viewer_of(request), number), by=viewer_of(request))
         return self._answer(request, number)
 

@@ -27,6 +27,29 @@ class VoteForm(forms.Form):
     )
 
 
+class ReasonForm(forms.Form):
+    """Why an approval is suspended or resumed."""
+
+    reason = forms.CharField(
+        label="Why?",
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": "Say why: the requester and later readers rely on it."},
+    )
+
+
+class RevisionForm(forms.Form):
+    """What is asked, as its author changes it before it is sent; a kind of subject has more fields of its own."""
+
+    reason = forms.CharField(
+        label="What is it for?",
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text="The people who decide read this first.",
+        error_messages={"required": "Say what it is for: the people who decide read this first."},
+    )
+
+
 class CommentForm(OnceForm):
     """A word in the conversation."""
 

@@ -9,8 +9,9 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from approvals import triggers
 from approvals.delegation.tables import Delegation as Delegation
-from approvals.states import OPEN_STATES, TABLE, State
+from approvals.states import OPEN_STATES, UNDECIDED_STATES, State
 from audit.identifiers import uuid7
 from tenants.models import Environment, Tenant, slug_form
 
@@ -95,9 +96,11 @@ class Request(models.Model):
     # Nobody's: it is left to the tenant, as `decided_under` says.
     policy = models.ForeignKey(Policy, on_delete=models.PROTECT, null=True, related_name="requests")
     decided_under = models.JSONField(default=dict, help_text="who decides on its capability, as it was when sent")
-    state = models.CharField(max_length=16, choices=State)
+    state = models.CharField(max_length=24, choices=State)
+    round = models.PositiveSmallIntegerField(default=1, help_text="how often it was sent, a draft's first is to come")
     is_demonstration = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="first; until then it is its author's alone")
     closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -110,10 +113,19 @@ class Request(models.Model):
                 name="one_open_request_a_subject",
             ),
             models.CheckConstraint(condition=Q(state__in=State.values), name="request_state_known"),
-            models.CheckConstraint(condition=~Q(policy=None) | ~Q(decided_under={}), name="request_says_who_decides"),
             models.CheckConstraint(
-                condition=Q(state__in=OPEN_STATES, closed_at=None) | ~Q(state__in=OPEN_STATES) & ~Q(closed_at=None),
+                condition=Q(sent_at=None) | ~Q(policy=None) | ~Q(decided_under={}), name="request_says_who_decides"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=UNDECIDED_STATES, closed_at=None)
+                | ~Q(state__in=UNDECIDED_STATES) & ~Q(closed_at=None),
                 name="request_closed_when_not_open",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=State.DRAFT, sent_at=None)
+                | Q(state=State.WITHDRAWN)
+                | ~Q(state__in=(State.DRAFT, State.WITHDRAWN)) & ~Q(sent_at=None),
+                name="request_sent_unless_a_draft",
             ),
         ]
         indexes = [
@@ -121,13 +133,7 @@ class Request(models.Model):
             models.Index(fields=["requester", "-created_at"]),
             models.Index(fields=["tenant", "-created_at"]),
         ]
-        triggers = [
-            pgtrigger.FSM(
-                name="only_as_the_table_allows",
-                field="state",
-                transitions=[(state.value, transition.to.value) for (state, _), transition in TABLE.items()],
-            )
-        ]
+        triggers = triggers.of_requests()
 
     def __str__(self) -> str:
         return f"R-{self.number} {self.title}"
@@ -146,10 +152,12 @@ class Review(models.Model):
         OPEN = "open", "In review"
         APPROVED = "approved", "Approved"
         REFUSED = "refused", "Refused"
+        SENT_BACK = "sent_back", "Sent back"
         CLOSED = "closed", "Closed without a decision"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     request = models.ForeignKey(Request, on_delete=models.CASCADE, related_name="reviews")
+    round = models.PositiveSmallIntegerField(default=1)
     position = models.PositiveSmallIntegerField()
     board = models.ForeignKey(Board, on_delete=models.PROTECT, null=True, related_name="reviews")
     permission = models.CharField(max_length=100, blank=True)
@@ -159,9 +167,9 @@ class Review(models.Model):
     closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        ordering = ["position"]
+        ordering = ["round", "position"]
         constraints = [
-            models.UniqueConstraint(fields=["request", "position"], name="review_position"),
+            models.UniqueConstraint(fields=["request", "round", "position"], name="review_position"),
             models.CheckConstraint(
                 condition=Q(board=None) & ~Q(permission="") | ~Q(board=None) & Q(permission=""),
                 name="review_by_board_or_tenant",
@@ -185,20 +193,46 @@ class Vote(models.Model):
     class Verdict(models.TextChoices):
         APPROVE = "approve", "Approve"
         REFUSE = "refuse", "Refuse"
+        SEND_BACK = "send_back", "Send back"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="votes")
     voter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="votes")
     verdict = models.CharField(max_length=10, choices=Verdict)
+    is_conditional = models.BooleanField(default=False, help_text="an approval that demands something")
     comment = models.TextField()
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["at"]
         constraints = [models.UniqueConstraint(fields=["review", "voter"], name="one_vote_a_review")]
+        triggers = triggers.of_votes()
 
     def __str__(self) -> str:
         return f"{self.voter}: {self.verdict}"
+
+
+class Revision(models.Model):
+    """What was asked in a round that was sent back; what is asked now stands in the request itself."""
+
+    owned_through = "request"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    request = models.ForeignKey(Request, on_delete=models.CASCADE, related_name="revisions")
+    round = models.PositiveSmallIntegerField()
+    title = models.CharField(max_length=300)
+    reason = models.TextField()
+    facts = models.JSONField(default=dict)
+    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, null=True, related_name="+")
+    sent_back_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["round"]
+        constraints = [models.UniqueConstraint(fields=["request", "round"], name="one_revision_a_round")]
+        triggers = [pgtrigger.Protect(name="frozen", operation=pgtrigger.Update)]
+
+    def __str__(self) -> str:
+        return f"{self.request}, round {self.round}"
 
 
 class Comment(models.Model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from approvals.models import Board, Request, Review, Vote
+from approvals.separation import askers
 from approvals.states import OPEN_STATES
 from audit.record import record
 from tenants.models import User
@@ -34,7 +35,7 @@ def _reaches(review: Review, user: User, with_user: bool) -> bool:
     votes = dict(review.votes.values_list("voter", "verdict"))
     seated = review.board.seats.exclude(user__is_active=False).values_list("user", flat=True)
     able = {*seated, user.pk} if with_user else {*seated} - {user.pk}
-    able -= {review.request.requester_id, *votes}
+    able -= {*askers(review.request), *votes}
     approvals = sum(verdict == Vote.Verdict.APPROVE for verdict in votes.values())
     return approvals + len(able) >= review.quorum
 

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from approvals.conversation import conversation
+from approvals.differences import changes_of
 from approvals.models import Board, Decision, Policy, Request, Review, Vote
 from approvals.next_step import next_step
 from approvals.sealing import verify
@@ -31,7 +32,9 @@ class ReviewSerializer(serializers.ModelSerializer[Review]):
 
     class Meta:
         model = Review
-        fields = ["id", "position", "board", "decider", "quorum", "outcome", "opened_at", "closed_at", "votes"]
+        fields = [
+            "id", "round", "position", "board", "decider", "quorum", "outcome", "opened_at", "closed_at", "votes",
+        ]  # fmt: skip
 
 
 class RequestSerializer(serializers.ModelSerializer[Request]):
@@ -50,7 +53,8 @@ class RequestSerializer(serializers.ModelSerializer[Request]):
         model = Request
         fields = [
             "number", "subject_kind", "title", "reason", "facts", "tenant", "environment", "requester", "policy",
-            "decided_under", "state", "next_step", "reviews", "is_demonstration", "created_at", "closed_at",
+            "decided_under", "state", "round", "next_step", "reviews", "is_demonstration", "created_at", "sent_at",
+            "closed_at",
         ]  # fmt: skip
 
     def get_policy(self, row: Request) -> str:
@@ -70,6 +74,15 @@ class SaidSerializer(serializers.Serializer[Any]):
     text = serializers.CharField()
     verdict = serializers.CharField()
     board = serializers.CharField()
+    round = serializers.IntegerField(help_text="Of a vote; 0 else.")
+
+
+class ChangedSerializer(serializers.Serializer[Any]):
+    """What changed since the round before."""
+
+    name = serializers.CharField()
+    before = serializers.CharField()
+    after = serializers.CharField()
 
 
 class FactSerializer(serializers.Serializer[Any]):
@@ -86,9 +99,14 @@ class RequestDetailSerializer(RequestSerializer):
     conversation = serializers.SerializerMethodField()
     evidence = serializers.SerializerMethodField()
     decision = serializers.SerializerMethodField()
+    changes = serializers.SerializerMethodField(help_text="Against the round before; empty in the first.")
 
     class Meta(RequestSerializer.Meta):
-        fields = [*RequestSerializer.Meta.fields, "conversation", "evidence", "decision"]
+        fields = [*RequestSerializer.Meta.fields, "conversation", "evidence", "decision", "changes"]
+
+    @extend_schema_field(ChangedSerializer(many=True))
+    def get_changes(self, row: Request) -> Any:
+        return ChangedSerializer(changes_of(row), many=True).data
 
     def get_conversation(self, row: Request) -> list[dict[str, Any]]:
         return [dict(one) for one in SaidSerializer(conversation(row), many=True).data]
@@ -109,6 +127,15 @@ class CastVoteSerializer(Body):
         required=False,
         help_text="What an approval of access demands of every call, as `conditions` of a grant says it.",
     )
+
+
+class ReasonSerializer(Body):
+    reason = serializers.CharField(max_length=4000)
+
+
+class ChangeRequestSerializer(Body):
+    reason = serializers.CharField(max_length=4000, required=False, help_text="Stays as it is unless told.")
+    facts = serializers.DictField(required=False, help_text="Those that change, in the form of the subject's kind.")
 
 
 class CommentSerializer(Body):

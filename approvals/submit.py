@@ -1,4 +1,5 @@
-"""Send a request to the people who decide: boards by the policy, or the tenant that it is left to."""
+"""Ask for something: keep it as a draft of one's own, or send it to the people who decide: boards by the policy, or the
+tenant that it is left to."""
 
 from __future__ import annotations
 
@@ -9,15 +10,17 @@ from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from approvals.deciders import DECIDES, people_of
+from approvals.deciders import DECIDES
 from approvals.deciding import decide
 from approvals.delegation.standing import Standing, standing
-from approvals.models import Board, Policy, Request, Review
+from approvals.models import Board, Policy, Request
 from approvals.policies import policy_for
 from approvals.sealing import storable
+from approvals.stages import open_boards, open_tenant, tell_voters
 from approvals.states import OPEN_STATES, State, Verb
 from approvals.subjects import kind_of
-from approvals.telling import tell
+from approvals.superseding import lock_what_follows
+from approvals.transitions import move
 from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.models import Environment, Tenant, User
@@ -26,6 +29,7 @@ from tenants.scoping import members_who_may
 
 NUMBER_LOCK = 0x52_45_51_4E  # numbers are given one at a time: no gap, no duplicate
 MAX_REASON = 4000
+MOST_DRAFTS = 20
 
 
 class OpenRequestExists(Conflict):
@@ -33,13 +37,13 @@ class OpenRequestExists(Conflict):
     title = "This was asked already"
 
 
-class BoardTooSmall(Conflict):
-    code = "board_too_small"
-    title = "The board cannot reach its quorum"
-
-
 class ReasonMissing(Invalid):
     code = "reason_missing"
+
+
+class TooManyDrafts(Conflict):
+    code = "too_many_drafts"
+    title = "You have begun often enough"
 
 
 @transaction.atomic
@@ -52,28 +56,25 @@ def submit(
     facts: dict[str, Any] | None = None,
     tenant: Tenant | None = None,
     environment: Environment | None = None,
+    is_draft: bool = False,
     by: User,
     at: dt.datetime | None = None,
 ) -> Request:
-    """Submit a request and open its first review. `at` dates demonstration data back; a real request is dated now.
+    """Submit a request and open its first review, or (`is_draft`) only keep it for `by`, who sends it with
+    `approvals.sending`. `at` dates demonstration data back; a real request is dated now.
 
     Where its capability is left to the tenant, the tenant reviews it, or, asked by somebody who decides for the tenant
     or where there is none yet, it is approved at once.
-    Raises `ReasonMissing`, `NoPolicy`, `OpenRequestExists` (its `way_out` leads to the open one), `BoardTooSmall`.
+    Raises `ReasonMissing`, `NoPolicy`, `OpenRequestExists` (its `way_out` leads to the open one), `BoardTooSmall`;
+    of a draft `ReasonMissing` and `TooManyDrafts`.
     Who may ask is the subject's own rule, asked by its verb before.
     """
-    kind = kind_of(subject_kind)
-    reason = _stated(reason)
+    kind_of(subject_kind)
+    reason = stated_reason(reason)
     demonstration = tenant.is_demonstration if tenant else by.is_demonstration
     at = at if at is not None and demonstration else timezone.now()
     _take_turn()
-    _refuse_second(subject_kind, subject_key)
-    environment_kind = environment.kind if environment else ""
-    under = standing(kind.capability, tenant) if kind.capability else None
-    is_left = under is not None and under.leaves_to_tenant(kind.measure(storable(facts or {}), environment_kind))
-    policy = None if is_left else policy_for(subject_kind, environment_kind)
-    request = Request.objects.create(
-        number=_last_number() + 1,
+    request = Request(
         subject_kind=subject_kind,
         subject_key=subject_key,
         title=title[:300],
@@ -82,25 +83,55 @@ def submit(
         tenant=tenant,
         environment=environment,
         requester=by,
-        policy=policy,
-        decided_under=under.frozen() if under else {},
-        state=State.IN_REVIEW,
+        state=State.DRAFT if is_draft else State.SUBMITTED,
         is_demonstration=demonstration,
         created_at=at,
     )
-    first = None
+    if is_draft:
+        if Request.objects.filter(requester=by, state=State.DRAFT).count() >= MOST_DRAFTS:
+            raise TooManyDrafts(f"You have {MOST_DRAFTS} drafts. Send one of them, or throw one away.")
+        request.number = _last_number() + 1
+        request.save(force_insert=True)
+        record("request.drafted", by=by, subject=request, tenant=tenant.slug if tenant else "", number=request.number)
+        return request
+    refuse_second(request)
+    policy, under = who_decides(request)
+    request.policy, request.decided_under, request.sent_at = policy, under.frozen() if under else {}, at
+    request.number = _last_number() + 1
+    request.save(force_insert=True)
+    begin_round(request, under, by=by, at=at)
+    return request
+
+
+def who_decides(request: Request) -> tuple[Policy | None, Standing | None]:
+    """The policy under which `request` would be decided if it were sent now, None where it is left to its tenant; and
+    who decides on its capability. Raises `NoPolicy`."""
+    kind = kind_of(request.subject_kind)
+    environment_kind = request.environment.kind if request.environment else ""
+    under = standing(kind.capability, request.tenant) if kind.capability else None
+    if under is not None and under.leaves_to_tenant(kind.measure(request.facts, environment_kind)):
+        return None, under
+    return policy_for(request.subject_kind, environment_kind), under
+
+
+def begin_round(request: Request, under: Standing | None, *, by: User, at: dt.datetime) -> None:
+    """Let what is submitted be reviewed, or approved at once where it is left to who asks. Raises `BoardTooSmall`."""
+    policy, first = request.policy, None
     if policy is not None:
-        first = _open_stages(request, policy, at)
+        first = open_boards(request, policy, at)
     elif under is not None and not _decides_by_asking(request):
-        first = _open_tenant(request, under, at)
+        first = open_tenant(request, under, at)
     if first is None:
-        kind.lock(request)
+        lock_what_follows(request)
+    else:
+        move(request, Verb.OPEN, at=at)
     record(
         "request.submitted",
         by=by,
         subject=request,
-        tenant=tenant.slug if tenant else "",
+        tenant=request.tenant.slug if request.tenant else "",
         number=request.number,
+        round=request.round,
         policy=str(policy or ""),
         stages=policy.stages if policy else [],
         decided_under=request.decided_under,
@@ -109,7 +140,6 @@ def submit(
         decide(request=request, verb=Verb.APPROVE, by=by, at=at)
     else:
         tell_voters(first)
-    return request
 
 
 def before_several() -> None:
@@ -136,14 +166,8 @@ def _last_number() -> int:
     return Request.objects.aggregate(last=Max("number"))["last"] or 0
 
 
-def tell_voters(review: Review) -> None:
-    """Tell who votes in the review, except the requester, that it is their turn."""
-    request = review.request
-    people, title = people_of(review).exclude(pk=request.requester_id), f"{review.decider} decides: {request.title}"
-    tell(people, request, kind="turn", title=title, body=request.reason)
-
-
-def _stated(reason: str) -> str:
+def stated_reason(reason: str) -> str:
+    """The reason without what a database refuses. Raises `ReasonMissing`."""
     reason = reason.replace("\x00", "").strip()
     if not reason:
         raise ReasonMissing("Say what it is for: the people who decide read this first.", field="reason")
@@ -156,51 +180,13 @@ def _stated(reason: str) -> str:
 
 
 @everything("for a new tenant's name somebody else may have asked")
-def _refuse_second(subject_kind: str, subject_key: str) -> None:
-    earlier = Request.objects.filter(subject_kind=subject_kind, subject_key=subject_key, state__in=OPEN_STATES).first()
+def refuse_second(request: Request) -> None:
+    """Raise `OpenRequestExists` where another request for the same subject is open."""
+    same = Request.objects.filter(subject_kind=request.subject_kind, subject_key=request.subject_key)
+    earlier = same.filter(state__in=OPEN_STATES).exclude(pk=request.pk).first()
     if earlier is not None:
         raise OpenRequestExists(
             f"This was asked already and is in review as R-{earlier.number}. Follow it there, or withdraw it first.",
             way_out=earlier.get_absolute_url(),
             number=earlier.number,
         )
-
-
-def _open_stages(request: Request, policy: Policy, at: dt.datetime) -> Review:
-    # Locked, so that nobody is unseated between our counting who is able and the review that needs them.
-    needed = Board.objects.filter(slug__in=[s["board"] for s in policy.stages]).order_by("pk")
-    boards = {board.slug: board for board in needed.select_for_update(no_key=True)}
-    reviews = []
-    for position, stage in enumerate(policy.stages, start=1):
-        board = boards[stage["board"]]
-        able = board.seats.filter(user__is_active=True).exclude(user=request.requester).count()
-        if able < stage["quorum"]:
-            raise BoardTooSmall(
-                f"{board} needs {stage['quorum']} approval{'' if stage['quorum'] == 1 else 's'} but only {able} of its"
-                " members may decide on this request (nobody decides on their own). The platform team can seat more"
-                " people or change the policy.",
-                board=board.slug,
-            )
-        reviews.append(
-            Review(
-                request=request,
-                position=position,
-                board=board,
-                quorum=stage["quorum"],
-                outcome=Review.Outcome.OPEN if position == 1 else Review.Outcome.WAITING,
-                opened_at=at if position == 1 else None,
-            )
-        )
-    Review.objects.bulk_create(reviews)
-    return reviews[0]
-
-
-def _open_tenant(request: Request, under: Standing, at: dt.datetime) -> Review:
-    review = Review(request=request, position=1, permission=DECIDES, outcome=Review.Outcome.OPEN, opened_at=at)
-    if not people_of(review).exists():
-        raise BoardTooSmall(
-            f"{under.capability.name} is left to {request.tenant}, and nobody active in it may decide. The platform"
-            " team can help."
-        )
-    review.save(force_insert=True)
-    return review

@@ -1,7 +1,7 @@
 """Vote in a review; when the quorum is reached, open the next stage or decide.
 
-Thin rules of this edition: a stage is approved when its quorum of approvals is reached, and any refusal refuses the
-request at once. Nobody votes on what they asked for, whichever seat they hold.
+A stage is approved when its quorum of approvals is reached. Any refusal refuses the request at once, and any vote to
+send it back ends the round: the requester changes it and sends it again. Nobody votes on what they asked for.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ from django.utils import timezone
 
 from approvals.deciders import votes_in
 from approvals.deciding import decide
-from approvals.models import Request, Review, Vote
+from approvals.models import Request, Review, Revision, Vote
 from approvals.scoping import reviews_for
+from approvals.separation import is_own
+from approvals.stages import tell_voters
 from approvals.states import Verb
 from approvals.subjects import kind_of
-from approvals.submit import tell_voters
-from approvals.transitions import NotPossible, allowed
+from approvals.superseding import lock_what_follows
+from approvals.telling import tell
+from approvals.transitions import NotPossible, allowed, close_reviews, move
 from audit.record import record
 from refusals.errors import Conflict, Forbidden, Invalid, Missing
 from tenants.archiving import refuse_archived
@@ -65,7 +68,7 @@ def refuse_voter(review: Review, voter: User) -> None:
     """Raise why `voter` may not vote in `review`, by person and not by state: `Missing`, `OwnRequest`, `NotSeated`."""
     if not reviews_for(voter).filter(pk=review.pk).exists():
         raise Missing("There is no such review, or it is not yours to see.")
-    if review.request.requester_id == voter.pk:
+    if is_own(review.request, voter):
         raise OwnRequest("You asked for this, so somebody else has to decide on it.")
     if not votes_in(review, voter):
         vote = f"members of {review.board} vote" if review.board else f"who decides for {review.request.tenant} votes"
@@ -86,13 +89,13 @@ def vote(
     """
     refuse_voter(review, by)
     if verdict not in Vote.Verdict.values:
-        raise UnknownVerdict("Vote “approve” or “refuse”.", field="verdict")
+        raise UnknownVerdict("Vote “approve”, “refuse” or “send_back”.", field="verdict")
     comment = stated(comment)
     # The row of the request is the one lock: votes, withdrawal and expiry of a request follow one another.
     request = Request.objects.select_for_update(no_key=True).get(pk=review.request_id)
     if request.tenant is not None:
         refuse_archived(request.tenant, request.environment.project if request.environment else None)
-    allowed(request.state, Verb.APPROVE if verdict == Vote.Verdict.APPROVE else Verb.REFUSE)
+    allowed(request.state, Verb(verdict))
     review = Review.objects.select_related("board").get(pk=review.pk)
     review.request = request
     if review.outcome == Review.Outcome.WAITING:
@@ -104,9 +107,11 @@ def vote(
     kind = kind_of(request.subject_kind)
     if conditions and (kind.impose is None or verdict != Vote.Verdict.APPROVE):
         raise ConditionsNotTaken("Conditions belong to an approval of access; leave them out.", field="conditions")
-    kind.lock(request)
+    lock_what_follows(request)
     at = at if at is not None and request.is_demonstration else timezone.now()
-    cast = Vote.objects.create(review=review, voter=by, verdict=verdict, comment=comment, at=at)
+    cast = Vote.objects.create(
+        review=review, voter=by, verdict=verdict, comment=comment, is_conditional=bool(conditions), at=at
+    )
     record(
         "vote.cast",
         by=by,
@@ -138,17 +143,35 @@ def _count(request: Request, review: Review, cast: Vote) -> None:
         _close(review, Review.Outcome.REFUSED, cast.at)
         decide(request=request, verb=Verb.REFUSE, by=cast.voter, at=cast.at)
         return
+    if cast.verdict == Vote.Verdict.SEND_BACK:
+        _send_back(request, review, cast)
+        return
     if review.votes.filter(verdict=Vote.Verdict.APPROVE).count() < review.quorum:
         return
     _close(review, Review.Outcome.APPROVED, cast.at)
     following = request.reviews.filter(outcome=Review.Outcome.WAITING).select_related("board").first()
     if following is None:
-        decide(request=request, verb=Verb.APPROVE, by=cast.voter, at=cast.at)
+        demands = Vote.objects.filter(review__request=request, review__round=request.round, is_conditional=True)
+        verb = Verb.APPROVE_WITH_CONDITIONS if demands.exists() else Verb.APPROVE
+        decide(request=request, verb=verb, by=cast.voter, at=cast.at)
         return
     following.request = request
     following.outcome, following.opened_at = Review.Outcome.OPEN, cast.at
     following.save(update_fields=["outcome", "opened_at"])
     tell_voters(following)
+
+
+def _send_back(request: Request, review: Review, cast: Vote) -> None:
+    _close(review, Review.Outcome.SENT_BACK, cast.at)
+    close_reviews(request, at=cast.at)
+    transition = move(request, Verb.SEND_BACK, at=cast.at)
+    Revision.objects.create(
+        request=request, round=request.round, title=request.title, reason=request.reason, facts=request.facts,
+        policy=request.policy, sent_back_at=cast.at,
+    )  # fmt: skip
+    tenant = request.tenant.slug if request.tenant else ""
+    record(transition.audit, by=cast.voter, subject=request, tenant=tenant, round=request.round)
+    tell([request.requester], request, kind="decision", title=f"Sent back: {request.title}", body=cast.comment)
 
 
 def _close(review: Review, outcome: Review.Outcome, at: dt.datetime) -> None:

@@ -67,6 +67,7 @@ BACK_AND_AWAY = {
     "webhook-switch-off": "ends it", "notices:switch-webhook": "ends it, as nothing says to switch it on",
     "grant-revoke": "ends it", "access:revoke-grant": "ends it",
     "request-withdraw": "ends it", "approvals:withdraw": "ends it",
+    "request-suspend": "ends it", "approvals:suspend": "ends it",
     "request-comment": "what is said about it changes nothing", "approvals:comment": "what is said about it",
     "playground-session-stop": "ends it", "playground:stop": "ends it",
     "playground-session-detail DELETE": "ends it", "playground:delete": "ends it",

@@ -167,6 +167,7 @@ KIND_OF_LIMITS = SubjectKind(
     lock=_lock,
     evidence=_evidence,
     page=_page,
+    is_replaced=False,  # one may be about a limit, the next about a budget
     capability=LIMITS,
     measure=measure,
     looks_at=(

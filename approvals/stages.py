@@ -1,0 +1,69 @@
+"""Open the stages of a request that is sent: the boards of its policy, or the tenant that it is left to."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from approvals.deciders import DECIDES, people_of
+from approvals.delegation.standing import Standing
+from approvals.models import Board, Policy, Request, Review
+from approvals.separation import askers
+from approvals.telling import tell
+from refusals.errors import Conflict
+
+
+class BoardTooSmall(Conflict):
+    code = "board_too_small"
+    title = "The board cannot reach its quorum"
+
+
+def open_boards(request: Request, policy: Policy, at: dt.datetime) -> Review:
+    """The first of the stages of `policy`, which is open now; the later ones wait. Raises `BoardTooSmall`."""
+    # Locked, so that nobody is unseated between our counting who is able and the review that needs them.
+    needed = Board.objects.filter(slug__in=[s["board"] for s in policy.stages]).order_by("pk")
+    boards = {board.slug: board for board in needed.select_for_update(no_key=True)}
+    reviews, own = [], askers(request)
+    for position, stage in enumerate(policy.stages, start=1):
+        board = boards[stage["board"]]
+        able = board.seats.filter(user__is_active=True).exclude(user__in=own).count()
+        if able < stage["quorum"]:
+            raise BoardTooSmall(
+                f"{board} needs {stage['quorum']} approval{'' if stage['quorum'] == 1 else 's'} but only {able} of its"
+                " members may decide on this request (nobody decides on their own). The platform team can seat more"
+                " people or change the policy.",
+                board=board.slug,
+            )
+        reviews.append(
+            Review(
+                request=request,
+                round=request.round,
+                position=position,
+                board=board,
+                quorum=stage["quorum"],
+                outcome=Review.Outcome.OPEN if position == 1 else Review.Outcome.WAITING,
+                opened_at=at if position == 1 else None,
+            )
+        )
+    Review.objects.bulk_create(reviews)
+    return reviews[0]
+
+
+def open_tenant(request: Request, under: Standing, at: dt.datetime) -> Review:
+    """The one stage of a request that is left to its tenant. Raises `BoardTooSmall`."""
+    review = Review(
+        request=request, round=request.round, position=1, permission=DECIDES, outcome=Review.Outcome.OPEN, opened_at=at
+    )
+    if not people_of(review).exclude(pk__in=askers(request)).exists():
+        raise BoardTooSmall(
+            f"{under.capability.name} is left to {request.tenant}, and nobody active in it may decide. The platform"
+            " team can help."
+        )
+    review.save(force_insert=True)
+    return review
+
+
+def tell_voters(review: Review) -> None:
+    """Tell who votes in the review, except who asked, that it is their turn."""
+    request = review.request
+    people = people_of(review).exclude(pk__in=askers(request))
+    tell(people, request, kind="turn", title=f"{review.decider} decides: {request.title}", body=request.reason)
