@@ -122,7 +122,14 @@ class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
         if found is None:
             raise Missing("There is no such review of this request.")
         said, conditions = given["verdict"], given.get("conditions")
-        vote(review=found, verdict=said, comment=given["comment"], conditions=conditions, by=viewer)
+        vote(
+            review=found,
+            verdict=said,
+            comment=given["comment"],
+            conditions=conditions,
+            checked=given.get("checked", ()),
+            by=viewer,
+        )
         return self._answer(request, number)
 
     @extend_schema(request=s.CommentSerializer, responses=s.RequestDetailSerializer)

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from approvals.models import Board, Policy, Review, Seat
 from approvals.reach import named, undecidable_without
+from approvals.stage_rules import needed_of
 from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.models import User
@@ -77,7 +78,7 @@ def short_of_members() -> list[tuple[Board, int, int]]:
     needed: dict[str, int] = {}
     for stages in Policy.objects.filter(superseded_at=None).values_list("stages", flat=True):
         for stage in stages:
-            needed[stage["board"]] = max(needed.get(stage["board"], 0), stage["quorum"])
+            needed[stage["board"]] = max(needed.get(stage["board"], 0), needed_of(stage["board"], stages))
     sitting = Count("seats", filter=Q(seats__user__is_active=True))
     boards = Board.objects.filter(slug__in=needed).annotate(active=sitting).order_by("name")
     return [(board, needed[board.slug], board.active) for board in boards if board.active < needed[board.slug]]
@@ -113,7 +114,7 @@ def unseat(*, board: Board, user: User, by: Any) -> None:
         return
     left = board.seats.filter(user__is_active=True).exclude(pk=place.pk).count()
     for policy in Policy.objects.filter(superseded_at=None):
-        needed = max((stage["quorum"] for stage in policy.stages if stage["board"] == board.slug), default=0)
+        needed = needed_of(board.slug, policy.stages)
         if left < needed:
             raise SeatNeeded(
                 f"{policy.sentence} It needs {needed} of {board}, and {left} would be left. Seat somebody else first"

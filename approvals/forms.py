@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 
 from approvals.models import Board, Vote
+from approvals.stage_rules import ANYBODY, NOBODY
 from approvals.subjects import kinds
 from tenants.forms import OnceForm
 from tenants.models import Environment
@@ -15,7 +17,7 @@ MAX_STAGES = 4
 
 
 class VoteForm(forms.Form):
-    """A reviewer's word."""
+    """A reviewer's word, and what of the `checklist` of the stage they have checked."""
 
     verdict = forms.ChoiceField(choices=Vote.Verdict.choices)
     comment = forms.CharField(
@@ -25,6 +27,13 @@ class VoteForm(forms.Form):
         help_text="Required. The requester reads it, and it is kept with the decision.",
         error_messages={"required": "Say why: the requester and later readers rely on it."},
     )
+
+    def __init__(self, *args: Any, checklist: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["checked"] = forms.MultipleChoiceField(
+            label="What you have checked", required=False, choices=[(line, line) for line in checklist],
+            widget=forms.CheckboxSelectMultiple, help_text="All of it, before you approve.",
+        )  # fmt: skip
 
 
 class ReasonForm(forms.Form):
@@ -88,22 +97,46 @@ class PolicyForm(forms.Form):
             self.fields[f"board_{number}"] = forms.ChoiceField(
                 label=f"Stage {number}: board", choices=boards if number > 1 else boards[1:], required=number == 1
             )
-            self.fields[f"quorum_{number}"] = forms.IntegerField(
-                label=f"Stage {number}: approvals needed", min_value=1, max_value=99, initial=1, required=False
-            )
+            self.fields[f"quorum_{number}"] = forms.CharField(
+                label=f"Stage {number}: approvals needed", max_length=3, initial="1", required=False,
+                help_text="A number, or “all”.",
+            )  # fmt: skip
+            self.fields[f"checklist_{number}"] = forms.CharField(
+                label=f"Stage {number}: what each member checks", required=False, max_length=5000,
+                widget=forms.Textarea(attrs={"rows": 2}), help_text="A sentence a line.",
+            )  # fmt: skip
+            self.fields[f"veto_{number}"] = forms.CharField(
+                label=f"Stage {number}: whose refusal alone refuses", required=False, max_length=1000, initial=ANYBODY,
+                help_text=f"“{ANYBODY}”, “{NOBODY}” (only when the quorum is out of reach), or user names.",
+            )  # fmt: skip
+            if number > 1:
+                self.fields[f"beside_{number}"] = forms.BooleanField(
+                    label=f"Stage {number} is looked at beside the one before it", required=False
+                )
 
     def stages(self) -> list[dict[str, Any]]:
         """The stages that name a board, in their order."""
-        given = self.cleaned_data
-        return [
-            {"board": given[f"board_{number}"], "quorum": given[f"quorum_{number}"] or 1}
-            for number in self.stage_numbers
-            if given.get(f"board_{number}")
-        ]
+        return [self._stage(number) for number in self.stage_numbers if self.cleaned_data.get(f"board_{number}")]
 
-    def stage_fields(self) -> list[tuple[forms.BoundField, forms.BoundField]]:
-        """Board and quorum of each stage, for the page."""
-        return [(self[f"board_{number}"], self[f"quorum_{number}"]) for number in self.stage_numbers]
+    def _stage(self, number: int) -> dict[str, Any]:
+        given = self.cleaned_data
+        veto = given[f"veto_{number}"].strip() or ANYBODY
+        quorum, lines = given[f"quorum_{number}"].strip() or "1", given[f"checklist_{number}"].splitlines()
+        return {
+            "board": given[f"board_{number}"],
+            "quorum": int(quorum) if quorum.isdecimal() else quorum,
+            "beside": given.get(f"beside_{number}", False),
+            "checklist": [line for line in lines if line.strip()],
+            "veto": veto if veto in (ANYBODY, NOBODY) else [name.strip() for name in veto.split(",") if name.strip()],
+        }
+
+    def stage_fields(self) -> list[list[forms.BoundField]]:
+        """The fields of each stage, for the page."""
+        names = ("beside", "board", "quorum", "veto", "checklist")
+        return [
+            [self[f"{name}_{number}"] for name in names if f"{name}_{number}" in self.fields]
+            for number in self.stage_numbers
+        ]
 
 
 class SeatForm(forms.Form):

@@ -57,7 +57,7 @@ class Policy(models.Model):
     environment_kind = models.CharField(max_length=12, blank=True, help_text="empty: any")
     version = models.PositiveIntegerField(default=1)
     sentence = models.CharField(max_length=300, help_text="why it is so, shown on the request")
-    # [{"board": slug, "quorum": n}], in order
+    # in order, each as `approvals.stage_rules` keeps it
     stages = models.JSONField(default=list)
     validity_days = models.PositiveIntegerField(null=True, blank=True)
     effective_from = models.DateTimeField(default=timezone.now)
@@ -142,6 +142,11 @@ class Request(models.Model):
         return reverse("approvals:request", args=[self.number])
 
 
+def anybody() -> str:
+    """Whose refusal alone refuses, unless a policy says otherwise."""
+    return "anybody"
+
+
 class Review(models.Model):
     """One stage at work: a board with its quorum, or the people of the request's tenant who hold `permission`."""
 
@@ -161,7 +166,10 @@ class Review(models.Model):
     position = models.PositiveSmallIntegerField()
     board = models.ForeignKey(Board, on_delete=models.PROTECT, null=True, related_name="reviews")
     permission = models.CharField(max_length=100, blank=True)
+    group = models.PositiveSmallIntegerField(default=1, help_text="those of one group are looked at side by side")
     quorum = models.PositiveSmallIntegerField(default=1)
+    veto = models.JSONField(default=anybody, help_text="as `approvals.stage_rules` keeps it")
+    checklist = models.JSONField(default=list, help_text="what who approves has checked")
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.WAITING)
     opened_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -199,6 +207,7 @@ class Vote(models.Model):
     review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="votes")
     voter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="votes")
     verdict = models.CharField(max_length=10, choices=Verdict)
+    checked = models.JSONField(default=list, help_text="of the checklist")
     is_conditional = models.BooleanField(default=False, help_text="an approval that demands something")
     comment = models.TextField()
     at = models.DateTimeField(default=timezone.now)

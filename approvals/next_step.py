@@ -67,9 +67,9 @@ def may_vote(review: Review, viewer: User) -> bool:
 
 
 def _in_review(request: Request, viewer: User) -> NextStep:
-    for review in request.reviews.all():
-        if review.outcome != Review.Outcome.OPEN:
-            continue
+    at_work = [review for review in request.reviews.all() if review.outcome == Review.Outcome.OPEN]
+    at_work.sort(key=lambda review: not may_vote(review, viewer))  # one's own turn first
+    for review in at_work:
         given = sum(vote.verdict == Vote.Verdict.APPROVE for vote in review.votes.all())
         missing = review.quorum - given
         needed = f"{missing} more approval{'' if missing == 1 else 's'} needed" if given else _count(missing)
@@ -77,7 +77,9 @@ def _in_review(request: Request, viewer: User) -> NextStep:
             return NextStep(f"It is your turn: vote for {review.decider} ({needed}).", review, "your vote")
         voted = any(vote.voter_id == viewer.pk for vote in review.votes.all())
         waiting = "You have voted. " if voted else ""
-        return NextStep(f"{waiting}{review.decider} decides next: {needed}.", short=f"{review.decider} decides")
+        beside = [other.decider for other in at_work if other is not review]
+        also = f" {' and '.join(beside)} looks at it at the same time." if beside else ""
+        return NextStep(f"{waiting}{review.decider} decides next: {needed}.{also}", short=f"{review.decider} decides")
     return NextStep("The reviews are being closed.")
 
 

@@ -10,28 +10,21 @@ from approvals.delegation.standing import standing_in_each
 from approvals.durations import Typical, typical
 from approvals.models import Board, Policy
 from approvals.policies import in_force
+from approvals.stage_rules import kept
 from approvals.subjects import kind_of
 from tenants.models import Tenant
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A board and how many of its members must approve."""
-
-    board: str
-    quorum: int
-
-
-@dataclass(frozen=True)
 class Outlook:
-    """For one kind of environment (empty: any). Without a policy nobody can decide yet.
+    """For one kind of environment (empty: any), with the stages in words. Without a policy nobody can decide yet.
 
     `left` names the tenants to which it is left, with why; `only_left`: no board is asked for any of them.
     """
 
     environment_kind: str
     policy: Policy | None
-    stages: list[Stage]
+    stages: list[str]
     typical: Typical | None
     left: list[tuple[str, str]]
     only_left: bool
@@ -53,7 +46,7 @@ def outlooks(
         left = [each for each in tenants if capability and who[each].leaves_to_tenant(measured)]
         policy = policies.get(kind) or policies.get("")
         asks = policy.stages if policy else ()
-        stages = [Stage(names.get(each["board"], each["board"]), each["quorum"]) for each in asks]
+        stages = [stage.words(names.get(stage.board, stage.board)) for stage in map(kept, asks)]
         told = [(str(each or ""), who[each].sentence) for each in left]
         only_left = bool(tenants) and len(left) == len(tenants)
         found.append(Outlook(kind, policy, stages, took.get(kind) if policy else None, told, only_left))

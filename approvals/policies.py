@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from approvals import stage_rules
 from approvals.models import Board, Policy
 from approvals.subjects import kind_of
 from audit.record import record
@@ -19,10 +20,6 @@ POLICY_LOCK = 0x50_4F_4C_49  # one change of policies at a time: a version has o
 class NoPolicy(Conflict):
     code = "no_policy"
     title = "Nobody is named to decide on this"
-
-
-class UnfitStage(Invalid):
-    code = "unfit_stage"
 
 
 def policy_for(subject_kind: str, environment_kind: str = "") -> Policy:
@@ -58,7 +55,8 @@ def change_policy(
 ) -> Policy:
     """Put a new version in force at once; requests under way keep the version that they were sent under.
 
-    `stages` are `{"board": slug, "quorum": n}` in their order. Raises `UnknownSubjectKind`, `UnfitStage`, `Invalid`.
+    `stages` are in their order, each as `approvals.stage_rules` reads it. Raises `UnknownSubjectKind`, `UnfitStage`,
+    `Invalid`.
     """
     kind_of(subject_kind)
     if environment_kind and environment_kind not in Environment.Kind.values:
@@ -68,13 +66,10 @@ def change_policy(
     if validity_days is not None and validity_days < 1:
         raise Invalid("A decision is valid for at least one day; leave it empty for no end.", field="validity_days")
     # Locked in one order, so that none is removed and nobody unseated between our counting and the policy.
-    named = Board.objects.filter(slug__in=[str(stage.get("board")) for stage in stages]).order_by("pk")
+    asked = [str(stage.get("board")) for stage in stages if isinstance(stage, dict)]
+    named = Board.objects.filter(slug__in=asked).order_by("pk")
     boards = {board.slug: board for board in named.select_for_update(no_key=True)}
-    stages = [_fit(stage, boards) for stage in stages]
-    if not stages:
-        raise UnfitStage("A policy needs at least one stage.", field="stages")
-    if len({stage["board"] for stage in stages}) < len(stages):
-        raise UnfitStage("A board can be asked once in a policy.", field="stages")
+    kept = [stage.as_json() for stage in stage_rules.read(stages, boards)]
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [POLICY_LOCK])
     versions = Policy.objects.filter(subject_kind=subject_kind, environment_kind=environment_kind)
@@ -85,33 +80,16 @@ def change_policy(
         environment_kind=environment_kind,
         version=before.version + 1 if before else 1,
         sentence=sentence.strip(),
-        stages=stages,
+        stages=kept,
         validity_days=validity_days,
     )
     record(
         "policy.changed",
         by=by,
         subject=policy,
-        stages=stages,
+        stages=kept,
         validity_days=validity_days,
         stages_before=before.stages if before else None,
         sentence=policy.sentence,
     )
     return policy
-
-
-def _fit(stage: dict[str, Any], boards: dict[str, Board]) -> dict[str, Any]:
-    board = boards.get(str(stage.get("board")))
-    if board is None:
-        raise UnfitStage(f"There is no board “{stage.get('board')}”.", field="stages")
-    quorum = stage.get("quorum")
-    if not isinstance(quorum, int) or quorum < 1:
-        raise UnfitStage(f"How many of the {board} must approve? At least one.", field="stages")
-    seated = board.seats.filter(user__is_active=True).count()
-    if quorum > seated:
-        raise UnfitStage(
-            f"{board} has {seated} active member{'' if seated == 1 else 's'}, so {quorum} approvals cannot be reached."
-            " Seat more people or lower the quorum.",
-            field="stages",
-        )
-    return {"board": board.slug, "quorum": quorum}

@@ -16,14 +16,24 @@ from tenants.api.bodies import Body
 
 
 class BoardVoteSerializer(serializers.ModelSerializer[Vote]):
+    checked = serializers.ListField(child=serializers.CharField(), read_only=True)
     voter: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="username", read_only=True)
 
     class Meta:
         model = Vote
-        fields = ["voter", "verdict", "comment", "at"]
+        fields = ["voter", "verdict", "comment", "checked", "at"]
+
+
+@extend_schema_field(
+    {"oneOf": [{"type": "string", "enum": ["anybody", "nobody"]}, {"type": "array", "items": {"type": "string"}}]}
+)
+class VetoField(serializers.JSONField):
+    """`anybody`, `nobody` or user names."""
 
 
 class ReviewSerializer(serializers.ModelSerializer[Review]):
+    veto = VetoField(read_only=True)
+    checklist = serializers.ListField(child=serializers.CharField(), read_only=True)
     board: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
         slug_field="slug", read_only=True, allow_null=True
     )
@@ -33,7 +43,8 @@ class ReviewSerializer(serializers.ModelSerializer[Review]):
     class Meta:
         model = Review
         fields = [
-            "id", "round", "position", "board", "decider", "quorum", "outcome", "opened_at", "closed_at", "votes",
+            "id", "round", "position", "group", "board", "decider", "quorum", "veto", "checklist", "outcome",
+            "opened_at", "closed_at", "votes",
         ]  # fmt: skip
 
 
@@ -123,6 +134,10 @@ class CastVoteSerializer(Body):
     verdict = serializers.ChoiceField(choices=Vote.Verdict.choices)
     comment = serializers.CharField(max_length=4000)
     review = serializers.UUIDField(required=False, help_text="The stage; that which is open for you unless told.")
+    checked = serializers.ListField(
+        child=serializers.CharField(max_length=200), required=False, max_length=20,
+        help_text="The sentences of the stage's checklist, all of them for an approval.",
+    )  # fmt: skip
     conditions = serializers.DictField(
         required=False,
         help_text="What an approval of access demands of every call, as `conditions` of a grant says it.",
@@ -202,9 +217,20 @@ class SeatSerializer(Body):
     person = serializers.CharField(max_length=254, help_text="User name or e-mail.")
 
 
+@extend_schema_field({"oneOf": [{"type": "integer", "minimum": 1}, {"type": "string", "enum": ["all"]}]})
+class QuorumField(serializers.JSONField):
+    """A number of approvals, or `all`."""
+
+
 class StageSerializer(Body):
     board = serializers.CharField(max_length=40)
-    quorum = serializers.IntegerField(min_value=1, max_value=99, default=1)
+    quorum = QuorumField(default=1)
+    beside = serializers.BooleanField(required=False, help_text="Looked at together with the stage before it.")
+    veto = VetoField(required=False, help_text="Whose refusal alone refuses; anybody's unless told.")
+    checklist = serializers.ListField(
+        child=serializers.CharField(max_length=200), required=False, max_length=20,
+        help_text="What each one who approves has checked.",
+    )  # fmt: skip
 
 
 class PolicySerializer(serializers.ModelSerializer[Policy]):

@@ -13,7 +13,7 @@ from django.utils import timezone
 from approvals.deciders import DECIDES
 from approvals.deciding import decide
 from approvals.delegation.standing import Standing, standing
-from approvals.models import Board, Policy, Request
+from approvals.models import Board, Policy, Request, Review
 from approvals.policies import policy_for
 from approvals.sealing import storable
 from approvals.stages import open_boards, open_tenant, tell_voters
@@ -116,12 +116,12 @@ def who_decides(request: Request) -> tuple[Policy | None, Standing | None]:
 
 def begin_round(request: Request, under: Standing | None, *, by: User, at: dt.datetime) -> None:
     """Let what is submitted be reviewed, or approved at once where it is left to who asks. Raises `BoardTooSmall`."""
-    policy, first = request.policy, None
+    policy, opened = request.policy, list[Review]()
     if policy is not None:
-        first = open_boards(request, policy, at)
+        opened = open_boards(request, policy, at)
     elif under is not None and not _decides_by_asking(request):
-        first = open_tenant(request, under, at)
-    if first is None:
+        opened = [open_tenant(request, under, at)]
+    if not opened:
         lock_what_follows(request)
     else:
         move(request, Verb.OPEN, at=at)
@@ -136,10 +136,10 @@ def begin_round(request: Request, under: Standing | None, *, by: User, at: dt.da
         stages=policy.stages if policy else [],
         decided_under=request.decided_under,
     )
-    if first is None:
+    if not opened:
         decide(request=request, verb=Verb.APPROVE, by=by, at=at)
-    else:
-        tell_voters(first)
+    for review in opened:
+        tell_voters(review)
 
 
 def before_several() -> None:

@@ -1,13 +1,14 @@
 """Vote in a review; when the quorum is reached, open the next stage or decide.
 
-A stage is approved when its quorum of approvals is reached. Any refusal refuses the request at once, and any vote to
-send it back ends the round: the requester changes it and sends it again. Nobody votes on what they asked for.
+A stage is approved when its quorum of approvals is reached. A refusal of who has a veto in it refuses the request at
+once, any other once the quorum cannot be reached any more. Any vote to send it back ends the round: the requester
+changes it and sends it again. Nobody votes on what they asked for.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -16,9 +17,11 @@ from django.utils import timezone
 from approvals.deciders import votes_in
 from approvals.deciding import decide
 from approvals.models import Request, Review, Revision, Vote
+from approvals.reach import is_reachable
 from approvals.scoping import reviews_for
 from approvals.separation import is_own
-from approvals.stages import tell_voters
+from approvals.stage_rules import NOBODY
+from approvals.stages import open_next, tell_voters
 from approvals.states import Verb
 from approvals.subjects import kind_of
 from approvals.superseding import lock_what_follows
@@ -42,6 +45,10 @@ class UnknownVerdict(Invalid):
 
 class ConditionsNotTaken(Invalid):
     code = "conditions_not_taken"
+
+
+class ChecklistOpen(Invalid):
+    code = "checklist_open"
 
 
 class OwnRequest(Forbidden):
@@ -78,14 +85,15 @@ def refuse_voter(review: Review, voter: User) -> None:
 @transaction.atomic
 def vote(
     *, review: Review, verdict: str, comment: str, by: User, conditions: Mapping[str, Any] | None = None,
-    at: dt.datetime | None = None,
+    checked: Collection[str] = (), at: dt.datetime | None = None,
 ) -> Vote:  # fmt: skip
     """Cast the one vote of `by` in `review`, and decide when it is the last one needed. An approval may demand
-    `conditions`, in the form that the kind of the subject has for them.
+    `conditions`, in the form that the kind of the subject has for them, and says which sentences of the stage's
+    checklist were `checked`: all of them.
 
-    Raises `ConditionsNotTaken`, `Missing`, `OwnRequest`, `NotSeated`, `CommentMissing`, `UnknownVerdict`,
-    `NotPossible`, `NotTheirTurn`, `VotedAlready`, and `TenantArchived` or `ProjectArchived` where it was asked in one.
-    `at` dates demonstration data back.
+    Raises `ChecklistOpen`, `ConditionsNotTaken`, `Missing`, `OwnRequest`, `NotSeated`, `CommentMissing`,
+    `UnknownVerdict`, `NotPossible`, `NotTheirTurn`, `VotedAlready`, and `TenantArchived` or `ProjectArchived` where it
+    was asked in one. `at` dates demonstration data back.
     """
     refuse_voter(review, by)
     if verdict not in Vote.Verdict.values:
@@ -104,14 +112,18 @@ def vote(
         raise NotPossible(f"{review.decider} has already {review.get_outcome_display().lower()} this stage.")
     if review.votes.filter(voter=by).exists():
         raise VotedAlready("You have voted in this stage; a vote is final. Add a comment instead.")
+    unchecked = [line for line in review.checklist if line not in checked]
+    if unchecked and verdict == Vote.Verdict.APPROVE:
+        raise ChecklistOpen(f"Check this before you approve: {unchecked[0]}", field="checked", unchecked=unchecked)
     kind = kind_of(request.subject_kind)
     if conditions and (kind.impose is None or verdict != Vote.Verdict.APPROVE):
         raise ConditionsNotTaken("Conditions belong to an approval of access; leave them out.", field="conditions")
     lock_what_follows(request)
     at = at if at is not None and request.is_demonstration else timezone.now()
     cast = Vote.objects.create(
-        review=review, voter=by, verdict=verdict, comment=comment, is_conditional=bool(conditions), at=at
-    )
+        review=review, voter=by, verdict=verdict, comment=comment, is_conditional=bool(conditions), at=at,
+        checked=[line for line in review.checklist if line in checked],
+    )  # fmt: skip
     record(
         "vote.cast",
         by=by,
@@ -128,6 +140,12 @@ def vote(
     return cast
 
 
+def has_veto(review: Review, voter: User) -> bool:
+    """Whether a single refusal of `voter` refuses the request."""
+    named: str | list[str] = review.veto
+    return voter.username in named if isinstance(named, list) else named != NOBODY
+
+
 def stated(comment: str) -> str:
     """The comment without what a database refuses. Raises `CommentMissing`."""
     comment = comment.replace("\x00", "").strip()
@@ -140,6 +158,8 @@ def stated(comment: str) -> str:
 
 def _count(request: Request, review: Review, cast: Vote) -> None:
     if cast.verdict == Vote.Verdict.REFUSE:
+        if not has_veto(review, cast.voter) and is_reachable(review):
+            return
         _close(review, Review.Outcome.REFUSED, cast.at)
         decide(request=request, verb=Verb.REFUSE, by=cast.voter, at=cast.at)
         return
@@ -149,16 +169,16 @@ def _count(request: Request, review: Review, cast: Vote) -> None:
     if review.votes.filter(verdict=Vote.Verdict.APPROVE).count() < review.quorum:
         return
     _close(review, Review.Outcome.APPROVED, cast.at)
-    following = request.reviews.filter(outcome=Review.Outcome.WAITING).select_related("board").first()
-    if following is None:
+    if request.reviews.filter(outcome=Review.Outcome.OPEN).exists():
+        return  # another stage beside it is still at work
+    opened = open_next(request, cast.at)
+    if not opened:
         demands = Vote.objects.filter(review__request=request, review__round=request.round, is_conditional=True)
         verb = Verb.APPROVE_WITH_CONDITIONS if demands.exists() else Verb.APPROVE
         decide(request=request, verb=verb, by=cast.voter, at=cast.at)
         return
-    following.request = request
-    following.outcome, following.opened_at = Review.Outcome.OPEN, cast.at
-    following.save(update_fields=["outcome", "opened_at"])
-    tell_voters(following)
+    for following in opened:
+        tell_voters(following)
 
 
 def _send_back(request: Request, review: Review, cast: Vote) -> None:

@@ -37,7 +37,7 @@ from approvals.states import (
 from approvals.subjects import Evidence, kind_of
 from approvals.suspending import may_suspend
 from approvals.viewer import viewer_of
-from approvals.voting import vote
+from approvals.voting import ChecklistOpen, vote
 from approvals.withdraw import withdraw
 from refusals.errors import Conflict, Invalid, Missing
 from tenants import once
@@ -68,7 +68,7 @@ def page(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 def cast_vote(request: HttpRequest, number: int) -> HttpResponse:
     """Approve or refuse in the stage that is open."""
-    viewer, form = viewer_of(request), VoteForm(request.POST)
+    viewer = viewer_of(request)
     found = find_request(viewer, number)
     demands = kind_of(found.subject_kind).demands
     demanded = demands(request.POST) if demands and request.POST.get("verdict") == Vote.Verdict.APPROVE else None
@@ -76,11 +76,15 @@ def cast_vote(request: HttpRequest, number: int) -> HttpResponse:
     review = found.reviews.select_related("board", "request__tenant").filter(pk=key).first() if key else None
     if review is None:
         raise Missing("There is no such review of this request.")
+    form = VoteForm(request.POST, checklist=review.checklist)
     if not form.is_valid() or (demanded is not None and not demanded.is_valid()):
         return shown(request, number, vote_form=form, demand_form=demanded, status=422)
     conditions = demanded.conditions.as_json() if demanded is not None else None  # type: ignore[attr-defined]
     try:
         cast = vote(review=review, by=viewer, conditions=conditions, **form.cleaned_data)
+    except ChecklistOpen as open_still:
+        form.add_error("checked", open_still.sentence)
+        return shown(request, number, vote_form=form, demand_form=demanded, status=422)
     except Invalid as refused:
         if demanded is None:
             raise
@@ -153,10 +157,11 @@ def shown(
     came_back = found.state in CAME_BACK_STATES and found.requester_id == viewer.pk
     again = kind.again(found) if came_back else ""
     may_change = found.state in CHANGEABLE_STATES and found.requester_id == viewer.pk
+    step = next_step(found, viewer)
     context: dict[str, Any] = {
         "asked": found,
         "kind": kind,
-        "step": next_step(found, viewer),
+        "step": step,
         "tab": tab,
         "said": conversation(found),
         "evidence": _evidence(found) if tab == "evidence" else [],
@@ -178,7 +183,7 @@ def shown(
         "may_suspend": found.state in APPROVED_STATES and may_suspend(found, viewer),
         "may_resume": found.state == State.SUSPENDED and may_suspend(found, viewer),
         "reason_form": ReasonForm(),
-        "vote_form": vote_form or VoteForm(),
+        "vote_form": vote_form or VoteForm(checklist=step.review.checklist if step.review else ()),
         "demand_form": demand_form or (kind.demands() if kind.demands else None),
         "comment_form": comment_form or CommentForm(initial={"once": once.new_token()}),
     }

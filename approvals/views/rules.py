@@ -18,6 +18,7 @@ from approvals.forms import BoardForm, BoardWordsForm, PolicyForm, SeatForm
 from approvals.models import Board, Policy
 from approvals.policies import change_policy
 from approvals.rule_lists import Asked, find_boards, find_policies
+from approvals.stage_rules import ANYBODY, words
 from approvals.subjects import kind_of, kinds
 from approvals.viewer import viewer_of
 from audit.exporting import exported
@@ -60,7 +61,7 @@ def policies(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         "asked": asked,
         "sort": sort,
         "page": page,
-        "rows": [(policy, _kind_name(policy), _stages(policy, names)) for policy in page],
+        "rows": [(policy, _kind_name(policy), words(policy.stages, names)) for policy in page],
         "kinds": kinds(),
         "boards": names.items(),
         "board_name": names.get(asked.board, asked.board),
@@ -193,16 +194,22 @@ def _initial(policy: Policy) -> dict[str, Any]:
         name: getattr(policy, name) for name in ("subject_kind", "environment_kind", "sentence", "validity_days")
     }
     for number, stage in enumerate(policy.stages, start=1):
-        initial |= {f"board_{number}": stage["board"], f"quorum_{number}": stage["quorum"]}
+        initial |= {
+            f"board_{number}": stage["board"],
+            f"quorum_{number}": stage["quorum"],
+            f"veto_{number}": _veto(stage.get("veto", ANYBODY)),
+            f"beside_{number}": stage.get("beside", False),
+            f"checklist_{number}": "\n".join(stage.get("checklist", ())),
+        }
     return initial
 
 
-def _stages(policy: Policy, names: dict[str, str]) -> list[str]:
-    return [f"{stage['quorum']} of {names.get(stage['board'], stage['board'])}" for stage in policy.stages]
+def _veto(kept: str | list[str]) -> str:
+    return kept if isinstance(kept, str) else ", ".join(kept)
 
 
 def _policy_line(policy: Policy, names: dict[str, str]) -> tuple[object, ...]:
-    stages = ", then ".join(_stages(policy, names))
+    stages = words(policy.stages, names)
     return (
         _kind_name(policy), policy.environment_kind, policy.version, stages, policy.sentence, policy.validity_days,
         policy.effective_from, policy.superseded_at,
