@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from access.conditions import NONE, Conditions
+from access.conditions import NONE, Conditions, read
 from access.conditions_form import ConditionsForm
 from access.evidence import collect
 from access.forecasting import forecast
@@ -21,6 +21,7 @@ from access.widening import held_at_a_glance, last_grant, refuse_wider
 from approvals.delegation.capabilities import Capability, Threshold
 from approvals.delegation.tables import Mode
 from approvals.models import Decision, Request
+from approvals.policy_conditions import Traits
 from approvals.states import OPEN_STATES
 from approvals.subjects import SubjectKind
 from approvals.submit import submit
@@ -137,6 +138,12 @@ def _facts(
     }
 
 
+def _traits(facts: Mapping[str, Any]) -> Traits:
+    """What it keeps to; the data that is said of the environment is added where that is known."""
+    kept = read(facts.get("conditions") or {}).as_json()
+    return Traits(data_classes=frozenset(kept.get("data_classes", ())), regions=frozenset(kept.get("regions", ())))
+
+
 def _revise(request: Request, facts: Mapping[str, Any], by: User) -> Mapping[str, Any]:
     calls, conditions = wanted(request, facts)
     return _facts(_environment(request), route_of(request), conditions, calls, by)
@@ -196,6 +203,7 @@ ACCESS = SubjectKind(
     demands=ConditionsForm,
     impose=impose,
     revise=_revise,
+    traits=_traits,
     revision_form=AccessRevisionForm,
     on_suspended=take_back,
     on_resumed=give_again,

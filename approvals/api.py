@@ -28,6 +28,7 @@ from approvals.listing import SORTS, Asked, before, find, turn_of, with_reviews
 from approvals.models import Board, Decision, Policy, Request, Review
 from approvals.next_step import may_vote
 from approvals.policies import change_policy
+from approvals.policy_documents import checked, put_in_force, written_in_force
 from approvals.rule_lists import find_boards, find_policies
 from approvals.scoping import decisions_for, find_request
 from approvals.sending import change, send
@@ -339,6 +340,22 @@ class PolicyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         given["stages"] = [dict(stage) for stage in given["stages"]]
         made = change_policy(**given, by=viewer_of(request))
         return Response(s.PolicySerializer(made).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses={200: s.PolicyDocumentSerializer}, methods=["GET"], filters=False)
+    @extend_schema(
+        request=s.NewPolicyDocumentSerializer,
+        responses={200: s.PolicyChangeSerializer(many=True)},
+        methods=["POST"],
+        filters=False,
+    )
+    @action(detail=False, methods=["get", "post"], pagination_class=None)
+    def document(self, request: http.Request) -> Response:
+        """Every policy in force as YAML; or put in force what such a document changes (`check`: only say what)."""
+        if request.method == "GET":
+            return Response(s.PolicyDocumentSerializer({"document": written_in_force()}).data)
+        given = body_of(request, s.NewPolicyDocumentSerializer)
+        verb = checked if given["check"] else put_in_force
+        return Response(s.PolicyChangeSerializer(verb(given["document"], by=viewer_of(request)), many=True).data)
 
 
 def register(router: DefaultRouter) -> None:

@@ -74,9 +74,10 @@ def remove_board(*, board: Board, by: Any) -> None:
 
 
 def short_of_members() -> list[tuple[Board, int, int]]:
-    """The boards that cannot reach the quorum of a policy in force: board, how many it needs, how many active sit."""
+    """The boards that cannot reach the quorum of a policy in force or to come: board, how many it needs, how many of it
+    are active."""
     needed: dict[str, int] = {}
-    for stages in Policy.objects.filter(superseded_at=None).values_list("stages", flat=True):
+    for stages in Policy.objects.not_over().values_list("stages", flat=True):
         for stage in stages:
             needed[stage["board"]] = max(needed.get(stage["board"], 0), needed_of(stage["board"], stages))
     sitting = Count("seats", filter=Q(seats__user__is_active=True))
@@ -87,7 +88,7 @@ def short_of_members() -> list[tuple[Board, int, int]]:
 def why_kept(board: Board) -> str:
     """Why `board` cannot be removed, in a sentence; empty where it can."""
     versions = Policy.objects.filter(stages__contains=[{"board": board.slug}])
-    if policy := versions.filter(superseded_at=None).first():
+    if policy := versions.not_over().first():
         return f"{policy.sentence} This policy needs {board}. Change the policy first."
     if versions.exists() or Review.objects.filter(board=board).exists():
         return f"{board} has decided, or stood in a policy: it stays for the record. You can rename it."
@@ -113,7 +114,7 @@ def unseat(*, board: Board, user: User, by: Any) -> None:
     if place is None:
         return
     left = board.seats.filter(user__is_active=True).exclude(pk=place.pk).count()
-    for policy in Policy.objects.filter(superseded_at=None):
+    for policy in Policy.objects.not_over():
         needed = needed_of(board.slug, policy.stages)
         if left < needed:
             raise SeatNeeded(

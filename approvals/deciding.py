@@ -78,8 +78,12 @@ def _record(request: Request, outcome: str, at: dt.datetime) -> dict[str, Any]:
             "round": request.round,
         },
         "policy": {
+            "slug": policy.slug,
             "subject_kind": policy.subject_kind,
             "environment_kind": policy.environment_kind,
+            "when": policy.when,
+            "priority": policy.priority,
+            "because": request.because,
             "version": policy.version,
             "sentence": policy.sentence,
             "stages": policy.stages,

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.conf import settings
 
 from approvals.models import Board, Vote
+from approvals.policy_conditions import COST, LISTS
+from approvals.policy_documents import LARGEST
 from approvals.stage_rules import ANYBODY, NOBODY
 from approvals.subjects import kinds
+from tenants.data_classes import DATA_CLASSES
 from tenants.forms import OnceForm
 from tenants.models import Environment
 
@@ -70,6 +74,19 @@ class CommentForm(OnceForm):
     )
 
 
+def _words(label: str, help_text: str) -> forms.CharField:
+    return forms.CharField(label=label, max_length=400, required=False, help_text=help_text)
+
+
+class DocumentForm(forms.Form):
+    """Policies as YAML."""
+
+    document = forms.CharField(
+        label="Policies", max_length=LARGEST, widget=forms.Textarea(attrs={"rows": 30, "spellcheck": "false"}),
+        strip=False,
+    )  # fmt: skip
+
+
 class PolicyForm(forms.Form):
     """A new version of a policy: up to four stages, each a board and its quorum."""
 
@@ -81,6 +98,23 @@ class PolicyForm(forms.Form):
     )
     sentence = forms.CharField(
         label="Why it is so", max_length=300, help_text="One sentence. People read it on their request."
+    )
+    slug = forms.CharField(
+        label="Short name", max_length=60, required=False,
+        help_text="A known one gets a new version. Empty: named after what is asked and the environment.",
+    )  # fmt: skip
+    risk_tiers = _words("Only for these risk tiers", "Separated by commas, such as high.")
+    data_classes = _words("Only for these classes of data", f"Of {', '.join(DATA_CLASSES)}, separated by commas.")
+    regions = _words("Only for these regions", "Separated by commas.")
+    cost_above_a_month = forms.DecimalField(
+        label=f"Only above this cost a month ({settings.CURRENCY})", required=False, min_value=0, max_digits=14
+    )
+    priority = forms.IntegerField(
+        label="Priority", required=False, min_value=-100, max_value=100,
+        help_text="Of the policies that fit the highest decides, then the one that asks for most. Empty: 0.",
+    )  # fmt: skip
+    effective_from = forms.DateTimeField(
+        label="In force from (UTC)", required=False, help_text="Such as 2027-01-31 08:00. Empty: at once."
     )
     validity_days = forms.IntegerField(
         label="Approval is valid for (days)", required=False, min_value=1, max_value=3650, help_text="Empty: no end."
@@ -113,6 +147,18 @@ class PolicyForm(forms.Form):
                 self.fields[f"beside_{number}"] = forms.BooleanField(
                     label=f"Stage {number} is looked at beside the one before it", required=False
                 )
+
+    def when(self) -> dict[str, Any]:
+        """The conditions that are named, as `approvals.policy_conditions` reads them."""
+        given = self.cleaned_data
+        named: dict[str, Any] = {
+            name: [word.strip() for word in given[name].split(",") if word.strip()] for name in LISTS if given[name]
+        }
+        return named | ({COST: given[COST]} if given[COST] is not None else {})
+
+    def condition_fields(self) -> list[forms.BoundField]:
+        """Those that narrow the policy, for the page."""
+        return [self[name] for name in (*LISTS, COST, "priority", "effective_from")]
 
     def stages(self) -> list[dict[str, Any]]:
         """The stages that name a board, in their order."""

@@ -48,13 +48,30 @@ class Seat(models.Model):
         return f"{self.user} on {self.board}"
 
 
+class Policies(models.QuerySet["Policy"]):
+    """Many policies."""
+
+    def in_force(self) -> Policies:
+        """Those that decide now."""
+        now = timezone.now()
+        return self.filter(effective_from__lte=now).exclude(superseded_at__lte=now)
+
+    def not_over(self) -> Policies:
+        """Those that decide now or will."""
+        return self.exclude(superseded_at__lte=timezone.now())
+
+
 class Policy(models.Model):
-    """Which boards decide on a kind of subject, in which environment. A change is a new version."""
+    """Which boards decide on a kind of subject, in which environment and under which conditions. A change is a new
+    version, in force from `effective_from` until `superseded_at` (one that never began: both the same)."""
 
     shared_because = "one rule holds for every tenant"
 
+    slug = models.SlugField(max_length=60, help_text="what all its versions are called")
     subject_kind = models.CharField(max_length=40)
     environment_kind = models.CharField(max_length=12, blank=True, help_text="empty: any")
+    when = models.JSONField(default=dict, blank=True, help_text="as `approvals.policy_conditions` keeps it")
+    priority = models.SmallIntegerField(default=0)
     version = models.PositiveIntegerField(default=1)
     sentence = models.CharField(max_length=300, help_text="why it is so, shown on the request")
     # in order, each as `approvals.stage_rules` keeps it
@@ -63,21 +80,25 @@ class Policy(models.Model):
     effective_from = models.DateTimeField(default=timezone.now)
     superseded_at = models.DateTimeField(null=True, blank=True)
 
+    objects = Policies.as_manager()
+
     class Meta:
         verbose_name_plural = "policies"
-        ordering = ["subject_kind", "environment_kind", "-version"]
+        ordering = ["subject_kind", "environment_kind", "slug", "-version"]
         permissions = [("manage_policies", "Change the policies of governance")]
         constraints = [
-            models.UniqueConstraint(fields=["subject_kind", "environment_kind", "version"], name="policy_version"),
-            models.UniqueConstraint(
-                fields=["subject_kind", "environment_kind"],
-                condition=Q(superseded_at=None),
-                name="one_policy_in_force",
-            ),
+            models.UniqueConstraint(fields=["slug", "version"], name="policy_version"),
+            models.UniqueConstraint(fields=["slug"], condition=Q(superseded_at=None), name="one_policy_in_force"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.subject_kind} {self.environment_kind or 'any'} v{self.version}"
+        return f"{self.slug} v{self.version}"
+
+    @property
+    def is_in_force(self) -> bool:
+        """Whether it decides now."""
+        now = timezone.now()
+        return self.effective_from <= now and (self.superseded_at is None or self.superseded_at > now)
 
 
 class Request(models.Model):
@@ -95,6 +116,7 @@ class Request(models.Model):
     requester = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="requests")
     # Nobody's: it is left to the tenant, as `decided_under` says.
     policy = models.ForeignKey(Policy, on_delete=models.PROTECT, null=True, related_name="requests")
+    because = models.CharField(max_length=300, blank=True, help_text="what of it made this policy decide, in words")
     decided_under = models.JSONField(default=dict, help_text="who decides on its capability, as it was when sent")
     state = models.CharField(max_length=24, choices=State)
     round = models.PositiveSmallIntegerField(default=1, help_text="how often it was sent, a draft's first is to come")

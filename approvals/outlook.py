@@ -9,7 +9,7 @@ from typing import Any
 from approvals.delegation.standing import standing_in_each
 from approvals.durations import Typical, typical
 from approvals.models import Board, Policy
-from approvals.policies import in_force
+from approvals.policies import chosen_among
 from approvals.stage_rules import kept
 from approvals.subjects import kind_of
 from tenants.models import Tenant
@@ -38,13 +38,15 @@ def outlooks(
     everywhere = list(dict.fromkeys(tenant for tenants in asked.values() for tenant in tenants))
     capability = kind_of(subject_kind).capability
     who = dict(zip(everywhere, standing_in_each(capability, everywhere), strict=True)) if capability else {}
-    policies, names = in_force(subject_kind), dict(Board.objects.values_list("slug", "name"))
+    policies = list(Policy.objects.in_force().filter(subject_kind=subject_kind))
+    traits, names = kind_of(subject_kind).traits(facts or {}), dict(Board.objects.values_list("slug", "name"))
     took = typical(subject_kind, asked)
     found = []
     for kind, tenants in asked.items():
         measured = kind_of(subject_kind).measure(facts or {}, kind) if capability else None
         left = [each for each in tenants if capability and who[each].leaves_to_tenant(measured)]
-        policy = policies.get(kind) or policies.get("")
+        chosen = chosen_among(policies, kind, traits)
+        policy = chosen.policy if chosen else None
         asks = policy.stages if policy else ()
         stages = [stage.words(names.get(stage.board, stage.board)) for stage in map(kept, asks)]
         told = [(str(each or ""), who[each].sentence) for each in left]

@@ -78,13 +78,14 @@ def send(*, request: Request, by: User) -> Request:
     allowed(locked.state, Verb.SEND)
     kind_of(locked.subject_kind).revise(locked, {}, by)
     refuse_second(locked)
-    policy, under = who_decides(locked)
+    chosen, under = who_decides(locked)
     at = timezone.now()
     is_first = locked.state == State.DRAFT
     move(
         locked,
         Verb.SEND,
-        policy=policy,
+        policy=chosen.policy if chosen else None,
+        because=chosen.because if chosen else "",
         decided_under=under.frozen() if under else {},
         sent_at=locked.sent_at or at,
         round=locked.round if is_first else locked.round + 1,

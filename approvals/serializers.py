@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -11,6 +12,7 @@ from approvals.conversation import conversation
 from approvals.differences import changes_of
 from approvals.models import Board, Decision, Policy, Request, Review, Vote
 from approvals.next_step import next_step
+from approvals.policies import equals_of
 from approvals.sealing import verify
 from tenants.api.bodies import Body
 
@@ -64,6 +66,7 @@ class RequestSerializer(serializers.ModelSerializer[Request]):
         model = Request
         fields = [
             "number", "subject_kind", "title", "reason", "facts", "tenant", "environment", "requester", "policy",
+            "because",
             "decided_under", "state", "round", "next_step", "reviews", "is_demonstration", "created_at", "sent_at",
             "closed_at",
         ]  # fmt: skip
@@ -224,7 +227,7 @@ class QuorumField(serializers.JSONField):
 
 class StageSerializer(Body):
     board = serializers.CharField(max_length=40)
-    quorum = QuorumField(default=1)
+    quorum = QuorumField(required=False, help_text="1 unless told.")
     beside = serializers.BooleanField(required=False, help_text="Looked at together with the stage before it.")
     veto = VetoField(required=False, help_text="Whose refusal alone refuses; anybody's unless told.")
     checklist = serializers.ListField(
@@ -233,25 +236,74 @@ class StageSerializer(Body):
     )  # fmt: skip
 
 
+class WhenSerializer(Body):
+    """Conditions that a request has to meet; one that is not named is not asked for."""
+
+    risk_tiers = serializers.ListField(child=serializers.CharField(), required=False)
+    data_classes = serializers.ListField(child=serializers.CharField(), required=False)
+    regions = serializers.ListField(child=serializers.CharField(), required=False)
+    cost_above_a_month = serializers.CharField(required=False, help_text="In the installation's currency.")
+
+
 class PolicySerializer(serializers.ModelSerializer[Policy]):
     stages = StageSerializer(many=True)
+    when = WhenSerializer()
     in_force = serializers.SerializerMethodField()
+    equal_to = serializers.SerializerMethodField(
+        help_text="Policies that only their slugs tell apart from this one for some request: the first slug decides."
+    )
 
     class Meta:
         model = Policy
         fields = [
-            "id", "subject_kind", "environment_kind", "version", "sentence", "stages", "validity_days",
-            "effective_from", "superseded_at", "in_force",
+            "id", "slug", "version", "subject_kind", "environment_kind", "when", "priority", "sentence", "stages",
+            "validity_days",
+            "effective_from", "superseded_at", "in_force", "equal_to",
         ]  # fmt: skip
         read_only_fields = ["id", "version", "effective_from", "superseded_at"]
 
+    def get_equal_to(self, row: Policy) -> list[str]:
+        return [other.slug for other in equals_of(row, self._not_over)] if row.is_in_force else []
+
+    @cached_property
+    def _not_over(self) -> list[Policy]:
+        return list(Policy.objects.not_over().order_by("slug"))
+
     def get_in_force(self, row: Policy) -> bool:
-        return row.superseded_at is None
+        return row.is_in_force
+
+
+class PolicyDocumentSerializer(serializers.Serializer[Any]):
+    document = serializers.CharField(help_text="YAML.")
+
+
+class NewPolicyDocumentSerializer(Body):
+    document = serializers.CharField(
+        max_length=200_000, help_text="YAML, as it is written here.", trim_whitespace=False
+    )
+    check = serializers.BooleanField(required=False, default=False, help_text="Only say what would change.")
+
+
+class PolicyChangeSerializer(serializers.Serializer[Any]):
+    """What one policy of a document changes."""
+
+    slug = serializers.CharField()
+    is_new = serializers.BooleanField()
+    changes = ChangedSerializer(many=True)
 
 
 class NewPolicySerializer(Body):
     subject_kind = serializers.CharField(max_length=40)
     environment_kind = serializers.CharField(max_length=12, required=False, default="", allow_blank=True)
+    slug = serializers.CharField(
+        max_length=60, required=False, default="", allow_blank=True,
+        help_text="A known one gets a new version; empty: that of the kind and environment.",
+    )  # fmt: skip
+    when = WhenSerializer(required=False)
+    priority = serializers.IntegerField(required=False, default=0)
+    effective_from = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="Empty: at once."
+    )
     sentence = serializers.CharField(max_length=300)
     stages = StageSerializer(many=True)
     validity_days = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1)

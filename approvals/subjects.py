@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from approvals.policy_conditions import NO_TRAITS, Traits
 from refusals.errors import Invalid
 
 if TYPE_CHECKING:
@@ -53,6 +54,11 @@ def no_evidence(request: Request) -> Sequence[Evidence]:
     return ()
 
 
+def no_traits(facts: Mapping[str, Any]) -> Traits:
+    """Policies choose by its kind and environment alone."""
+    return NO_TRAITS
+
+
 class FactsStay(Invalid):
     code = "facts_stay"
 
@@ -84,6 +90,7 @@ class SubjectKind:
     `on_suspended(request, decision, by, reason)` takes back for a time what the approval brought about,
     `on_resumed(request, decision, by)` brings it about once more; a kind without them cannot be suspended.
     `is_replaced`: a newer approval of the same subject takes the place of this one.
+    `traits(facts)` says what of them policies choose by: risk tier, classes of data, regions, cost a month.
     `capability` names what can be left to tenants (`approvals.delegation`), `measure(facts, environment_kind)` what a
     request is held against the threshold with, None where it is the platform's in every mode.
     """
@@ -106,6 +113,7 @@ class SubjectKind:
     on_suspended: Callable[[Request, Decision, Any, str], None] | None = None
     on_resumed: Callable[[Request, Decision, Any], None] | None = None
     is_replaced: bool = True
+    traits: Callable[[Mapping[str, Any]], Traits] = no_traits
     capability: str = ""
     measure: Callable[[Mapping[str, Any], str], Mapping[str, Any] | None] = lambda facts, environment_kind: {}
 

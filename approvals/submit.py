@@ -4,6 +4,7 @@ tenant that it is left to."""
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 from django.db import connection, transaction
@@ -13,8 +14,9 @@ from django.utils import timezone
 from approvals.deciders import DECIDES
 from approvals.deciding import decide
 from approvals.delegation.standing import Standing, standing
-from approvals.models import Board, Policy, Request, Review
-from approvals.policies import policy_for
+from approvals.models import Board, Request, Review
+from approvals.policies import Chosen, choose
+from approvals.policy_conditions import Traits
 from approvals.sealing import storable
 from approvals.stages import open_boards, open_tenant, tell_voters
 from approvals.states import OPEN_STATES, State, Verb
@@ -95,15 +97,16 @@ def submit(
         record("request.drafted", by=by, subject=request, tenant=tenant.slug if tenant else "", number=request.number)
         return request
     refuse_second(request)
-    policy, under = who_decides(request)
-    request.policy, request.decided_under, request.sent_at = policy, under.frozen() if under else {}, at
+    chosen, under = who_decides(request)
+    request.policy, request.because = (chosen.policy, chosen.because) if chosen else (None, "")
+    request.decided_under, request.sent_at = under.frozen() if under else {}, at
     request.number = _last_number() + 1
     request.save(force_insert=True)
     begin_round(request, under, by=by, at=at)
     return request
 
 
-def who_decides(request: Request) -> tuple[Policy | None, Standing | None]:
+def who_decides(request: Request) -> tuple[Chosen | None, Standing | None]:
     """The policy under which `request` would be decided if it were sent now, None where it is left to its tenant; and
     who decides on its capability. Raises `NoPolicy`."""
     kind = kind_of(request.subject_kind)
@@ -111,7 +114,14 @@ def who_decides(request: Request) -> tuple[Policy | None, Standing | None]:
     under = standing(kind.capability, request.tenant) if kind.capability else None
     if under is not None and under.leaves_to_tenant(kind.measure(request.facts, environment_kind)):
         return None, under
-    return policy_for(request.subject_kind, environment_kind), under
+    return choose(request.subject_kind, environment_kind, traits_of(request)), under
+
+
+def traits_of(request: Request) -> Traits:
+    """What policies choose by: what its kind makes of the facts, and the data that is said of its environment."""
+    traits = kind_of(request.subject_kind).traits(request.facts)
+    said = request.environment.data_classes if request.environment else []
+    return replace(traits, data_classes=traits.data_classes | set(said))
 
 
 def begin_round(request: Request, under: Standing | None, *, by: User, at: dt.datetime) -> None:

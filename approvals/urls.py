@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals.views import board, changing, decision, delegation, listing, page, rules
+from approvals.views import board, changing, decision, delegation, listing, page, policies, rules
 
 app_name = "approvals"
 urlpatterns = [
@@ -19,6 +19,8 @@ urlpatterns = [
     path("decisions/<uuid:decision_id>/", decision.decision, name="decision"),
     path("decisions/<uuid:decision_id>/record.json", decision.record, name="decision-record"),
     path("platform/policies/", rules.policies, name="policies"),
+    path("platform/policies/yaml/", policies.document, name="policy-document"),
+    path("platform/policies/<slug:slug>/", policies.policy, name="policy"),
     path("platform/delegation/", delegation.delegation, name="delegation"),
     path("platform/delegation/<slug:capability>/", delegation.change, name="change-delegation"),
     path("platform/boards/", rules.boards, name="boards"),

@@ -16,6 +16,7 @@ from access.onboarding.sending import KIND
 from approvals.delegation.capabilities import Capability, Threshold
 from approvals.delegation.tables import Mode
 from approvals.models import Decision, Request
+from approvals.policy_conditions import Traits
 from approvals.subjects import Evidence, FactsStay, SubjectKind
 from tenants.alike import name_skeleton
 from tenants.data_classes import DATA_CLASSES
@@ -129,6 +130,16 @@ def _forecast(request: Request) -> list[Evidence]:
     return [Evidence("Expected calls a day", calls, SAYS), Evidence("Expected cost a month", cost, source)]
 
 
+def _traits(facts: Mapping[str, Any]) -> Traits:
+    answers = facts.get("answers") or {}
+    case = answers.get("use-case", {})
+    return Traits(
+        risk_tiers=frozenset([facts["risk_tier"]] if facts.get("risk_tier") else []),
+        data_classes=frozenset(case.get("data_classes", ())),
+        regions=frozenset([case["region"]] if case.get("region") else []),
+    )
+
+
 def _revise(request: Request, facts: Mapping[str, Any], by: User) -> Mapping[str, Any]:
     """The wizard gives all of them, as its answers say; nobody gives single ones."""
     if facts and facts.keys() != request.facts.keys():
@@ -161,6 +172,7 @@ ONBOARDING = SubjectKind(
     glance=_glance,
     forecast=_forecast,
     revise=_revise,
+    traits=_traits,
     page=_page,
     again=_again,
     looks_at=(

@@ -121,7 +121,7 @@ def _of_tenants(capability: Capability, tenants: list[Tenant]) -> tuple[Side, ..
 
 
 def _of_platform(capability: Capability) -> tuple[Side, ...]:
-    policies = Policy.objects.filter(subject_kind__in=capability.kinds, superseded_at=None)
+    policies = Policy.objects.in_force().filter(subject_kind__in=capability.kinds)
     named = {stage["board"] for stages in policies.values_list("stages", flat=True) for stage in stages}
     boards = Board.objects.filter(slug__in=named).order_by("name")
     people = {board: User.objects.filter(seats__board=board, is_active=True).order_by("username") for board in boards}

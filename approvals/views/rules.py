@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from approvals import policy_conditions
 from approvals.boards import change_board, create_board, remove_board, seat, unseat, why_kept
 from approvals.forms import BoardForm, BoardWordsForm, PolicyForm, SeatForm
 from approvals.models import Board, Policy
@@ -38,7 +39,7 @@ BOARD_HEAD = ("board", "name", "purpose", "member", "member name", "member activ
 
 def policies(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """The policies in force or earlier ones; for those who may, a new version."""
-    viewer = _reader(request)
+    viewer = reader(request)
     shown = (
         Policy.objects.filter(pk=request.GET.get("from", "")).first()
         if request.GET.get("from", "").isdecimal()
@@ -46,7 +47,7 @@ def policies(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     )
     form = PolicyForm(request.POST or None, initial=_initial(shown) if shown else None)
     if request.method == "POST":
-        _require_manager(viewer)
+        require_manager(viewer)
         if form.is_valid() and _done(form, lambda: _change(form, viewer)):
             messages.success(request, "The new version is in force from now on.")
             return redirect("approvals:policies")
@@ -74,10 +75,10 @@ def policies(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 
 def boards(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """Every board with its seats; for those who may, a new board."""
-    viewer = _reader(request)
+    viewer = reader(request)
     form = BoardForm(request.POST or None)
     if request.method == "POST":
-        _require_manager(viewer)
+        require_manager(viewer)
         if form.is_valid() and _done(form, lambda: create_board(**form.cleaned_data, by=viewer)):
             messages.success(request, f"{form.cleaned_data['name']} exists now. Seat its members.")
             return redirect("approvals:boards")
@@ -99,8 +100,8 @@ def boards(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 
 def board(request: HttpRequest, slug: str) -> HttpResponse:
     """A board's name and purpose, for those who may change them; and whether it can be removed."""
-    viewer = _reader(request)
-    _require_manager(viewer)
+    viewer = reader(request)
+    require_manager(viewer)
     shown = _board(slug)
     sent = request.POST if request.method == "POST" else None
     form = BoardWordsForm(sent, initial={"name": shown.name, "purpose": shown.purpose})
@@ -114,8 +115,8 @@ def board(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def remove(request: HttpRequest, slug: str) -> HttpResponse:
     """Remove a board that nothing needs."""
-    viewer = _reader(request)
-    _require_manager(viewer)
+    viewer = reader(request)
+    require_manager(viewer)
     gone = _board(slug)
     remove_board(board=gone, by=viewer)
     messages.success(request, f"{gone} is removed.")
@@ -125,8 +126,8 @@ def remove(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def take_seat(request: HttpRequest, slug: str) -> HttpResponse:
     """Seat a person."""
-    viewer = _reader(request)
-    _require_manager(viewer)
+    viewer = reader(request)
+    require_manager(viewer)
     board, form = _board(slug), SeatForm(request.POST)
     named = form.data.get("user", "").replace("\x00", "").strip()
     person = find_person(named)
@@ -141,8 +142,8 @@ def take_seat(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def leave_seat(request: HttpRequest, slug: str) -> HttpResponse:
     """Take a seat away."""
-    viewer = _reader(request)
-    _require_manager(viewer)
+    viewer = reader(request)
+    require_manager(viewer)
     board = _board(slug)
     person = User.objects.filter(username=request.POST.get("user", "").replace("\x00", "")).first()
     if person is None:
@@ -152,7 +153,8 @@ def leave_seat(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect("approvals:boards")
 
 
-def _reader(request: HttpRequest) -> User:
+def reader(request: HttpRequest) -> User:
+    """Who looks, if they may read the rules of governance. Raises `Forbidden`."""
     viewer = viewer_of(request)
     if not (viewer.has_perm(MANAGE) or viewer.has_perm("approvals.view_request")):
         raise Forbidden(
@@ -162,7 +164,8 @@ def _reader(request: HttpRequest) -> User:
     return viewer
 
 
-def _require_manager(viewer: User) -> None:
+def require_manager(viewer: User) -> None:
+    """Raise `Forbidden` unless `viewer` may change them."""
     if not viewer.has_perm(MANAGE):
         raise Forbidden("Only the platform team changes who decides. You may read it.", permission=MANAGE)
 
@@ -179,20 +182,28 @@ def _done(form: Form, verb: Callable[[], Any]) -> bool:
 
 def _change(form: PolicyForm, viewer: User) -> None:
     given = form.cleaned_data
-    change_policy(
+    saved = change_policy(
         subject_kind=given["subject_kind"],
         environment_kind=given["environment_kind"],
+        slug=given["slug"],
+        when=form.when(),
+        priority=given["priority"] or 0,
+        effective_from=given["effective_from"],
         sentence=given["sentence"],
         stages=form.stages(),
         validity_days=given["validity_days"],
         by=viewer,
     )
+    given["slug"] = saved.slug
 
 
 def _initial(policy: Policy) -> dict[str, Any]:
     initial: dict[str, Any] = {
-        name: getattr(policy, name) for name in ("subject_kind", "environment_kind", "sentence", "validity_days")
+        name: getattr(policy, name)
+        for name in ("subject_kind", "environment_kind", "slug", "priority", "sentence", "validity_days")
     }
+    initial |= {name: ", ".join(policy.when.get(name, ())) for name in policy_conditions.LISTS}
+    initial[policy_conditions.COST] = policy.when.get(policy_conditions.COST)
     for number, stage in enumerate(policy.stages, start=1):
         initial |= {
             f"board_{number}": stage["board"],

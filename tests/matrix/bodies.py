@@ -115,6 +115,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("notices:change-webhook", "POST"): {"url": "https://next.example/", "events": ["key.issued"]},
     ("token-list", "POST"): {"name": "Next"},
     ("request-comment", "POST"): {"text": "Why?"},
+    ("policy-document", "POST"): {"document": "nothing"},
+    ("approvals:policy-document", "POST"): {"document": "nothing"},
     ("request-change", "POST"): {"reason": "Else"},
     ("request-suspend", "POST"): {"reason": "So"},
     ("request-resume", "POST"): {"reason": "So"},

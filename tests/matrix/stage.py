@@ -121,6 +121,7 @@ class Stage:
             "approvals: decision_id": decision.pk,
             "decision- pk": decision.pk,
             "approvals: slug": "risk",
+            "approvals:policy slug": "access",
             "approvals: capability": "keys",
             "board- slug": "risk",
             "policy- pk": asked.policy.pk,

@@ -29,7 +29,7 @@ OF_NO_TENANT = (
     "catalog", "audit", "onboarding-", "leaked-key-", "bell", "theme", "healthz",
     "readyz", "usage:set-price",
     "access:new-tenant", "access:discard-onboarding", "access:onboarding-", "access:retry-", "access:take-back-",
-    "approvals:policies", "approvals:change-delegation", "delegation-preview",
+    "approvals:policies", "approvals:policy-document", "approvals:change-delegation", "delegation-preview",
     "approvals:board", "approvals:seat", "approvals:unseat", "tenants:create", "tenants:tokens",
     "tenants:revoke-token", "tenants:leaked-key", "tenants:platform-", "mail-choice-", "my-session-", "notices:choices",
     "notices:stop", "notices:undo", "tenants:appointment", "tenants:activation", "switch",
