@@ -2,9 +2,13 @@
 
 import datetime as dt
 from decimal import Decimal
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -271,3 +275,18 @@ def test_a_kind_that_is_registered_needs_nothing_of_the_engine(cast: Cast) -> No
     told = signed_in(cast.rita).post(f"/api/requests/{asked.number}/vote/", body, content_type="application/json")
     assert (told.json()["state"], done) == ("approved", ["t1"])
     assert Request.objects.get().decision.record["policy"]["slug"] == "toy-kind"
+
+
+def test_policies_from_before_are_called_after_what_they_are_for_and_lose_nothing(cast: Cast) -> None:
+    migration = import_module("approvals.migrations.0007_requests_in_rounds_and_policies_as_data")
+    Policy.objects.all().delete()
+    kept = {"sentence": "So.", "stages": RISK, "validity_days": 7}
+    for environment_kind, version in (("", 1), ("production", 1)):
+        Policy.objects.bulk_create(
+            [Policy(slug="", subject_kind="toy_kind", environment_kind=environment_kind, version=version, **kept)]
+        )
+        migration.name_policies(apps, SimpleNamespace(connection=connection))
+    assert [(row.slug, row.environment_kind, row.stages, row.validity_days) for row in Policy.objects.all()] == [
+        ("toy-kind", "", RISK, 7),
+        ("toy-kind-production", "production", RISK, 7),
+    ]
