@@ -28,7 +28,8 @@ from approvals.listing import SORTS, Asked, before, find, turn_of, with_reviews
 from approvals.models import Board, Decision, Policy, Request, Review
 from approvals.next_step import may_vote
 from approvals.policies import change_policy
-from approvals.policy_documents import checked, put_in_force, written_in_force
+from approvals.policy_documents import put_in_force, written_in_force
+from approvals.policy_trial import tried
 from approvals.rule_lists import find_boards, find_policies
 from approvals.scoping import decisions_for, find_request
 from approvals.sending import change, send
@@ -350,12 +351,18 @@ class PolicyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     )
     @action(detail=False, methods=["get", "post"], pagination_class=None)
     def document(self, request: http.Request) -> Response:
-        """Every policy in force as YAML; or put in force what such a document changes (`check`: only say what)."""
+        """Every policy in force as YAML; or put in force what such a document changes, all of it or nothing."""
         if request.method == "GET":
             return Response(s.PolicyDocumentSerializer({"document": written_in_force()}).data)
-        given = body_of(request, s.NewPolicyDocumentSerializer)
-        verb = checked if given["check"] else put_in_force
-        return Response(s.PolicyChangeSerializer(verb(given["document"], by=viewer_of(request)), many=True).data)
+        text = body_of(request, s.NewPolicyDocumentSerializer)["document"]
+        return Response(s.PolicyChangeSerializer(put_in_force(text, by=viewer_of(request)), many=True).data)
+
+    @extend_schema(request=s.NewPolicyDocumentSerializer, responses={200: s.TrialSerializer})
+    @action(detail=False, methods=["post"], pagination_class=None)
+    def trial(self, request: http.Request) -> Response:
+        """Try such a document on the requests of the last year; nothing is kept."""
+        text = body_of(request, s.NewPolicyDocumentSerializer)["document"]
+        return Response(s.TrialSerializer(tried(text, by=viewer_of(request))).data)
 
 
 def register(router: DefaultRouter) -> None:

@@ -122,14 +122,6 @@ def put_in_force(text: str, *, by: Any) -> list[Change]:
     return changes
 
 
-def checked(text: str, *, by: Any) -> list[Change]:
-    """What `put_in_force` would do; nothing is kept. Raises what it raises."""
-    with transaction.atomic():
-        changes = put_in_force(text, by=by)
-        transaction.set_rollback(True)
-    return changes
-
-
 def _as_kept(policy: Mapping[str, Any]) -> dict[str, Any]:
     """What a document says in the form in which it is kept, so that it is compared by what it means."""
     said = {name: value for name, value in policy.items() if name != "effective_from" and value not in ("", {}, 0)}

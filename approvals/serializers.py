@@ -281,7 +281,6 @@ class NewPolicyDocumentSerializer(Body):
     document = serializers.CharField(
         max_length=200_000, help_text="YAML, as it is written here.", trim_whitespace=False
     )
-    check = serializers.BooleanField(required=False, default=False, help_text="Only say what would change.")
 
 
 class PolicyChangeSerializer(serializers.Serializer[Any]):
@@ -290,6 +289,29 @@ class PolicyChangeSerializer(serializers.Serializer[Any]):
     slug = serializers.CharField()
     is_new = serializers.BooleanField()
     changes = ChangedSerializer(many=True)
+
+
+class BoardEffectSerializer(serializers.Serializer[Any]):
+    board = serializers.CharField()
+    before = serializers.IntegerField(help_text="Past requests that go there now.")
+    after = serializers.IntegerField(help_text="That would.")
+
+
+class MovedSerializer(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    before = serializers.CharField()
+    after = serializers.CharField()
+
+
+class TrialSerializer(serializers.Serializer[Any]):
+    """What a document would change, and where the requests of the last year would have gone."""
+
+    changes = PolicyChangeSerializer(many=True)
+    count = serializers.IntegerField(help_text="Requests it was tried on: at most the newest 10,000.")
+    moved = serializers.IntegerField(help_text="Of them, those that others would decide on.")
+    sentences = serializers.ListField(child=serializers.CharField())
+    boards = BoardEffectSerializer(many=True)
+    examples = MovedSerializer(many=True)
 
 
 class NewPolicySerializer(Body):

@@ -14,7 +14,8 @@ from approvals.forms import DocumentForm
 from approvals.models import Board, Policy
 from approvals.policies import equals_of
 from approvals.policy_conditions import words as condition_words
-from approvals.policy_documents import checked, document_of, put_in_force, written, written_in_force
+from approvals.policy_documents import document_of, put_in_force, written, written_in_force
+from approvals.policy_trial import tried
 from approvals.stage_rules import kept, words
 from approvals.subjects import kind_of
 from approvals.views.rules import MANAGE, reader, require_manager
@@ -57,23 +58,21 @@ def policy(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def document(request: HttpRequest) -> HttpResponse:
-    """Every policy in force as YAML; for those who may, changed there, checked and put in force."""
+    """Every policy in force as YAML; for those who may, changed there, tried on past requests and put in force."""
     viewer = reader(request)
-    form, changes = DocumentForm(initial={"document": written_in_force()}), None
+    form, trial = DocumentForm(initial={"document": written_in_force()}), None
     if request.method == "POST":
         require_manager(viewer)
         form = DocumentForm(request.POST)
         if form.is_valid():
-            is_final = request.POST.get("do") == "put"
+            text = form.cleaned_data["document"]
             try:
-                changes = (put_in_force if is_final else checked)(form.cleaned_data["document"], by=viewer)
-            except (Conflict, Invalid) as refused:
-                form.add_error("document", refused.sentence)
-            else:
-                changes = [change for change in changes if change.changes]
-                if is_final:
-                    count = len(changes)
+                if request.POST.get("do") == "put":
+                    count = sum(bool(change.changes) for change in put_in_force(text, by=viewer))
                     messages.success(request, f"{count} {'policy is' if count == 1 else 'policies are'} changed.")
                     return redirect("approvals:policies")
-    context = {"form": form, "changes": changes, "may_change": viewer.has_perm(MANAGE)}
+                trial = tried(text, by=viewer)
+            except (Conflict, Invalid) as refused:
+                form.add_error("document", refused.sentence)
+    context = {"form": form, "trial": trial, "may_change": viewer.has_perm(MANAGE)}
     return render(request, "approvals/policy_document.html", context, status=422 if form.errors else 200)

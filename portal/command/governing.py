@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 @everything("policies hold for every tenant")
 def policy(options: argparse.Namespace) -> None:
     """Write the policies in force, or read a file and say what it changes; `import` puts that in force."""
-    from approvals.policy_documents import checked, put_in_force, written_in_force
+    from approvals.policy_documents import put_in_force, written_in_force
+    from approvals.policy_trial import tried
     from audit.record import SYSTEM
 
     if options.do == "export":
@@ -30,7 +31,10 @@ def policy(options: argparse.Namespace) -> None:
         raise CannotStart(f"Name a file: atrium policy {options.do} FILE, or - for standard input.")
     text = _read(options.file)
     if options.do == "check":
-        _tell(checked(text, by=SYSTEM), "would change")
+        trial = tried(text, by=SYSTEM)
+        _tell(trial.changes, "would change")
+        for sentence in trial.sentences:
+            print(sentence)
     else:
         _tell(put_in_force(text, by=SYSTEM), "changed")
 

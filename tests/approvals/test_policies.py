@@ -18,7 +18,8 @@ from approvals.boards import SeatNeeded, create_board, seat, unseat
 from approvals.models import Board, Policy, Request
 from approvals.policies import PolicyOfAnother, change_policy, choose, equals_of, policy_for
 from approvals.policy_conditions import Traits, UnfitCondition
-from approvals.policy_documents import DocumentNotUnderstood, checked, put_in_force, read, written_in_force
+from approvals.policy_documents import DocumentNotUnderstood, put_in_force, read, written_in_force
+from approvals.policy_trial import tried
 from approvals.subjects import SubjectKind, register
 from approvals.submit import submit
 from audit.models import Entry
@@ -171,9 +172,8 @@ def test_written_and_read_again_it_changes_nothing(cast: Cast, legal: Board) -> 
     assert [change.changes for change in put_in_force(text, by=cast.pat)] == [[], []]
     assert Policy.objects.count() == before
     changed = text.replace("quorum: 1", "quorum: 2")
-    told = checked(changed, by=cast.pat)
-    assert {change.slug for change in told if change.changes} == {"access", "dear"}
-    assert Policy.objects.count() == before, "checking keeps nothing"
+    assert {change.slug for change in tried(changed, by=cast.pat).changes} == {"access", "dear"}
+    assert Policy.objects.count() == before, "a trial keeps nothing"
     put_in_force(changed, by=cast.pat)
     assert policy_for("access").stages == [{"board": "risk", "quorum": 2}]
 
@@ -210,10 +210,10 @@ def test_the_pages_and_the_api_read_and_change_the_document(cast: Cast) -> None:
     page = pat.get("/platform/policies/yaml/").content.decode()
     assert "schema: atrium policies 1" in page
     text = pat.get("/api/policies/document/").json()["document"].replace("quorum: 1", "quorum: 2")
-    told = pat.post("/platform/policies/yaml/", {"document": text, "do": "check"}).content.decode()
+    told = pat.post("/platform/policies/yaml/", {"document": text, "do": "try"}).content.decode()
     assert "What would change" in told and policy_for("access").version == 1
-    told = pat.post("/api/policies/document/", {"document": text, "check": True}, content_type="application/json")
-    assert told.json()[0]["changes"] == [{"name": "Stages 1, quorum", "before": "1", "after": "2"}]
+    told = pat.post("/api/policies/trial/", {"document": text}, content_type="application/json")
+    assert told.json()["changes"][0]["changes"] == [{"name": "Stages 1, quorum", "before": "1", "after": "2"}]
     assert pat.post("/platform/policies/yaml/", {"document": text, "do": "put"}).status_code == 302
     assert policy_for("access").version == 2
     page = pat.get("/platform/policies/access/").content.decode()

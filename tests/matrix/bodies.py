@@ -116,6 +116,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("token-list", "POST"): {"name": "Next"},
     ("request-comment", "POST"): {"text": "Why?"},
     ("policy-document", "POST"): {"document": "nothing"},
+    ("policy-trial", "POST"): {"document": "nothing"},
     ("approvals:policy-document", "POST"): {"document": "nothing"},
     ("request-change", "POST"): {"reason": "Else"},
     ("request-suspend", "POST"): {"reason": "So"},
