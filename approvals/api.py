@@ -5,6 +5,7 @@ What a request is about is asked for where that lives: `access` offers access an
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.db.models import QuerySet
@@ -27,8 +28,9 @@ from approvals.durations import by_week
 from approvals.listing import SORTS, Asked, before, find, turn_of, with_reviews
 from approvals.models import Board, Decision, Policy, Request, Review
 from approvals.next_step import may_vote
-from approvals.policies import change_policy
-from approvals.policy_documents import put_in_force, written_in_force
+from approvals.policies import slug_of
+from approvals.policy_changes import put
+from approvals.policy_documents import stated, written_in_force
 from approvals.policy_trial import tried
 from approvals.rule_lists import find_boards, find_policies
 from approvals.scoping import decisions_for, find_request
@@ -334,28 +336,37 @@ class PolicyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         text, board = text_of(self.request, "q"), text_of(self.request, "board")
         return find_policies(rule_lists.Asked(text, kind, board, show))[0]
 
-    @extend_schema(request=s.NewPolicySerializer, responses={201: s.PolicySerializer})
+    @extend_schema(request=s.NewPolicySerializer, responses={201: s.PolicySerializer, 202: s.RequestDetailSerializer})
     def create(self, request: http.Request) -> Response:
-        """Put a new version in force at once; requests under way keep theirs."""
+        """Put a new version in force, 201; or, where somebody else has to approve it, ask for it, 202."""
         given = body_of(request, s.NewPolicySerializer)
-        given["stages"] = [dict(stage) for stage in given["stages"]]
-        made = change_policy(**given, by=viewer_of(request))
+        slug = given["slug"] or slug_of(given["subject_kind"], given["environment_kind"])
+        plain = json.loads(json.dumps(given | {"slug": slug, "effective_from": None}))
+        text = stated(**plain | {"effective_from": given["effective_from"]})
+        done = put(text, reason=given["sentence"], by=viewer_of(request))
+        if isinstance(done, Request):
+            return Response(document_of(done.number, viewer_of(request)), status=status.HTTP_202_ACCEPTED)
+        made = Policy.objects.filter(slug=slug).order_by("version").last()
         return Response(s.PolicySerializer(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(responses={200: s.PolicyDocumentSerializer}, methods=["GET"], filters=False)
     @extend_schema(
         request=s.NewPolicyDocumentSerializer,
-        responses={200: s.PolicyChangeSerializer(many=True)},
+        responses={200: s.PolicyChangeSerializer(many=True), 202: s.RequestDetailSerializer},
         methods=["POST"],
         filters=False,
     )
     @action(detail=False, methods=["get", "post"], pagination_class=None)
     def document(self, request: http.Request) -> Response:
-        """Every policy in force as YAML; or put in force what such a document changes, all of it or nothing."""
+        """Every policy in force as YAML; or put in force what such a document changes, all of it or nothing, 200; or,
+        where somebody else has to approve it, ask for it with a `reason`, 202."""
         if request.method == "GET":
             return Response(s.PolicyDocumentSerializer({"document": written_in_force()}).data)
-        text = body_of(request, s.NewPolicyDocumentSerializer)["document"]
-        return Response(s.PolicyChangeSerializer(put_in_force(text, by=viewer_of(request)), many=True).data)
+        given = body_of(request, s.NewPolicyDocumentSerializer)
+        done = put(given["document"], reason=given["reason"], by=viewer_of(request))
+        if isinstance(done, Request):
+            return Response(document_of(done.number, viewer_of(request)), status=status.HTTP_202_ACCEPTED)
+        return Response(s.PolicyChangeSerializer(done, many=True).data)
 
     @extend_schema(request=s.NewPolicyDocumentSerializer, responses={200: s.TrialSerializer})
     @action(detail=False, methods=["post"], pagination_class=None)

@@ -79,12 +79,15 @@ def _words(label: str, help_text: str) -> forms.CharField:
 
 
 class DocumentForm(forms.Form):
-    """Policies as YAML."""
+    """Policies as YAML, and why they are changed, for who has to approve it."""
 
     document = forms.CharField(
         label="Policies", max_length=LARGEST, widget=forms.Textarea(attrs={"rows": 30, "spellcheck": "false"}),
         strip=False,
     )  # fmt: skip
+    reason = forms.CharField(
+        label="Why is it changed?", max_length=4000, required=False, help_text="Who approves the change reads it."
+    )
 
 
 class PolicyForm(forms.Form):

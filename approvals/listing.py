@@ -99,7 +99,8 @@ def narrow(rows: QuerySet[Request], asked: Asked) -> QuerySet[Request]:
 def with_reviews(rows: QuerySet[Request]) -> QuerySet[Request]:
     """`rows` with everything that the next step and a row need, in a fixed number of queries."""
     votes = Prefetch("votes", Vote.objects.select_related("voter"))
-    reviews = Review.objects.select_related("board", "request__tenant").prefetch_related(votes, "board__seats")
+    reviews = Review.objects.select_related("board", "request__tenant", "request__requester__service_account")
+    reviews = reviews.prefetch_related(votes, "board__seats")
     return rows.select_related(
         "tenant", "requester__service_account", "environment__project", "environment__tenant", "policy"
     ).prefetch_related(Prefetch("reviews", reviews))

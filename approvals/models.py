@@ -5,7 +5,7 @@ from __future__ import annotations
 import pgtrigger
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -57,8 +57,9 @@ class Policies(models.QuerySet["Policy"]):
         return self.filter(effective_from__lte=now).exclude(superseded_at__lte=now)
 
     def not_over(self) -> Policies:
-        """Those that decide now or will."""
-        return self.exclude(superseded_at__lte=timezone.now())
+        """Those that decide now or will; one that gave way before it began is neither."""
+        still = Q(superseded_at__gt=timezone.now(), superseded_at__gt=F("effective_from"))
+        return self.filter(Q(superseded_at=None) | still)
 
 
 class Policy(models.Model):
@@ -169,8 +170,14 @@ def anybody() -> str:
     return "anybody"
 
 
+ADMINISTRATORS = (
+    "approvals.manage_policies"  # what the platform's administrators hold, who decide where nobody else can
+)
+
+
 class Review(models.Model):
-    """One stage at work: a board with its quorum, or the people of the request's tenant who hold `permission`."""
+    """One stage at work: a board with its quorum, or who holds `permission`: people of the request's tenant, or the
+    platform's administrators."""
 
     owned_through = "request"
 
@@ -211,7 +218,9 @@ class Review(models.Model):
 
     @property
     def decider(self) -> str:
-        """The board, or the tenant itself, as people read it."""
+        """The board, the tenant itself or the platform's administrators, as people read it."""
+        if self.permission == ADMINISTRATORS:
+            return "The platform's administrators"
         return str(self.board or f"{self.request.tenant or 'the tenant'} itself")
 
 

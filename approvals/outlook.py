@@ -16,15 +16,25 @@ from tenants.models import Tenant
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A board by its name, how many of its members must approve (None: every one), and whether it looks at it at the
+    same time as the one before."""
+
+    board: str
+    quorum: int | None
+    is_beside: bool
+
+
+@dataclass(frozen=True)
 class Outlook:
-    """For one kind of environment (empty: any), with the stages in words. Without a policy nobody can decide yet.
+    """For one kind of environment (empty: any). Without a policy nobody can decide yet.
 
     `left` names the tenants to which it is left, with why; `only_left`: no board is asked for any of them.
     """
 
     environment_kind: str
     policy: Policy | None
-    stages: list[str]
+    stages: list[Asked]
     typical: Typical | None
     left: list[tuple[str, str]]
     only_left: bool
@@ -48,7 +58,9 @@ def outlooks(
         chosen = chosen_among(policies, kind, traits)
         policy = chosen.policy if chosen else None
         asks = policy.stages if policy else ()
-        stages = [stage.words(names.get(stage.board, stage.board)) for stage in map(kept, asks)]
+        stages = [
+            Asked(names.get(stage.board, stage.board), stage.quorum, stage.is_beside) for stage in map(kept, asks)
+        ]
         told = [(str(each or ""), who[each].sentence) for each in left]
         only_left = bool(tenants) and len(left) == len(tenants)
         found.append(Outlook(kind, policy, stages, took.get(kind) if policy else None, told, only_left))

@@ -6,7 +6,7 @@ A policy that the document does not name stays as it is; none is taken away by l
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +65,18 @@ def written(policies: Iterable[Policy]) -> str:
     return HEAD + text
 
 
+def changed_alone(text: str, slugs: Collection[str]) -> str:
+    """The document with those of its policies alone that are named by `slugs`."""
+    told = [policy for policy in read(text) if policy["slug"] in slugs]
+    return HEAD + str(yaml.safe_dump({"schema": SCHEMA, "policies": told}, sort_keys=False, allow_unicode=True))
+
+
+def stated(**policy: Any) -> str:
+    """The document of one policy as a form or a program states it."""
+    said = {name: value for name, value in policy.items() if value not in (None, "", {})}
+    return str(yaml.safe_dump({"schema": SCHEMA, "policies": [said]}, sort_keys=False, allow_unicode=True))
+
+
 def written_in_force() -> str:
     """The same of those that decide now."""
     return written(Policy.objects.in_force().order_by("slug"))
@@ -118,6 +130,8 @@ def put_in_force(text: str, *, by: Any) -> list[Change]:
         try:
             change_policy(**policy, by=by)
         except Refusal as refused:
+            if len(policies) == 1:
+                raise
             raise DocumentNotUnderstood(f"{policy['slug']}: {refused.sentence}", field="document") from refused
     return changes
 
@@ -125,13 +139,21 @@ def put_in_force(text: str, *, by: Any) -> list[Change]:
 def _as_kept(policy: Mapping[str, Any]) -> dict[str, Any]:
     """What a document says in the form in which it is kept, so that it is compared by what it means."""
     said = {name: value for name, value in policy.items() if name != "effective_from" and value not in ("", {}, 0)}
-    known = all(isinstance(stage, dict) and isinstance(stage.get("board"), str) for stage in policy["stages"])
-    if known:
+    if all(_looks_like_a_stage(stage) for stage in policy["stages"]):
         said["stages"] = [kept(stage).as_json() | stage for stage in policy["stages"]]
         said["stages"] = [{k: v for k, v in stage.items() if v not in (False, [])} for stage in said["stages"]]
     if "when" in said:
         said["when"] = read_conditions(said["when"])
     return {name: said[name] for name in (*REQUIRED, *OPTIONAL) if name in said}
+
+
+def _looks_like_a_stage(stage: Any) -> bool:
+    return (
+        isinstance(stage, dict)
+        and isinstance(stage.get("board"), str)
+        and isinstance(stage.get("veto", ""), str | list)
+        and isinstance(stage.get("checklist", []), list)
+    )
 
 
 def _policy(place: int, given: Any) -> dict[str, Any]:

@@ -78,19 +78,17 @@ def send(*, request: Request, by: User) -> Request:
     allowed(locked.state, Verb.SEND)
     kind_of(locked.subject_kind).revise(locked, {}, by)
     refuse_second(locked)
-    chosen, under = who_decides(locked)
+    who = who_decides(locked)
     at = timezone.now()
     is_first = locked.state == State.DRAFT
     move(
         locked,
         Verb.SEND,
-        policy=chosen.policy if chosen else None,
-        because=chosen.because if chosen else "",
-        decided_under=under.frozen() if under else {},
+        **who.fields(),
         sent_at=locked.sent_at or at,
         round=locked.round if is_first else locked.round + 1,
     )
-    begin_round(locked, under, by=by, at=at)
+    begin_round(locked, who, by=by, at=at)
     return locked
 
 

@@ -281,6 +281,7 @@ class NewPolicyDocumentSerializer(Body):
     document = serializers.CharField(
         max_length=200_000, help_text="YAML, as it is written here.", trim_whitespace=False
     )
+    reason = serializers.CharField(max_length=4000, required=False, default="", allow_blank=True)
 
 
 class PolicyChangeSerializer(serializers.Serializer[Any]):

@@ -7,7 +7,7 @@ import datetime as dt
 from approvals import stage_rules
 from approvals.deciders import DECIDES, people_of
 from approvals.delegation.standing import Standing
-from approvals.models import Board, Policy, Request, Review
+from approvals.models import ADMINISTRATORS, Board, Policy, Request, Review
 from approvals.separation import askers
 from approvals.telling import tell
 from refusals.errors import Conflict
@@ -64,6 +64,18 @@ def open_tenant(request: Request, under: Standing, at: dt.datetime) -> Review:
             f"{under.capability.name} is left to {request.tenant}, and nobody active in it may decide. The platform"
             " team can help."
         )
+    review.save(force_insert=True)
+    return review
+
+
+def open_administrators(request: Request, at: dt.datetime) -> Review:
+    """The one stage of what another administrator of the platform decides on. Raises `BoardTooSmall`."""
+    review = Review(
+        request=request, round=request.round, position=1, permission=ADMINISTRATORS, outcome=Review.Outcome.OPEN,
+        opened_at=at,
+    )  # fmt: skip
+    if not people_of(review).exclude(pk__in=askers(request)).exists():
+        raise BoardTooSmall("You are the only administrator of the platform, so nobody else could approve this.")
     review.save(force_insert=True)
     return review
 

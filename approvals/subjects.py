@@ -90,6 +90,8 @@ class SubjectKind:
     `on_suspended(request, decision, by, reason)` takes back for a time what the approval brought about,
     `on_resumed(request, decision, by)` brings it about once more; a kind without them cannot be suspended.
     `is_replaced`: a newer approval of the same subject takes the place of this one.
+    `bootstrap_permission`: where no policy fits, one other of who holds it above tenants approves, as
+    `bootstrap_sentence` tells people.
     `traits(facts)` says what of them policies choose by: risk tier, classes of data, regions, cost a month.
     `capability` names what can be left to tenants (`approvals.delegation`), `measure(facts, environment_kind)` what a
     request is held against the threshold with, None where it is the platform's in every mode.
@@ -113,6 +115,8 @@ class SubjectKind:
     on_suspended: Callable[[Request, Decision, Any, str], None] | None = None
     on_resumed: Callable[[Request, Decision, Any], None] | None = None
     is_replaced: bool = True
+    bootstrap_permission: str = ""
+    bootstrap_sentence: str = ""
     traits: Callable[[Mapping[str, Any]], Traits] = no_traits
     capability: str = ""
     measure: Callable[[Mapping[str, Any], str], Mapping[str, Any] | None] = lambda facts, environment_kind: {}

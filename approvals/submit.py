@@ -4,7 +4,7 @@ tenant that it is left to."""
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection, transaction
@@ -14,11 +14,11 @@ from django.utils import timezone
 from approvals.deciders import DECIDES
 from approvals.deciding import decide
 from approvals.delegation.standing import Standing, standing
-from approvals.models import Board, Request, Review
-from approvals.policies import Chosen, choose
+from approvals.models import Board, Policy, Request, Review
+from approvals.policies import NoPolicy, choose
 from approvals.policy_conditions import Traits
 from approvals.sealing import storable
-from approvals.stages import open_boards, open_tenant, tell_voters
+from approvals.stages import open_administrators, open_boards, open_tenant, tell_voters
 from approvals.states import OPEN_STATES, State, Verb
 from approvals.subjects import kind_of
 from approvals.superseding import lock_what_follows
@@ -32,6 +32,7 @@ from tenants.scoping import members_who_may
 NUMBER_LOCK = 0x52_45_51_4E  # numbers are given one at a time: no gap, no duplicate
 MAX_REASON = 4000
 MOST_DRAFTS = 20
+FOUR_EYES = "four_eyes"
 
 
 class OpenRequestExists(Conflict):
@@ -97,24 +98,49 @@ def submit(
         record("request.drafted", by=by, subject=request, tenant=tenant.slug if tenant else "", number=request.number)
         return request
     refuse_second(request)
-    chosen, under = who_decides(request)
-    request.policy, request.because = (chosen.policy, chosen.because) if chosen else (None, "")
-    request.decided_under, request.sent_at = under.frozen() if under else {}, at
+    who = who_decides(request)
+    for name, value in who.fields().items():
+        setattr(request, name, value)
+    request.sent_at = at
     request.number = _last_number() + 1
     request.save(force_insert=True)
-    begin_round(request, under, by=by, at=at)
+    begin_round(request, who, by=by, at=at)
     return request
 
 
-def who_decides(request: Request) -> tuple[Chosen | None, Standing | None]:
-    """The policy under which `request` would be decided if it were sent now, None where it is left to its tenant; and
-    who decides on its capability. Raises `NoPolicy`."""
+@dataclass(frozen=True)
+class WhoDecides:
+    """A policy with why it fits; or, without one, who decides on the capability (`under`), or who holds `permission`
+    above tenants."""
+
+    policy: Policy | None = None
+    because: str = ""
+    under: Standing | None = None
+    permission: str = ""
+    sentence: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """What a request keeps of it."""
+        told = self.under.frozen() if self.under else {}
+        if self.permission:
+            told = {"mode": FOUR_EYES, "sentence": self.sentence}
+        return {"policy": self.policy, "because": self.because, "decided_under": told}
+
+
+def who_decides(request: Request) -> WhoDecides:
+    """Who would decide on `request` if it were sent now. Raises `NoPolicy`."""
     kind = kind_of(request.subject_kind)
     environment_kind = request.environment.kind if request.environment else ""
     under = standing(kind.capability, request.tenant) if kind.capability else None
     if under is not None and under.leaves_to_tenant(kind.measure(request.facts, environment_kind)):
-        return None, under
-    return choose(request.subject_kind, environment_kind, traits_of(request)), under
+        return WhoDecides(under=under)
+    try:
+        chosen = choose(request.subject_kind, environment_kind, traits_of(request))
+    except NoPolicy:
+        if not kind.bootstrap_permission:
+            raise
+        return WhoDecides(permission=kind.bootstrap_permission, sentence=kind.bootstrap_sentence)
+    return WhoDecides(chosen.policy, chosen.because, under)
 
 
 def traits_of(request: Request) -> Traits:
@@ -124,13 +150,15 @@ def traits_of(request: Request) -> Traits:
     return replace(traits, data_classes=traits.data_classes | set(said))
 
 
-def begin_round(request: Request, under: Standing | None, *, by: User, at: dt.datetime) -> None:
+def begin_round(request: Request, who: WhoDecides, *, by: User, at: dt.datetime) -> None:
     """Let what is submitted be reviewed, or approved at once where it is left to who asks. Raises `BoardTooSmall`."""
-    policy, opened = request.policy, list[Review]()
+    policy, opened = who.policy, list[Review]()
     if policy is not None:
         opened = open_boards(request, policy, at)
-    elif under is not None and not _decides_by_asking(request):
-        opened = [open_tenant(request, under, at)]
+    elif who.permission:
+        opened = [open_administrators(request, at)]
+    elif who.under is not None and not _decides_by_asking(request):
+        opened = [open_tenant(request, who.under, at)]
     if not opened:
         lock_what_follows(request)
     else:

@@ -11,7 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from approvals.models import Request, Review
-from approvals.states import END_STATES, TABLE, UNDECIDED_STATES, State, Transition, Verb
+from approvals.states import TABLE, UNDECIDED_STATES, State, Transition, Verb
 from refusals.errors import Conflict
 
 
@@ -27,7 +27,7 @@ def allowed(state: str, verb: Verb) -> Transition:
     transition = TABLE.get((State(state), verb))
     if transition is None:
         when = " or ".join(start.label.lower() for start, said in TABLE if said is verb)
-        moved_on = "it can no longer be changed" if state in END_STATES else "this cannot be done now"
+        moved_on = "it can no longer be changed" if state not in UNDECIDED_STATES else "this cannot be done now"
         raise NotPossible(
             f"The request is {State(state).label.lower()}, so {moved_on}: {verb.label.lower()} is possible only while"
             f" it is {when}.",

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 
 from approvals.differences import Changed, between, flat
 from approvals.forms import DocumentForm
 from approvals.models import Board, Policy
 from approvals.policies import equals_of
+from approvals.policy_changes import is_governed, put
 from approvals.policy_conditions import words as condition_words
-from approvals.policy_documents import document_of, put_in_force, written, written_in_force
+from approvals.policy_documents import document_of, written, written_in_force
 from approvals.policy_trial import tried
 from approvals.stage_rules import kept, words
 from approvals.subjects import kind_of
-from approvals.views.rules import MANAGE, reader, require_manager
+from approvals.views.rules import MANAGE, reader, require_manager, told
 from refusals.errors import Conflict, Invalid, Missing
 
 
@@ -38,10 +38,10 @@ def policy(request: HttpRequest, slug: str) -> HttpResponse:
     if not rows:
         raise Missing(f"There is no policy “{slug}”.")
     names = dict(Board.objects.values_list("slug", "name"))
-    told = [flat(document_of(row)) for row in rows]
+    documents = [flat(document_of(row)) for row in rows]
     versions = [
         Version(row, words(row.stages, names), between(before, now) if before else [])
-        for row, before, now in zip(rows, [{}, *told], told, strict=False)
+        for row, before, now in zip(rows, [{}, *documents], documents, strict=False)
     ]
     now = next((row for row in rows if row.is_in_force), rows[-1])
     context = {
@@ -68,11 +68,10 @@ def document(request: HttpRequest) -> HttpResponse:
             text = form.cleaned_data["document"]
             try:
                 if request.POST.get("do") == "put":
-                    count = sum(bool(change.changes) for change in put_in_force(text, by=viewer))
-                    messages.success(request, f"{count} {'policy is' if count == 1 else 'policies are'} changed.")
-                    return redirect("approvals:policies")
+                    return told(request, put(text, reason=form.cleaned_data["reason"], by=viewer))
                 trial = tried(text, by=viewer)
             except (Conflict, Invalid) as refused:
-                form.add_error("document", refused.sentence)
-    context = {"form": form, "trial": trial, "may_change": viewer.has_perm(MANAGE)}
+                form.add_error(refused.field if refused.field in form.fields else "document", refused.sentence)
+    may_change = viewer.has_perm(MANAGE)
+    context = {"form": form, "trial": trial, "may_change": may_change, "governed": may_change and is_governed(viewer)}
     return render(request, "approvals/policy_document.html", context, status=422 if form.errors else 200)

@@ -16,8 +16,10 @@ from django.views.decorators.http import require_POST
 from approvals import policy_conditions
 from approvals.boards import change_board, create_board, remove_board, seat, unseat, why_kept
 from approvals.forms import BoardForm, BoardWordsForm, PolicyForm, SeatForm
-from approvals.models import Board, Policy
-from approvals.policies import change_policy
+from approvals.models import Board, Policy, Request
+from approvals.policies import slug_of
+from approvals.policy_changes import put
+from approvals.policy_documents import Change, stated
 from approvals.rule_lists import Asked, find_boards, find_policies
 from approvals.stage_rules import ANYBODY, words
 from approvals.subjects import kind_of, kinds
@@ -48,9 +50,9 @@ def policies(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     form = PolicyForm(request.POST or None, initial=_initial(shown) if shown else None)
     if request.method == "POST":
         require_manager(viewer)
-        if form.is_valid() and _done(form, lambda: _change(form, viewer)):
-            messages.success(request, "The new version is in force from now on.")
-            return redirect("approvals:policies")
+        made: list[Request | list[Change]] = []
+        if form.is_valid() and _done(form, lambda: made.append(_change(form, viewer))):
+            return told(request, made[0])
     asked = Asked.read(request.GET)
     rows, sort = find_policies(asked)
     names = dict(Board.objects.values_list("slug", "name"))
@@ -180,21 +182,32 @@ def _done(form: Form, verb: Callable[[], Any]) -> bool:
     return True
 
 
-def _change(form: PolicyForm, viewer: User) -> None:
+def _change(form: PolicyForm, viewer: User) -> Request | list[Change]:
     given = form.cleaned_data
-    saved = change_policy(
+    text = stated(
+        slug=given["slug"].strip() or slug_of(given["subject_kind"], given["environment_kind"]),
         subject_kind=given["subject_kind"],
         environment_kind=given["environment_kind"],
-        slug=given["slug"],
-        when=form.when(),
+        when={name: str(value) if name == policy_conditions.COST else value for name, value in form.when().items()},
         priority=given["priority"] or 0,
         effective_from=given["effective_from"],
         sentence=given["sentence"],
         stages=form.stages(),
         validity_days=given["validity_days"],
-        by=viewer,
     )
-    given["slug"] = saved.slug
+    return put(text, reason=given["sentence"], by=viewer)
+
+
+def told(request: HttpRequest, done: Request | list[Change]) -> HttpResponse:
+    """On to the request that a change of policies became, or to the policies that it changed."""
+    if isinstance(done, Request):
+        messages.success(request, f"Somebody else has to approve this: it is asked for as R-{done.number}.")
+        return redirect(done)
+    changed = [change.slug for change in done if change.changes]
+    messages.success(
+        request, f"Changed: {', '.join(changed)}." if changed else "Nothing was changed: it is so already."
+    )
+    return redirect("approvals:policy", changed[0]) if len(changed) == 1 else redirect("approvals:policies")
 
 
 def _initial(policy: Policy) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -103,7 +104,10 @@ def test_cost_is_compared_and_what_nobody_knows_meets_no_condition(cast: Cast) -
     for cost, slug in ((None, "access"), ("1000", "access"), ("1000.01", "dear")):
         traits = Traits(cost_a_month=Decimal(cost) if cost else None)
         assert choose("access", "", traits).policy.slug == slug, cost
-    assert choose("access", "", Traits(cost_a_month=Decimal("5000"))).because == "more than 1,000 EUR a month"
+    assert (
+        choose("access", "", Traits(cost_a_month=Decimal("5000"))).because
+        == f"more than 1,000 {settings.CURRENCY} a month"
+    )
 
 
 def test_a_version_to_come_decides_when_its_time_is_there(cast: Cast, legal: Board) -> None:
@@ -244,12 +248,7 @@ def test_pages_of_policies_ask_the_database_little(cast: Cast, django_assert_max
         put(cast, f"p{number}", when={"regions": [f"r{number}"]})
         put(cast, "access-test", environment_kind="test", priority=number)
     pat = signed_in(cast.pat)
-    for path in (
-        "/platform/policies/",
-        "/platform/policies/access-test/",
-        "/platform/policies/yaml/",
-        "/api/policies/",
-    ):
+    for path in ("", "access-test/", "yaml/"):
         with django_assert_max_num_queries(12):
             assert pat.get(f"/platform/policies/{path}").status_code == 200
     with django_assert_max_num_queries(12):

@@ -115,10 +115,10 @@ def test_a_draft_is_its_authors_alone_until_it_is_sent(cast: Cast) -> None:
         client = signed_in(person)
         assert client.get(path).status_code == 404, person
         assert client.get(f"/api/requests/{asked.number}/").status_code == 404, person
-        assert f"R-{asked.number}" not in client.get("/requests/").content.decode(), person
+        assert path not in client.get("/requests/").content.decode(), person
         assert client.get("/api/requests/").json()["results"] == [], person
         for show in ("open", "decided"):
-            assert f"R-{asked.number}" not in client.get(f"/board/?show={show}").content.decode(), person
+            assert path not in client.get(f"/board/?show={show}").content.decode(), person
     page = signed_in(cast.dev).get(path).content.decode()
     assert "A draft that nobody else sees." in page and "Throw away" in page
     send(request=asked, by=cast.dev)
@@ -153,7 +153,7 @@ def test_a_draft_is_thrown_away_and_there_are_not_too_many(cast: Cast) -> None:
 def test_what_may_not_be_asked_for_any_more_is_not_sent_from_a_draft(cast: Cast) -> None:
     asked = drafted(cast)
     Route.objects.update(is_enabled=False)
-    told = signed_in(cast.dev).post(f"/api/requests/{asked.number}/send/")
+    told = signed_in(cast.dev).post(f"/api/requests/{asked.number}/send/", {}, content_type="application/json")
     assert (told.status_code, told.json()["code"]) == (409, "route_disabled")
 
 
