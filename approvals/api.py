@@ -160,19 +160,19 @@ class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
         send(request=find_request(viewer_of(request), number), by=viewer_of(request))
         return self._answer(request, number)
 
-    @extend_schema(request=s.ReasonSerializer, responses=s.RequestDetailSerializer)
+    @extend_schema(request=s.SuspensionSerializer, responses=s.RequestDetailSerializer)
     @action(detail=True, methods=["post"])
     def suspend(self, request: http.Request, number: int) -> Response:
         """Take back for a time what an approval gave. Needs “Change the policies of governance”."""
-        found, given = find_request(viewer_of(request), number), body_of(request, s.ReasonSerializer)
+        found, given = find_request(viewer_of(request), number), body_of(request, s.SuspensionSerializer)
         suspend(request=found, reason=given["reason"], by=viewer_of(request))
         return self._answer(request, number)
 
-    @extend_schema(request=s.ReasonSerializer, responses=s.RequestDetailSerializer)
+    @extend_schema(request=s.SuspensionSerializer, responses=s.RequestDetailSerializer)
     @action(detail=True, methods=["post"])
     def resume(self, request: http.Request, number: int) -> Response:
         """Give again what a suspended approval gave. Needs “Change the policies of governance”."""
-        found, given = find_request(viewer_of(request), number), body_of(request, s.ReasonSerializer)
+        found, given = find_request(viewer_of(request), number), body_of(request, s.SuspensionSerializer)
         resume(request=found, reason=given["reason"], by=viewer_of(request))
         return self._answer(request, number)
 

@@ -58,7 +58,7 @@ class Policies(models.QuerySet["Policy"]):
 
     def not_over(self) -> Policies:
         """Those that decide now or will; one that gave way before it began is neither."""
-        still = Q(superseded_at__gt=timezone.now(), superseded_at__gt=F("effective_from"))
+        still = Q(superseded_at__gt=timezone.now()) & Q(superseded_at__gt=F("effective_from"))
         return self.filter(Q(superseded_at=None) | still)
 
 

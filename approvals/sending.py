@@ -16,7 +16,7 @@ from approvals.scoping import requests_for
 from approvals.sealing import storable
 from approvals.states import CHANGEABLE_STATES, State, Verb
 from approvals.subjects import kind_of
-from approvals.submit import begin_round, refuse_second, stated_reason, who_decides
+from approvals.submit import begin_round, refuse_second, stated_reason, told_to, who_decides
 from approvals.transitions import NotPossible, allowed, move
 from audit.record import record
 from refusals.errors import Forbidden, Missing
@@ -61,7 +61,7 @@ def change(
         locked.save(update_fields=["title", "reason", "facts"])
         changed = [name for name in before if before[name] != after[name]]
         record(
-            "request.changed", by=by, subject=locked, tenant=locked.tenant.slug if locked.tenant else "",
+            "request.changed", by=by, subject=locked, tenant=told_to(locked),
             changed=changed,
         )  # fmt: skip
     return locked

@@ -147,7 +147,7 @@ class CastVoteSerializer(Body):
     )
 
 
-class ReasonSerializer(Body):
+class SuspensionSerializer(Body):
     reason = serializers.CharField(max_length=4000)
 
 

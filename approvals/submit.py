@@ -95,7 +95,7 @@ def submit(
             raise TooManyDrafts(f"You have {MOST_DRAFTS} drafts. Send one of them, or throw one away.")
         request.number = _last_number() + 1
         request.save(force_insert=True)
-        record("request.drafted", by=by, subject=request, tenant=tenant.slug if tenant else "", number=request.number)
+        record("request.drafted", by=by, subject=request, tenant=told_to(request), number=request.number)
         return request
     refuse_second(request)
     who = who_decides(request)
@@ -125,6 +125,11 @@ class WhoDecides:
         if self.permission:
             told = {"mode": FOUR_EYES, "sentence": self.sentence}
         return {"policy": self.policy, "because": self.because, "decided_under": told}
+
+
+def told_to(request: Request) -> str:
+    """The tenant whose people may read in the audit what is done to `request`, by its slug; empty for a draft."""
+    return request.tenant.slug if request.tenant and request.sent_at else ""
 
 
 def who_decides(request: Request) -> WhoDecides:

@@ -8,6 +8,7 @@ from approvals.deciders import waiting_in
 from approvals.models import Request
 from approvals.sending import require_requester
 from approvals.states import Verb
+from approvals.submit import told_to
 from approvals.telling import tell
 from approvals.transitions import close_reviews, move
 from audit.record import record
@@ -22,6 +23,6 @@ def withdraw(*, request: Request, by: User) -> Request:
     voters = waiting_in(locked.reviews.select_related("board", "request__tenant")) - {by}
     transition = move(locked, Verb.WITHDRAW)
     close_reviews(locked)
-    record(transition.audit, by=by, subject=locked, tenant=locked.tenant.slug if locked.tenant else "")
+    record(transition.audit, by=by, subject=locked, tenant=told_to(locked))
     tell(voters, locked, kind="conversation", title=f"Withdrawn: {locked.title}")
     return locked

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from access.asking import request_access
 from access.conditions import read as conditions
+from approvals import subjects
 from approvals.boards import SeatNeeded, create_board, seat, unseat
 from approvals.models import Board, Policy, Request
 from approvals.policies import PolicyOfAnother, change_policy, choose, equals_of, policy_for
@@ -40,6 +41,12 @@ def signed_in(user: User) -> Client:
 
 def put(cast: Cast, slug: str, **more: Any) -> Policy:
     return change_policy(subject_kind="access", slug=slug, sentence=f"{slug}.", stages=RISK, by=cast.pat, **more)
+
+
+@pytest.fixture(autouse=True)
+def kinds_of_here_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test registers is known to nobody else."""
+    monkeypatch.setattr(subjects, "_kinds", dict(subjects._kinds))
 
 
 @pytest.fixture
