@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_GET
 
 from approvals.differences import Changed, between, flat
 from approvals.forms import DocumentForm
@@ -31,6 +32,7 @@ class Version:
     changes: list[Changed]
 
 
+@require_GET
 def policy(request: HttpRequest, slug: str) -> HttpResponse:
     """The policy called `slug`: how it decides now, its versions, and its YAML."""
     viewer = reader(request)
