@@ -133,7 +133,7 @@ def _side(who: str, people: list[str]) -> Side:
 
 
 def _past(capability: Capability, tenant: Tenant | None, held_for: QuerySet[Tenant]) -> list[Request]:
-    rows = Request.objects.filter(subject_kind__in=capability.kinds, created_at__gte=timezone.now() - LOOK_BACK)
+    rows = Request.objects.filter(subject_kind__in=capability.kinds, sent_at__gte=timezone.now() - LOOK_BACK)
     whose = Q(tenant__in=held_for.values("pk"))
     rows = rows.filter(whose if tenant else whose | Q(tenant=None))
     return list(rows.select_related("environment").order_by("-number")[:MOST_LOOKED_AT])

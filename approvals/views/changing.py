@@ -55,7 +55,11 @@ def resume_approval(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def _told(request: HttpRequest, number: int, form: Form, refused: Refusal) -> HttpResponse:
-    form.add_error(refused.field if refused.field in form.fields else None, refused.sentence)
+    """What was typed stands there still, where the request can be changed still; why it was refused is told anyway."""
+    if isinstance(refused, Conflict):
+        messages.warning(request, refused.sentence)
+    else:
+        form.add_error(refused.field if refused.field in form.fields else None, refused.sentence)
     return shown(request, number, revision_form=form, status=refused.status)
 
 
