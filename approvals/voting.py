@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from approvals.deciders import votes_in
 from approvals.deciding import decide
-from approvals.models import Request, Review, Revision, Vote
+from approvals.models import ADMINISTRATORS, Request, Review, Revision, Vote
 from approvals.reach import is_reachable
 from approvals.scoping import reviews_for
 from approvals.separation import is_own
@@ -79,6 +79,7 @@ def refuse_voter(review: Review, voter: User) -> None:
         raise OwnRequest("You asked for this, so somebody else has to decide on it.")
     if not votes_in(review, voter):
         vote = f"members of {review.board} vote" if review.board else f"who decides for {review.request.tenant} votes"
+        vote = "another administrator of the platform votes" if review.permission == ADMINISTRATORS else vote
         raise NotSeated(f"Only {vote} in this stage. You can still comment.")
 
 
