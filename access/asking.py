@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from access.conditions import NONE, Conditions
+from access.conditions import NONE, Conditions, read
 from access.conditions_form import ConditionsForm
 from access.evidence import collect
 from access.forecasting import forecast
@@ -17,10 +17,12 @@ from access.granting import RouteDisabled, grant, lock_environment
 from access.imposing import impose, together, told
 from access.keys.capability import LEVELS
 from access.retirement import refuse_retired
+from access.revising import AccessRevisionForm, give_again, take_back, wanted
 from access.widening import held_at_a_glance, last_grant, refuse_wider
 from approvals.delegation.capabilities import Capability, Threshold
 from approvals.delegation.tables import Mode
 from approvals.models import Decision, Request
+from approvals.policy_conditions import Traits
 from approvals.states import OPEN_STATES
 from approvals.subjects import SubjectKind
 from approvals.submit import submit
@@ -84,15 +86,35 @@ def request_access(
     by: User,
     expected_calls_per_day: int | None = None,
     conditions: Conditions = NONE,
+    is_draft: bool = False,
     at: dt.datetime | None = None,
 ) -> Request:
     """Ask that `environment` may call `route`, within `conditions` that the team itself keeps to. Who has access
     already may ask for more than its conditions allow; the platform decides on that, also where access
-    is left to the tenant.
+    is left to the tenant. A draft (`is_draft`) is kept for `by` alone.
 
     Raises `Missing` or `Forbidden` (needs `tenants.request_access`), `RouteDisabled`, `ModelRetired`,
     `GrantedAlready` and the refusals of `approvals.submit`. `at` dates demonstration data back.
     """
+    facts = _facts(environment, route, conditions, expected_calls_per_day, by)
+    return submit(
+        subject_kind=KIND,
+        subject_key=subject_key(environment, route),
+        title=f"{environment.project.name} asks to use {_named(route)} in {environment.kind}",
+        reason=purpose,
+        facts=facts,
+        tenant=environment.tenant,
+        environment=environment,
+        is_draft=is_draft,
+        by=by,
+        at=at,
+    )
+
+
+def _facts(
+    environment: Environment, route: Route, conditions: Conditions, expected_calls_per_day: int | None, by: User
+) -> dict[str, Any]:
+    """What a request of `by` states. Raises why it cannot be asked for."""
     require(by, "tenants.request_access", environment)
     refuse_archived(environment.tenant, environment.project)
     if not route.is_enabled:
@@ -107,25 +129,26 @@ def request_access(
             way_out=route.model.get_absolute_url(),
             field="environment",
         )
-    return submit(
-        subject_kind=KIND,
-        subject_key=subject_key(environment, route),
-        title=f"{environment.project.name} asks to use {_named(route)} in {environment.kind}",
-        reason=purpose,
-        facts={
-            "route": route.slug,
-            "route_id": route.pk,
-            "model": route.model.slug,
-            "environment": environment.path,
-            "expected_calls_per_day": expected_calls_per_day,
-            **({} if conditions.is_empty else {"conditions": conditions.as_json()}),
-            **({HELD_TO: held.demanded.as_json()} if held is not None and is_wider else {}),
-        },
-        tenant=environment.tenant,
-        environment=environment,
-        by=by,
-        at=at,
-    )
+    return {
+        "route": route.slug,
+        "route_id": route.pk,
+        "model": route.model.slug,
+        "environment": environment.path,
+        "expected_calls_per_day": expected_calls_per_day,
+        **({} if conditions.is_empty else {"conditions": conditions.as_json()}),
+        **({HELD_TO: held.demanded.as_json()} if held is not None and is_wider else {}),
+    }
+
+
+def _traits(facts: Mapping[str, Any]) -> Traits:
+    """What it keeps to; the data that is said of the environment is added where that is known."""
+    kept = read(facts.get("conditions") or {}).as_json()
+    return Traits(data_classes=frozenset(kept.get("data_classes", ())), regions=frozenset(kept.get("regions", ())))
+
+
+def _revise(request: Request, facts: Mapping[str, Any], by: User) -> Mapping[str, Any]:
+    calls, conditions = wanted(request, facts)
+    return _facts(_environment(request), route_of(request), conditions, calls, by)
 
 
 def _named(route: Route) -> str:
@@ -181,6 +204,11 @@ ACCESS = SubjectKind(
     glance=lambda request: [*told(request), *held_at_a_glance(request)],
     demands=ConditionsForm,
     impose=impose,
+    revise=_revise,
+    traits=_traits,
+    revision_form=AccessRevisionForm,
+    on_suspended=take_back,
+    on_resumed=give_again,
     forecast=forecast,
     page=_page,
     looks_at=(

@@ -10,17 +10,30 @@ from access.conditions_form import ConditionsForm
 from approvals.submit import MAX_REASON
 from tenants.models import Environment
 
+MOST_CALLS = 100_000_000
 PURPOSE_HELP = "Who uses it for what, and with which data. The people who decide read this first."
 PURPOSE_MISSING = "Say what it is for: the people who decide read this first."
 
 
-def _purpose(label: str) -> forms.CharField:
+def purpose_field(label: str) -> forms.CharField:
+    """What something is asked for, in a field called `label`."""
     return forms.CharField(
         label=label,
         max_length=MAX_REASON,
         widget=forms.Textarea(attrs={"rows": 5}),
         help_text=PURPOSE_HELP,
         error_messages={"required": PURPOSE_MISSING},
+    )
+
+
+def calls_field() -> forms.IntegerField:
+    """How many calls a day are expected, if that is known."""
+    return forms.IntegerField(
+        label="Expected calls a day",
+        required=False,
+        min_value=1,
+        max_value=MOST_CALLS,
+        help_text="A rough figure is enough; it tells what it may cost.",
     )
 
 
@@ -33,14 +46,8 @@ class AccessForm(ConditionsForm):
         help_text="Where it will be called from. Each environment has keys and grants of its own.",
         error_messages={"invalid_choice": "Choose one of your environments.", "required": "Choose an environment."},
     )
-    purpose = _purpose("What is it for?")
-    expected_calls_per_day = forms.IntegerField(
-        label="Expected calls a day",
-        required=False,
-        min_value=1,
-        max_value=100_000_000,
-        help_text="A rough figure is enough; it tells what it may cost.",
-    )
+    purpose = purpose_field("What is it for?")
+    expected_calls_per_day = calls_field()
 
     def __init__(self, *args: Any, environments: list[Environment], taken: dict[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -74,7 +81,7 @@ class TeamForm(forms.Form):
     cost_centre = forms.CharField(
         label="Cost centre", max_length=40, required=False, help_text="Who pays for what the team uses."
     )
-    purpose = _purpose("What will the team use it for?")
+    purpose = purpose_field("What will the team use it for?")
     project_name = forms.CharField(
         label="First use case", max_length=120, required=False, help_text="It becomes the first project."
     )

@@ -59,4 +59,5 @@ def told(request: Request) -> list[Evidence]:
 
 
 def _imposed(request: Request) -> QuerySet[Imposed]:
-    return Imposed.objects.filter(vote__review__request=request)
+    # What was demanded in a round that was sent back was demanded of what was asked for then.
+    return Imposed.objects.filter(vote__review__request=request, vote__review__round=request.round)

@@ -15,7 +15,7 @@ from access.keys.tables import KeyPermit as KeyPermit
 from access.offboarding.tables import ExportPiece as ExportPiece
 from access.offboarding.tables import Offboarding as Offboarding
 from approvals.models import Decision, Request, Vote
-from approvals.states import OPEN_STATES
+from approvals.states import CAME_BACK_STATES
 from audit.identifiers import uuid7
 from catalog.models import Route
 from tenants.models import Environment, Tenant
@@ -161,7 +161,7 @@ class Onboarding(models.Model):
         """Whether its answers can be changed: it was not sent, or came back without an approval."""
         if self.state == self.State.DRAFT:
             return True
-        came_back = self.request is None or self.request.state not in (*OPEN_STATES, "approved")
+        came_back = self.request is None or self.request.state in CAME_BACK_STATES
         return self.state == self.State.SENT and came_back
 
     @property

@@ -5,6 +5,7 @@ What a request is about is asked for where that lives: `access` offers access an
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.db.models import QuerySet
@@ -27,11 +28,16 @@ from approvals.durations import by_week
 from approvals.listing import SORTS, Asked, before, find, turn_of, with_reviews
 from approvals.models import Board, Decision, Policy, Request, Review
 from approvals.next_step import may_vote
-from approvals.policies import change_policy
+from approvals.policies import slug_of
+from approvals.policy_changes import put
+from approvals.policy_documents import stated, written_in_force
+from approvals.policy_trial import tried
 from approvals.rule_lists import find_boards, find_policies
 from approvals.scoping import decisions_for, find_request
+from approvals.sending import change, send
 from approvals.states import State
 from approvals.subjects import kinds
+from approvals.suspending import resume, suspend
 from approvals.voting import vote
 from approvals.withdraw import withdraw
 from refusals.errors import Forbidden, Invalid, Missing
@@ -112,7 +118,7 @@ class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
     @extend_schema(request=s.CastVoteSerializer, responses=s.RequestDetailSerializer)
     @action(detail=True, methods=["post"])
     def vote(self, request: http.Request, number: int) -> Response:
-        """Approve or refuse in the stage that is open. A vote is final; nobody votes on their own request."""
+        """Approve, refuse or send back in the stage that is open. A vote is final, and nobody's on their own."""
         viewer = viewer_of(request)
         reviews = Review.objects.filter(request=find_request(viewer, number)).select_related("board", "request__tenant")
         given = body_of(request, s.CastVoteSerializer)
@@ -120,7 +126,14 @@ class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
         if found is None:
             raise Missing("There is no such review of this request.")
         said, conditions = given["verdict"], given.get("conditions")
-        vote(review=found, verdict=said, comment=given["comment"], conditions=conditions, by=viewer)
+        vote(
+            review=found,
+            verdict=said,
+            comment=given["comment"],
+            conditions=conditions,
+            checked=given.get("checked", ()),
+            by=viewer,
+        )
         return self._answer(request, number)
 
     @extend_schema(request=s.CommentSerializer, responses=s.RequestDetailSerializer)
@@ -131,10 +144,42 @@ class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
         comment(request=found, text=body_of(request, s.CommentSerializer)["text"], by=viewer_of(request))
         return self._answer(request, number)
 
+    @extend_schema(request=s.ChangeRequestSerializer, responses=s.RequestDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def change(self, request: http.Request, number: int) -> Response:
+        """Change what one asks for: in a draft, or after it was sent back."""
+        found, given = find_request(viewer_of(request), number), body_of(request, s.ChangeRequestSerializer)
+        reason = given.get("reason", found.reason)
+        change(request=found, reason=reason, facts=given.get("facts"), by=viewer_of(request))
+        return self._answer(request, number)
+
+    @extend_schema(request=None, responses=s.RequestDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def send(self, request: http.Request, number: int) -> Response:
+        """Send one's own draft, or once more what was sent back: in a new round, under the policy in force."""
+        send(request=find_request(viewer_of(request), number), by=viewer_of(request))
+        return self._answer(request, number)
+
+    @extend_schema(request=s.SuspensionSerializer, responses=s.RequestDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def suspend(self, request: http.Request, number: int) -> Response:
+        """Take back for a time what an approval gave. Needs “Change the policies of governance”."""
+        found, given = find_request(viewer_of(request), number), body_of(request, s.SuspensionSerializer)
+        suspend(request=found, reason=given["reason"], by=viewer_of(request))
+        return self._answer(request, number)
+
+    @extend_schema(request=s.SuspensionSerializer, responses=s.RequestDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: http.Request, number: int) -> Response:
+        """Give again what a suspended approval gave. Needs “Change the policies of governance”."""
+        found, given = find_request(viewer_of(request), number), body_of(request, s.SuspensionSerializer)
+        resume(request=found, reason=given["reason"], by=viewer_of(request))
+        return self._answer(request, number)
+
     @extend_schema(request=None, responses=s.RequestDetailSerializer)
     @action(detail=True, methods=["post"])
     def withdraw(self, request: http.Request, number: int) -> Response:
-        """Withdraw one's own request."""
+        """Withdraw one's own request; a draft is thrown away so."""
         withdraw(request=find_request(viewer_of(request), number), by=viewer_of(request))
         return self._answer(request, number)
 
@@ -291,13 +336,44 @@ class PolicyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         text, board = text_of(self.request, "q"), text_of(self.request, "board")
         return find_policies(rule_lists.Asked(text, kind, board, show))[0]
 
-    @extend_schema(request=s.NewPolicySerializer, responses={201: s.PolicySerializer})
+    @extend_schema(request=s.NewPolicySerializer, responses={201: s.PolicySerializer, 202: s.RequestDetailSerializer})
     def create(self, request: http.Request) -> Response:
-        """Put a new version in force at once; requests under way keep theirs."""
+        """Put a new version in force, 201; or, where somebody else has to approve it, ask for it, 202."""
         given = body_of(request, s.NewPolicySerializer)
-        given["stages"] = [dict(stage) for stage in given["stages"]]
-        made = change_policy(**given, by=viewer_of(request))
+        slug = given["slug"] or slug_of(given["subject_kind"], given["environment_kind"])
+        plain = json.loads(json.dumps(given | {"slug": slug, "effective_from": None}))
+        text = stated(**plain | {"effective_from": given["effective_from"]})
+        done = put(text, reason=given["sentence"], by=viewer_of(request))
+        if isinstance(done, Request):
+            return Response(document_of(done.number, viewer_of(request)), status=status.HTTP_202_ACCEPTED)
+        made = Policy.objects.filter(slug=slug).order_by("version").last()
         return Response(s.PolicySerializer(made).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses={200: s.PolicyDocumentSerializer}, methods=["GET"], filters=False)
+    @extend_schema(
+        request=s.NewPolicyDocumentSerializer,
+        responses={200: s.PolicyChangeSerializer(many=True), 202: s.RequestDetailSerializer},
+        methods=["POST"],
+        filters=False,
+    )
+    @action(detail=False, methods=["get", "post"], pagination_class=None)
+    def document(self, request: http.Request) -> Response:
+        """Every policy in force as YAML; or put in force what such a document changes, all of it or nothing, 200; or,
+        where somebody else has to approve it, ask for it with a `reason`, 202."""
+        if request.method == "GET":
+            return Response(s.PolicyDocumentSerializer({"document": written_in_force()}).data)
+        given = body_of(request, s.NewPolicyDocumentSerializer)
+        done = put(given["document"], reason=given["reason"], by=viewer_of(request))
+        if isinstance(done, Request):
+            return Response(document_of(done.number, viewer_of(request)), status=status.HTTP_202_ACCEPTED)
+        return Response(s.PolicyChangeSerializer(done, many=True).data)
+
+    @extend_schema(request=s.NewPolicyDocumentSerializer, responses={200: s.TrialSerializer})
+    @action(detail=False, methods=["post"], pagination_class=None)
+    def trial(self, request: http.Request) -> Response:
+        """Try such a document on the requests of the last year; nothing is kept."""
+        text = body_of(request, s.NewPolicyDocumentSerializer)["document"]
+        return Response(s.TrialSerializer(tried(text, by=viewer_of(request))).data)
 
 
 def register(router: DefaultRouter) -> None:

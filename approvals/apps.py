@@ -9,6 +9,7 @@ class ApprovalsConfig(AppConfig):
         from approvals.contributions import register
         from approvals.delegation.asking import DELEGATION
         from approvals.leaving import REQUESTS
+        from approvals.policy_changes import POLICY_CHANGE
         from approvals.reach import tell_of_leaving
         from approvals.scoping import tenants_before
         from tenants.activation import deactivated
@@ -17,6 +18,7 @@ class ApprovalsConfig(AppConfig):
 
         register()
         subjects.register(DELEGATION)
+        subjects.register(POLICY_CHANGE)
         adds_reach(tenants_before)
         ends_with_a_move(REQUESTS)
         deactivated.connect(tell_of_leaving, dispatch_uid="approvals.reach")

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from approvals.models import Board, Policy, Review, Seat
 from approvals.reach import named, undecidable_without
+from approvals.stage_rules import needed_of
 from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.models import User
@@ -73,11 +74,12 @@ def remove_board(*, board: Board, by: Any) -> None:
 
 
 def short_of_members() -> list[tuple[Board, int, int]]:
-    """The boards that cannot reach the quorum of a policy in force: board, how many it needs, how many active sit."""
+    """The boards that cannot reach the quorum of a policy in force or to come: board, how many it needs, how many of it
+    are active."""
     needed: dict[str, int] = {}
-    for stages in Policy.objects.filter(superseded_at=None).values_list("stages", flat=True):
+    for stages in Policy.objects.not_over().values_list("stages", flat=True):
         for stage in stages:
-            needed[stage["board"]] = max(needed.get(stage["board"], 0), stage["quorum"])
+            needed[stage["board"]] = max(needed.get(stage["board"], 0), needed_of(stage["board"], stages))
     sitting = Count("seats", filter=Q(seats__user__is_active=True))
     boards = Board.objects.filter(slug__in=needed).annotate(active=sitting).order_by("name")
     return [(board, needed[board.slug], board.active) for board in boards if board.active < needed[board.slug]]
@@ -86,7 +88,7 @@ def short_of_members() -> list[tuple[Board, int, int]]:
 def why_kept(board: Board) -> str:
     """Why `board` cannot be removed, in a sentence; empty where it can."""
     versions = Policy.objects.filter(stages__contains=[{"board": board.slug}])
-    if policy := versions.filter(superseded_at=None).first():
+    if policy := versions.not_over().first():
         return f"{policy.sentence} This policy needs {board}. Change the policy first."
     if versions.exists() or Review.objects.filter(board=board).exists():
         return f"{board} has decided, or stood in a policy: it stays for the record. You can rename it."
@@ -112,8 +114,8 @@ def unseat(*, board: Board, user: User, by: Any) -> None:
     if place is None:
         return
     left = board.seats.filter(user__is_active=True).exclude(pk=place.pk).count()
-    for policy in Policy.objects.filter(superseded_at=None):
-        needed = max((stage["quorum"] for stage in policy.stages if stage["board"] == board.slug), default=0)
+    for policy in Policy.objects.not_over():
+        needed = needed_of(board.slug, policy.stages)
         if left < needed:
             raise SeatNeeded(
                 f"{policy.sentence} It needs {needed} of {board}, and {left} would be left. Seat somebody else first"

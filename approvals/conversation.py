@@ -12,7 +12,7 @@ from tenants.models import User
 
 @dataclass(frozen=True)
 class Said:
-    """`kind` is `asked`, `comment` or `vote`; `verdict` and `board` belong to a vote."""
+    """`kind` is `asked`, `comment` or `vote`; `verdict`, `board` and `round` belong to a vote."""
 
     kind: str
     who: User
@@ -20,6 +20,7 @@ class Said:
     text: str
     verdict: str = ""
     board: str = ""
+    round: int = 0
 
 
 def conversation(request: Request) -> list[Said]:
@@ -27,8 +28,8 @@ def conversation(request: Request) -> list[Said]:
     said = [Said("comment", comment.author, comment.at, comment.text) for comment in request.comments.all()]
     for review in request.reviews.all():
         for vote in review.votes.all():
-            said.append(Said("vote", vote.voter, vote.at, vote.comment, vote.verdict, review.decider))
-    asked = Said("asked", request.requester, request.created_at, request.reason)
+            said.append(Said("vote", vote.voter, vote.at, vote.comment, vote.verdict, review.decider, review.round))
+    asked = Said("asked", request.requester, request.sent_at or request.created_at, request.reason)
     return [asked, *sorted(said, key=lambda one: one.at)]
 
 

@@ -14,7 +14,13 @@ from tenants.models import User
 
 def document_of(number: int, viewer: User) -> Any:
     """The request with `number` as the API tells it to `viewer`. Raises `Missing`."""
-    found = with_reviews(requests_for(viewer)).select_related("decision").filter(number=number).first()
+    found = (
+        with_reviews(requests_for(viewer))
+        .select_related("decision")
+        .prefetch_related("revisions")
+        .filter(number=number)
+        .first()
+    )
     if found is None:
         raise Missing(f"There is no request R-{number}, or it is not yours to see.")
     if hasattr(found, "decision"):

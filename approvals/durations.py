@@ -12,9 +12,11 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from approvals.models import Request, Review
-from approvals.states import State
+from approvals.states import LIVING_STATES, State
 
 LOOK_BACK = dt.timedelta(days=365)
+# A decision that was suspended or replaced since was made all the same; what expired undecided was not.
+DECIDED = (*LIVING_STATES, State.REFUSED, State.SUPERSEDED)
 ENOUGH = 200  # the newest decisions say enough
 
 
@@ -41,10 +43,12 @@ def typical(subject_kind: str, environment_kinds: Iterable[str]) -> dict[str, Ty
     history."""
     newest = Window(RowNumber(), partition_by="environment__kind", order_by="-closed_at")
     decided = _decided().filter(subject_kind=subject_kind).annotate(place=newest).filter(place__lte=ENOUGH)
-    rows = list(decided.values_list("environment__kind", "created_at", "closed_at"))
+    rows = list(decided.values_list("environment__kind", "sent_at", "closed_at"))
     found = {}
     for kind in environment_kinds:
-        took = sorted([closed - sent for where, sent, closed in rows if closed and kind in ("", where)][:ENOUGH])
+        took = sorted(
+            [closed - sent for where, sent, closed in rows if sent and closed and kind in ("", where)][:ENOUGH]
+        )
         if took:
             middle = dt.timedelta(seconds=statistics.median(each.total_seconds() for each in took))
             found[kind] = Typical(middle, took[min(len(took) - 1, int(len(took) * 0.8))], len(took))
@@ -56,9 +60,9 @@ def by_week(rows: QuerySet[Request], *, weeks: int = 12) -> list[Week]:
     today = timezone.now().date()
     first = today - dt.timedelta(days=today.weekday(), weeks=weeks - 1)
     took: dict[dt.date, list[float]] = {first + dt.timedelta(weeks=n): [] for n in range(weeks)}
-    decided = rows.filter(state__in=(State.APPROVED, State.REFUSED), closed_at__date__gte=first)
-    for sent, closed in decided.values_list("created_at", "closed_at"):
-        if closed is None:
+    decided = rows.filter(state__in=DECIDED, closed_at__date__gte=first)
+    for sent, closed in decided.values_list("sent_at", "closed_at"):
+        if sent is None or closed is None:
             continue
         monday = closed.date() - dt.timedelta(days=closed.weekday())
         took[monday].append((closed - sent).total_seconds() / 3600)
@@ -69,4 +73,4 @@ def _decided() -> QuerySet[Request]:
     since = timezone.now() - LOOK_BACK
     # What was approved as it was sent says nothing of how long people take.
     reviewed = Request.objects.filter(Exists(Review.objects.filter(request=OuterRef("pk"))))
-    return reviewed.filter(state__in=(State.APPROVED, State.REFUSED), closed_at__gte=since).order_by("-closed_at")
+    return reviewed.filter(state__in=DECIDED, closed_at__gte=since).order_by("-closed_at")

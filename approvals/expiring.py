@@ -1,4 +1,5 @@
-"""Close requests that nobody decided for a long time, so that a queue holds only what is alive."""
+"""Close requests that nobody decided for a long time, so that a queue holds only what is alive; and approvals whose
+validity has ended."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from approvals.models import Request
-from approvals.states import OPEN_STATES, Verb
+from approvals.states import LIVING_STATES, OPEN_STATES, Verb
 from approvals.telling import tell
-from approvals.transitions import NotPossible, close_reviews, move
+from approvals.transitions import NotPossible, allowed, close_reviews, move
 from audit.record import SYSTEM, Actor, record
 from refusals.errors import Forbidden
 
@@ -40,8 +41,35 @@ def expire(*, request: Request, by: object = SYSTEM) -> Request:
 def expire_overdue() -> int:
     """Expire every request open for longer than `OPEN_FOR`; how many. One that was decided meanwhile is let be."""
     expired = 0
-    for request in Request.objects.filter(state__in=OPEN_STATES, created_at__lt=timezone.now() - OPEN_FOR):
+    for request in Request.objects.filter(state__in=OPEN_STATES, sent_at__lt=timezone.now() - OPEN_FOR):
         with suppress(NotPossible):
             expire(request=request)
             expired += 1
     return expired
+
+
+@transaction.atomic
+def lapse(*, request: Request, by: object = SYSTEM) -> Request:
+    """End an approval whose validity is over; what it gave ends by itself. Raises `OnlyTheClock`, `NotPossible`."""
+    if not isinstance(by, Actor):
+        raise OnlyTheClock("An approval ends with its validity; nobody does it by hand. Suspend it instead.")
+    locked = Request.objects.select_for_update(no_key=True).get(pk=request.pk)
+    transition = allowed(locked.state, Verb.LAPSE)
+    until = locked.decision.valid_until
+    if until is None or until > timezone.now():
+        raise NotPossible("This approval is still valid.")
+    move(locked, Verb.LAPSE)
+    record(transition.audit, by=by, subject=locked, tenant=locked.tenant.slug if locked.tenant else "")
+    body = f"The approval was valid until {until:%d %b %Y}. Ask again if it is still needed."
+    tell([locked.requester], locked, kind="decision", title=f"No longer valid: {locked.title}", body=body)
+    return locked
+
+
+def lapse_ended() -> int:
+    """End every approval past its validity; how many."""
+    lapsed = 0
+    for request in Request.objects.filter(state__in=LIVING_STATES, decision__valid_until__lte=timezone.now()):
+        with suppress(NotPossible):
+            lapse(request=request)
+            lapsed += 1
+    return lapsed

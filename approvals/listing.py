@@ -10,6 +10,7 @@ from django.http import QueryDict
 from approvals.deciders import before as reviews_before
 from approvals.models import Request, Review, Vote
 from approvals.scoping import SEE_ALL, requests_for
+from approvals.separation import not_own
 from approvals.states import State
 from approvals.subjects import kinds
 from refusals.errors import Invalid
@@ -98,9 +99,10 @@ def narrow(rows: QuerySet[Request], asked: Asked) -> QuerySet[Request]:
 def with_reviews(rows: QuerySet[Request]) -> QuerySet[Request]:
     """`rows` with everything that the next step and a row need, in a fixed number of queries."""
     votes = Prefetch("votes", Vote.objects.select_related("voter"))
-    reviews = Review.objects.select_related("board", "request__tenant").prefetch_related(votes, "board__seats")
+    reviews = Review.objects.select_related("board", "request__tenant", "request__requester__service_account")
+    reviews = reviews.prefetch_related(votes, "board__seats")
     return rows.select_related(
-        "tenant", "requester", "environment__project", "environment__tenant", "policy"
+        "tenant", "requester__service_account", "environment__project", "environment__tenant", "policy"
     ).prefetch_related(Prefetch("reviews", reviews))
 
 
@@ -110,12 +112,12 @@ def turn_of(viewer: User) -> QuerySet[Request]:
     mine = Review.objects.filter(
         ~Exists(voted), reviews_before(viewer), request=OuterRef("pk"), outcome=Review.Outcome.OPEN
     )
-    return Request.objects.filter(Exists(mine), state=State.IN_REVIEW).exclude(requester=viewer).order_by("number")
+    return not_own(Request.objects.filter(Exists(mine), state=State.IN_REVIEW), viewer).order_by("number")
 
 
 def before(viewer: User) -> QuerySet[Request]:
     """Every request that `viewer` decides on or may see: those before them, all for who sees every one."""
-    return Request.objects.all() if viewer.has_perm(SEE_ALL) else before_them(viewer)
+    return Request.objects.exclude(sent_at=None) if viewer.has_perm(SEE_ALL) else before_them(viewer)
 
 
 def before_them(viewer: User) -> QuerySet[Request]:

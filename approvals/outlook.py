@@ -9,17 +9,20 @@ from typing import Any
 from approvals.delegation.standing import standing_in_each
 from approvals.durations import Typical, typical
 from approvals.models import Board, Policy
-from approvals.policies import in_force
+from approvals.policies import chosen_among
+from approvals.stage_rules import kept
 from approvals.subjects import kind_of
 from tenants.models import Tenant
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A board and how many of its members must approve."""
+class Asked:
+    """A board by its name, how many of its members must approve (None: every one), and whether it looks at it at the
+    same time as the one before."""
 
     board: str
-    quorum: int
+    quorum: int | None
+    is_beside: bool
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Outlook:
 
     environment_kind: str
     policy: Policy | None
-    stages: list[Stage]
+    stages: list[Asked]
     typical: Typical | None
     left: list[tuple[str, str]]
     only_left: bool
@@ -45,15 +48,19 @@ def outlooks(
     everywhere = list(dict.fromkeys(tenant for tenants in asked.values() for tenant in tenants))
     capability = kind_of(subject_kind).capability
     who = dict(zip(everywhere, standing_in_each(capability, everywhere), strict=True)) if capability else {}
-    policies, names = in_force(subject_kind), dict(Board.objects.values_list("slug", "name"))
+    policies = list(Policy.objects.in_force().filter(subject_kind=subject_kind))
+    traits, names = kind_of(subject_kind).traits(facts or {}), dict(Board.objects.values_list("slug", "name"))
     took = typical(subject_kind, asked)
     found = []
     for kind, tenants in asked.items():
         measured = kind_of(subject_kind).measure(facts or {}, kind) if capability else None
         left = [each for each in tenants if capability and who[each].leaves_to_tenant(measured)]
-        policy = policies.get(kind) or policies.get("")
+        chosen = chosen_among(policies, kind, traits)
+        policy = chosen.policy if chosen else None
         asks = policy.stages if policy else ()
-        stages = [Stage(names.get(each["board"], each["board"]), each["quorum"]) for each in asks]
+        stages = [
+            Asked(names.get(stage.board, stage.board), stage.quorum, stage.is_beside) for stage in map(kept, asks)
+        ]
         told = [(str(each or ""), who[each].sentence) for each in left]
         only_left = bool(tenants) and len(left) == len(tenants)
         found.append(Outlook(kind, policy, stages, took.get(kind) if policy else None, told, only_left))

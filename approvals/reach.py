@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
+from approvals.deciders import people_of
 from approvals.models import Board, Request, Review, Vote
+from approvals.separation import askers
 from approvals.states import OPEN_STATES
 from audit.record import record
 from tenants.models import User
@@ -28,13 +31,20 @@ def undecidable_without(user: User, board: Board | None = None) -> list[Request]
     return [stuck[number] for number in sorted(stuck)]
 
 
+def is_reachable(review: Review) -> bool:
+    """Whether those who approved and those who may still vote are enough."""
+    return _reaches_with(review, set(people_of(review).values_list("pk", flat=True)))
+
+
 def _reaches(review: Review, user: User, with_user: bool) -> bool:
-    """Whether those who approved and those who may still vote are enough. `user` is counted as if they were active."""
-    assert review.board is not None  # noqa: S101  # it is one of those on whose board `user` sits
+    """The same, with `user` as if they were active, or without."""
+    people = set(people_of(review).values_list("pk", flat=True))
+    return _reaches_with(review, people | {user.pk} if with_user else people - {user.pk})
+
+
+def _reaches_with(review: Review, people: set[UUID]) -> bool:
     votes = dict(review.votes.values_list("voter", "verdict"))
-    seated = review.board.seats.exclude(user__is_active=False).values_list("user", flat=True)
-    able = {*seated, user.pk} if with_user else {*seated} - {user.pk}
-    able -= {review.request.requester_id, *votes}
+    able = people - {*askers(review.request), *votes}
     approvals = sum(verdict == Vote.Verdict.APPROVE for verdict in votes.values())
     return approvals + len(able) >= review.quorum
 

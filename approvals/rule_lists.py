@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet
 from django.http import QueryDict
+from django.utils import timezone
 
-from approvals.models import Board, Policy
+from approvals.models import Board, Policies, Policy
 from approvals.subjects import kinds
 from ui.sorting import ordered
 
-PARTS = {"in_force": True, "earlier": False, "all": None}
+PARTS = ("in_force", "coming", "earlier", "all")
 POLICY_SORTS = {
     "kind": "subject_kind",
     "environment": "environment_kind",
@@ -50,9 +51,13 @@ class Asked:
 
 def find_policies(asked: Asked) -> tuple[QuerySet[Policy], str]:
     """The policies that fit, in the order asked for, and that order."""
-    rows = Policy.objects.all()
-    if (in_force := PARTS[asked.show]) is not None:
-        rows = rows.filter(superseded_at__isnull=in_force)
+    rows: Policies = Policy.objects.all()
+    if asked.show == "in_force":
+        rows = rows.in_force()
+    elif asked.show == "coming":
+        rows = rows.not_over().filter(effective_from__gt=timezone.now())
+    elif asked.show == "earlier":
+        rows = rows.filter(superseded_at__lte=timezone.now())
     if asked.kind:
         rows = rows.filter(subject_kind=asked.kind)
     if asked.board:
@@ -60,11 +65,18 @@ def find_policies(asked: Asked) -> tuple[QuerySet[Policy], str]:
     for word in asked.text.split():
         named = [kind.slug for kind in kinds() if word.casefold() in kind.name.casefold()]
         boards = Board.objects.filter(Q(name__icontains=word) | Q(slug__icontains=word)).values_list("slug", flat=True)
-        fits = Q(sentence__icontains=word) | Q(environment_kind__icontains=word) | Q(subject_kind__in=named)
+        fits = (
+            Q(sentence__icontains=word)
+            | Q(slug__icontains=word)
+            | Q(environment_kind__icontains=word)
+            | Q(subject_kind__in=named)
+        )
         for slug in boards:
             fits |= Q(stages__contains=[{"board": slug}])
         rows = rows.filter(fits)
-    return ordered(rows, asked.sort, POLICY_SORTS, "kind", then=("subject_kind", "environment_kind", "-version", "pk"))
+    return ordered(
+        rows, asked.sort, POLICY_SORTS, "kind", then=("subject_kind", "environment_kind", "slug", "-version", "pk")
+    )
 
 
 def find_boards(asked: Asked) -> tuple[QuerySet[Board], str]:

@@ -1,7 +1,7 @@
 """The one place that answers "which requests and decisions may this person see?".
 
 The requester, the members of its tenant, the members of the boards that review it, and whoever holds
-`approvals.view_request`. For everybody else it does not exist.
+`approvals.view_request`. For everybody else it does not exist, and a draft does for its author alone.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ def requests_for(viewer: User) -> QuerySet[Request]:
     rows = Request.objects.all()
     if not viewer.is_authenticated or not viewer.is_active:
         return rows.none()
+    rows = rows.filter(Q(sent_at__isnull=False) | Q(requester=viewer))
     if viewer.has_perm(SEE_ALL):
         return rows
     seated = Review.objects.filter(request=OuterRef("pk"), board__seats__user=viewer)
@@ -42,7 +43,9 @@ def find_request(viewer: User, number: int) -> Request:
     found = (
         requests_for(viewer)
         .filter(number=number)
-        .select_related("tenant", "environment__project", "environment__tenant", "requester", "policy", "decision")
+        .select_related(
+            "tenant", "environment__project", "environment__tenant", "requester__service_account", "policy", "decision"
+        )
         .first()
     )
     if found is None:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from approvals.policy_conditions import NO_TRAITS, Traits
 from refusals.errors import Invalid
 
 if TYPE_CHECKING:
     from django.forms import Form
 
     from approvals.models import Decision, Request, Vote
+    from tenants.models import User
 
 
 class UnknownSubjectKind(Invalid):
@@ -52,6 +54,22 @@ def no_evidence(request: Request) -> Sequence[Evidence]:
     return ()
 
 
+def no_traits(facts: Mapping[str, Any]) -> Traits:
+    """Policies choose by its kind and environment alone."""
+    return NO_TRAITS
+
+
+class FactsStay(Invalid):
+    code = "facts_stay"
+
+
+def facts_stay(request: Request, facts: Mapping[str, Any], by: User) -> Mapping[str, Any]:
+    """Only the reason can be changed. Raises `FactsStay` where anything else would be."""
+    if any(request.facts.get(name) != value for name, value in facts.items()):
+        raise FactsStay("Only the reason of this request can be changed. Withdraw it and ask anew.", field="facts")
+    return request.facts
+
+
 @dataclass(frozen=True)
 class SubjectKind:
     """A kind of subject.
@@ -66,6 +84,15 @@ class SubjectKind:
     `demands` makes the form in which deciders say what their approval demands (`conditions` once it is valid, shown by
     its `fields_template`);
     `impose(vote, conditions)` keeps that, in the vote's transaction, and raises `Invalid` for what cannot be.
+    `revise(request, facts, by)` gives the facts of a draft, or of what was sent back, as `by` wants them changed, and
+    raises what asking anew would; it is asked again when they are sent. `revision_form(request, data)` makes the form
+    of it, with `facts` once it is valid; without one `again` leads to the page on which they are changed.
+    `on_suspended(request, decision, by, reason)` takes back for a time what the approval brought about,
+    `on_resumed(request, decision, by)` brings it about once more; a kind without them cannot be suspended.
+    `is_replaced`: a newer approval of the same subject takes the place of this one.
+    `bootstrap_permission`: where no policy fits, one other of who holds it above tenants approves, as
+    `bootstrap_sentence` tells people.
+    `traits(facts)` says what of them policies choose by: risk tier, classes of data, regions, cost a month.
     `capability` names what can be left to tenants (`approvals.delegation`), `measure(facts, environment_kind)` what a
     request is held against the threshold with, None where it is the platform's in every mode.
     """
@@ -83,6 +110,14 @@ class SubjectKind:
     looks_at: tuple[str, ...] = ()
     demands: Callable[..., Form] | None = None
     impose: Callable[[Vote, Mapping[str, Any]], None] | None = None
+    revise: Callable[[Request, Mapping[str, Any], User], Mapping[str, Any]] = facts_stay
+    revision_form: Callable[..., Any] | None = None
+    on_suspended: Callable[[Request, Decision, Any, str], None] | None = None
+    on_resumed: Callable[[Request, Decision, Any], None] | None = None
+    is_replaced: bool = True
+    bootstrap_permission: str = ""
+    bootstrap_sentence: str = ""
+    traits: Callable[[Mapping[str, Any]], Traits] = no_traits
     capability: str = ""
     measure: Callable[[Mapping[str, Any], str], Mapping[str, Any] | None] = lambda facts, environment_kind: {}
 

@@ -1,23 +1,28 @@
-"""Send a request to the people who decide: boards by the policy, or the tenant that it is left to."""
+"""Ask for something: keep it as a draft of one's own, or send it to the people who decide: boards by the policy, or the
+tenant that it is left to."""
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from approvals.deciders import DECIDES, people_of
+from approvals.deciders import DECIDES
 from approvals.deciding import decide
 from approvals.delegation.standing import Standing, standing
 from approvals.models import Board, Policy, Request, Review
-from approvals.policies import policy_for
+from approvals.policies import NoPolicy, choose
+from approvals.policy_conditions import Traits
 from approvals.sealing import storable
+from approvals.stages import open_administrators, open_boards, open_tenant, tell_voters
 from approvals.states import OPEN_STATES, State, Verb
 from approvals.subjects import kind_of
-from approvals.telling import tell
+from approvals.superseding import lock_what_follows
+from approvals.transitions import move
 from audit.record import record
 from refusals.errors import Conflict, Invalid
 from tenants.models import Environment, Tenant, User
@@ -26,6 +31,8 @@ from tenants.scoping import members_who_may
 
 NUMBER_LOCK = 0x52_45_51_4E  # numbers are given one at a time: no gap, no duplicate
 MAX_REASON = 4000
+MOST_DRAFTS = 20
+FOUR_EYES = "four_eyes"
 
 
 class OpenRequestExists(Conflict):
@@ -33,13 +40,13 @@ class OpenRequestExists(Conflict):
     title = "This was asked already"
 
 
-class BoardTooSmall(Conflict):
-    code = "board_too_small"
-    title = "The board cannot reach its quorum"
-
-
 class ReasonMissing(Invalid):
     code = "reason_missing"
+
+
+class TooManyDrafts(Conflict):
+    code = "too_many_drafts"
+    title = "You have begun often enough"
 
 
 @transaction.atomic
@@ -52,28 +59,25 @@ def submit(
     facts: dict[str, Any] | None = None,
     tenant: Tenant | None = None,
     environment: Environment | None = None,
+    is_draft: bool = False,
     by: User,
     at: dt.datetime | None = None,
 ) -> Request:
-    """Submit a request and open its first review. `at` dates demonstration data back; a real request is dated now.
+    """Submit a request and open its first review, or (`is_draft`) only keep it for `by`, who sends it with
+    `approvals.sending`. `at` dates demonstration data back; a real request is dated now.
 
     Where its capability is left to the tenant, the tenant reviews it, or, asked by somebody who decides for the tenant
     or where there is none yet, it is approved at once.
-    Raises `ReasonMissing`, `NoPolicy`, `OpenRequestExists` (its `way_out` leads to the open one), `BoardTooSmall`.
+    Raises `ReasonMissing`, `NoPolicy`, `OpenRequestExists` (its `way_out` leads to the open one), `BoardTooSmall`;
+    of a draft `ReasonMissing` and `TooManyDrafts`.
     Who may ask is the subject's own rule, asked by its verb before.
     """
-    kind = kind_of(subject_kind)
-    reason = _stated(reason)
+    kind_of(subject_kind)
+    reason = stated_reason(reason)
     demonstration = tenant.is_demonstration if tenant else by.is_demonstration
     at = at if at is not None and demonstration else timezone.now()
     _take_turn()
-    _refuse_second(subject_kind, subject_key)
-    environment_kind = environment.kind if environment else ""
-    under = standing(kind.capability, tenant) if kind.capability else None
-    is_left = under is not None and under.leaves_to_tenant(kind.measure(storable(facts or {}), environment_kind))
-    policy = None if is_left else policy_for(subject_kind, environment_kind)
-    request = Request.objects.create(
-        number=_last_number() + 1,
+    request = Request(
         subject_kind=subject_kind,
         subject_key=subject_key,
         title=title[:300],
@@ -82,34 +86,103 @@ def submit(
         tenant=tenant,
         environment=environment,
         requester=by,
-        policy=policy,
-        decided_under=under.frozen() if under else {},
-        state=State.IN_REVIEW,
+        state=State.DRAFT if is_draft else State.SUBMITTED,
         is_demonstration=demonstration,
         created_at=at,
     )
-    first = None
+    if is_draft:
+        if Request.objects.filter(requester=by, state=State.DRAFT).count() >= MOST_DRAFTS:
+            raise TooManyDrafts(f"You have {MOST_DRAFTS} drafts. Send one of them, or throw one away.")
+        request.number = _last_number() + 1
+        request.save(force_insert=True)
+        record("request.drafted", by=by, subject=request, tenant=told_to(request), number=request.number)
+        return request
+    refuse_second(request)
+    who = who_decides(request)
+    for name, value in who.fields().items():
+        setattr(request, name, value)
+    request.sent_at = at
+    request.number = _last_number() + 1
+    request.save(force_insert=True)
+    begin_round(request, who, by=by, at=at)
+    return request
+
+
+@dataclass(frozen=True)
+class WhoDecides:
+    """A policy with why it fits; or, without one, who decides on the capability (`under`), or who holds `permission`
+    above tenants."""
+
+    policy: Policy | None = None
+    because: str = ""
+    under: Standing | None = None
+    permission: str = ""
+    sentence: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """What a request keeps of it."""
+        told = self.under.frozen() if self.under else {}
+        if self.permission:
+            told = {"mode": FOUR_EYES, "sentence": self.sentence}
+        return {"policy": self.policy, "because": self.because, "decided_under": told}
+
+
+def told_to(request: Request) -> str:
+    """The tenant whose people may read in the audit what is done to `request`, by its slug; empty for a draft."""
+    return request.tenant.slug if request.tenant and request.sent_at else ""
+
+
+def who_decides(request: Request) -> WhoDecides:
+    """Who would decide on `request` if it were sent now. Raises `NoPolicy`."""
+    kind = kind_of(request.subject_kind)
+    environment_kind = request.environment.kind if request.environment else ""
+    under = standing(kind.capability, request.tenant) if kind.capability else None
+    if under is not None and under.leaves_to_tenant(kind.measure(request.facts, environment_kind)):
+        return WhoDecides(under=under)
+    try:
+        chosen = choose(request.subject_kind, environment_kind, traits_of(request))
+    except NoPolicy:
+        if not kind.bootstrap_permission:
+            raise
+        return WhoDecides(permission=kind.bootstrap_permission, sentence=kind.bootstrap_sentence)
+    return WhoDecides(chosen.policy, chosen.because, under)
+
+
+def traits_of(request: Request) -> Traits:
+    """What policies choose by: what its kind makes of the facts, and the data that is said of its environment."""
+    traits = kind_of(request.subject_kind).traits(request.facts)
+    said = request.environment.data_classes if request.environment else []
+    return replace(traits, data_classes=traits.data_classes | set(said))
+
+
+def begin_round(request: Request, who: WhoDecides, *, by: User, at: dt.datetime) -> None:
+    """Let what is submitted be reviewed, or approved at once where it is left to who asks. Raises `BoardTooSmall`."""
+    policy, opened = who.policy, list[Review]()
     if policy is not None:
-        first = _open_stages(request, policy, at)
-    elif under is not None and not _decides_by_asking(request):
-        first = _open_tenant(request, under, at)
-    if first is None:
-        kind.lock(request)
+        opened = open_boards(request, policy, at)
+    elif who.permission:
+        opened = [open_administrators(request, at)]
+    elif who.under is not None and not _decides_by_asking(request):
+        opened = [open_tenant(request, who.under, at)]
+    if not opened:
+        lock_what_follows(request)
+    else:
+        move(request, Verb.OPEN, at=at)
     record(
         "request.submitted",
         by=by,
         subject=request,
-        tenant=tenant.slug if tenant else "",
+        tenant=request.tenant.slug if request.tenant else "",
         number=request.number,
+        round=request.round,
         policy=str(policy or ""),
         stages=policy.stages if policy else [],
         decided_under=request.decided_under,
     )
-    if first is None:
+    if not opened:
         decide(request=request, verb=Verb.APPROVE, by=by, at=at)
-    else:
-        tell_voters(first)
-    return request
+    for review in opened:
+        tell_voters(review)
 
 
 def before_several() -> None:
@@ -136,14 +209,8 @@ def _last_number() -> int:
     return Request.objects.aggregate(last=Max("number"))["last"] or 0
 
 
-def tell_voters(review: Review) -> None:
-    """Tell who votes in the review, except the requester, that it is their turn."""
-    request = review.request
-    people, title = people_of(review).exclude(pk=request.requester_id), f"{review.decider} decides: {request.title}"
-    tell(people, request, kind="turn", title=title, body=request.reason)
-
-
-def _stated(reason: str) -> str:
+def stated_reason(reason: str) -> str:
+    """The reason without what a database refuses. Raises `ReasonMissing`."""
     reason = reason.replace("\x00", "").strip()
     if not reason:
         raise ReasonMissing("Say what it is for: the people who decide read this first.", field="reason")
@@ -156,51 +223,13 @@ def _stated(reason: str) -> str:
 
 
 @everything("for a new tenant's name somebody else may have asked")
-def _refuse_second(subject_kind: str, subject_key: str) -> None:
-    earlier = Request.objects.filter(subject_kind=subject_kind, subject_key=subject_key, state__in=OPEN_STATES).first()
+def refuse_second(request: Request) -> None:
+    """Raise `OpenRequestExists` where another request for the same subject is open."""
+    same = Request.objects.filter(subject_kind=request.subject_kind, subject_key=request.subject_key)
+    earlier = same.filter(state__in=OPEN_STATES).exclude(pk=request.pk).first()
     if earlier is not None:
         raise OpenRequestExists(
             f"This was asked already and is in review as R-{earlier.number}. Follow it there, or withdraw it first.",
             way_out=earlier.get_absolute_url(),
             number=earlier.number,
         )
-
-
-def _open_stages(request: Request, policy: Policy, at: dt.datetime) -> Review:
-    # Locked, so that nobody is unseated between our counting who is able and the review that needs them.
-    needed = Board.objects.filter(slug__in=[s["board"] for s in policy.stages]).order_by("pk")
-    boards = {board.slug: board for board in needed.select_for_update(no_key=True)}
-    reviews = []
-    for position, stage in enumerate(policy.stages, start=1):
-        board = boards[stage["board"]]
-        able = board.seats.filter(user__is_active=True).exclude(user=request.requester).count()
-        if able < stage["quorum"]:
-            raise BoardTooSmall(
-                f"{board} needs {stage['quorum']} approval{'' if stage['quorum'] == 1 else 's'} but only {able} of its"
-                " members may decide on this request (nobody decides on their own). The platform team can seat more"
-                " people or change the policy.",
-                board=board.slug,
-            )
-        reviews.append(
-            Review(
-                request=request,
-                position=position,
-                board=board,
-                quorum=stage["quorum"],
-                outcome=Review.Outcome.OPEN if position == 1 else Review.Outcome.WAITING,
-                opened_at=at if position == 1 else None,
-            )
-        )
-    Review.objects.bulk_create(reviews)
-    return reviews[0]
-
-
-def _open_tenant(request: Request, under: Standing, at: dt.datetime) -> Review:
-    review = Review(request=request, position=1, permission=DECIDES, outcome=Review.Outcome.OPEN, opened_at=at)
-    if not people_of(review).exists():
-        raise BoardTooSmall(
-            f"{under.capability.name} is left to {request.tenant}, and nobody active in it may decide. The platform"
-            " team can help."
-        )
-    review.save(force_insert=True)
-    return review

@@ -6,11 +6,12 @@ The move is a conditional UPDATE, so of two people who act at the same instant o
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from django.utils import timezone
 
 from approvals.models import Request, Review
-from approvals.states import OPEN_STATES, TABLE, State, Transition, Verb
+from approvals.states import TABLE, UNDECIDED_STATES, State, Transition, Verb
 from refusals.errors import Conflict
 
 
@@ -25,23 +26,31 @@ def allowed(state: str, verb: Verb) -> Transition:
     """The transition of `verb` from `state`. Raises `NotPossible`."""
     transition = TABLE.get((State(state), verb))
     if transition is None:
+        when = " or ".join(start.label.lower() for start, said in TABLE if said is verb)
+        moved_on = "it can no longer be changed" if state not in UNDECIDED_STATES else "this cannot be done now"
         raise NotPossible(
-            f"The request is {State(state).label.lower()}, so it can no longer be changed: {verb.label.lower()} is"
-            " possible only while it is in review.",
+            f"The request is {State(state).label.lower()}, so {moved_on}: {verb.label.lower()} is possible only while"
+            f" it is {when}.",
             state=state,
             verb=str(verb),
         )
     return transition
 
 
-def move(request: Request, verb: Verb, *, at: dt.datetime | None = None) -> Transition:
-    """Move `request` by `verb` in the caller's transaction. Raises `NotPossible`, also when somebody was faster."""
+def move(request: Request, verb: Verb, *, at: dt.datetime | None = None, **fields: Any) -> Transition:
+    """Move `request` by `verb` in the caller's transaction, with other `fields` of it in the same statement.
+
+    Raises `NotPossible`, also when somebody was faster.
+    """
     transition = allowed(request.state, verb)
-    closed_at = None if transition.to in OPEN_STATES else at or timezone.now()
-    moved = Request.objects.filter(pk=request.pk, state=request.state).update(state=transition.to, closed_at=closed_at)
+    # What was closed stays closed at its time: an approval that is suspended was decided when it was.
+    closed_at = None if transition.to in UNDECIDED_STATES else request.closed_at or at or timezone.now()
+    fields |= {"state": transition.to, "closed_at": closed_at}
+    moved = Request.objects.filter(pk=request.pk, state=request.state).update(**fields)
     if not moved:
-        raise NotPossible("Somebody was faster: the request has just been closed. Reload to see how.")
-    request.state, request.closed_at = transition.to, closed_at
+        raise NotPossible("Somebody was faster: the request has just moved on. Reload to see how.")
+    for name, value in fields.items():
+        setattr(request, name, value)
     return transition
 
 

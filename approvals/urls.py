@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals.views import board, decision, delegation, listing, page, rules
+from approvals.views import board, changing, decision, delegation, listing, page, policies, rules
 
 app_name = "approvals"
 urlpatterns = [
@@ -12,10 +12,15 @@ urlpatterns = [
     path("requests/<int:number>/vote/", page.cast_vote, name="vote"),
     path("requests/<int:number>/comment/", page.say, name="comment"),
     path("requests/<int:number>/withdraw/", page.take_back, name="withdraw"),
+    path("requests/<int:number>/change/", changing.change_request, name="change"),
+    path("requests/<int:number>/suspend/", changing.suspend_approval, name="suspend"),
+    path("requests/<int:number>/resume/", changing.resume_approval, name="resume"),
     path("board/", board.board, name="board"),
     path("decisions/<uuid:decision_id>/", decision.decision, name="decision"),
     path("decisions/<uuid:decision_id>/record.json", decision.record, name="decision-record"),
     path("platform/policies/", rules.policies, name="policies"),
+    path("platform/policies/yaml/", policies.document, name="policy-document"),
+    path("platform/policies/<slug:slug>/", policies.policy, name="policy"),
     path("platform/delegation/", delegation.delegation, name="delegation"),
     path("platform/delegation/<slug:capability>/", delegation.change, name="change-delegation"),
     path("platform/boards/", rules.boards, name="boards"),

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from approvals.boards import create_board
 from approvals.models import Board, Policy
+from approvals.policies import slug_of
 from audit.record import SYSTEM, record
 
 BOARDS = (
@@ -78,6 +79,7 @@ def load() -> bool:
             continue
         is_new = True
         policy = Policy.objects.create(
+            slug=slug_of(subject_kind, environment_kind),
             subject_kind=subject_kind,
             environment_kind=environment_kind,
             sentence=sentence,

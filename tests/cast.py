@@ -82,6 +82,7 @@ class Cast:
         for name in ("rita", "rob"):
             Seat.objects.create(board=risk, user=people[name])
         Policy.objects.create(
+            slug="access",
             subject_kind="access",
             sentence="Access to a model is decided by the risk board.",
             stages=[{"board": "risk", "quorum": 1}],

@@ -124,6 +124,7 @@ ASKING_FOR_A_KEY = SubjectKind(
     lock=_lock,
     evidence=_evidence,
     page=_page,
+    is_replaced=False,  # each is for a key of its own
     capability=KEYS,
     measure=lambda facts, environment_kind: {"environment": environment_kind},
     looks_at=(

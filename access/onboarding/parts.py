@@ -17,7 +17,7 @@ from access.keys.capability import who_decides
 from access.models import KeyPermit, Onboarding
 from access.onboarding.estimating import estimate
 from access.onboarding.forms import LEVELS, plain_names
-from approvals.states import State
+from approvals.states import APPROVED_STATES
 from approvals.submit import OpenRequestExists, before_several
 from audit.record import SYSTEM
 from catalog.models import Route
@@ -145,7 +145,7 @@ def _asked_for(onboarding: Onboarding, routes: list[str], places: QuerySet[Envir
             except Refusal as refusal:
                 told.append(f"{route.slug} in {environment.kind} could not be asked for: {refusal.sentence}")
             else:
-                which = "given" if sent.state == State.APPROVED else "asked for"
+                which = "given" if sent.state in APPROVED_STATES else "asked for"
                 told.append(f"{route.slug} in {environment.kind} {which} as R-{sent.number}")
     return "; ".join(told) or "no model was asked for"
 

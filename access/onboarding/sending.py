@@ -15,8 +15,11 @@ from access.onboarding.estimating import estimate
 from access.onboarding.forms import TERMS_VERSION
 from access.onboarding.pages import unanswered
 from approvals.models import Request
+from approvals.sending import change
+from approvals.sending import send as send_again
 from approvals.states import State
-from approvals.submit import OpenRequestExists, submit
+from approvals.submit import OpenRequestExists, before_several, submit
+from approvals.withdraw import withdraw
 from refusals.errors import Invalid
 from tenants.alike import slug_skeleton
 from tenants.models import User
@@ -53,6 +56,7 @@ def send(*, onboarding: Onboarding, by: User) -> Request:
     except SlugTaken as taken:
         raise SlugTaken(taken.sentence, field="slug", way_out=_way_to(kept, "team")) from taken
     request = _submitted(
+        sent_back=kept.request if kept.request and kept.request.state == State.SENT_BACK else None,
         subject_key=slug_skeleton(team["slug"]),  # of two names that look alike one can be asked for at a time
         title=f"{team['name']} asks to become a tenant",
         reason=kept.answers["use-case"]["purpose"],
@@ -88,8 +92,17 @@ def facts_of(answers: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _submitted(*, by: User, way_back: str, **asked: Any) -> Request:
-    """Hand the question in. Somebody else's open request for the same name is not shown: only one's own is followed."""
+def _submitted(*, sent_back: Request | None, by: User, way_back: str, **asked: Any) -> Request:
+    """Hand the question in, under the number of the one that was `sent_back` where the name is still the same. Somebody
+    else's open request for the same name is not shown: only one's own is followed."""
+    if sent_back is not None and sent_back.subject_key == asked["subject_key"]:
+        Request.objects.select_for_update(of=("self",), no_key=True).get(pk=sent_back.pk)
+        before_several()
+        answers = {name: asked[name] for name in ("title", "reason", "facts")}
+        return send_again(request=change(request=sent_back, by=by, **answers), by=by)
+    if sent_back is not None:  # another name is another question
+        before_several()
+        withdraw(request=sent_back, by=by)
     try:
         return submit(subject_kind=KIND, by=by, **asked)
     except OpenRequestExists as earlier:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,10 +15,11 @@ from access.onboarding.sending import KIND
 from approvals.delegation.capabilities import Capability, Threshold
 from approvals.delegation.tables import Mode
 from approvals.models import Decision, Request
-from approvals.subjects import Evidence, SubjectKind
+from approvals.policy_conditions import Traits
+from approvals.subjects import Evidence, FactsStay, SubjectKind
 from tenants.alike import name_skeleton
 from tenants.data_classes import DATA_CLASSES
-from tenants.models import Tenant
+from tenants.models import Tenant, User
 from tenants.risk.tiers import TIERS, WORDS
 from tenants.roles import TENANT_ROLES
 from tenants.scope import everything
@@ -134,6 +136,25 @@ def _forecast(request: Request) -> list[Evidence]:
     return [Evidence("Expected calls a day", calls, SAYS), Evidence("Expected cost a month", cost, source)]
 
 
+def _traits(facts: Mapping[str, Any]) -> Traits:
+    answers = facts.get("answers") or {}
+    case = answers.get("use-case", {})
+    return Traits(
+        risk_tiers=frozenset([facts["risk_tier"]] if facts.get("risk_tier") else []),
+        data_classes=frozenset(case.get("data_classes", ())),
+        regions=frozenset([case["region"]] if case.get("region") else []),
+    )
+
+
+def _revise(request: Request, facts: Mapping[str, Any], by: User) -> Mapping[str, Any]:
+    """The wizard gives all of them, as its answers say; nobody gives single ones."""
+    if facts and facts.keys() != request.facts.keys():
+        raise FactsStay("Change the answers of the wizard, and send them again there.", way_out=_again(request))
+    if facts and facts["onboarding"] != request.facts["onboarding"]:
+        raise FactsStay("These are the answers of another team.", field="facts")
+    return facts or request.facts
+
+
 def _page(request: Request) -> str:
     onboarding = Onboarding.objects.filter(request=request).first()
     if onboarding is not None and onboarding.state in ("provisioning", "failed"):
@@ -156,6 +177,8 @@ ONBOARDING = SubjectKind(
     evidence=_evidence,
     glance=_glance,
     forecast=_forecast,
+    revise=_revise,
+    traits=_traits,
     page=_page,
     again=_again,
     looks_at=(

@@ -57,17 +57,20 @@ def ask(request: HttpRequest, route: str) -> HttpResponse:
         held=held.demanded if held else None,
         initial={"environment": preset.path if preset else ""},
     )
-    status = 200
+    status, is_draft = 200, request.POST.get("do") == "draft"
     if request.method == "POST" and form.is_valid():
         try:
-            sent = request_access(route=wanted, by=viewer, conditions=form.conditions, **form.cleaned_data)
+            sent = request_access(
+                route=wanted, by=viewer, conditions=form.conditions, is_draft=is_draft, **form.cleaned_data
+            )
         except OpenRequestExists as earlier:
             messages.info(request, earlier.sentence)
             return redirect(earlier.way_out)
         except (Conflict, Invalid) as refused:
             form.add_error(_field(refused), refused.sentence)
         else:
-            messages.success(request, f"Your request is sent as R-{sent.number}.")
+            kept = f"Kept as R-{sent.number}. Nobody else sees it until you send it."
+            messages.success(request, kept if is_draft else f"Your request is sent as R-{sent.number}.")
             return redirect(sent)
     if form.errors:
         status = 422

@@ -121,7 +121,7 @@ def _of_tenants(capability: Capability, tenants: list[Tenant]) -> tuple[Side, ..
 
 
 def _of_platform(capability: Capability) -> tuple[Side, ...]:
-    policies = Policy.objects.filter(subject_kind__in=capability.kinds, superseded_at=None)
+    policies = Policy.objects.in_force().filter(subject_kind__in=capability.kinds)
     named = {stage["board"] for stages in policies.values_list("stages", flat=True) for stage in stages}
     boards = Board.objects.filter(slug__in=named).order_by("name")
     people = {board: User.objects.filter(seats__board=board, is_active=True).order_by("username") for board in boards}
@@ -133,7 +133,7 @@ def _side(who: str, people: list[str]) -> Side:
 
 
 def _past(capability: Capability, tenant: Tenant | None, held_for: QuerySet[Tenant]) -> list[Request]:
-    rows = Request.objects.filter(subject_kind__in=capability.kinds, created_at__gte=timezone.now() - LOOK_BACK)
+    rows = Request.objects.filter(subject_kind__in=capability.kinds, sent_at__gte=timezone.now() - LOOK_BACK)
     whose = Q(tenant__in=held_for.values("pk"))
     rows = rows.filter(whose if tenant else whose | Q(tenant=None))
     return list(rows.select_related("environment").order_by("-number")[:MOST_LOOKED_AT])

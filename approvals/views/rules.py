@@ -13,11 +13,15 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
+from approvals import policy_conditions
 from approvals.boards import change_board, create_board, remove_board, seat, unseat, why_kept
 from approvals.forms import BoardForm, BoardWordsForm, PolicyForm, SeatForm
-from approvals.models import Board, Policy
-from approvals.policies import change_policy
+from approvals.models import Board, Policy, Request
+from approvals.policies import slug_of
+from approvals.policy_changes import put
+from approvals.policy_documents import Change, stated
 from approvals.rule_lists import Asked, find_boards, find_policies
+from approvals.stage_rules import ANYBODY, words
 from approvals.subjects import kind_of, kinds
 from approvals.viewer import viewer_of
 from audit.exporting import exported
@@ -37,7 +41,7 @@ BOARD_HEAD = ("board", "name", "purpose", "member", "member name", "member activ
 
 def policies(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """The policies in force or earlier ones; for those who may, a new version."""
-    viewer = _reader(request)
+    viewer = reader(request)
     shown = (
         Policy.objects.filter(pk=request.GET.get("from", "")).first()
         if request.GET.get("from", "").isdecimal()
@@ -45,10 +49,10 @@ def policies(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     )
     form = PolicyForm(request.POST or None, initial=_initial(shown) if shown else None)
     if request.method == "POST":
-        _require_manager(viewer)
-        if form.is_valid() and _done(form, lambda: _change(form, viewer)):
-            messages.success(request, "The new version is in force from now on.")
-            return redirect("approvals:policies")
+        require_manager(viewer)
+        made: list[Request | list[Change]] = []
+        if form.is_valid() and _done(form, lambda: made.append(_change(form, viewer))):
+            return told(request, made[0])
     asked = Asked.read(request.GET)
     rows, sort = find_policies(asked)
     names = dict(Board.objects.values_list("slug", "name"))
@@ -60,7 +64,7 @@ def policies(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         "asked": asked,
         "sort": sort,
         "page": page,
-        "rows": [(policy, _kind_name(policy), _stages(policy, names)) for policy in page],
+        "rows": [(policy, _kind_name(policy), words(policy.stages, names)) for policy in page],
         "kinds": kinds(),
         "boards": names.items(),
         "board_name": names.get(asked.board, asked.board),
@@ -73,10 +77,10 @@ def policies(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 
 def boards(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """Every board with its seats; for those who may, a new board."""
-    viewer = _reader(request)
+    viewer = reader(request)
     form = BoardForm(request.POST or None)
     if request.method == "POST":
-        _require_manager(viewer)
+        require_manager(viewer)
         if form.is_valid() and _done(form, lambda: create_board(**form.cleaned_data, by=viewer)):
             messages.success(request, f"{form.cleaned_data['name']} exists now. Seat its members.")
             return redirect("approvals:boards")
@@ -98,8 +102,8 @@ def boards(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 
 def board(request: HttpRequest, slug: str) -> HttpResponse:
     """A board's name and purpose, for those who may change them; and whether it can be removed."""
-    viewer = _reader(request)
-    _require_manager(viewer)
+    viewer = reader(request)
+    require_manager(viewer)
     shown = _board(slug)
     sent = request.POST if request.method == "POST" else None
     form = BoardWordsForm(sent, initial={"name": shown.name, "purpose": shown.purpose})
@@ -113,8 +117,8 @@ def board(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def remove(request: HttpRequest, slug: str) -> HttpResponse:
     """Remove a board that nothing needs."""
-    viewer = _reader(request)
-    _require_manager(viewer)
+    viewer = reader(request)
+    require_manager(viewer)
     gone = _board(slug)
     remove_board(board=gone, by=viewer)
     messages.success(request, f"{gone} is removed.")
@@ -124,8 +128,8 @@ def remove(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def take_seat(request: HttpRequest, slug: str) -> HttpResponse:
     """Seat a person."""
-    viewer = _reader(request)
-    _require_manager(viewer)
+    viewer = reader(request)
+    require_manager(viewer)
     board, form = _board(slug), SeatForm(request.POST)
     named = form.data.get("user", "").replace("\x00", "").strip()
     person = find_person(named)
@@ -140,8 +144,8 @@ def take_seat(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def leave_seat(request: HttpRequest, slug: str) -> HttpResponse:
     """Take a seat away."""
-    viewer = _reader(request)
-    _require_manager(viewer)
+    viewer = reader(request)
+    require_manager(viewer)
     board = _board(slug)
     person = User.objects.filter(username=request.POST.get("user", "").replace("\x00", "")).first()
     if person is None:
@@ -151,7 +155,8 @@ def leave_seat(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect("approvals:boards")
 
 
-def _reader(request: HttpRequest) -> User:
+def reader(request: HttpRequest) -> User:
+    """Who looks, if they may read the rules of governance. Raises `Forbidden`."""
     viewer = viewer_of(request)
     if not (viewer.has_perm(MANAGE) or viewer.has_perm("approvals.view_request")):
         raise Forbidden(
@@ -161,7 +166,8 @@ def _reader(request: HttpRequest) -> User:
     return viewer
 
 
-def _require_manager(viewer: User) -> None:
+def require_manager(viewer: User) -> None:
+    """Raise `Forbidden` unless `viewer` may change them."""
     if not viewer.has_perm(MANAGE):
         raise Forbidden("Only the platform team changes who decides. You may read it.", permission=MANAGE)
 
@@ -176,33 +182,58 @@ def _done(form: Form, verb: Callable[[], Any]) -> bool:
     return True
 
 
-def _change(form: PolicyForm, viewer: User) -> None:
+def _change(form: PolicyForm, viewer: User) -> Request | list[Change]:
     given = form.cleaned_data
-    change_policy(
+    text = stated(
+        slug=given["slug"].strip() or slug_of(given["subject_kind"], given["environment_kind"]),
         subject_kind=given["subject_kind"],
         environment_kind=given["environment_kind"],
+        when={name: str(value) if name == policy_conditions.COST else value for name, value in form.when().items()},
+        priority=given["priority"] or 0,
+        effective_from=given["effective_from"],
         sentence=given["sentence"],
         stages=form.stages(),
         validity_days=given["validity_days"],
-        by=viewer,
     )
+    return put(text, reason=given["sentence"], by=viewer)
+
+
+def told(request: HttpRequest, done: Request | list[Change]) -> HttpResponse:
+    """On to the request that a change of policies became, or to the policies that it changed."""
+    if isinstance(done, Request):
+        messages.success(request, f"Somebody else has to approve this: it is asked for as R-{done.number}.")
+        return redirect(done)
+    changed = [change.slug for change in done if change.changes]
+    messages.success(
+        request, f"Changed: {', '.join(changed)}." if changed else "Nothing was changed: it is so already."
+    )
+    return redirect("approvals:policy", changed[0]) if len(changed) == 1 else redirect("approvals:policies")
 
 
 def _initial(policy: Policy) -> dict[str, Any]:
     initial: dict[str, Any] = {
-        name: getattr(policy, name) for name in ("subject_kind", "environment_kind", "sentence", "validity_days")
+        name: getattr(policy, name)
+        for name in ("subject_kind", "environment_kind", "slug", "priority", "sentence", "validity_days")
     }
+    initial |= {name: ", ".join(policy.when.get(name, ())) for name in policy_conditions.LISTS}
+    initial[policy_conditions.COST] = policy.when.get(policy_conditions.COST)
     for number, stage in enumerate(policy.stages, start=1):
-        initial |= {f"board_{number}": stage["board"], f"quorum_{number}": stage["quorum"]}
+        initial |= {
+            f"board_{number}": stage["board"],
+            f"quorum_{number}": stage["quorum"],
+            f"veto_{number}": _veto(stage.get("veto", ANYBODY)),
+            f"beside_{number}": stage.get("beside", False),
+            f"checklist_{number}": "\n".join(stage.get("checklist", ())),
+        }
     return initial
 
 
-def _stages(policy: Policy, names: dict[str, str]) -> list[str]:
-    return [f"{stage['quorum']} of {names.get(stage['board'], stage['board'])}" for stage in policy.stages]
+def _veto(kept: str | list[str]) -> str:
+    return kept if isinstance(kept, str) else ", ".join(kept)
 
 
 def _policy_line(policy: Policy, names: dict[str, str]) -> tuple[object, ...]:
-    stages = ", then ".join(_stages(policy, names))
+    stages = words(policy.stages, names)
     return (
         _kind_name(policy), policy.environment_kind, policy.version, stages, policy.sentence, policy.validity_days,
         policy.effective_from, policy.superseded_at,

@@ -14,7 +14,19 @@ from typing import NoReturn
 from portal.command.django import complain, not_running, prepare_django, run_management_command
 from portal.embedded.trouble import CannotStart
 
-DATABASE_COMMANDS = {"key", "token", "audit", "demo", "explain", "isolation", "ledger", "tail", "tenant", "apply"}
+DATABASE_COMMANDS = {
+    "key",
+    "token",
+    "audit",
+    "demo",
+    "explain",
+    "isolation",
+    "ledger",
+    "tail",
+    "tenant",
+    "apply",
+    "policy",
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -150,6 +162,13 @@ def grammar() -> tuple[Parser, set[str]]:
     watched.add_argument("--once", action="store_true", help="look once")
     watched.add_argument("--json", action="store_true", help="a line of JSON for each")
     watched.set_defaults(run=_later("portal.command.tailing", "tail"))
+
+    policy = commands.add_parser(
+        "policy", help="write the policies of governance as YAML, check a file, put it in force"
+    )
+    policy.add_argument("do", choices=["export", "check", "import"])
+    policy.add_argument("file", nargs="?", help="- is standard input or output")
+    policy.set_defaults(run=_later("portal.command.governing", "policy"))
 
     why = commands.add_parser("explain", help="say why somebody may do something, or may not")
     why.add_argument("user", metavar="USER")

@@ -25,7 +25,9 @@ from tests.cast import Cast
 @pytest.fixture
 def governed(cast: Cast) -> Cast:
     """The cast; the platform decides on production keys, the risk board for it."""
-    Policy.objects.create(subject_kind="key", sentence="The board decides.", stages=[{"board": "risk", "quorum": 1}])
+    Policy.objects.create(
+        slug="key", subject_kind="key", sentence="The board decides.", stages=[{"board": "risk", "quorum": 1}]
+    )
     Delegation.objects.create(
         capability="keys", mode="above", threshold={"environment": "test"}, sentence="Production counts."
     )

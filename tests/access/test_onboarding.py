@@ -37,7 +37,10 @@ PAGES: dict[str, dict[str, Any]] = {
 def policy(cast: Cast) -> Policy:
     route()
     return Policy.objects.create(
-        subject_kind="onboarding", sentence="The risk board admits teams.", stages=[{"board": "risk", "quorum": 1}]
+        slug="onboarding",
+        subject_kind="onboarding",
+        sentence="The risk board admits teams.",
+        stages=[{"board": "risk", "quorum": 1}],
     )
 
 

@@ -55,7 +55,9 @@ def test_the_page_of_setting_up_says_truly_who_approved(cast: Cast, ned: Client)
     done, request = set_up(), Request.objects.get(subject_kind="onboarding")
     page = ned.get(done.get_absolute_url()).content.decode()
     assert f"Nobody had to approve it (R-{request.number}): new teams are left to who asks." in page
-    policy = Policy.objects.create(subject_kind="onboarding", sentence="Risk.", stages=[{"board": "risk", "quorum": 1}])
+    policy = Policy.objects.create(
+        slug="onboarding", subject_kind="onboarding", sentence="Risk.", stages=[{"board": "risk", "quorum": 1}]
+    )
     Request.objects.filter(pk=request.pk).update(policy=policy, decided_under={})
     assert f"It was approved in R-{request.number}." in ned.get(done.get_absolute_url()).content.decode()
 

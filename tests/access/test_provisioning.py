@@ -35,7 +35,9 @@ from usage.limits.places import of_project
 def approved(cast: Cast) -> Onboarding:
     """A team that a board admitted and no worker has touched."""
     route()
-    Policy.objects.create(subject_kind="onboarding", sentence="Risk.", stages=[{"board": "risk", "quorum": 1}])
+    Policy.objects.create(
+        slug="onboarding", subject_kind="onboarding", sentence="Risk.", stages=[{"board": "risk", "quorum": 1}]
+    )
     onboarding = draft(cast.ned)
     request = send(onboarding=onboarding, by=cast.ned)
     vote(review=request.reviews.get(), verdict="approve", comment="Welcome.", by=cast.rita)
@@ -46,7 +48,9 @@ def approved(cast: Cast) -> Onboarding:
 def admitted(cast: Cast, number: int) -> Onboarding:
     """One of several teams that a board admitted, alike but for the name."""
     Policy.objects.get_or_create(
-        subject_kind="onboarding", defaults={"sentence": "Risk.", "stages": [{"board": "risk", "quorum": 1}]}
+        slug="onboarding",
+        subject_kind="onboarding",
+        defaults={"sentence": "Risk.", "stages": [{"board": "risk", "quorum": 1}]},
     )
     name = NUMBERS[number]
     onboarding = draft(cast.ned, team={"name": name.title(), "slug": name})

@@ -154,7 +154,7 @@ def test_a_comment_sent_by_two_clicks_at_once_is_said_once(house: Cast) -> None:
 def test_a_request_decided_at_that_moment_does_not_keep_the_others_from_expiring(house: Cast) -> None:
     for number in range(3):
         request_access(environment=house.environment(), route=route(f"r{number}"), purpose="x", by=house.dev)
-    Request.objects.update(created_at=timezone.now() - OPEN_FOR - dt.timedelta(days=1))
+    Request.objects.update(sent_at=timezone.now() - OPEN_FOR - dt.timedelta(days=1))
     newest = Request.objects.order_by("-number")[0]
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():

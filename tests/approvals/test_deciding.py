@@ -8,10 +8,13 @@ from approvals import policies, sealing
 from approvals.boards import SeatNeeded, create_board, seat, unseat
 from approvals.commenting import comment
 from approvals.models import Decision, Request, Review, Vote
-from approvals.submit import BoardTooSmall, OpenRequestExists, ReasonMissing, submit
+from approvals.sending import NotTheRequester
+from approvals.stage_rules import UnfitStage
+from approvals.stages import BoardTooSmall
+from approvals.submit import OpenRequestExists, ReasonMissing, submit
 from approvals.transitions import NotPossible
 from approvals.voting import CommentMissing, NotSeated, NotTheirTurn, OwnRequest, VotedAlready, vote
-from approvals.withdraw import NotTheRequester, withdraw
+from approvals.withdraw import withdraw
 from audit.models import Entry
 from audit.record import SYSTEM
 from refusals.errors import Missing
@@ -168,7 +171,7 @@ def test_a_board_that_cannot_reach_its_quorum_is_found_before_it_blocks(cast: Ca
     add_member(tenant=cast.acme, user=rob_in_acme, role="developer", by=cast.olivia)
     with pytest.raises(BoardTooSmall, match="needs 2 approvals but only 1"):
         request_access(environment=cast.environment(), route=route("second"), purpose="x", by=rob_in_acme)
-    with pytest.raises(policies.UnfitStage, match="has 2 active members"):
+    with pytest.raises(UnfitStage, match="has 2 active members"):
         policies.change_policy(
             subject_kind="access", sentence="Many.", stages=[{"board": "risk", "quorum": 5}], by=cast.pat
         )

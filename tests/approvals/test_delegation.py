@@ -31,7 +31,10 @@ BOUNDS = {"requests": "600", "tokens": "10000", "concurrent": "20", "spend": "50
 def governed(cast: Cast) -> Cast:
     """The cast, with a policy that says who decides on who decides."""
     Policy.objects.create(
-        subject_kind="delegation", sentence="The risk board decides.", stages=[{"board": "risk", "quorum": 1}]
+        slug="delegation",
+        subject_kind="delegation",
+        sentence="The risk board decides.",
+        stages=[{"board": "risk", "quorum": 1}],
     )
     return cast
 
@@ -317,7 +320,9 @@ def test_a_new_team_is_set_up_at_once_where_its_risk_is_left(governed: Cast) -> 
     from approvals.submit import submit
 
     decided(governed, "onboarding", "above", risk_tier="low")
-    Policy.objects.create(subject_kind="onboarding", sentence="Risk.", stages=[{"board": "risk", "quorum": 1}])
+    Policy.objects.create(
+        slug="onboarding", subject_kind="onboarding", sentence="Risk.", stages=[{"board": "risk", "quorum": 1}]
+    )
     ned = person("nina")
     facts = {"name": "Claims", "slug": "claims", "cost_centre": "", "project_name": "", "project_slug": ""}
     for slug, tier, state in (

@@ -88,7 +88,9 @@ def test_who_may_not_read_them_exports_nothing(cast: Cast, pat: Client) -> None:
 
 def test_the_pages_need_few_queries(cast: Cast, pat: Client, django_assert_max_num_queries) -> None:  # type: ignore[no-untyped-def]
     Policy.objects.bulk_create(
-        Policy(subject_kind="access", environment_kind="test", version=n, superseded_at=cast.acme.created_at)
+        Policy(
+            slug="old", subject_kind="access", environment_kind="test", version=n, superseded_at=cast.acme.created_at
+        )
         for n in range(1, 60)
     )
     assert "51–60 of 60 policies" in pat.get(f"{POLICIES}?show=earlier&page=2").content.decode()

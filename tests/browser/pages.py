@@ -261,6 +261,8 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("provider", "/platform/providers/local/", "platform-admin"),
     NamedPage("provider-connect", "/platform/providers/connect/", "platform-admin"),
     NamedPage("policies", "/platform/policies/", "platform-admin"),
+    NamedPage("policy", "/platform/policies/access-production/", "platform-admin"),
+    NamedPage("policy-document", "/platform/policies/yaml/", "platform-admin"),
     NamedPage("who-decides", "/platform/delegation/", "platform-admin"),
     NamedPage("who-decides-change", "/platform/delegation/limits/", "platform-admin"),
     NamedPage(

@@ -124,6 +124,15 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("notices:change-webhook", "POST"): {"url": "https://next.example/", "events": ["key.issued"]},
     ("token-list", "POST"): {"name": "Next"},
     ("request-comment", "POST"): {"text": "Why?"},
+    ("policy-document", "POST"): {"document": "nothing"},
+    ("policy-trial", "POST"): {"document": "nothing"},
+    ("approvals:policy-document", "POST"): {"document": "nothing"},
+    ("request-change", "POST"): {"reason": "Else"},
+    ("request-suspend", "POST"): {"reason": "So"},
+    ("request-resume", "POST"): {"reason": "So"},
+    ("approvals:change", "POST"): {"reason": "Else", "tools": "any"},
+    ("approvals:suspend", "POST"): {"reason": "So"},
+    ("approvals:resume", "POST"): {"reason": "So"},
     ("request-vote", "POST"): {"verdict": "approve", "comment": "Fine"},
     ("access-request-list", "POST"): {
         "environment": "acme/support/production", "route": "echo-model", "purpose": "Answer"

@@ -124,6 +124,7 @@ class Stage:
             "approvals: decision_id": decision.pk,
             "decision- pk": decision.pk,
             "approvals: slug": "risk",
+            "approvals:policy slug": "access",
             "approvals: capability": "keys",
             "board- slug": "risk",
             "policy- pk": asked.policy.pk,

@@ -33,7 +33,10 @@ ALIKE = [
 @pytest.fixture(autouse=True)
 def policy(cast: Cast) -> Policy:
     return Policy.objects.create(
-        subject_kind="onboarding", sentence="The risk board decides.", stages=[{"board": "risk", "quorum": 1}]
+        slug="onboarding",
+        subject_kind="onboarding",
+        sentence="The risk board decides.",
+        stages=[{"board": "risk", "quorum": 1}],
     )
 
 

@@ -30,7 +30,10 @@ BOUNDS = {"requests": "600", "tokens": "10000", "concurrent": "20", "spend": "50
 def governed(cast: Cast) -> Cast:
     """The cast, with a policy for limits."""
     Policy.objects.create(
-        subject_kind="limits", sentence="The risk board decides.", stages=[{"board": "risk", "quorum": 1}]
+        slug="limits",
+        subject_kind="limits",
+        sentence="The risk board decides.",
+        stages=[{"board": "risk", "quorum": 1}],
     )
     return cast
 

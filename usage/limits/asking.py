@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from approvals.models import Decision, Request
+from approvals.policy_conditions import Traits
 from approvals.subjects import Evidence, SubjectKind
 from approvals.submit import submit
 from refusals.errors import Conflict, Invalid
@@ -18,7 +19,7 @@ from tenants.models import ApiKey, Environment, Project, Tenant, User
 from tenants.scoping import require
 from ui.formatting import exact_count, money
 from usage.limits.budgets import ends_stop, set_budget
-from usage.limits.delegated import LIMITS, measure
+from usage.limits.delegated import LIMITS, a_month, measure
 from usage.limits.effective import UNITS, effective, held_limits
 from usage.limits.places import Place, of_environment, of_key, of_project, of_tenant
 from usage.limits.setting import limits_at, set_limits
@@ -88,6 +89,11 @@ def request_limits(
         environment=place.environment,
         by=by,
     )
+
+
+def _cost_a_month(facts: Mapping[str, Any]) -> Decimal | None:
+    asked = facts.get("budget")
+    return a_month(Decimal(asked["amount"]), asked["span"]) if asked else None
 
 
 def _asked_in_words(facts: Mapping[str, Any]) -> str:
@@ -167,6 +173,8 @@ KIND_OF_LIMITS = SubjectKind(
     lock=_lock,
     evidence=_evidence,
     page=_page,
+    traits=lambda facts: Traits(cost_a_month=_cost_a_month(facts)),
+    is_replaced=False,  # one may be about a limit, the next about a budget
     capability=LIMITS,
     measure=measure,
     looks_at=(
