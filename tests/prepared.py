@@ -40,9 +40,10 @@ def copy_into(folder: Path) -> PostgresServer:
         if not kept.is_file():
             _make(kept, folder.parent / "prepared")
             _forget_all_but_the_last(shelf)
-        kept.touch()  # it was used today
-        with tarfile.open(kept) as archive:
-            archive.extractall(folder, filter="fully_trusted")  # noqa: S202  # our own, with its owner
+        kept.touch()  # it was used now
+        file = kept.open("rb")  # and may be forgotten by others meanwhile
+    with file, tarfile.open(fileobj=file) as archive:
+        archive.extractall(folder, filter="fully_trusted")  # noqa: S202  # our own, with its owner
     return _served(folder)
 
 

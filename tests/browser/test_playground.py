@@ -16,11 +16,6 @@ from tests.playground.conftest import Stage
 from tests.playground.provider import Provider, provider
 from usage.models import Call
 
-LOOKS = [
-    pytest.param({}, id="light"),
-    pytest.param({"dark": True}, id="dark"),
-    pytest.param({"width": 390}, id="phone"),
-]
 Visit = Callable[..., Page]
 
 
