@@ -78,7 +78,7 @@ def keep_card(*, version: ModelVersion, text: bytes | str, why: str, by: Any, se
         made_by=_label(by),
     )
     record(
-        "model_card.kept", by=by, subject=kept, model=locked.model.slug, version=locked.label, edition=kept.number,
+        "card.kept", by=by, subject=kept, model=locked.model.slug, version=locked.label, edition=kept.number,
         sha256=kept.sha256, why=why,
     )  # fmt: skip
     what = f"model card, edition {kept.number}: {why}"
@@ -119,7 +119,7 @@ def keep_terms(
         kept_by=_label(by),
     )  # fmt: skip
     record(
-        "model_terms.kept", by=by, subject=kept, model=locked.model.slug, version=locked.label, kind=kind,
+        "terms.kept", by=by, subject=kept, model=locked.model.slug, version=locked.label, kind=kind,
         sha256=kept.sha256, source_url=url,
     )  # fmt: skip
     if before is not None and before.sha256 != kept.sha256:
@@ -150,7 +150,7 @@ def set_owner(
     after = owned_by(locked)
     if after != before:
         locked.save(update_fields=["owner", "next_review_on"])
-        record("model_version.owner_set", by=by, subject=locked, before=before, after=after)
+        record("version.owner_set", by=by, subject=locked, before=before, after=after)
         if after["owner"] != before["owner"]:
             tell(
                 version=locked, kind=Kind.OWNER, what="who answers for it", before=before["owner"] or None,

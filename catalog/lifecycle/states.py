@@ -36,9 +36,9 @@ class Transition(NamedTuple):
     audit: str
 
 
-_EVALUATED, _APPROVED = "model_version.evaluated", "model_version.approved"
-_USED, _REOPENED = "model_version.put_in_use", "model_version.reopened"
-_DEPRECATED, _RETIRED = "model_version.deprecated", "model_version.retired"
+_EVALUATED, _APPROVED = "version.evaluated", "version.approved"
+_USED, _REOPENED = "version.put_in_use", "version.reopened"
+_DEPRECATED, _RETIRED = "version.deprecated", "version.retired"
 
 # What is in use may be evaluated and approved afterwards: the state stays, the step is kept. Publishing also puts in
 # use what nobody has evaluated or approved; the register tells of it.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from approvals.states import TABLE
 from audit.sentences import SENTENCES, sentence
+from catalog.lifecycle.states import TABLE as LIVES
 from portal.demonstration.people import PEOPLE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -17,7 +18,7 @@ A_VERB = re.compile(r"[a-z]+\.[a-z]+(_[a-z]+)*")
 
 def written() -> set[str]:
     """Every text of a verb's form in the modules that write to the audit; permissions (`room.verb_noun`) are none."""
-    found = {transition.audit for transition in TABLE.values() if transition.audit}
+    found = {transition.audit for transition in (*TABLE.values(), *LIVES.values()) if transition.audit}
     for file in (file for room in ROOMS for file in (ROOT / room).rglob("*.py") if file.name != "sentences.py"):
         text = file.read_text()
         if not re.search(r"^\s*from audit\.(record import .*\brecord\b|models import)", text, re.MULTILINE):

@@ -192,7 +192,7 @@ def test_a_card_is_imported_shown_and_downloaded(pat: Client, version: ModelVers
     assert "Edit" not in re.findall(r"<button[^>]*>[^<]*|<a class=\"btn[^>]*>[^<]*", shown)
     given_back = dev.get(path(version, "card.md"))
     assert given_back.content.decode() == CARD and given_back["Content-Type"].startswith("text/markdown")
-    entry = Entry.objects.filter(verb="model_card.kept").latest("sequence")
+    entry = Entry.objects.filter(verb="card.kept").latest("sequence")
     assert entry.actor_label == str(cast.pat)
 
 

@@ -124,7 +124,7 @@ def test_who_holds_access_is_told_and_the_page_says_why(version: ModelVersion, c
     assert not Notification.objects.filter(user=cast.greta).exists(), "Globex holds nothing"
     shown = client.get(note.path).content.decode()
     assert "Its successor is better" in shown and "This model is going away" in shown
-    assert Entry.objects.filter(verb="model_version.deprecated").count() == 1
+    assert Entry.objects.filter(verb="version.deprecated").count() == 1
     assert Change.objects.filter(version=version, kind="lifecycle", matters=True, after="deprecated").count() == 1
     listed = client.get("/catalog/?status=deprecated").content.decode()
     assert "Echo Model" in listed

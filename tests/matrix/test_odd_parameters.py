@@ -50,6 +50,17 @@ NAMES = [
     "ordering",
     "outcome",
     "search",
+    "version",
+    "lifecycle",
+    "tier",
+    "gap",
+    "review",
+    "category",
+    "to",
+    "edition",
+    "text",
+    "matters",
+    "paper",
 ]
 ODD = ["%00", "-1", "9" * 23, "2026-13-45", "%ED%A0%80", "'%22%3B--%5C", "a" * 3000, "%F0%9F%A6%8A"]
 
