@@ -10,7 +10,7 @@ from rest_framework import serializers
 from approvals.conversation import conversation
 from approvals.models import Board, Decision, Policy, Request, Review, Vote
 from approvals.next_step import next_step
-from approvals.sealing import verify
+from approvals.sealing.verifying import verify
 from tenants.api.bodies import Body
 
 

@@ -14,7 +14,7 @@ from approvals.deciding import decide
 from approvals.delegation.standing import Standing, standing
 from approvals.models import Board, Policy, Request, Review
 from approvals.policies import policy_for
-from approvals.sealing import storable
+from approvals.sealing.canonical import storable
 from approvals.states import OPEN_STATES, State, Verb
 from approvals.subjects import kind_of
 from approvals.telling import tell

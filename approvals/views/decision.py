@@ -10,7 +10,8 @@ from django.views.decorators.http import require_GET
 
 from approvals.models import Decision
 from approvals.scoping import decisions_for
-from approvals.sealing import canonical, verify
+from approvals.sealing.canonical import canonical
+from approvals.sealing.verifying import verify
 from approvals.subjects import kind_of
 from approvals.viewer import viewer_of
 from refusals.errors import Missing
