@@ -9,8 +9,7 @@ from __future__ import annotations
 import datetime as dt
 
 from approvals.models import Decision, Request, Vote
-from approvals.sealing.canonical import hash_of, storable
-from approvals.sealing.record import record_of
+from approvals.sealing.freezing import freeze
 from approvals.states import Verb
 from approvals.subjects import kind_of
 from approvals.telling import tell
@@ -24,16 +23,8 @@ def decide(*, request: Request, verb: Verb, by: User, at: dt.datetime) -> Decisi
     transition = move(request, verb, at=at)
     close_reviews(request, at=at)
     validity = request.policy.validity_days if request.policy else None
-    frozen = storable(record_of(request, str(transition.to), at))
-    decision = Decision.objects.create(
-        request=request,
-        outcome=str(transition.to),
-        record=frozen,
-        hash=hash_of(frozen),
-        decided_at=at,
-        valid_until=at + dt.timedelta(days=validity) if validity and verb == Verb.APPROVE else None,
-        is_demonstration=request.is_demonstration,
-    )
+    valid_until = at + dt.timedelta(days=validity) if validity and verb == Verb.APPROVE else None
+    decision = freeze(request=request, outcome=str(transition.to), at=at, valid_until=valid_until)
     record(
         transition.audit,
         by=by,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals.views import board, decision, delegation, listing, page, rules
+from approvals.views import board, decision, decisions, delegation, documents, evidence, listing, page, rules
 
 app_name = "approvals"
 urlpatterns = [
@@ -12,9 +12,20 @@ urlpatterns = [
     path("requests/<int:number>/vote/", page.cast_vote, name="vote"),
     path("requests/<int:number>/comment/", page.say, name="comment"),
     path("requests/<int:number>/withdraw/", page.take_back, name="withdraw"),
+    path("requests/<int:number>/evidence/", evidence.give_one, name="give-evidence"),
+    path("requests/<int:number>/evidence/collect/", evidence.collect_again, name="collect-evidence"),
+    path("requests/<int:number>/evidence.csv", evidence.export, name="evidence-export"),
+    path("requests/<int:number>/documents/", documents.add, name="attach"),
+    path("requests/<int:number>/documents/<uuid:document_id>/", documents.download, name="document"),
+    path("requests/<int:number>/documents/<uuid:document_id>/remove/", documents.remove, name="document-removal"),
     path("board/", board.board, name="board"),
+    path("decisions/", decisions.listed, name="decisions"),
+    path("decisions/export.csv", decisions.export, name="decisions-export"),
+    path("decisions/verification/", decisions.verification, name="decision-verification"),
     path("decisions/<uuid:decision_id>/", decision.decision, name="decision"),
     path("decisions/<uuid:decision_id>/record.json", decision.record, name="decision-record"),
+    path("decisions/<uuid:decision_id>/archive/", decision.archive, name="decision-archive"),
+    path(".well-known/atrium-decisions.json", decision.keys, name="decision-keys"),
     path("platform/policies/", rules.policies, name="policies"),
     path("platform/delegation/", delegation.delegation, name="delegation"),
     path("platform/delegation/<slug:capability>/", delegation.change, name="change-delegation"),

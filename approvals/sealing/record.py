@@ -1,22 +1,28 @@
-"""What a decision keeps: what was asked, by whom, under which policy, on which evidence, who voted and why."""
+"""What a decision keeps: what was asked, by whom, under which policy, on which evidence and documents, what was said,
+who voted and why, and the fingerprint of what was approved."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Any
 
+from approvals.evidence.collecting import complete
 from approvals.models import Request
+from approvals.sealing.canonical import hash_of, sealable
 from approvals.subjects import kind_of
 from tenants.models import User
 
 
-def record_of(request: Request, outcome: str, at: dt.datetime) -> dict[str, Any]:
-    """The record of `request` as it is now, closed by `outcome` at `at`."""
-    policy, kind = request.policy, kind_of(request.subject_kind)
+def record_of(request: Request, outcome: str, at: dt.datetime, valid_until: dt.datetime | None) -> dict[str, Any]:
+    """The record of `request` closed by `outcome` at `at`. Evidence that was not collected yet is collected for it."""
+    policy, items = request.policy, complete(request, at)
+    fingerprint = fingerprint_of(request)
     return {
-        "form": "atrium decision 1",
+        "form": "atrium decision 2",
         "outcome": outcome,
         "decided_at": at.isoformat(),
+        "valid_until": valid_until.isoformat() if valid_until else "",
+        "is_demonstration": request.is_demonstration,
         "request": {
             "id": str(request.pk),
             "number": request.number,
@@ -41,7 +47,26 @@ def record_of(request: Request, outcome: str, at: dt.datetime) -> dict[str, Any]
         if policy
         else None,
         "decided_under": request.decided_under,
-        "evidence": [fact.frozen() for fact in kind.evidence(request)],
+        "fingerprint": {"fields": fingerprint, "sha256": hash_of(fingerprint)},
+        # Every fact once, with the piece that it belongs to; a piece's hash is over what it says and its facts.
+        "evidence": [{**fact, "item": str(item.pk)} for item in items for fact in item.facts],
+        "evidence_items": [{**item.content(), "sha256": item.sha256} for item in items],
+        "attachments": [
+            {
+                "id": str(file.pk),
+                "name": file.name,
+                "media_type": file.media_type,
+                "size": file.size,
+                "sha256": file.sha256,
+                "uploaded_at": file.uploaded_at.isoformat(),
+                "uploaded_by": _person(file.uploaded_by),
+            }
+            for file in request.attachments.select_related("uploaded_by")
+        ],
+        "conversation": [
+            {"author": _person(said.author), "text": said.text, "at": said.at.isoformat()}
+            for said in request.comments.select_related("author")
+        ],
         "reviews": [
             {
                 "position": review.position,
@@ -62,6 +87,12 @@ def record_of(request: Request, outcome: str, at: dt.datetime) -> dict[str, Any]
             for review in request.reviews.select_related("board", "request__tenant").prefetch_related("votes__voter")
         ],
     }
+
+
+def fingerprint_of(request: Request) -> dict[str, Any]:
+    """What exactly is asked for, as it is now, by name (`SubjectKind.fingerprint`)."""
+    fields: dict[str, Any] = sealable(dict(kind_of(request.subject_kind).fingerprint(request)))
+    return fields
 
 
 def _person(user: User) -> dict[str, str]:

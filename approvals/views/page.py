@@ -18,13 +18,15 @@ from approvals.commenting import comment
 from approvals.conversation import conversation, history
 from approvals.deciders import is_before
 from approvals.durations import typical
+from approvals.evidence.forms import EvidenceForm
+from approvals.evidence.standing import standing
 from approvals.forms import CommentForm, VoteForm
 from approvals.listing import turn_of, with_reviews
 from approvals.models import Request, Vote
 from approvals.next_step import next_step
 from approvals.scoping import find_request, requests_for
-from approvals.states import State
-from approvals.subjects import Evidence, kind_of
+from approvals.states import OPEN_STATES, State
+from approvals.subjects import kind_of
 from approvals.viewer import viewer_of
 from approvals.voting import vote
 from approvals.withdraw import withdraw
@@ -46,7 +48,7 @@ TABS = ("conversation", "evidence", "history")
 @require_GET
 def page(request: HttpRequest, number: int) -> HttpResponse:
     """The request with the tab in `?tab=`."""
-    return _shown(request, number)
+    return shown(request, number)
 
 
 @require_POST
@@ -61,7 +63,7 @@ def cast_vote(request: HttpRequest, number: int) -> HttpResponse:
     if review is None:
         raise Missing("There is no such review of this request.")
     if not form.is_valid() or (demanded is not None and not demanded.is_valid()):
-        return _shown(request, number, vote_form=form, demand_form=demanded, status=422)
+        return shown(request, number, vote_form=form, demand_form=demanded, status=422)
     conditions = demanded.conditions.as_json() if demanded is not None else None  # type: ignore[attr-defined]
     try:
         cast = vote(review=review, by=viewer, conditions=conditions, **form.cleaned_data)
@@ -69,7 +71,7 @@ def cast_vote(request: HttpRequest, number: int) -> HttpResponse:
         if demanded is None:
             raise
         demanded.add_error(refused.field if refused.field in demanded.fields else None, refused.sentence)
-        return _shown(request, number, vote_form=form, demand_form=demanded, status=422)
+        return shown(request, number, vote_form=form, demand_form=demanded, status=422)
     except Conflict as too_late:
         # Two tabs, a double click, somebody faster: the page shows how things stand now, and keeps what was typed.
         messages.warning(request, too_late.sentence)
@@ -78,7 +80,7 @@ def cast_vote(request: HttpRequest, number: int) -> HttpResponse:
             messages.info(
                 request, "What you wrote is in the box below the conversation. Send it as a comment, if you like."
             )
-            return _shown(request, number, comment_form=CommentForm(initial={"text": written}), status=too_late.status)
+            return shown(request, number, comment_form=CommentForm(initial={"text": written}), status=too_late.status)
     else:
         word = "approved" if cast.verdict == Vote.Verdict.APPROVE else "refused"
         messages.success(request, f"You {word} R-{number}.")
@@ -91,7 +93,7 @@ def say(request: HttpRequest, number: int) -> HttpResponse:
     viewer, form = viewer_of(request), CommentForm(request.POST)
     found = find_request(viewer, number)
     if not form.is_valid():
-        return _shown(request, number, comment_form=form, status=422)
+        return shown(request, number, comment_form=form, status=422)
     try:
         with transaction.atomic():
             once.claim_form(user=viewer, token=form.cleaned_data["once"], path=request.path)
@@ -115,20 +117,23 @@ def take_back(request: HttpRequest, number: int) -> HttpResponse:
     return redirect(found)
 
 
-def _shown(
+def shown(
     request: HttpRequest,
     number: int,
     *,
     vote_form: VoteForm | None = None,
     demand_form: Form | None = None,
     comment_form: CommentForm | None = None,
+    evidence_form: EvidenceForm | None = None,
+    tab: str = "",
     status: int = 200,
 ) -> HttpResponse:
+    """The page, with forms that were sent back; `tab`: the part to show, else the one that the address names."""
     viewer = viewer_of(request)
     found = with_reviews(requests_for(viewer)).select_related("decision").filter(number=number).first()
     if found is None:
         raise Missing(f"There is no request R-{number}, or it is not yours to see.")
-    tab = request.GET.get("tab", "")
+    tab = tab or request.GET.get("tab", "")
     tab = tab if tab in TABS else TABS[0]
     kind = kind_of(found.subject_kind)
     environment_kind = found.environment.kind if found.environment else ""
@@ -139,7 +144,11 @@ def _shown(
         "step": next_step(found, viewer),
         "tab": tab,
         "said": conversation(found),
-        "evidence": _evidence(found) if tab == "evidence" else [],
+        "evidence": standing(found, _record(found)) if tab == "evidence" else None,
+        "evidence_form": (evidence_form or EvidenceForm(initial={"once": once.new_token()}, request=found))
+        if tab == "evidence" and found.state in OPEN_STATES
+        else None,
+        "documents": list(found.attachments.select_related("uploaded_by")) if tab == "evidence" else [],
         "entries": history(found) if tab == "history" else [],
         "glance": kind.glance(found),
         "forecast": kind.forecast(found) if found.state == State.IN_REVIEW else [],
@@ -167,11 +176,8 @@ def _queue(found: Request, viewer: User) -> Queue | None:
     return Queue(waiting.filter(number__gt=found.number).first() or waiting.first())
 
 
-def _evidence(found: Request) -> list[Evidence | dict[str, str]]:
-    """As frozen by the decision, else as it is now."""
-    if hasattr(found, "decision"):
-        return list(found.decision.record["evidence"])
-    return list(kind_of(found.subject_kind).evidence(found))
+def _record(found: Request) -> dict[str, Any] | None:
+    return found.decision.record if hasattr(found, "decision") else None
 
 
 def _uuid(text: str | None) -> str | None:

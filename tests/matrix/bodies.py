@@ -115,6 +115,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("notices:change-webhook", "POST"): {"url": "https://next.example/", "events": ["key.issued"]},
     ("token-list", "POST"): {"name": "Next"},
     ("request-comment", "POST"): {"text": "Why?"},
+    ("request-evidence", "POST"): {"name": "Assessment", "text": "Low"},
+    ("approvals:give-evidence", "POST"): {"name": "Assessment", "text": "Low", "once": "one-press"},
     ("request-vote", "POST"): {"verdict": "approve", "comment": "Fine"},
     ("access-request-list", "POST"): {
         "environment": "acme/support/production", "route": "echo-model", "purpose": "Answer"

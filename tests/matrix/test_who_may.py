@@ -48,6 +48,7 @@ ELSEWHERE |= {"provider-test", "provider-models", "catalog:test-provider"}
 OWN = {"tenants:ownership", "tenants:accept-ownership", "tenants:decline-ownership"}
 OWN |= {"ownership-transfer-detail", "ownership-transfer-accept", "ownership-transfer-decline"}
 OWN |= {"membership-detail", "tenants:removal", "tenants:remove-member", "request-withdraw", "approvals:withdraw"}
+OWN |= {"request-document", "approvals:document-removal"}
 OWN |= {"elevation-withdraw", "tenants:withdraw-elevation"}
 UUID_FORM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NUMBER = re.compile(r"\bR-\d+")

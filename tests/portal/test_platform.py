@@ -116,6 +116,7 @@ def test_a_job_that_failed_is_told_with_its_reason(cast: Cast, client: Client, f
 
 def test_what_begins_with_beat_is_sent_at_once() -> None:
     assert at_start() == [
+        "approvals.seal_decisions",
         "access.resume_provisioning",
         "access.resume_offboarding",
         "usage.bring_prices_to_lists",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from approvals.evidence.collectors import Collector
 from approvals.models import Decision, Request
 from approvals.subjects import Evidence, SubjectKind
 from approvals.submit import submit
@@ -165,7 +167,15 @@ KIND_OF_LIMITS = SubjectKind(
     effect="The limits and budgets are set as they were asked for, in force within a second.",
     on_approved=_set,
     lock=_lock,
-    evidence=_evidence,
+    collectors=(
+        Collector(
+            "limits",
+            "Limits and budgets",
+            "What is asked for, what applies now and what bounds it from above.",
+            dt.timedelta(days=1),
+            _evidence,
+        ),
+    ),
     page=_page,
     capability=LIMITS,
     measure=measure,
