@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
 from drf_spectacular.types import OpenApiTypes
@@ -21,7 +22,7 @@ from tenants.api.bodies import Body, body_of
 from tenants.api.reading import viewer_of
 from ui.streaming import StreamsUnderAsgi
 
-DOCUMENT = r"documents/(?P<document_id>[0-9a-f-]{36})"
+DOCUMENT = "documents/<uuid:document_id>"
 
 
 class RequestDocumentSerializer(serializers.ModelSerializer[Attachment]):
@@ -59,13 +60,13 @@ class DocumentActions:
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY}, filters=False)
     @action(detail=True, url_path=DOCUMENT, pagination_class=None)
-    def document(self, request: http.Request, number: int, document_id: str) -> StreamsUnderAsgi:
+    def document(self, request: http.Request, number: int, document_id: UUID) -> StreamsUnderAsgi:
         """Download a document. That it was is written down."""
         return as_file(find_document(viewer_of(request), number, document_id), viewer_of(request))
 
     @extend_schema(responses={204: None})
     @document.mapping.delete
-    def take_back_document(self, request: http.Request, number: int, document_id: str) -> Response:
+    def take_back_document(self, request: http.Request, number: int, document_id: UUID) -> Response:
         """Take back what one attached oneself, while the request is open."""
         take_back(document=find_document(viewer_of(request), number, document_id), by=viewer_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import codecs
 import re
 import zipfile
-from collections.abc import Callable
 from typing import IO
 
 from refusals.errors import Invalid
@@ -108,7 +107,10 @@ def _is_text(file: IO[bytes]) -> bool:
 
 
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
-_has_control: Callable[[str], bool] = lambda text: _CONTROL.search(text) is not None  # noqa: E731
+
+
+def _has_control(text: str) -> bool:
+    return _CONTROL.search(text) is not None
 
 
 def _of_zip(file: IO[bytes]) -> str:

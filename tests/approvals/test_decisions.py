@@ -117,8 +117,8 @@ def test_only_who_sees_every_request_has_them_verified(cast: Cast, two: list[Dec
         client = signed_in(person)
         assert client.get("/decisions/verification/").status_code == 403
         assert client.post("/decisions/verification/").status_code == 403
-        assert client.post("/api/decision-verifications/").status_code == 403
-    assert signed_in(cast.pat).post("/api/decision-verifications/").status_code == 202
+        assert client.post("/api/decision-verifications/", content_type="application/json").status_code == 403
+    assert signed_in(cast.pat).post("/api/decision-verifications/", content_type="application/json").status_code == 202
 
 
 def test_a_run_that_stops_says_so(cast: Cast, two: list[Decision], monkeypatch: pytest.MonkeyPatch) -> None:

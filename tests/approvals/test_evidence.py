@@ -94,7 +94,9 @@ def test_what_a_lost_job_left_is_made_up_for(cast: Cast, asked: Request) -> None
 def test_what_is_stale_is_shown_and_collected_again_by_a_button(cast: Cast, asked: Request) -> None:
     collect(request=asked)
     first = named(asked, "Where it runs")
-    with asked_as_owner_of_time(days=2):
+    later = timezone.now() + dt.timedelta(days=2)  # what is kept never changes, so the clock has to
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("approvals.evidence.tables.timezone.now", lambda: later)
         page = evidence_page(signed_in(cast.rita), asked)
     assert "Stale" in page and "3 of 6 stale" in page
     Price.objects.update(input_per_million=9)
@@ -104,22 +106,6 @@ def test_what_is_stale_is_shown_and_collected_again_by_a_button(cast: Cast, aske
     assert newer.supersedes == first and newer.collected_by == cast.rita
     assert "9.00 in" in evidence_page(signed_in(cast.dev), asked)
     assert "1 earlier version kept" in evidence_page(signed_in(cast.dev), asked)
-
-
-def asked_as_owner_of_time(*, days: int) -> object:
-    """The clock, moved on: evidence never changes, so its age is made by the time at which it is looked at."""
-    later = timezone.now() + dt.timedelta(days=days)
-    patch = pytest.MonkeyPatch.context()
-
-    class Moved:
-        def __enter__(self) -> None:
-            self.patch = patch.__enter__()
-            self.patch.setattr("approvals.evidence.tables.timezone.now", lambda: later)
-
-        def __exit__(self, *told: object) -> None:
-            patch.__exit__(*told)  # type: ignore[arg-type]
-
-    return Moved()
 
 
 def test_the_job_collects_only_what_is_missing_or_stale(cast: Cast, asked: Request) -> None:

@@ -90,6 +90,7 @@ PAGES: tuple[NamedPage, ...] = (
     NamedPage("requests-newcomer", "/requests/", "newcomer"),
     NamedPage("request", "/requests/11/", "claire.fontaine"),
     NamedPage("request-evidence", "/requests/11/?tab=evidence", "risk-board"),
+    NamedPage("request-evidence-open", "/requests/13/?tab=evidence", "risk-board"),
     NamedPage("request-history", "/requests/11/?tab=history", "risk-board"),
     NamedPage("board", "/board/", "risk-board"),
     NamedPage("board-empty", "/board/", "legal-board"),
