@@ -389,6 +389,27 @@ def test_a_new_key_signs_and_the_old_one_stays_known(
     )
 
 
+def test_the_command_lists_the_keys_and_rotates_that_of_the_data_folder(
+    decision: Decision, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.delenv("ATRIUM_DECISION_KEYS", raising=False)
+    settings.DATA_FOLDER = tmp_path
+    assert main(["decision", "keys"]) == 0
+    assert f"{Seal.objects.get().key}  signs now" in capsys.readouterr().out
+    for count in (1, 2):
+        assert main(["decision", "keys", "--rotate"]) == 0
+        kept = (tmp_path / "decision_keys").read_text().split()
+        assert len(kept) == count and all(private_key(each) for each in kept)
+    assert (tmp_path / "decision_keys").stat().st_mode & 0o777 == 0o600
+    assert "signs once Atrium was started again" in capsys.readouterr().err
+    monkeypatch.setenv("ATRIUM_DECISION_KEYS", kept[0])
+    assert main(["decision", "keys", "--rotate"]) == 1
+    assert main(["decision", "new-key"]) == 0
+    assert private_key(capsys.readouterr().out.strip())
+    assert main(["decision", "verify", "--all"]) == 0
+    assert "The decisions are intact: 1 decisions and 1 seals." in capsys.readouterr().out
+
+
 @pytest.fixture
 def of_the_first_form(decision: Decision) -> Iterator[Decision]:
     """A decision as it was made before there was a chain."""
