@@ -63,9 +63,13 @@ class Report:
 
     def lines(self) -> list[str]:
         """The report as text, a finding a line and the result at the end."""
-        counted = f"{self.decisions:,} decisions and {self.seals:,} seals"
+        counted = f"{_count(self.decisions, 'decision')} and {_count(self.seals, 'seal')}"
         told = [f"{each.about}, {each.where}: {each.sentence}" for each in self.findings]
         return [*told, f"The decisions are {'intact' if self.is_intact else 'BROKEN'}: {counted}."]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def verify(decision: Decision) -> Verification:

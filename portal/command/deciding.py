@@ -66,7 +66,7 @@ def seal(options: argparse.Namespace) -> None:
     from tenants.scope import everything
 
     with everything("the chain of seals goes over every tenant"):
-        print(f"{seal_unsealed(by=actor(None))} decisions were taken into the chain.")
+        print(f"Taken into the chain: {seal_unsealed(by=actor(None))}.")
 
 
 def keys(options: argparse.Namespace) -> None:

@@ -407,7 +407,7 @@ def test_the_command_lists_the_keys_and_rotates_that_of_the_data_folder(
     assert main(["decision", "new-key"]) == 0
     assert private_key(capsys.readouterr().out.strip())
     assert main(["decision", "verify", "--all"]) == 0
-    assert "The decisions are intact: 1 decisions and 1 seals." in capsys.readouterr().out
+    assert "The decisions are intact: 1 decision and 1 seal." in capsys.readouterr().out
 
 
 @pytest.fixture

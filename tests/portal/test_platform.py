@@ -116,7 +116,6 @@ def test_a_job_that_failed_is_told_with_its_reason(cast: Cast, client: Client, f
 
 def test_what_begins_with_beat_is_sent_at_once() -> None:
     assert at_start() == [
-        "approvals.seal_decisions",
         "access.resume_provisioning",
         "access.resume_offboarding",
         "usage.bring_prices_to_lists",
@@ -124,6 +123,7 @@ def test_what_begins_with_beat_is_sent_at_once() -> None:
         "catalog.import_if_new",
         "catalog.check_deployments",
         "catalog.refresh_popularity",
+        "approvals.seal_decisions",
     ]
     # What is installed changes with a start only.
     assert set(at_start()) - set(schedule()) == {"catalog.import_if_new"}
