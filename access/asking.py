@@ -11,7 +11,8 @@ from django.db import transaction
 
 from access.conditions import NONE, Conditions, read
 from access.conditions_form import ConditionsForm
-from access.evidence import collect
+from access.evidence import COLLECTORS
+from access.fingerprint import fingerprint
 from access.forecasting import forecast
 from access.granting import RouteDisabled, grant, lock_environment
 from access.imposing import impose, together, told
@@ -24,7 +25,7 @@ from approvals.delegation.tables import Mode
 from approvals.models import Decision, Request
 from approvals.policy_conditions import Traits
 from approvals.states import OPEN_STATES
-from approvals.subjects import SubjectKind
+from approvals.subjects import Evidence, SubjectKind
 from approvals.submit import submit
 from catalog.models import Route
 from refusals.errors import Conflict
@@ -194,13 +195,26 @@ def _measure(facts: Mapping[str, Any], environment_kind: str) -> Mapping[str, An
     return None if facts.get(HELD_TO) else {"environment": environment_kind}
 
 
+def _came_of(decision: Decision) -> list[Evidence]:
+    """The grants that it made, and what each demands of calls."""
+    told = []
+    for made in decision.grants.select_related("environment__project", "environment__tenant", "route"):
+        until = f" until {made.expires_at:%Y-%m-%d}" if made.expires_at and made.is_in_force else ""
+        page = f"/tenants/{made.environment.tenant.slug}/grants/{made.pk}/"
+        words = f"{made.environment.path} may call {made.route.slug}: {made.state}{until}"
+        told.append(Evidence("Grant", words, "Grants", path=page))
+        told += [Evidence("Demanded of every call", sentence, "Grants") for sentence in made.demanded.sentences]
+    return told
+
+
 ACCESS = SubjectKind(
     slug=KIND,
     name="Access to a model",
     effect="The environment may call the model at once, with its own keys and in the playground.",
     on_approved=_give,
     lock=_lock,
-    evidence=collect,
+    collectors=COLLECTORS,
+    fingerprint=fingerprint,
     glance=lambda request: [*told(request), *held_at_a_glance(request)],
     demands=ConditionsForm,
     impose=impose,
@@ -210,6 +224,7 @@ ACCESS = SubjectKind(
     on_suspended=take_back,
     on_resumed=give_again,
     forecast=forecast,
+    came_of=_came_of,
     page=_page,
     looks_at=(
         "Is the purpose clear, and does it fit the environment?",

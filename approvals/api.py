@@ -9,7 +9,6 @@ import json
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
 from rest_framework import request as http
@@ -20,20 +19,23 @@ from rest_framework.routers import DefaultRouter
 
 from approvals import rule_lists
 from approvals import serializers as s
+from approvals.attachments.api import DocumentActions
 from approvals.boards import change_board, create_board, remove_board, seat, unseat
 from approvals.commenting import comment
 from approvals.delegation.api import DelegationViewSet
 from approvals.documents import document_of
 from approvals.durations import by_week
+from approvals.evidence.api import EvidenceActions
 from approvals.listing import SORTS, Asked, before, find, turn_of, with_reviews
-from approvals.models import Board, Decision, Policy, Request, Review
+from approvals.models import Board, Policy, Request, Review
 from approvals.next_step import may_vote
 from approvals.policies import slug_of
 from approvals.policy_changes import put
 from approvals.policy_documents import stated, written_in_force
 from approvals.policy_trial import tried
 from approvals.rule_lists import find_boards, find_policies
-from approvals.scoping import decisions_for, find_request
+from approvals.scoping import find_request
+from approvals.sealing.api import DecisionVerificationViewSet, DecisionViewSet
 from approvals.sending import change, send
 from approvals.states import State
 from approvals.subjects import kinds
@@ -42,7 +44,6 @@ from approvals.voting import vote
 from approvals.withdraw import withdraw
 from refusals.errors import Forbidden, Invalid, Missing
 from tenants.api.bodies import body_of
-from tenants.api.paging import CursorPaging
 from tenants.api.reading import flag_of, one_of, text_of, viewer_of
 from tenants.api.sorting import SortedPaging, sort_parameter
 from tenants.finding import person
@@ -85,7 +86,7 @@ class ReadersRead(BasePermission):
         ]
     )
 )
-class RequestViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
+class RequestViewSet(EvidenceActions, DocumentActions, mixins.ListModelMixin, viewsets.GenericViewSet[Request]):
     """Requests: your own, those of your tenants, and those that your boards review."""
 
     queryset = Request.objects.none()
@@ -199,44 +200,6 @@ def _stage(reviews: QuerySet[Review], viewer: User) -> Review | None:
     theirs = [review for review in known if may_vote(review, viewer)]
     still = [review for review in known if review.outcome == Review.Outcome.OPEN]
     return next(iter([*theirs, *still, *known]), None)
-
-
-class ByDecision(CursorPaging):
-    """The newest decision first."""
-
-    ordering = ("-decided_at", "-id")
-
-
-@extend_schema_view(
-    list=extend_schema(
-        parameters=[
-            OpenApiParameter("outcome", str, enum=["approved", "refused"]),
-            OpenApiParameter("request", OpenApiTypes.INT, description="A request's number."),
-        ]
-    )
-)
-class DecisionViewSet(viewsets.ReadOnlyModelViewSet[Decision]):
-    """Decisions, frozen: what was decided, by whom, on what they saw, with the record's SHA-256."""
-
-    queryset = Decision.objects.none()
-    serializer_class = s.DecisionSerializer
-
-    def get_serializer_class(self) -> type[s.DecisionSerializer]:
-        return s.SealedDecisionSerializer if self.action == "retrieve" else s.DecisionSerializer
-
-    pagination_class = ByDecision
-    filter_backends: list[Any] = []
-    lookup_value_converter = "uuid"
-
-    def get_queryset(self) -> QuerySet[Decision]:
-        rows = decisions_for(viewer_of(self.request)).select_related("request")
-        if outcome := one_of(self.request, "outcome", ["approved", "refused"]):
-            rows = rows.filter(outcome=outcome)
-        if number := text_of(self.request, "request"):
-            if not number.isdecimal() or len(number) > 9:
-                raise Invalid("“request” is a request's number.", field="request")
-            rows = rows.filter(request__number=int(number))
-        return rows
 
 
 @extend_schema_view(
@@ -380,6 +343,7 @@ def register(router: DefaultRouter) -> None:
     """Add this room's view sets to the API."""
     router.register("requests", RequestViewSet, basename="request")
     router.register("decisions", DecisionViewSet, basename="decision")
+    router.register("decision-verifications", DecisionVerificationViewSet, basename="decision-verification")
     router.register("boards", BoardViewSet, basename="board")
     router.register("policies", PolicyViewSet, basename="policy")
     router.register("delegations", DelegationViewSet, basename="delegation")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from approvals import serializers as s
+from approvals.evidence.standing import standing
 from approvals.listing import with_reviews
 from approvals.scoping import requests_for
-from approvals.subjects import Evidence, kind_of
 from refusals.errors import Missing
 from tenants.models import User
 
@@ -23,9 +23,6 @@ def document_of(number: int, viewer: User) -> Any:
     )
     if found is None:
         raise Missing(f"There is no request R-{number}, or it is not yours to see.")
-    if hasattr(found, "decision"):
-        evidence = list(found.decision.record["evidence"])
-    else:
-        collected = kind_of(found.subject_kind).evidence(found)
-        evidence = [one.frozen() if isinstance(one, Evidence) else one for one in collected]
+    record = found.decision.record if hasattr(found, "decision") else None
+    evidence = standing(found, record).facts
     return s.RequestDetailSerializer(found, context={"viewer": viewer, "evidence": evidence}).data

@@ -10,7 +10,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from approvals import triggers
+from approvals.attachments.tables import Attachment as Attachment
+from approvals.attachments.tables import AttachmentPart as AttachmentPart
+from approvals.attachments.tables import DocumentKey as DocumentKey
 from approvals.delegation.tables import Delegation as Delegation
+from approvals.evidence.tables import EvidenceItem as EvidenceItem
+from approvals.sealing.tables import DecisionKey as DecisionKey
+from approvals.sealing.tables import DecisionVerification as DecisionVerification
+from approvals.sealing.tables import Seal as Seal
 from approvals.states import OPEN_STATES, UNDECIDED_STATES, State
 from audit.identifiers import uuid7
 from tenants.models import Environment, Tenant, slug_form

@@ -6,11 +6,13 @@ there is only one, what they change is in force at once. An operator at the comm
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from typing import Any
 
 from django.db import transaction
 
+from approvals.evidence.collectors import Collector
 from approvals.models import ADMINISTRATORS, Board, Decision, Policy, Request
 from approvals.policy_documents import Change, changed_alone, put_in_force
 from approvals.policy_trial import tried
@@ -123,7 +125,15 @@ POLICY_CHANGE = SubjectKind(
     effect="The new versions are in force at once, or from the time they name; requests under way keep theirs.",
     on_approved=_put_in_force,
     lock=_lock,
-    evidence=_evidence,
+    collectors=(
+        Collector(
+            "change",
+            "What changes",
+            "Each field, before and after, and what past requests say of it.",
+            dt.timedelta(days=30),
+            _evidence,
+        ),
+    ),
     glance=_glance,
     page=lambda request: "/platform/policies/",
     is_replaced=False,

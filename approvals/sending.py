@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from approvals.models import Request
 from approvals.scoping import requests_for
-from approvals.sealing import storable
+from approvals.sealing.canonical import storable
 from approvals.states import CHANGEABLE_STATES, State, Verb
 from approvals.subjects import kind_of
 from approvals.submit import begin_round, refuse_second, stated_reason, told_to, who_decides

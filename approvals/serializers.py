@@ -13,7 +13,7 @@ from approvals.differences import changes_of
 from approvals.models import Board, Decision, Policy, Request, Review, Vote
 from approvals.next_step import next_step
 from approvals.policies import equals_of
-from approvals.sealing import verify
+from approvals.sealing.verifying import verify
 from tenants.api.bodies import Body
 
 
@@ -174,13 +174,23 @@ class WeekSerializer(serializers.Serializer[Any]):
     median_hours = serializers.FloatField(allow_null=True)
 
 
+class SealFindingSerializer(serializers.Serializer[Any]):
+    about = serializers.CharField()
+    where = serializers.CharField(help_text="The field, the row or the place.")
+    sentence = serializers.CharField()
+
+
 class SealSerializer(serializers.Serializer[Any]):
     """Whether a decision is as it was made, computed when it is asked for."""
 
     computed = serializers.CharField(help_text="SHA-256 of the record as it is now.")
     fits_record = serializers.BooleanField()
     fits_audit = serializers.BooleanField(help_text="The audit was told the same hash.")
+    fits_seal = serializers.BooleanField(help_text="Its place in the chain and the signature are of this record.")
     is_intact = serializers.BooleanField()
+    sequence = serializers.IntegerField(source="seal.sequence", default=None, allow_null=True)
+    key = serializers.CharField(source="seal.key", default=None, allow_null=True, help_text="The key that signed.")
+    findings = SealFindingSerializer(many=True, help_text="What is not as it was made.")
 
 
 class SealedDecisionSerializer(DecisionSerializer):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from approvals.evidence.collectors import Collector
 from approvals.policy_conditions import NO_TRAITS, Traits
 from refusals.errors import Invalid
 
@@ -70,16 +71,24 @@ def facts_stay(request: Request, facts: Mapping[str, Any], by: User) -> Mapping[
     return request.facts
 
 
+def nothing_came(decision: Decision) -> Sequence[Evidence]:
+    """Nothing to be shown beside the decision."""
+    return ()
+
+
 @dataclass(frozen=True)
 class SubjectKind:
     """A kind of subject.
 
     `lock(request)` takes the row locks that `on_approved` will need, before anything is written: every verb takes rows
     first and the end of the audit's chain last, so two of them can never wait for each other.
-    `evidence(request)` collects the facts as they are now; `page(request)` is the path of the subject's own page;
+    `collectors` tell the facts that reviewers should know (`approvals.evidence`); `page(request)` is the path of the
+    subject's own page; `fingerprint(request)` says, by name, what exactly is asked for as it is now: what an approval
+    approves, so that a later change of it is seen.
     `again(request)` the one on which its requester changes what came back and asks once more;
     `glance(request)` is what everybody should see beside it, whichever part they read;
-    `forecast(request)` estimates what it would be used and cost, on the assumptions in its sources.
+    `forecast(request)` estimates what it would be used and cost, on the assumptions in its sources;
+    `came_of(decision)` tells what an approval brought about, as it stands now, with the conditions that it demands.
     `effect` says in one sentence what an approval brings about; `looks_at` what reviewers look at.
     `demands` makes the form in which deciders say what their approval demands (`conditions` once it is valid, shown by
     its `fields_template`);
@@ -102,9 +111,11 @@ class SubjectKind:
     effect: str
     on_approved: Callable[[Request, Decision, Any], None] = no_effect
     lock: Callable[[Request], None] = nothing
-    evidence: Callable[[Request], Sequence[Evidence]] = no_evidence
+    collectors: tuple[Collector, ...] = ()
+    fingerprint: Callable[[Request], Mapping[str, Any]] = lambda request: request.facts
     glance: Callable[[Request], Sequence[Evidence]] = no_evidence
     forecast: Callable[[Request], Sequence[Evidence]] = no_evidence
+    came_of: Callable[[Decision], Sequence[Evidence]] = nothing_came
     page: Callable[[Request], str] = lambda request: ""
     again: Callable[[Request], str] = lambda request: ""
     looks_at: tuple[str, ...] = ()

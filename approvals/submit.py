@@ -17,7 +17,7 @@ from approvals.delegation.standing import Standing, standing
 from approvals.models import Board, Policy, Request, Review
 from approvals.policies import NoPolicy, choose
 from approvals.policy_conditions import Traits
-from approvals.sealing import storable
+from approvals.sealing.canonical import storable
 from approvals.stages import open_administrators, open_boards, open_tenant, tell_voters
 from approvals.states import OPEN_STATES, State, Verb
 from approvals.subjects import kind_of

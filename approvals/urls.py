@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from approvals.views import board, changing, decision, delegation, listing, page, policies, rules
+from approvals.views import (
+    board,
+    changing,
+    decision,
+    decisions,
+    delegation,
+    documents,
+    evidence,
+    listing,
+    page,
+    policies,
+    rules,
+)
 
 app_name = "approvals"
 urlpatterns = [
@@ -15,9 +27,20 @@ urlpatterns = [
     path("requests/<int:number>/change/", changing.change_request, name="change"),
     path("requests/<int:number>/suspend/", changing.suspend_approval, name="suspend"),
     path("requests/<int:number>/resume/", changing.resume_approval, name="resume"),
+    path("requests/<int:number>/evidence/", evidence.give_one, name="give-evidence"),
+    path("requests/<int:number>/evidence/collect/", evidence.collect_again, name="collect-evidence"),
+    path("requests/<int:number>/evidence.csv", evidence.export, name="evidence-export"),
+    path("requests/<int:number>/documents/", documents.add, name="attach"),
+    path("requests/<int:number>/documents/<uuid:document_id>/", documents.download, name="document"),
+    path("requests/<int:number>/documents/<uuid:document_id>/remove/", documents.remove, name="document-removal"),
     path("board/", board.board, name="board"),
+    path("decisions/", decisions.listed, name="decisions"),
+    path("decisions/export.csv", decisions.export, name="decisions-export"),
+    path("decisions/verification/", decisions.verification, name="decision-verification"),
     path("decisions/<uuid:decision_id>/", decision.decision, name="decision"),
     path("decisions/<uuid:decision_id>/record.json", decision.record, name="decision-record"),
+    path("decisions/<uuid:decision_id>/archive/", decision.archive, name="decision-archive"),
+    path(".well-known/atrium-decisions.json", decision.keys, name="decision-keys"),
     path("platform/policies/", rules.policies, name="policies"),
     path("platform/policies/yaml/", policies.document, name="policy-document"),
     path("platform/policies/<slug:slug>/", policies.policy, name="policy"),

@@ -17,12 +17,12 @@ from django.utils import timezone
 from audit.record import record
 from catalog import figures, probing
 from catalog.changes.telling import Kind, change, tell_all
-from catalog.credentials import decrypt, encrypt, rotated
 from catalog.dialects import COMPATIBLE, LOCAL, Dialect, dialect_called, known_as, usual_for
 from catalog.loopback import LOOPBACK, name_with_label, refuse_disguise, slug_with_label
 from catalog.models import PLATFORM_TEAM, ModelVersion, Provider, RouteTarget
 from refusals.errors import Conflict, Invalid
 from tenants.changes import announce
+from tenants.credentials import decrypt, encrypt, rotated
 from tenants.data_classes import checked
 from tenants.seen import refuse_changed
 

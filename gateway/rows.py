@@ -18,10 +18,10 @@ from uuid import UUID
 import psycopg
 
 from access.conditions import kept_as
-from catalog.credentials import decrypt
 from gateway.prompting.kept import UNUSABLE, kept_prompting
 from gateway.snapshot import Bounds, Grant, HardBudget, Key, Place, Route, Target, UnitPrice
 from refusals import Refusal
+from tenants.credentials import decrypt
 from tenants.networks import Network
 
 log = logging.getLogger(__name__)

@@ -23,6 +23,7 @@ from refusals import Refusal
 from refusals.errors import Missing
 from tenants.scim.refused import SCIM_MEDIA_TYPE, error_of
 from tenants.security.closing import ClosedToYou
+from tenants.uploads import UploadTooLarge
 
 # Refusals with a page of their own, without the shell, which needs a person who is signed in and a database.
 PAGES: dict[type[Refusal], str] = {
@@ -100,9 +101,10 @@ class TooMuchSent(Refusal):
     status = 413
     title = "That is too much at once"
 
-    def __init__(self) -> None:
+    def __init__(self, sentence: str = "") -> None:
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20
-        super().__init__(f"A form takes {most} MB at most. Nothing was changed; go back, shorten it and send it again.")
+        of_a_form = f"A form takes {most} MB at most. Nothing was changed; go back, shorten it and send it again."
+        super().__init__(sentence or of_a_form)
 
 
 class NotUnderstood(Refusal):
@@ -118,7 +120,9 @@ class NotUnderstood(Refusal):
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """What Django itself takes for no honest request: too large, a foreign host, a broken form."""
-    told = TooMuchSent() if isinstance(exception, RequestDataTooBig) else NotUnderstood()
+    told: Refusal = NotUnderstood()
+    if isinstance(exception, RequestDataTooBig):
+        told = TooMuchSent(exception.sentence if isinstance(exception, UploadTooLarge) else "")
     if request.path.startswith("/api/"):
         return problems.refused(told)
     if isinstance(exception, DisallowedHost):  # nothing that builds an address may be asked

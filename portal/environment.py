@@ -148,13 +148,20 @@ def log_level(given: str) -> str:
 
 def credential_keys(given: list[str]) -> list[str]:
     """`given`, each seen to be a key (Fernet: 32 bytes in URL-safe base64). Raises `ImproperlyConfigured`."""
+    return _keys(given, "ATRIUM_CREDENTIAL_KEYS", "atrium credential-key")
+
+
+def decision_keys(given: list[str]) -> list[str]:
+    """`given`, each seen to be a seed of Ed25519: 32 bytes in URL-safe base64. Raises `ImproperlyConfigured`."""
+    return _keys(given, "ATRIUM_DECISION_KEYS", "atrium decision new-key")
+
+
+def _keys(given: list[str], name: str, made_by: str) -> list[str]:
     for key in given:
         try:
             is_key = len(base64.urlsafe_b64decode(key)) == 32
         except (binascii.Error, ValueError):
             is_key = False
         if not is_key:
-            raise ImproperlyConfigured(
-                "ATRIUM_CREDENTIAL_KEYS holds something that is no key. Make one with: atrium credential-key"
-            )
+            raise ImproperlyConfigured(f"{name} holds something that is no key. Make one with: {made_by}")
     return given

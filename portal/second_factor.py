@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from catalog.credentials import decrypt, encrypt
+from tenants.credentials import decrypt, encrypt
 from tenants.models import User
 from tenants.whence import VOUCHED
 

@@ -282,6 +282,11 @@ MEDIA_ROOT = DATA_FOLDER / "files"
 
 # A prompt of 2 MB in any script, as forms encode it (three bytes for one), is told its own limit, not this one.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "tenants.uploads.BoundedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -337,6 +342,9 @@ LOGGING = logs.logging_settings(environment.log_level(env.str("LOG_LEVEL", "WARN
 LOCAL_MODEL_URL = env.str("ATRIUM_LOCAL_MODEL_URL", "") or addresses.local_model_url(DATA_FOLDER)
 CREDENTIAL_KEYS = environment.credential_keys(
     env.list("ATRIUM_CREDENTIAL_KEYS", default=addresses.local_credential_keys(DATA_FOLDER))
+)
+DECISION_KEYS = environment.decision_keys(
+    env.list("ATRIUM_DECISION_KEYS", default=addresses.local_decision_keys(DATA_FOLDER))
 )
 CURRENCY = "USD"
 JOURNAL_FOLDER = DATA_FOLDER / "journal"

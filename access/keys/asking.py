@@ -12,6 +12,7 @@ from django.utils import timezone
 from access.keys.capability import KEYS, who_decides
 from access.keys.tables import KeyPermit
 from access.models import Grant
+from approvals.evidence.collectors import Collector
 from approvals.models import Decision, Request
 from approvals.subjects import Evidence, SubjectKind
 from approvals.submit import submit
@@ -122,7 +123,15 @@ ASKING_FOR_A_KEY = SubjectKind(
     effect=f"Who asked may issue one key of the environment, within {COLLECT_WITHIN.days} days.",
     on_approved=_permit,
     lock=_lock,
-    evidence=_evidence,
+    collectors=(
+        Collector(
+            "keys",
+            "Keys and grants",
+            "Keys of the environment, and what a key would open.",
+            dt.timedelta(days=1),
+            _evidence,
+        ),
+    ),
     page=_page,
     is_replaced=False,  # each is for a key of its own
     capability=KEYS,

@@ -11,7 +11,7 @@ from django.utils import timezone
 from access.models import Onboarding
 from access.onboarding.forms import Page
 from access.onboarding.pages import BY_SLUG, STEPS, Step
-from approvals.sealing import storable
+from approvals.sealing.canonical import storable
 from audit.record import record
 from refusals.errors import Conflict, Invalid, Missing
 from tenants.models import User

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -14,6 +15,7 @@ from access.onboarding.forms import AFFECTED, AUTONOMY, LEVELS, PRACTICES, REGIO
 from access.onboarding.sending import KIND
 from approvals.delegation.capabilities import Capability, Threshold
 from approvals.delegation.tables import Mode
+from approvals.evidence.collectors import Collector
 from approvals.models import Decision, Request
 from approvals.policy_conditions import Traits
 from approvals.subjects import Evidence, FactsStay, SubjectKind
@@ -174,7 +176,15 @@ ONBOARDING = SubjectKind(
     effect="The tenant is set up with the requester as its owner: project, environments, people and access to models.",
     on_approved=_approved,
     lock=_lock,
-    evidence=_evidence,
+    collectors=(
+        Collector(
+            "answers",
+            "The team and its use case",
+            "What the team answered, its risk tier, and tenants that look alike.",
+            dt.timedelta(days=7),
+            _evidence,
+        ),
+    ),
     glance=_glance,
     forecast=_forecast,
     revise=_revise,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from approvals.delegation.capabilities import Capability, capability_of
 from approvals.delegation.preview import Preview, preview
 from approvals.delegation.standing import Standing, standing
 from approvals.delegation.tables import Delegation, Mode
+from approvals.evidence.collectors import Collector
 from approvals.models import Decision, Request
 from approvals.subjects import Evidence, SubjectKind
 from approvals.submit import submit
@@ -165,7 +167,15 @@ DELEGATION = SubjectKind(
     effect="From then on these people decide; requests under way keep theirs.",
     on_approved=_put_in_force,
     lock=_lock,
-    evidence=_evidence,
+    collectors=(
+        Collector(
+            "effect",
+            "Who gains and who loses",
+            "Who would decide from then on, and where the requests of 90 days would have gone.",
+            dt.timedelta(days=1),
+            _evidence,
+        ),
+    ),
     page=lambda request: "/platform/delegation/",
     looks_at=(
         "Who gains the right to decide, and can they answer for it?",

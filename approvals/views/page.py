@@ -19,6 +19,8 @@ from approvals.conversation import conversation, history
 from approvals.deciders import is_before
 from approvals.differences import changes_of
 from approvals.durations import typical
+from approvals.evidence.forms import EvidenceForm
+from approvals.evidence.standing import standing
 from approvals.forms import CommentForm, ReasonForm, RevisionForm, VoteForm
 from approvals.listing import turn_of, with_reviews
 from approvals.models import Request, Vote
@@ -34,7 +36,7 @@ from approvals.states import (
     State,
     Verb,
 )  # fmt: skip
-from approvals.subjects import Evidence, kind_of
+from approvals.subjects import kind_of
 from approvals.suspending import may_suspend
 from approvals.viewer import viewer_of
 from approvals.voting import ChecklistOpen, vote
@@ -142,15 +144,18 @@ def shown(
     vote_form: VoteForm | None = None,
     demand_form: Form | None = None,
     comment_form: CommentForm | None = None,
+    evidence_form: EvidenceForm | None = None,
+    tab: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    """The page, with forms that were sent and not taken in place of fresh ones. Raises `Missing`."""
+    """The page, with forms that were sent and not taken in place of fresh ones; `tab`: the part to show, else the one
+    that the address names. Raises `Missing`."""
     viewer = viewer_of(request)
     rows = with_reviews(requests_for(viewer)).select_related("decision").prefetch_related("revisions")
     found = rows.filter(number=number).first()
     if found is None:
         raise Missing(f"There is no request R-{number}, or it is not yours to see.")
-    tab = request.GET.get("tab", "")
+    tab = tab or request.GET.get("tab", "")
     tab = tab if tab in TABS else TABS[0]
     kind = kind_of(found.subject_kind)
     environment_kind = found.environment.kind if found.environment else ""
@@ -164,7 +169,11 @@ def shown(
         "step": step,
         "tab": tab,
         "said": conversation(found),
-        "evidence": _evidence(found) if tab == "evidence" else [],
+        "evidence": standing(found, _record(found)) if tab == "evidence" else None,
+        "evidence_form": (evidence_form or EvidenceForm(initial={"once": once.new_token()}, request=found))
+        if tab == "evidence" and found.state in OPEN_STATES
+        else None,
+        "documents": list(found.attachments.select_related("uploaded_by")) if tab == "evidence" else [],
         "entries": history(found) if tab == "history" else [],
         "glance": kind.glance(found),
         "forecast": kind.forecast(found) if found.state == State.IN_REVIEW else [],
@@ -207,11 +216,8 @@ def _queue(found: Request, viewer: User) -> Queue | None:
     return Queue(waiting.filter(number__gt=found.number).first() or waiting.first())
 
 
-def _evidence(found: Request) -> list[Evidence | dict[str, str]]:
-    """As frozen by the decision, else as it is now."""
-    if hasattr(found, "decision"):
-        return list(found.decision.record["evidence"])
-    return list(kind_of(found.subject_kind).evidence(found))
+def _record(found: Request) -> dict[str, Any] | None:
+    return found.decision.record if hasattr(found, "decision") else None
 
 
 def _uuid(text: str | None) -> str | None:

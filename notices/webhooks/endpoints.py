@@ -14,13 +14,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.record import record
-from catalog.credentials import decrypt, encrypt, rotated
 from notices.webhooks.addresses import check_url
 from notices.webhooks.events import EVENTS
 from notices.webhooks.signing import new_secret
 from notices.webhooks.tables import Delivery, Endpoint
 from refusals.errors import Conflict, Invalid
 from tenants.archiving import refuse_archived
+from tenants.credentials import decrypt, encrypt, rotated
 from tenants.models import Tenant
 from tenants.scope import everything
 

@@ -40,21 +40,23 @@ def issue_token(options: argparse.Namespace) -> None:
 
 
 def rotate_credentials(options: argparse.Namespace) -> None:
-    """Encrypt what is kept of providers and webhooks, and the keys of kept content, with the newest key."""
+    """Encrypt what is kept of providers and webhooks, and the keys of content and documents, with the newest key."""
     from cryptography.fernet import InvalidToken
 
+    from approvals.attachments.content import rotate_document_keys
     from catalog.providers import rotate_credentials as rotate
     from notices.webhooks.endpoints import encrypt_again
     from usage.bodies.packing import rotate_keys
 
     try:
         count = rotate(by=actor(None)) + encrypt_again(by=actor(None))
-        keys, lost = rotate_keys(by=actor(None))
+        both = rotate_keys(by=actor(None)), rotate_document_keys(by=actor(None))
+        keys, lost = (sum(each) for each in zip(*both, strict=True))
     except InvalidToken as error:
         raise CannotStart("A credential fits none of ATRIUM_CREDENTIAL_KEYS. Add the key it was kept with.") from error
     if lost:
-        print(f"{lost} keys of kept content fit none of ATRIUM_CREDENTIAL_KEYS and were passed over: add the key that "
-              "they were kept with and do this again, or their content stays unreadable.")  # fmt: skip
+        print(f"{lost} keys of kept content and documents fit none of ATRIUM_CREDENTIAL_KEYS and were passed over: add "
+              "the key that they were kept with and do this again, or what they open stays unreadable.")  # fmt: skip
     count += keys
     print(f"{count} credentials are kept under the newest key; older ones can be taken out of ATRIUM_CREDENTIAL_KEYS.")
 

@@ -148,6 +148,8 @@ def grammar() -> tuple[Parser, set[str]]:
     verify.add_argument("--json", action="store_true", help="answer in JSON")
     verify.set_defaults(run=_verify_audit)
 
+    _add_deciding(commands)
+
     ledger = commands.add_parser("ledger", help="the ledger of calls").add_subparsers(
         required=True, metavar="retry-refused"
     )
@@ -221,6 +223,26 @@ def _add_issuing(commands: argparse._SubParsersAction[Parser]) -> None:
     issue_token.add_argument("--by", metavar="USER", help="the account that the audit names; otherwise the user")
     issue_token.add_argument("--json", action="store_true", help="answer in JSON")
     issue_token.set_defaults(run=_later("portal.command.issuing", "issue_token"))
+
+
+def _add_deciding(commands: argparse._SubParsersAction[Parser]) -> None:
+    decision = commands.add_parser("decision", help="decisions, their seals and the keys that sign").add_subparsers(
+        required=True, metavar="verify|keys|new-key|seal"
+    )
+    verify = decision.add_parser("verify", help="verify an archive offline, or every decision of this installation")
+    verify.add_argument("file", metavar="FILE", nargs="?", help="the archive of a decision")
+    verify.add_argument("--key", action="append", metavar="FILE", help="public keys: PEM, base64 or the published list")
+    verify.add_argument("--all", action="store_true", help="every decision in the database, and the chain")
+    verify.add_argument("--json", action="store_true", help="answer in JSON")
+    verify.set_defaults(run=_later("portal.command.deciding", "verify"))
+    keys = decision.add_parser("keys", help="list the keys that sign or signed")
+    keys.add_argument("--rotate", action="store_true", help="make a new one in the data folder first")
+    keys.add_argument("--json", action="store_true", help="answer in JSON")
+    keys.set_defaults(run=_later("portal.command.deciding", "keys"))
+    new_key = decision.add_parser("new-key", help="make a key for ATRIUM_DECISION_KEYS and print it")
+    new_key.set_defaults(run=_later("portal.command.deciding", "new_key"))
+    seal = decision.add_parser("seal", help="take into the chain what was decided before there was one")
+    seal.set_defaults(run=_later("portal.command.deciding", "seal"))
 
 
 def _add_applying(commands: argparse._SubParsersAction[Parser]) -> None:

@@ -28,6 +28,12 @@ def local_credential_keys(data_folder: Path) -> list[str]:
     return file.read_text().split() if file.is_file() else []
 
 
+def local_decision_keys(data_folder: Path) -> list[str]:
+    """The keys (Ed25519 seeds) kept in the data folder that decisions are signed with, newest first; may be none."""
+    file = data_folder / "decision_keys"
+    return file.read_text().split() if file.is_file() else []
+
+
 def socket_folder(data_folder: Path) -> Path:
     """The folder of the database's socket: inside the data folder, or under `/tmp` where that path is too long."""
     inside = data_folder / "run"

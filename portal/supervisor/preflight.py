@@ -106,6 +106,7 @@ def ensure_secrets(folder: Path) -> None:
     make = {
         "secret_key": lambda: secrets.token_urlsafe(48),
         "credential_keys": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),  # Fernet's form
+        "decision_keys": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),  # a seed of Ed25519
     }
     for name, made in make.items():
         if not (folder / name).exists():

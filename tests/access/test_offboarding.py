@@ -24,7 +24,7 @@ from access.offboarding import erasing, exporting, job
 from access.offboarding.beginning import DemonstrationLeavesOtherwise, LeavingAlready, NotLeaving, begin, call_off
 from access.offboarding.preview import concerned
 from approvals.models import Decision, Request
-from approvals.sealing import verify
+from approvals.sealing.verifying import verify
 from approvals.voting import vote
 from audit.identifiers import uuid7
 from audit.models import Entry

@@ -4,10 +4,12 @@ import pytest
 
 from access.asking import request_access
 from access.models import Grant
-from approvals import policies, sealing
+from approvals import policies
 from approvals.boards import SeatNeeded, create_board, seat, unseat
 from approvals.commenting import comment
 from approvals.models import Decision, Request, Review, Vote
+from approvals.sealing.canonical import hash_of
+from approvals.sealing.verifying import verify
 from approvals.sending import NotTheRequester
 from approvals.stage_rules import UnfitStage
 from approvals.stages import BoardTooSmall
@@ -191,14 +193,14 @@ def test_the_record_is_frozen_with_its_evidence_and_any_change_is_found(cast: Ca
     request = ask(cast)
     vote(review=review(request), verdict="approve", comment="ok ✓", by=cast.rita)
     decision = Decision.objects.get()
-    assert sealing.verify(decision).is_intact
+    assert verify(decision).is_intact
     assert decision.record["reviews"][0]["votes"][0]["comment"] == "ok ✓"
     evidence = {fact["name"]: fact["value"] for fact in decision.record["evidence"]}
     assert evidence["Price"] == "1.00 in and 2.00 out, USD per million tokens at Echo"
     decision.record["reason"] = "another"
-    assert not sealing.verify(decision).fits_record
-    decision.hash = sealing.hash_of(decision.record)
-    seen = sealing.verify(decision)
+    assert not verify(decision).fits_record
+    decision.hash = hash_of(decision.record)
+    seen = verify(decision)
     assert seen.fits_record and not seen.fits_audit
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db import transaction
 
-from catalog.credentials import encrypt
 from catalog.models import Deployment, ModelVersion, Route, RouteTarget
 from catalog.models import Provider as ProviderRow
 from tenants.changes import announce
+from tenants.credentials import encrypt
 from tests.gateway.provider import Behaviour, Exchange, Provider
 
 

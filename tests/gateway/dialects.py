@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from catalog.credentials import encrypt
 from catalog.models import Provider as ProviderRow
 from tenants.changes import announce
+from tenants.credentials import encrypt
 from tests.gateway.behaviours import answers
 from tests.gateway.provider import Provider
 

@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from access.models import Grant
-from catalog.credentials import encrypt
 from catalog.models import Deployment, Route, RouteTarget
 from catalog.models import Provider as ProviderRow
 from gateway import failures, overflow, runtime
@@ -21,6 +20,7 @@ from gateway.costing import prompt_tokens
 from gateway.counting import Template
 from gateway.routing import retry_budget
 from tenants.changes import announce
+from tenants.credentials import encrypt
 from tenants.keys import issue
 from tenants.models import Environment
 from tests import cast as make

@@ -133,6 +133,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("approvals:change", "POST"): {"reason": "Else", "tools": "any"},
     ("approvals:suspend", "POST"): {"reason": "So"},
     ("approvals:resume", "POST"): {"reason": "So"},
+    ("request-evidence", "POST"): {"name": "Assessment", "text": "Low"},
+    ("approvals:give-evidence", "POST"): {"name": "Assessment", "text": "Low", "once": "one-press"},
     ("request-vote", "POST"): {"verdict": "approve", "comment": "Fine"},
     ("access-request-list", "POST"): {
         "environment": "acme/support/production", "route": "echo-model", "purpose": "Answer"

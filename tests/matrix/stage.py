@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from io import BytesIO
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,7 +16,8 @@ from django.utils import timezone
 from access.asking import request_access
 from access.models import Grant, Offboarding
 from access.onboarding.drafting import begin_with
-from approvals.models import Review
+from approvals.attachments.attaching import attach
+from approvals.models import DecisionVerification, Review
 from approvals.voting import vote
 from audit import verifications
 from audit.models import Entry
@@ -65,6 +67,7 @@ class Stage:
         asked = request_access(environment=environment, route=asked_route, purpose="Try", by=cast.dev)
         vote(review=Review.objects.get(request=asked), verdict="approve", comment="Fine", by=cast.rita)
         open_one = request_access(environment=cast.environment("test"), route=asked_route, purpose="Try", by=cast.dev)
+        attached = attach(request=open_one, name="Plan.txt", file=BytesIO(b"A plan"), by=cast.dev)
         session = begin_session(
             environment=environment, columns=from_api([{"route": "echo-model"}]), is_blind=False, by=cast.dev
         )
@@ -121,6 +124,9 @@ class Stage:
             "onboarding- pk": begun.pk,
             "approvals: number": open_one.number,
             "request- number": open_one.number,
+            "approvals: document_id": attached.pk,
+            "request- document_id": attached.pk,
+            "decision-verification- pk": DecisionVerification.objects.create(asked_by="Ada").pk,
             "approvals: decision_id": decision.pk,
             "decision- pk": decision.pk,
             "approvals: slug": "risk",

@@ -30,6 +30,8 @@ OF_NO_TENANT = (
     "readyz", "usage:set-price",
     "access:new-tenant", "access:discard-onboarding", "access:onboarding-", "access:retry-", "access:take-back-",
     "approvals:policies", "approvals:policy-document", "approvals:change-delegation", "delegation-preview",
+    "approvals:policies", "approvals:change-delegation", "delegation-preview",
+    "decision-verification-", "approvals:decision-verification",
     "approvals:board", "approvals:seat", "approvals:unseat", "tenants:create", "tenants:tokens",
     "tenants:revoke-token", "tenants:leaked-key", "tenants:platform-", "mail-choice-", "my-session-", "notices:choices",
     "notices:stop", "notices:undo", "tenants:appointment", "tenants:activation", "switch",

@@ -49,6 +49,7 @@ OWN = {"tenants:ownership", "tenants:accept-ownership", "tenants:decline-ownersh
 OWN |= {"ownership-transfer-detail", "ownership-transfer-accept", "ownership-transfer-decline"}
 OWN |= {"membership-detail", "tenants:removal", "tenants:remove-member", "request-withdraw", "approvals:withdraw"}
 OWN |= {"elevation-withdraw", "tenants:withdraw-elevation", "request-change", "request-send", "approvals:change"}
+OWN |= {"request-document", "approvals:document-removal"}
 UUID_FORM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NUMBER = re.compile(r"\bR-\d+")
 ONCE = re.compile(r'(csrfmiddlewaretoken" value="|X-CSRFToken[^:]*: ?(?:"|&quot;))[^"&]+')

@@ -112,7 +112,7 @@ def test_what_is_refused_says_why(cast: Cast, dev: Client) -> None:
 
 
 def test_no_credential_is_shown(cast: Cast, dev: Client) -> None:
-    from catalog.credentials import encrypt
+    from tenants.credentials import encrypt
 
     Provider.objects.filter(slug="echo").update(credential=encrypt("sk-very-secret"))
     assert "sk-very-secret" not in render(dev, HELLO).content.decode()

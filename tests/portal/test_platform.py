@@ -123,6 +123,7 @@ def test_what_begins_with_beat_is_sent_at_once() -> None:
         "catalog.import_if_new",
         "catalog.check_deployments",
         "catalog.refresh_popularity",
+        "approvals.seal_decisions",
     ]
     # What is installed changes with a start only.
     assert set(at_start()) - set(schedule()) == {"catalog.import_if_new"}

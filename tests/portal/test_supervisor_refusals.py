@@ -86,7 +86,7 @@ def test_the_secrets_are_made_once_and_for_this_account_alone(tmp_path: Path) ->
     from portal.supervisor.preflight import ensure_secrets
 
     ensure_secrets(tmp_path)
-    first = {name: (tmp_path / name).read_text() for name in ("secret_key", "credential_keys")}
+    first = {name: (tmp_path / name).read_text() for name in ("secret_key", "credential_keys", "decision_keys")}
     ensure_secrets(tmp_path)
     for name, text in first.items():
         assert (tmp_path / name).read_text() == text

@@ -17,7 +17,7 @@ from access.granting import revoke as revoke_grant
 from access.models import Grant
 from approvals.delegation.tables import Delegation
 from approvals.models import Request
-from approvals.sealing import verify
+from approvals.sealing.verifying import verify
 from approvals.voting import vote
 from audit.models import Entry
 from audit.record import SYSTEM

@@ -18,7 +18,7 @@ from django.test import Client
 from access.asking import request_access
 from access.models import Offboarding, Onboarding
 from access.offboarding.beginning import begin
-from approvals.models import Review
+from approvals.models import DecisionVerification, Request, Review
 from audit.models import Verification
 from catalog.models import ImportRun, Model
 from notices.models import Endpoint
@@ -262,6 +262,8 @@ def _jobs() -> dict[str, Callable[[], tuple[Any, ...]]]:
         "access.offboard": lambda: (str(_leaving().pk),),
         "tenants.send_invitations": lambda: (str(_list_of_invitations().pk),),
         "notices.deliver": lambda: (str(_webhook().pk),),
+        "approvals.collect_evidence": lambda: (str(Request.objects.get().pk),),
+        "approvals.verify_decisions": lambda: (str(DecisionVerification.objects.create().pk),),
         "audit.verify_all": lambda: (str(Verification.objects.create().pk),),
     }
     app.loader.import_default_modules()

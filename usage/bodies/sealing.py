@@ -1,6 +1,6 @@
 """Encrypt content and open it again.
 
-Each tenant has a data key, kept encrypted with the installation's keys (`catalog.credentials`, which rotate). Content
+Each tenant has a data key, kept encrypted with the installation's keys (`tenants.credentials`, which rotate). Content
 is compressed (zlib, RFC 1950), then encrypted with AES-256-GCM (NIST SP 800-38D) under a key of its own, made from the
 tenant's by HMAC-SHA-256 (RFC 2104), so that no two of them share one. The call, the tenant and the part are
 authenticated with it: a row that is moved to another call, or between a prompt and an answer, does not open.
@@ -18,8 +18,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.fernet import InvalidToken
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from catalog.credentials import decrypt, encrypt, rotated
 from refusals import Refusal
+from tenants.credentials import decrypt, encrypt, rotated
 
 type Part = Literal["prompt", "answer"]
 _VERSION = b"\x01"

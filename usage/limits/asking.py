@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from approvals.evidence.collectors import Collector
 from approvals.models import Decision, Request
 from approvals.policy_conditions import Traits
 from approvals.subjects import Evidence, SubjectKind
@@ -171,7 +173,15 @@ KIND_OF_LIMITS = SubjectKind(
     effect="The limits and budgets are set as they were asked for, in force within a second.",
     on_approved=_set,
     lock=_lock,
-    evidence=_evidence,
+    collectors=(
+        Collector(
+            "limits",
+            "Limits and budgets",
+            "What is asked for, what applies now and what bounds it from above.",
+            dt.timedelta(days=1),
+            _evidence,
+        ),
+    ),
     page=_page,
     traits=lambda facts: Traits(cost_a_month=_cost_a_month(facts)),
     is_replaced=False,  # one may be about a limit, the next about a budget

@@ -1,4 +1,5 @@
-"""Encrypt and decrypt providers' credentials (Fernet). Keys rotate: the first encrypts, all decrypt.
+"""Encrypt and decrypt what the installation keeps secret, as the credentials of providers (Fernet). Keys rotate: the
+first encrypts, all decrypt.
 
 `settings.CREDENTIAL_KEYS` holds the keys, newest first. Where there are none (a demonstration that was never started, a
 test) one is derived from the secret key; production refuses to start without keys (`portal.checks`).
