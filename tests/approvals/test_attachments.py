@@ -261,7 +261,7 @@ def test_a_changed_row_of_a_document_is_found(cast: Cast, asked: Request, column
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(f"UPDATE approvals_attachment SET {column} = {value}")
         cursor.execute("SET LOCAL session_replication_role = origin")
-    assert [each.where for each in verify_all().findings] == [f"document “Contract.pdf”, {column}"]
+    assert f"document “Contract.pdf”, {column}" in [each.where for each in verify_all().findings]
 
 
 @pytest.mark.parametrize(
