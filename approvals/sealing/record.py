@@ -35,6 +35,7 @@ def record_of(request: Request, outcome: str, at: dt.datetime, valid_until: dt.d
             "tenant": request.tenant.slug if request.tenant else "",
             "environment": request.environment.path if request.environment else "",
             "requester": _person(request.requester),
+            "created_at": request.created_at.isoformat(),
             "submitted_at": (request.sent_at or request.created_at).isoformat(),
             "round": request.round,
             "state": request.state,
@@ -99,6 +100,8 @@ def _review(review: Review) -> dict[str, Any]:
         "veto": review.veto,
         "checklist": review.checklist,
         "outcome": review.outcome,
+        "opened_at": review.opened_at.isoformat() if review.opened_at else "",
+        "closed_at": review.closed_at.isoformat() if review.closed_at else "",
         "votes": [
             {
                 "voter": _person(vote.voter),

@@ -60,6 +60,7 @@ def _request(decision: Decision, record: dict[str, Any]) -> Iterator[Difference]
     yield from _compared("request", [
         *same,
         ("requester", str(request.requester_id), said["requester"]["id"]),
+        ("created_at", request.created_at, _time(said.get("created_at", said["submitted_at"]))),
         ("sent_at", request.sent_at or request.created_at, _time(said["submitted_at"])),
         ("round", request.round, said.get("round", request.round)),
         ("because", request.because, record.get("because", request.because)),
@@ -107,6 +108,7 @@ def _reviews(reviews: list[Review], said: list[dict[str, Any]], of_round: str) -
             ("board", review.board.slug if review.board else "", told["board"]),
             *((name, getattr(review, name), told[name])
               for name in ("quorum", "outcome", "group", "veto", "checklist") if name in told),
+            *((name, getattr(review, name), _time(told[name])) for name in ("opened_at", "closed_at") if name in told),
         ])  # fmt: skip
         votes = {str(vote.voter_id): vote for vote in review.votes.all()}
         for vote in told["votes"]:
