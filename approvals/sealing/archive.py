@@ -83,7 +83,7 @@ def _of_the_seal(decision: Decision, seal: Seal) -> Iterator[Member]:
     yield of_bytes(checking.AUDIT, checking.as_written({"entries": _entries(decision)}))
     for public in sorted({key.public, signer}):
         yield of_bytes(f"{checking.KEYS}{key_id(public)}.pem", pem_of(public).encode())
-    yield of_bytes("decision.html", printed(decision.record, seal.statement).encode())
+    yield of_bytes(checking.PAGE, printed(decision.record, seal.statement).encode())
     readme = README.format(
         number=decision.record["request"]["number"], name=archive_name(decision), published=PUBLISHED,
         sums_key=key_id(signer), seal_key=seal.key,

@@ -21,8 +21,9 @@ from approvals.sealing.seal import FORM, NotAKey, changed_parts, is_signed, key_
 
 SUMS, SUMS_SIGNATURE = "SHA256SUMS", "SHA256SUMS.sig"
 RECORD, SEAL, SIGNATURE, AUDIT = "record.json", "seal.json", "seal.sig", "audit.json"
+PAGE = "decision.html"
 KEYS, DOCUMENTS = "keys/", "documents/"
-MUST = (RECORD, SEAL, SIGNATURE, AUDIT, SUMS, SUMS_SIGNATURE, "decision.html", "README.txt")
+MUST = (RECORD, SEAL, SIGNATURE, AUDIT, SUMS, SUMS_SIGNATURE, PAGE, "README.txt")
 LARGEST_IN_MEMORY = 64 << 20
 
 
