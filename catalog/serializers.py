@@ -63,6 +63,8 @@ class ChangeSerializer(serializers.ModelSerializer[Change]):
 
     model = serializers.CharField(source="model.slug", read_only=True)
     version = serializers.CharField(source="version.label", default=None, read_only=True, allow_null=True)
+    before = serializers.JSONField(read_only=True)
+    after = serializers.JSONField(read_only=True)
 
     class Meta:
         model = Change

@@ -41,7 +41,7 @@ class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
     """A release of a model, who answers for it here, and what is not known of it."""
 
     model = serializers.CharField(source="model.slug", read_only=True)
-    owner = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
+    owner = serializers.SlugRelatedField[Any](slug_field="username", read_only=True, allow_null=True)
 
     class Meta:
         model = ModelVersion
@@ -127,8 +127,8 @@ class VersionRiskSerializer(serializers.Serializer[Any]):
 
 class FactChangeSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
-    before = serializers.JSONField(allow_null=True)
-    after = serializers.JSONField(allow_null=True)
+    before = serializers.JSONField()
+    after = serializers.JSONField()
 
 
 class CardLineSerializer(serializers.Serializer[Any]):
@@ -211,7 +211,7 @@ class ModelVersionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, view
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("from", int, required=True),
+            OpenApiParameter("from", int, description="The one before unless told."),
             OpenApiParameter("to", int, description="The newest unless told."),
         ],
         responses=CardDifferenceSerializer,
@@ -220,10 +220,8 @@ class ModelVersionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, view
     def card_difference(self, request: Request, pk: str) -> Response:
         """What changed between two editions of its card."""
         found = self.get_object()
-        since = _number(request, "from")
-        if since is None:
-            raise Invalid("Say from which edition on: `?from=1`.", field="from")
-        before, after = keeping.find_edition(found, since), keeping.find_edition(found, _number(request, "to"))
+        after = keeping.find_edition(found, _number(request, "to"))
+        before = keeping.find_edition(found, _number(request, "from") or max(after.number - 1, 1))
         told = difference(before, after)
         lines = [
             {"kind": each.kind, "text": each.text, "line": each.before or each.after}

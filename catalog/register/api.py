@@ -1,4 +1,4 @@
-"""The register on the control-plane API."""
+"""The register on the control-plane API: whole, the riskiest first; whoever wants another order has every row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from catalog.lifecycle.states import Lifecycle
 from catalog.register.pages import require_reader
-from catalog.register.rows import REVIEWS, SORTS, Asked, find
+from catalog.register.rows import REVIEWS, Asked, find
 from catalog.risk.api import MappedSerializer
 from catalog.risk.pages import categories
 from tenants.api.reading import one_of, text_of, viewer_of
@@ -64,7 +64,6 @@ class RegisterViewSet(viewsets.ViewSet):
             OpenApiParameter("gap", str, description="As a row tells it, for example `no evaluation results`."),
             OpenApiParameter("review", str, enum=list(REVIEWS)),
             OpenApiParameter("category", str, description="`eu-ai-act:transparency` and the like."),
-            OpenApiParameter("sort", str, enum=[each for name in SORTS for each in (name, f"-{name}")]),
         ],
         responses=RegisterRowSerializer(many=True),
     )
@@ -76,6 +75,5 @@ class RegisterViewSet(viewsets.ViewSet):
             gap=text_of(request, "gap"),
             review=one_of(request, "review", REVIEWS),
             category=one_of(request, "category", [key for key, _ in categories()]),
-            sort=one_of(request, "sort", [each for name in SORTS for each in (name, f"-{name}")]),
         )
         return Response(RegisterRowSerializer(find(viewer_of(request), asked), many=True).data)

@@ -73,7 +73,6 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("catalog:lifecycle", "POST"): {"verb": "evaluate", "reason": "Tried on our cases"},
     ("model-version-detail", "PATCH"): {"owner": "rita"},
     ("model-version-card", "POST"): {"text": "# Next", "why": "Next"},
-    ("model-version-card-difference", "GET"): {"from": "1"},
     ("model-version-lifecycle", "POST"): {"verb": "evaluate", "reason": "Tried on our cases"},
     ("model-version-terms", "POST"): {
         "kind": "licence", "name": "MIT", "text": "You may.", "source_url": "https://example.test/"
