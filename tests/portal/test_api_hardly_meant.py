@@ -72,7 +72,7 @@ def test_a_key_that_cannot_be_one_leads_nowhere_on_every_address(pat: Client) ->
             for method in sorted({*address.methods} - {"HEAD"}):
                 body = "" if method == "GET" else json.dumps(BODIES.get((address.name, method), {}))
                 answer = pat.generic(method, path, body, "application/json")
-                wanting = method == "POST" and answer.status_code == 422  # the body is looked at before the key
+                wanting = method == "POST" and answer.status_code in (415, 422)  # the body is looked at before the key
                 if answer.status_code != 404 and not wanting:
                     wrong.append((method, address.name, key[:40], answer.status_code))
     assert not wrong, "\n".join(map(str, wrong))
