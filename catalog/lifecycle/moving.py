@@ -74,6 +74,7 @@ def move(*, version: ModelVersion, verb: str, reason: str, by: Any, ends_on: dt.
     return locked
 
 
+@transaction.atomic
 def begin_use(versions: Iterable[ModelVersion], *, by: Any) -> None:
     """Publishing puts versions in use; what is in use or ends already stays as it is. Raises `VersionRetired`; inside
     the publication's transaction."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from access.applying.problems import FileNotUnderstood
 
 from access.applying.applying import apply
 from access.applying.exporting import export
@@ -14,6 +13,7 @@ from access.conditions import read as conditions
 from access.models import Grant
 from audit.models import Entry
 from audit.record import SYSTEM
+from refusals.problems import FileNotUnderstood
 from tests.cast import Cast, route
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from audit.record import SYSTEM
 from catalog.importing.run import import_catalog
-from catalog.models import ImportRun
+from catalog.models import ImportRun, ModelVersion
 from tests.cast import Cast
 
 
@@ -21,6 +21,12 @@ def imported(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Itera
     with django_db_blocker.unblock(), transaction.atomic():
         yield import_catalog(by=SYSTEM)
         transaction.set_rollback(True)
+
+
+@pytest.fixture
+def nothing_in_use(db: None) -> None:
+    """As if the first import, which other tests here stand on, had put no model of its own in use."""
+    ModelVersion.objects.filter(lifecycle="in_use").delete()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ SOON = timezone.now().date() + dt.timedelta(days=60)
 
 
 @pytest.fixture
-def version(cast: Cast) -> ModelVersion:
+def version(nothing_in_use: None, cast: Cast) -> ModelVersion:
     return route().targets.get().deployment.version
 
 

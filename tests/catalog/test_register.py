@@ -42,7 +42,7 @@ team@example.test
 
 
 @pytest.fixture
-def version(cast: Cast) -> ModelVersion:
+def version(nothing_in_use: None, cast: Cast) -> ModelVersion:
     """Held by Acme in development, with nothing said of it."""
     held = route()
     grant(environment=cast.environment(), route=held, by=SYSTEM)
