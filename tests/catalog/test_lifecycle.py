@@ -106,7 +106,7 @@ def test_a_step_needs_a_reason_and_a_deprecation_its_day(
     client.force_login(cast.pat)
     answer = posted(client, version, **body)
     assert answer.status_code == 422 and field in answer.content.decode()
-    assert not LifecycleStep.objects.exists()
+    assert not LifecycleStep.objects.filter(version=version).exists()
 
 
 def test_who_holds_access_is_told_and_the_page_says_why(version: ModelVersion, client: Client, cast: Cast) -> None:
