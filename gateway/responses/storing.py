@@ -34,7 +34,6 @@ def begin_to_store(call: Call, writing: Writing, rule: Rule | None) -> None:
     if why or rule is None or call.caught is None:
         call.not_stored = (why or UNWRITTEN) if wanted else ""
         return
-    call.caught.is_response = True
     writing.stores(response_name(rule.secret, caller.environment_id, call.id))
 
 
