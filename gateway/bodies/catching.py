@@ -76,7 +76,11 @@ class Caught:
 
     def became(self, answer: bytes) -> None:
         """The answer came to its end as `answer`, which is kept instead of the pieces that it was told in."""
+        told = sum(len(piece) for piece in self.pieces)
+        self._held -= told
+        self._room.held -= told
         self.pieces, self.size, self.whole = [], len(answer), answer
+        self.hold(len(answer))
 
     def hold(self, size: int) -> bool:
         """Count `size` bytes that it keeps in memory; False where there is no room beside other calls: it is let go."""
@@ -93,7 +97,7 @@ class Caught:
         """Keep none of it in memory any longer. A second time changes nothing."""
         self._room.held -= self._held
         self._held = self._left = 0
-        self.pieces = []
+        self.pieces, self.whole = [], None
 
 
 def catch(snapshot: Snapshot, call: Call, room: Room) -> Caught | None:

@@ -12,6 +12,7 @@ import pytest
 from pytest_django import Settings
 
 from access.models import Grant
+from gateway.bodies.spool import Spool
 from gateway.responses import store
 from gateway.responses.refusals import StoreBusy
 from gateway.responses.store import Place, Store
@@ -100,6 +101,36 @@ def test_one_that_is_not_whole_any_more_says_that_and_not_that_there_is_none(
     told = refused(client.get(f"{PATH}/{second}/input_items"), 404, "previous_response_not_found")
     assert "one before it in the conversation" in told
     refused(client.get(f"{PATH}/{first}/input_items"), 404, "response_not_found")
+
+
+# --- why an answer is not stored -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("largest", "why"), [(500, "is longer than what is kept"), (5000, "place for content is full")])
+def test_an_answer_that_turns_out_not_to_be_stored_says_why(
+    keeps: Environment,
+    client: httpx.Client,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    stream: bool,
+    largest: int,
+    why: str,
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Spool, "append", full if largest == 5000 else Spool.append)
+    settings.GATEWAY_LARGEST_KEPT = largest
+    body = {"model": MODEL, "input": "Hi " * 200, "store": True, "stream": stream}
+    answer = client.post(PATH, json=body, headers={"x-atrium-explain": "1"})
+    assert '"store":false' in answer.text
+    if stream:
+        told = next(line for line in answer.text.splitlines() if line.startswith(": x-atrium"))
+    else:
+        told = answer.headers["x-atrium-explanation"]
+        assert why in answer.headers["x-atrium-not-stored"]
+    assert why in json.loads(told.removeprefix(": x-atrium "))["not_stored"]
 
 
 # --- who may have it read -----------------------------------------------------------------------------------------
