@@ -107,7 +107,9 @@ def test_one_that_is_not_whole_any_more_says_that_and_not_that_there_is_none(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize(("largest", "why"), [(500, "is longer than what is kept"), (5000, "place for content is full")])
+@pytest.mark.parametrize(
+    ("largest", "why"), [(500, "is longer than what is kept"), (5000, "place for content is full")]
+)
 def test_an_answer_that_turns_out_not_to_be_stored_says_why(
     keeps: Environment,
     client: httpx.Client,
@@ -182,7 +184,9 @@ def test_no_tenant_takes_the_store_from_another(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_thoughts_that_a_provider_did_not_encrypt_are_not_sent_back_to_it(
-    platform: Provider, keeps: Environment, client: httpx.Client  # noqa: F811
+    platform: Provider,
+    keeps: Environment,
+    client: httpx.Client,  # noqa: F811
 ) -> None:
     summed_up = {"id": "rs_1", "type": "reasoning", "summary": [{"type": "summary_text", "text": "They greet."}]}
     sealed = {"id": "rs_2", "type": "reasoning", "summary": [], "encrypted_content": "zzz"}
