@@ -19,7 +19,7 @@ from gateway.responses.store import Place, Store
 from tenants.changes import announce
 from tenants.models import Environment
 from tests.bodies.conftest import stored
-from tests.bodies.test_stored_responses import MODEL, PATH, keeps, platform, user  # noqa: F401  # fixtures
+from tests.bodies.test_stored_responses import MODEL, PATH, user
 from tests.cast import Cast
 from tests.gateway.behaviours import answers
 from tests.gateway.conftest import eventually
@@ -186,7 +186,7 @@ def test_no_tenant_takes_the_store_from_another(monkeypatch: pytest.MonkeyPatch)
 def test_thoughts_that_a_provider_did_not_encrypt_are_not_sent_back_to_it(
     platform: Provider,
     keeps: Environment,
-    client: httpx.Client,  # noqa: F811
+    client: httpx.Client,
 ) -> None:
     summed_up = {"id": "rs_1", "type": "reasoning", "summary": [{"type": "summary_text", "text": "They greet."}]}
     sealed = {"id": "rs_2", "type": "reasoning", "summary": [], "encrypted_content": "zzz"}
