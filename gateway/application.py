@@ -351,8 +351,10 @@ async def _streamed(exchange: Exchange, call: Call, writing: Writing, leaving: L
     if not exchange.has_begun:
         await _begin_stream(exchange, call)
     writing.counted = _counted(call)
-    told = _comment(account(call.summary)) if exchange.wants_explanation and call.summary is not None else b""
     end = await end_of(call, writing, writing.end())
+    told = b""
+    if exchange.wants_explanation and call.summary is not None:
+        told = _comment(account(call.summary) | _not_stored(call))
     if call.caught is not None:
         call.caught.told(end)
     await exchange.piece(told + end, is_last=True)
@@ -376,9 +378,12 @@ def _told(exchange: Exchange, call: Call) -> list[tuple[bytes, bytes]]:
     headers = call_headers(call)
     if exchange.wants_explanation:
         told = explanation(here(), exchange.caller, exchange.model, call.meter)
-        told |= {"not_stored": call.not_stored} if call.not_stored else {}
-        headers.append((b"x-atrium-explanation", as_header(told)))
+        headers.append((b"x-atrium-explanation", as_header(told | _not_stored(call))))
     return headers
+
+
+def _not_stored(call: Call) -> Explanation:
+    return {"not_stored": call.not_stored} if call.not_stored else {}
 
 
 def _counted(call: Call) -> dict[str, Any] | None:

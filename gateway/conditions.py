@@ -62,12 +62,10 @@ def keep_to(grant: Grant, caller: Caller, place: Place, route: Route, asked: Ask
     """What is asked, with what the grant bounds and the caller left out; and the classes of data in it, None where
     nobody has said and nothing is demanded. Raises `BeyondGrant`.
 
-    The caller's word on the data goes before the environment's. Where neither has one, a call is taken to carry
-    everything that the grant allows. What a stored conversation carries that it goes on from is added in any case.
+    Where nobody has said what a call carries, it is taken to carry everything that the grant allows. What a stored
+    conversation carries that it goes on from is added in any case.
     """
-    said, conditions = asked.stated, grant.conditions
-    carried = said.data_classes if said is not None and said.data_classes is not None else place.data_classes
-    before = said.beside if said is not None else frozenset[str]()
+    conditions, said, (carried, before) = grant.conditions, asked.stated, _said(place, asked.stated)
     if conditions is None:
         return asked, carried if carried is None else carried | before
     where, way_out = f"{place.path} may call “{route.slug}”", ask_at(place, route)
@@ -76,6 +74,12 @@ def keep_to(grant: Grant, caller: Caller, place: Place, route: Route, asked: Ask
     if conditions.data_classes is not None:
         carried = (conditions.data_classes if carried is None else carried) | before
         if more := carried - conditions.data_classes:
+            if more <= before:
+                raise DataNotGranted(
+                    f"{where} with data that is {in_order(conditions.data_classes)}, and the conversation that it goes "
+                    f"on from carries {in_order(more)} data. Send what may be sent of it as “input”.",
+                    way_out=way_out,
+                )
             raise DataNotGranted(
                 f"{where} with data that is {in_order(conditions.data_classes)}, and this call carries "
                 f"{in_order(more)} data. Send other data, or say what is in it ({DATA}) where the environment's page "
@@ -88,6 +92,21 @@ def keep_to(grant: Grant, caller: Caller, place: Place, route: Route, asked: Ask
         return capped(conditions, asked), carried
     except Beyond as beyond:
         raise ParameterBeyondGrant(f"{where} {beyond.sentence}", field=beyond.field, way_out=way_out) from beyond
+
+
+def told_of(place: Place, said: Stated | None) -> frozenset[str]:
+    """The classes of data that somebody has said a call carries, with those of the stored conversation that it goes on
+    from. What it is only taken to carry is not among them."""
+    carried, before = _said(place, said)
+    return (carried or frozenset()) | before
+
+
+def _said(place: Place, said: Stated | None) -> tuple[frozenset[str] | None, frozenset[str]]:
+    """What a call carries by the word of its caller, else of its environment (None: nobody has said); and what the
+    conversation carries that it goes on from."""
+    if said is None:
+        return place.data_classes, frozenset()
+    return place.data_classes if said.data_classes is None else said.data_classes, said.beside
 
 
 def is_met(

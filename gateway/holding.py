@@ -72,8 +72,7 @@ def refuse_without_room(rates: Rates, held: Held) -> None:
 
     For before there is a call: what is large is not even read of whoever has used up their limit.
     """
-    if any(rates.obstacle(place, bound, NOTHING_USED) is not None for place, bound in held):
-        rates.take(held, NOTHING_USED)  # says it; what is refused is not counted
+    rates.refuse_where_full(held, NOTHING_USED)
 
 
 async def hold(rates: Rates, leases: Leases, admitted: Admitted) -> Hold:

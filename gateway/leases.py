@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import batched
 from typing import NamedTuple
 from uuid import UUID
 
@@ -22,8 +23,8 @@ from django.db import transaction
 from gateway.snapshot import Bounds, HardBudget
 from refusals import Refusal
 from ui.formatting import money
-from usage.limits.leasing import Wanted, lease, standing_of
-from usage.limits.tables import Span
+from usage.limits.leasing import Period, Wanted, lease, standings_of
+from usage.limits.tables import Budget, Span
 
 PATIENCE_S = 5.0  # for money that calls under way, or other processes, may give back
 SHARE = Decimal("0.125")  # of what nobody has, for calls to come
@@ -32,6 +33,7 @@ GONE_FOR_S = 2.0  # longer than a snapshot that still has it is in force
 FORGET_AFTER_S = 2 * 24 * 60 * 60.0  # longer than a call takes, and than the shortest period
 NOTHING = Decimal(0)
 MOST_KNOWN = 20_000
+RENEWED_TOGETHER = 100  # leases, in one transaction
 
 
 class BudgetExceeded(Refusal):
@@ -81,6 +83,10 @@ class Lease:
     used_at: float = 0.0
     renewed_at: float = 0.0
     recalled_until: float = 0.0
+
+    @property
+    def period(self) -> Period:
+        return self.budget_id, self.begins
 
     @property
     def free(self) -> Decimal:
@@ -243,32 +249,42 @@ class Leases:
     def renew(self) -> None:
         """Ask the database about every lease that is due. Raises what it raises."""
         now = time.monotonic()
+        due: list[Lease] = []
         for key, each in list(self._leases.items()):
             if each.is_due(now):
-                self._renew(each, now)
+                due.append(each)
             elif each.is_over():
                 self._leases.pop(key, None)
                 each.is_forgotten = True
+        due.sort(key=lambda each: each.waiting <= 0)  # those first that calls wait for
+        for some in batched(due, RENEWED_TOGETHER):
+            self._renew(some, now)
 
-    def _renew(self, each: Lease, now: float) -> None:
+    def _renew(self, some: Collection[Lease], now: float) -> None:
         with transaction.atomic():
-            found = standing_of(each.budget_id, each.begins, self.holder)
-            if found is None:
+            found = standings_of([each.period for each in some], self.holder)
+            amounts: dict[Period, tuple[Budget, Decimal]] = {}
+            for each in some:
                 with self._lock:
-                    each.is_gone, each.granted, each.renewed_at = True, NOTHING, now
-                return
-            budget, standing = found
+                    if (told := found.get(each.period)) is None:
+                        each.is_gone, each.granted, each.renewed_at = True, NOTHING, now
+                        continue
+                    budget, standing = told
+                    is_wanted = now >= each.recalled_until and now - each.used_at <= IDLE_AFTER_S
+                    wanted = Wanted(each.reserved + each.owed, each.waiting, SHARE if is_wanted else NOTHING)
+                    amount = wanted.of(standing)
+                    each.granted = min(each.granted, amount)  # what is given back may not be spent from now on
+                    amounts[each.period] = budget, amount
+            lease(self.holder, amounts)
+        for each in some:
+            if each.period not in amounts:
+                continue
+            (_, standing), (_, amount) = found[each.period], amounts[each.period]
             with self._lock:
-                is_wanted = now >= each.recalled_until and now - each.used_at <= IDLE_AFTER_S
-                wanted = Wanted(each.reserved + each.owed, each.waiting, SHARE if is_wanted else NOTHING)
-                amount = wanted.of(standing)
-                each.granted = min(each.granted, amount)  # what is given back may not be spent from now on
-            lease(budget, each.begins, self.holder, amount)
-        with self._lock:
-            each.granted = max(each.granted, amount)
-            each.spent, each.renewed_at, each.is_changed = standing.spent, now, False
-            if each.waiting > max(each.free, NOTHING) and standing.elsewhere:
-                self.recalls.add(each.budget_id)
+                each.granted = max(each.granted, amount)
+                each.spent, each.renewed_at, each.is_changed = standing.spent, now, False
+                if each.waiting > max(each.free, NOTHING) and standing.elsewhere:
+                    self.recalls.add(each.budget_id)
 
     # --- within ------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.conf import settings
+
 from gateway.admission import Admitted, admit, as_known_now
 from gateway.asked import Asked
 from gateway.bodies.catching import Caught, catch
@@ -27,6 +29,7 @@ from gateway.stop import Stop, Stopped
 from refusals import Refusal
 
 if TYPE_CHECKING:
+    from gateway.bodies.keeper import Unstored
     from gateway.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -141,10 +144,13 @@ class Call:
         """Write the account now, if its reader will not come back to do it."""
         self._end_early()
 
-    async def store(self, answer: bytes) -> bool:
-        """It has ended with `answer`, and its reader waits to be told whether that is stored: whether it is."""
+    async def store(self, answer: bytes) -> Unstored | None:
+        """It has ended with `answer`, and its reader waits to be told whether that is stored: why it is not; None where
+        it is."""
         if (caught := self.caught) is None:
-            return False
+            return "broken"
+        if len(answer) > settings.GATEWAY_LARGEST_KEPT:
+            return "too_long"  # it is kept as it is told, and cut
         self.caught = None
         caught.became(answer)
         return await self._runtime.bodies.keep(caught, self, "ok")

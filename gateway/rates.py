@@ -105,28 +105,35 @@ class Rates:
 
     def take(self, held: Held, use: Use) -> Taken:
         """Count a call that may `use` so much at all of `held`. Raises `RateLimited` and `LargerThanLimit`."""
-        taken = self.try_take(held, use)
+        now = self._now()
+        taken = self.try_take(held, use, now)
         if taken is not None:
             return taken
-        now = self._now()
+        self.refuse_where_full(held, use, now)
+        raise RateLimited("There was no room for the call. Try again in 1 s.", retry_after_s=1)
+
+    def refuse_where_full(self, held: Held, use: Use, now: int | None = None) -> None:
+        """Raise `RateLimited` or `LargerThanLimit` where there is no room for a call that may `use` so much; count
+        nothing."""
+        now = self._now() if now is None else now
         for place, bound in held:
             if (obstacle := self.obstacle(place, bound, use, now)) is not None:
                 refuse_larger(bound, use)
                 raise _refusal(bound, obstacle, use)
-        raise AssertionError("there was no room, and nothing stands in the way")
 
-    def try_take(self, held: Held, use: Use) -> Taken | None:
+    def try_take(self, held: Held, use: Use, now: int | None = None) -> Taken | None:
         """Count it at all of `held`, or at none: None where there is no room.
 
         Nothing is called in the loops: they run a dozen times a call.
         """
-        now = self._now()
+        if now is None:
+            now = self._now()
         if not held:
             return Taken(None, now, use)
         tally = self._tally(held, now)
         if self._elsewhere:
             for counts, most in tally.at_once:
-                if self.at_once(counts.place) >= most:
+                if self.at_once(counts.place, now) >= most:
                     return None
         else:
             for counts, most in tally.at_once:
@@ -165,7 +172,7 @@ class Rates:
     def obstacle(self, place: UUID, bound: Bounds, use: Use, now: int | None = None) -> Obstacle | None:
         """What stands in the way of one more call at a place; None where there is room."""
         now = self._now() if now is None else now
-        if bound.concurrent is not None and (running := self.at_once(place)) >= bound.concurrent:
+        if bound.concurrent is not None and (running := self.at_once(place, now)) >= bound.concurrent:
             return Obstacle(CONCURRENT, running, 1)
         counts = self._of(place)
         for metric, limit in bound.a_minute:
@@ -311,9 +318,9 @@ class Rates:
         counts = self._counts.get(place)
         return counts.running if counts is not None else 0
 
-    def at_once(self, place: UUID) -> int:
+    def at_once(self, place: UUID, now: int | None = None) -> int:
         """The calls under way at a place, here and as far as is known in other processes."""
-        oldest = self._clock() - SILENT_AFTER_S
+        oldest = (self._now() if now is None else now) - SILENT_AFTER_S
         others = sum(running.get(place, 0) for at, running in self._elsewhere.values() if at >= oldest)
         return self.running(place) + others
 

@@ -259,7 +259,7 @@ async def _attempt(
         if not url:
             raise ConnectFailed("it has not started yet")
         patience.was_sent()
-        sent = Request(url, {**SENT, **request.headers}, request.body, own)
+        sent = Request(url, {**SENT, **request.headers}, request.body, request.own + own)
         exchange = await provider.send(upstream, target, sent, patience.left_s(), stop)
     except ConnectFailed as error:
         meter.was_refused()

@@ -103,29 +103,35 @@ class Team:
         self._second = self._beside(self._first)
         self._price, self._used = Decimal(1), self._first
 
-    def changes(self) -> Iterator[tuple[str, str, Callable[[], object], Expected]]:
-        """What is changed, the key that is called with, the change, and the answer by which it is known."""
+    def changes(self) -> Iterator[tuple[str, Callable[[], str], Callable[[], object], Expected]]:
+        """What is changed, the key that is called with (once the change is made), the change, and the answer by which
+        it is known."""
         from access.granting import grant, revoke
         from access.models import Grant
         from catalog.steering import Place, steer
         from tenants import keys
         from usage.prices import set_price
 
-        issued = keys.issue(environment=self._environment, name="for a moment", by=self._by)
-        yield "key issued", issued.secret, lambda: None, _is(200)
-        yield "key revoked", issued.secret, lambda: keys.revoke(key=issued.key, by=self._by), _is(401)
+        issued: list[Any] = []
+        new: dict[str, Any] = {"environment": self._environment, "name": "for a moment", "by": self._by}
+        yield "key issued", lambda: issued[0].secret, lambda: issued.append(keys.issue(**new)), _is(200)
+        revoked = {"key": issued[0].key, "by": self._by}
+        yield "key revoked", lambda: issued[0].secret, lambda: keys.revoke(**revoked), _is(401)
         given = Grant.objects.get(environment=self._environment, route=self._route, revoked_at=None)
-        yield "grant withdrawn", self.secret, lambda: revoke(grant=given, by=self._by, reason="measured"), _is(403)
+        yield "grant withdrawn", self._held, lambda: revoke(grant=given, by=self._by, reason="measured"), _is(403)
         again: dict[str, Any] = {"environment": self._environment, "route": self._route, "by": self._by}
-        yield "grant given", self.secret, lambda: grant(**again), _is(200)
+        yield "grant given", self._held, lambda: grant(**again), _is(200)
         self._price += 1
         priced: dict[str, Any] = {"input_per_million": self._price, "output_per_million": self._price}
         priced |= {"deployment": self._used, "source": "measured", "by": self._by}
-        yield "price changed", self.secret, lambda: set_price(**priced), _costs(TOKENS * self._price / 1_000_000)
+        yield "price changed", self._held, lambda: set_price(**priced), _costs(TOKENS * self._price / 1_000_000)
         self._used, other = self._second if self._used == self._first else self._first, self._used
         places = {self._used.pk: Place(1, 1), other.pk: Place(2, 1)}
         moved: dict[str, Any] = {"route": self._route, "by": self._by, "places": places}
-        yield "route moved", self.secret, lambda: steer(**moved), _from(self._used.upstream_name)
+        yield "route moved", self._held, lambda: steer(**moved), _from(self._used.upstream_name)
+
+    def _held(self) -> str:
+        return self.secret
 
     def _beside(self, first: Any) -> Any:
         from catalog.models import Deployment, RouteTarget
@@ -149,14 +155,20 @@ def _from(name: str) -> Expected:
     return lambda answer: answer.headers.get("x-atrium-deployment", "").endswith(f"/{name}")
 
 
-def _in_force(callers: list[Caller], secret: str, change: Callable[[], object], expected: Expected) -> float:
-    """Seconds from the change's commit until the slowest process answers as expected."""
+def _in_force(
+    callers: list[Caller], secret: Callable[[], str], change: Callable[[], object], expected: Expected
+) -> float:
+    """Seconds from the change's commit until the slowest process answers as expected. Of a key that is not issued yet
+    nobody can ask: they begin as the change returns."""
     seen: dict[Caller, float] = {}
     given_up = time.perf_counter() + GIVES_UP_S
+    is_made = threading.Event()
 
     def look(caller: Caller) -> None:
+        is_made.wait(GIVES_UP_S)
+        called_with = secret()
         while time.perf_counter() < given_up:
-            if expected(caller.call(secret)):
+            if expected(caller.call(called_with)):
                 seen[caller] = time.perf_counter()
                 return
             time.sleep(LOOKS_APART_S)
@@ -166,6 +178,7 @@ def _in_force(callers: list[Caller], secret: str, change: Callable[[], object], 
         thread.start()
     change()
     committed = time.perf_counter()
+    is_made.set()
     for thread in threads:
         thread.join()
     if len(seen) < len(callers):

@@ -12,6 +12,7 @@ import orjson
 from django.conf import settings
 
 from gateway.bodies.media import without_media
+from gateway.conditions import told_of
 from usage.bodies.sealing import Part, end_user_hash, seal
 from usage.bodies.storing import BodyRecord
 
@@ -47,7 +48,6 @@ class Caught:
         "_left",
         "_room",
         "is_let_go",
-        "is_response",
         "pieces",
         "request_bytes",
         "rule",
@@ -60,7 +60,6 @@ class Caught:
         self._room = room
         self._held = 0
         self.is_let_go = False
-        self.is_response = False  # programs are to reach it as a stored response (`gateway.responses`)
         self.whole: bytes | None = None  # the answer, where it came to its end as a response that is to be stored
         self.pieces: list[bytes] = []
         self.size = 0
@@ -77,7 +76,11 @@ class Caught:
 
     def became(self, answer: bytes) -> None:
         """The answer came to its end as `answer`, which is kept instead of the pieces that it was told in."""
+        told = sum(len(piece) for piece in self.pieces)
+        self._held -= told
+        self._room.held -= told
         self.pieces, self.size, self.whole = [], len(answer), answer
+        self.hold(len(answer))
 
     def hold(self, size: int) -> bool:
         """Count `size` bytes that it keeps in memory; False where there is no room beside other calls: it is let go."""
@@ -94,7 +97,7 @@ class Caught:
         """Keep none of it in memory any longer. A second time changes nothing."""
         self._room.held -= self._held
         self._held = self._left = 0
-        self.pieces = []
+        self.pieces, self.whole = [], None
 
 
 def catch(snapshot: Snapshot, call: Call, room: Room) -> Caught | None:
@@ -144,7 +147,7 @@ def record_of(caught: Caught, call: Call, outcome: str) -> BodyRecord:
         is_answer_cut=keeping.answers and caught.size > largest,
         is_response=caught.whole is not None and is_whole,
         previous=asked.goes_on.previous if asked.goes_on is not None else None,
-        data_classes=tuple(sorted(call.admitted.data_classes or ())),
+        data_classes=tuple(sorted(told_of(call.admitted.place, asked.stated))),
     )
 
 

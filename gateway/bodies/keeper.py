@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 from django.conf import settings
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from gateway.pipeline import Call
 
 log = logging.getLogger(__name__)
+
+# Why the answer to a call is no stored response, where it was to be one.
+type Unstored = Literal[
+    "has_not_failed", "too_many_at_once", "process_ends", "spool_unwritable", "broken", "too_long", "has_media",
+]  # fmt: skip
 
 CARRY_EVERY_S = 1.0
 GATHER_S = 0.05  # stored responses of this long go together: who just got one may ask for it
@@ -59,28 +64,26 @@ class BodyKeeper:
         """The call has ended, and its caller was told everything. Nothing is waited for, and nothing raised."""
         self._take(caught, call, outcome)
 
-    async def keep(self, caught: Caught, call: Call, outcome: str) -> bool:
-        """The same of a call whose caller waits to be told whether its answer is stored: whether it is in the spool, as
-        a response that is found by its name. It is carried at once."""
+    async def keep(self, caught: Caught, call: Call, outcome: str) -> Unstored | None:
+        """The same of a call whose caller waits to be told whether its answer is stored: why it is not in the spool, as
+        a response that is found by its name; None where it is. It is carried at once."""
         writing = self._take(caught, call, outcome)
-        is_stored = writing is not None and await asyncio.shield(writing)
-        if is_stored:
+        why = await asyncio.shield(writing) if isinstance(writing, asyncio.Future) else writing
+        if why is None:
             self._stored.set()
-        return is_stored
+        return why
 
-    def _take(self, caught: Caught, call: Call, outcome: str) -> asyncio.Future[bool] | None:
+    def _take(self, caught: Caught, call: Call, outcome: str) -> asyncio.Future[Unstored | None] | Unstored:
         if caught.rule.keeping.only_failed and outcome not in FAILED:
             caught.release()
-            return None
+            return "has_not_failed"
         if caught.is_let_go or not caught.hold(caught.request_bytes):
-            self._let_go(caught, "too_many_at_once")
-            return None
+            return self._let_go(caught, "too_many_at_once")
         try:
             writing = asyncio.get_running_loop().run_in_executor(self._writing, self._write, caught, call, outcome)
         except RuntimeError:  # the process ends
-            self._let_go(caught, "process_ends")
             caught.release()
-            return None
+            return self._let_go(caught, "process_ends")
         self._pending += 1
         writing.add_done_callback(lambda _: self._is_written(caught))
         return writing
@@ -89,26 +92,27 @@ class BodyKeeper:
         self._pending -= 1
         caught.release()
 
-    def _write(self, caught: Caught, call: Call, outcome: str) -> bool:
-        """Whether it is in the spool as a stored response. Runs in the writing thread."""
+    def _write(self, caught: Caught, call: Call, outcome: str) -> Unstored | None:
+        """Why it is not in the spool as a stored response; None where it is. Runs in the writing thread."""
         try:
             record = record_of(caught, call, outcome)
             self._spool.append(record)
         except OSError as error:
             log.warning("Content of a call is not kept, the spool cannot be written: %s", error)
-            self._let_go(caught, "spool_unwritable")
+            return self._let_go(caught, "spool_unwritable")
         except Exception:  # whatever a request holds: the call was answered, and the next one is to be kept
             log.exception("Content of a call is not kept.")
-            self._let_go(caught, "broken")
-        else:
-            measured.kept.inc()
-            measured.waiting.set(self._spool.waiting_bytes)
-            return record.is_response
-        return False
+            return self._let_go(caught, "broken")
+        measured.kept.inc()
+        measured.waiting.set(self._spool.waiting_bytes)
+        if record.is_response:
+            return None
+        return "too_long" if record.is_prompt_cut or record.is_answer_cut else "has_media"
 
-    def _let_go(self, caught: Caught, reason: str) -> None:
+    def _let_go(self, caught: Caught, reason: Unstored) -> Unstored:
         measured.unkept.labels(reason).inc()
         self._unkept[caught.rule.tenant_id] += 1
+        return reason
 
     async def run(self) -> None:
         """Carry for ever."""

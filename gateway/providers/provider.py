@@ -7,6 +7,7 @@ by it, and feeds what comes to a `Reading`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import orjson
@@ -23,13 +24,18 @@ from gateway.upstream import Upstream
 
 
 class Request(NamedTuple):
-    """What is sent. An empty `url`: the provider is not there yet. `own` are the lines of its head that the relay adds
-    for this call alone."""
+    """What is sent. An empty `url`: the provider is not there yet. `headers` are what many calls have in common, `own`
+    the lines of its head that belong to this one alone: what its client named, and what the relay adds."""
 
     url: str
     headers: dict[str, str]
     body: bytes
     own: bytes = b""
+
+
+def lines_of(headers: Mapping[str, str]) -> bytes:
+    """`headers` as lines of a head."""
+    return "".join([f"{name}: {value}\r\n" for name, value in headers.items()]).encode("latin-1")
 
 
 class Unreadable(Exception):

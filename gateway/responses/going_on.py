@@ -12,7 +12,7 @@ from gateway.asked import Asked, GoesOn, InvalidRequest, Stated
 from gateway.bodies.rules import Rule
 from gateway.caller import Caller
 from gateway.costing import weighed
-from gateway.extent import HEAVY
+from gateway.extent import HEAVY, check_extent
 from gateway.forms.form import Form
 from gateway.forms.responses.conversation import Turn, goes_on
 from gateway.forms.responses.request import PREVIOUS
@@ -39,7 +39,8 @@ async def asked_with_all_before(
 ) -> Asked:
     """What `body` asks, with the whole conversation that it goes on from.
 
-    Raises what `form.read` raises, `NothingStored`, `PreviousNotFound`, `ConversationTooLarge` and `StoreUnreachable`.
+    Raises what `form.read` raises, `NothingStored`, `PreviousNotFound`, `ConversationTooLarge`, `TooMuchInIt`,
+    `StoreUnreachable`, `StoreBusy`, and what refuses who may make no call.
     """
     name = previous_in(body)
     bare = {name: value for name, value in body.items() if name != PREVIOUS}
@@ -53,7 +54,14 @@ async def asked_with_all_before(
         )
     call = call_named(rule.secret, caller.environment_id, name)
     place = Place(caller.tenant_id, caller.environment_id, rule.secret)
+    exchange.is_getting_heavy()  # a hundred bytes may name twenty megabytes
     chain = await store.chain(place, call) if call is not None else None
+    if chain is not None and chain.is_full:
+        raise ConversationTooLarge(
+            f"A conversation may have {len(chain.calls):,} responses, and that one is the last of as many. Send what "
+            "is needed of them as “input”.",
+            field=PREVIOUS,
+        )
     if call is None or chain is None or not chain.is_whole:
         raise _not_found(name)
     if chain.size > settings.GATEWAY_LARGEST_BODY:
@@ -69,8 +77,9 @@ async def asked_with_all_before(
     end_users = tuple(sorted(frozenset[str]().union(*(sealed.end_user_hashes for sealed in contents))))
 
     def made() -> Asked:
-        turns = [turn_of(sealed, place) for sealed in contents]
-        asked = form.read(goes_on(turns, body))
+        whole = goes_on([turn_of(sealed, place) for sealed in contents], body)
+        check_extent(orjson.dumps(whole))  # each of its turns was held to it alone
+        asked = form.read(whole)
         return replace(weighed(asked) if is_heavy else asked, goes_on=GoesOn(body, call, end_users))
 
     try:

@@ -43,6 +43,21 @@ class StoreUnreachable(Refusal):
         )
 
 
+class StoreBusy(Refusal):
+    """The database may well answer, but others are asking it."""
+
+    code = "stored_responses_busy"
+    status = 503
+    title = "Too many stored responses are read at the moment"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Too many stored responses are read at the moment, and this one did not get its turn. Try again in a "
+            "moment, with fewer at once.",
+            retry_after_s=RETRY_AFTER_S,
+        )
+
+
 class ConversationTooLarge(Refusal):
     code = "conversation_too_large"
     status = 413

@@ -15,7 +15,7 @@ from gateway.extent import HEAVY
 from gateway.forms.responses.conversation import listed
 from gateway.operations import no_such, require
 from gateway.responses.going_on import turn_of
-from gateway.responses.refusals import CannotBeCancelled, ResponseNotFound
+from gateway.responses.refusals import CannotBeCancelled, PreviousNotFound, ResponseNotFound
 from gateway.responses.store import Place, Sealed, Store
 from usage.bodies.responses import call_named
 from usage.bodies.sealing import Unreadable
@@ -82,10 +82,13 @@ async def _delete(exchange: Exchange, store: Store, named: _Named) -> bytes:
 
 
 async def _items(exchange: Exchange, store: Store, named: _Named, page: Page) -> bytes:
-    chain = await store.chain(named.place, named.call)
-    contents = await store.contents(named.place, chain) if chain is not None and chain.is_whole else None
-    if chain is None or contents is None:
+    if (chain := await store.chain(named.place, named.call)) is None:
         raise _not_found(named.name)
+    if not chain.is_whole or (contents := await store.contents(named.place, chain)) is None:
+        raise PreviousNotFound(
+            f"What “{named.name}” was asked cannot be listed: it, or one before it in the conversation, was deleted or "
+            "is over its time."
+        )
 
     def made() -> bytes:
         return page.taken(listed([turn_of(sealed, named.place) for sealed in contents]))

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import psycopg
 from django.conf import settings
 
 from gateway.loading import connect
-from gateway.responses.refusals import StoreUnreachable
+from gateway.responses.refusals import StoreBusy, StoreUnreachable
 from gateway.rows import Connection
 from usage.bodies.sealing import unseal
 
 WITHIN_S = 3.0  # for which one answer of the database is waited for
-AT_ONCE = 4  # connections of one process
-MOST_TURNS = 1000
+TURN_WITHIN_S = 3.0  # for which a connection is waited for
+AT_ONCE, OF_A_TENANT = 4, 2  # connections of one process, and those of them that one tenant has at once
+MOST_TURNS = 1000  # of a conversation
 PAUSES_S = (0.02, 0.03, 0.05, 0.1, 0.1, 0.2, 0.25, 0.25, 0.5, 0.5)  # how long it is looked for again: two seconds
 SLACK_S = 60.0
 
@@ -36,7 +39,7 @@ WITH RECURSIVE chain AS (
     UNION ALL
     SELECT body.id, body.previous, body.prompt_bytes + body.answer_bytes, ({_IS_THERE}), chain.place + 1
       FROM usage_body body JOIN chain ON body.id = chain.previous
-     WHERE {_WHOSE} AND chain.is_there AND chain.place <= %(most)s
+     WHERE {_WHOSE} AND chain.is_there AND chain.place < %(most)s
 )
 SELECT id, previous, size, is_there FROM chain ORDER BY place DESC
 """
@@ -77,11 +80,16 @@ class Sealed:
 @dataclass(frozen=True, slots=True)
 class Chain:
     """The calls of a conversation from its beginning, and how many bytes were asked and answered in them. Not
-    `is_whole`: one of them is gone."""
+    `is_whole`: one before the last is gone."""
 
     calls: tuple[UUID, ...]
     size: int
     is_whole: bool
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing goes on from it, as it has as many calls as a conversation may have."""
+        return len(self.calls) >= MOST_TURNS
 
 
 class Store:
@@ -90,10 +98,11 @@ class Store:
     def __init__(self) -> None:
         self._idle: list[Connection] = []
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._shares: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()  # by tenant, while in use
         self._is_closed = False
 
     async def one(self, place: Place, call: UUID) -> Sealed | None:
-        """The response that `call` made; None where there is none. Raises `StoreUnreachable`."""
+        """The response that `call` made; None where there is none. Raises `StoreUnreachable` and `StoreBusy`."""
 
         async def read(connection: Connection) -> tuple[Sealed | None] | None:
             cursor = await connection.execute(_ONE, _named(place, call=call))
@@ -106,20 +115,23 @@ class Store:
 
     async def chain(self, place: Place, call: UUID) -> Chain | None:
         """The conversation that ends with `call`, without what was said in it; None where there is no such response.
-        Raises `StoreUnreachable`."""
+        Raises `StoreUnreachable` and `StoreBusy`."""
 
-        async def read(connection: Connection) -> Chain | None:
+        async def read(connection: Connection) -> tuple[Chain | None] | None:
             cursor = await connection.execute(_CHAIN, _named(place, call=call, most=MOST_TURNS))
             if not (rows := await cursor.fetchall()):
                 return None
+            if not rows[-1][3]:
+                return (None,)
             is_whole = rows[0][1] is None and all(row[3] for row in rows)
-            return Chain(tuple(row[0] for row in rows), sum(row[2] for row in rows), is_whole)
+            return (Chain(tuple(row[0] for row in rows), sum(row[2] for row in rows), is_whole),)
 
-        return await self._soon(call, lambda: self._asked(place, read))
+        found = await self._soon(call, lambda: self._asked(place, read))
+        return found[0] if found else None
 
     async def contents(self, place: Place, chain: Chain) -> list[Sealed] | None:
         """What was said in the calls of `chain`, in its order; None where something of it is gone by now. Raises
-        `StoreUnreachable`."""
+        `StoreUnreachable` and `StoreBusy`."""
 
         async def read(connection: Connection) -> list[Sealed]:
             cursor = await connection.execute(_CONTENTS, _named(place, calls=list(chain.calls)))
@@ -130,7 +142,8 @@ class Store:
         return found if len(found) == len(chain.calls) else None
 
     async def delete(self, place: Place, call: UUID) -> bool:
-        """Let no program reach the response any more; whether there was one. Raises `StoreUnreachable`."""
+        """Let no program reach the response any more; whether there was one. Raises `StoreUnreachable` and
+        `StoreBusy`."""
 
         async def write(connection: Connection) -> bool:
             cursor = await connection.execute(_DELETE, _named(place, call=call))
@@ -164,17 +177,32 @@ class Store:
     async def _asked[Found](self, place: Place, work: Callable[[Connection], Awaitable[Found]]) -> Found:
         """What `work` finds in a transaction that sees the rows of one tenant. A connection that broke since it was
         last used is replaced once."""
-        while True:
-            is_fresh = not self._idle
+        async with self._turn(place.tenant):
+            while True:
+                is_fresh = not self._idle
+                try:
+                    async with asyncio.timeout(WITHIN_S):
+                        return await self._with_one(place, work)
+                except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError, OSError) as error:
+                    if is_fresh or isinstance(error, TimeoutError):
+                        raise StoreUnreachable from error
+                    self._idle, broken = [], self._idle
+                    for connection in broken:
+                        await connection.close()
+
+    @asynccontextmanager
+    async def _turn(self, tenant: UUID) -> AsyncIterator[None]:
+        """Room for one connection, of which no tenant has more than its share. Raises `StoreBusy`."""
+        if (share := self._shares.get(tenant)) is None:
+            share = self._shares[tenant] = asyncio.Semaphore(OF_A_TENANT)
+        async with AsyncExitStack() as held:
             try:
-                async with asyncio.timeout(WITHIN_S), self._room:
-                    return await self._with_one(place, work)
-            except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError, OSError) as error:
-                if is_fresh or isinstance(error, TimeoutError):
-                    raise StoreUnreachable from error
-                self._idle, broken = [], self._idle
-                for connection in broken:
-                    await connection.close()
+                async with asyncio.timeout(TURN_WITHIN_S):
+                    await held.enter_async_context(share)
+                    await held.enter_async_context(self._room)
+            except TimeoutError as error:
+                raise StoreBusy from error
+            yield
 
     async def _with_one[Found](self, place: Place, work: Callable[[Connection], Awaitable[Found]]) -> Found:
         connection = self._idle.pop() if self._idle else await connect()

@@ -14,12 +14,22 @@ from usage.bodies.responses import response_name
 
 if TYPE_CHECKING:
     from gateway.asked import Asked
+    from gateway.bodies.keeper import Unstored
     from gateway.bodies.rules import Rule
     from gateway.caller import Caller
     from gateway.forms.form import Writing
     from gateway.pipeline import Call
 
-UNWRITTEN = "It could not be written down: the gateway's place for content is full, or the answer is too long for it."
+NOT_CAUGHT = "What is kept in its environment was changed just as it was asked."
+WHY: dict[Unstored, str] = {
+    "has_not_failed": NOT_CAUGHT,
+    "too_many_at_once": "The gateway had too much else to keep at the moment.",
+    "process_ends": "The gateway was being stopped.",
+    "spool_unwritable": "The gateway's place for content is full, or cannot be written.",
+    "broken": "Something broke on our side as it was written down.",
+    "too_long": "What was asked or answered is longer than what is kept of it.",
+    "has_media": "There are pictures, sound or files in it, and none are kept in its environment.",
+}
 
 
 def begin_to_store(call: Call, writing: Writing, rule: Rule | None) -> None:
@@ -32,17 +42,16 @@ def begin_to_store(call: Call, writing: Writing, rule: Rule | None) -> None:
     rule = call.caught.rule if call.caught is not None else rule
     why = why_not(rule, asked, caller)
     if why or rule is None or call.caught is None:
-        call.not_stored = (why or UNWRITTEN) if wanted else ""
+        call.not_stored = (why or NOT_CAUGHT) if wanted else ""
         return
-    call.caught.is_response = True
     writing.stores(response_name(rule.secret, caller.environment_id, call.id))
 
 
 async def end_of(call: Call, writing: Writing, end: bytes) -> bytes:
     """`end`, the end of an answer, once it is stored where it says that it is; else as it says that it is not."""
-    if (answer := writing.stored) is None or await call.store(answer):
+    if (answer := writing.stored) is None or (why := await call.store(answer)) is None:
         return end
-    call.not_stored = UNWRITTEN if call.admitted.asked.body.get("store") else ""
+    call.not_stored = WHY[why] if call.admitted.asked.body.get("store") else ""
     return writing.unstored()
 
 

@@ -182,6 +182,9 @@ def test_the_content_of_a_stored_response_names_it(cast: Cast, call: Call) -> No
     assert call_named(unwrapped(bytes(body.key.wrapped)), body.environment_id, name) == call.pk
     page = olivia.get(f"/usage/calls/{call.pk}/content/").content.decode()
     assert name in page and f"/usage/calls/{earlier.pk}/" in page
-    Body.objects.filter(pk=body.pk).update(is_deleted=True)
+    Body.objects.filter(pk=body.pk).update(prompt=None)
+    assert olivia.get(f"/api/usage/calls/{call.pk}/content/").json()["response"] == "", "as programs are told"
+    assert name not in olivia.get(f"/usage/calls/{call.pk}/content/").content.decode()
+    Body.objects.filter(pk=body.pk).update(prompt=body.prompt, is_deleted=True)
     assert olivia.get(f"/api/usage/calls/{call.pk}/content/").json()["response"] == ""
     assert "which a program deleted" in olivia.get(f"/usage/calls/{call.pk}/content/").content.decode()

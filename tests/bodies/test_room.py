@@ -61,6 +61,20 @@ def test_calls_under_way_share_the_room_and_what_finds_none_is_let_go_and_counte
     asyncio.run(asyncio.wait_for(go(), 30))
 
 
+def test_an_answer_that_is_to_be_stored_takes_the_place_of_its_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catching, "LARGEST_HELD", 100)
+    room = Room()
+    one, other = Caught(RULE, room), Caught(RULE, room)
+    one.told(b"x" * 30)
+    one.became(b"y" * 60)
+    assert (room.held, one.whole, one.pieces) == (60, b"y" * 60, [])
+    other.told(b"x" * 30)
+    other.became(b"y" * 60)
+    assert other.is_let_go and other.whole is None and room.held == 60
+    one.release()
+    assert room.held == 0
+
+
 def test_what_is_kept_of_failures_alone_gives_its_room_back(tmp_path: Path) -> None:
     keeper = BodyKeeper("own", tmp_path)
     caught = Caught(Rule(uuid4(), Keeping(answers=True, only_failed=True), uuid4(), b"x" * 32), keeper.room)

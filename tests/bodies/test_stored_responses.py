@@ -18,11 +18,10 @@ from gateway.responses import store
 from tenants.changes import announce
 from tenants.keys import issue
 from tenants.models import Environment
-from tests.bodies.conftest import keep, stored
+from tests.bodies.conftest import BOTH, keep, stored
 from tests.cast import Cast
 from tests.gateway.behaviours import answers, streams
 from tests.gateway.conftest import allow, eventually, kept
-from tests.gateway.dialects import speaks
 from tests.gateway.provider import Provider, chunk, usage
 from tests.gateway.responding import events_of, message, response, response_in, says, streamed
 from tests.gateway.serving import Served
@@ -37,16 +36,8 @@ from usage.limits.setting import set_limits
 pytestmark = pytest.mark.django_db(transaction=True)
 PATH = "/v1/responses"
 MODEL = "echo-model"
-BOTH = Keeping(prompts=True, answers=True)
 SAID = "Well, this is it."
 PICTURE = {"type": "input_image", "image_url": "data:image/png;base64,aGVsbG8="}
-
-
-@pytest.fixture
-def keeps(team: Cast, front: Served) -> Environment:
-    """The environment of the key keeps what is asked and answered."""
-    keep(team.environment(), BOTH, team.olivia)
-    return team.environment()
 
 
 def asked(provider: Provider) -> Any:
@@ -194,13 +185,6 @@ def test_what_was_cut_off_is_stored_as_incomplete(keeps: Environment, client: ht
 
 
 # --- a provider of the same form ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def platform(route: Route, provider: Provider) -> Provider:
-    """The provider is OpenAI itself."""
-    speaks("openai_platform", credential="sk-ours")
-    return provider
 
 
 @pytest.mark.parametrize("stream", [False, True])

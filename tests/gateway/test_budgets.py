@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
+from django.db import connection
 from django.db.models import Sum
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from audit.identifiers import uuid7
+from audit.record import SYSTEM
 from catalog.models import Route
+from gateway.leases import Leases
+from gateway.snapshot import HardBudget
 from playground.models import Session
 from tenants.models import ApiKey
+from tenants.scope import everything
+from tenants.structure import create_tenant
 from tests.cast import Cast
 from tests.gateway.conftest import HELLO, eventually, kept
 from tests.gateway.killable import Killable
@@ -286,3 +295,32 @@ def test_the_playground_is_held_too(team: Cast, key: str, route: Route, front_wi
 
     asyncio.run(go())
     assert not Session.objects.exists()
+
+
+def test_slices_of_many_budgets_are_taken_together(team: Cast) -> None:
+    """A process that many tenants call asks the database about all of their budgets at once, and who waits goes first.
+
+    Of each more there is one statement more, for what its tenant has spent.
+    """
+    asked, taken = [], []
+    for count in (2, 12):
+        leases, waiting = Leases("holder", lambda: None), []
+        for number in range(count):
+            tenant = create_tenant(slug=f"tenant-{count}-{number}", name="One of many", owner=team.olivia, by=SYSTEM)
+            budget = set_budget(place=of_tenant(tenant), amount=COST * 9, is_hard=True, by=team.pat)
+            held = HardBudget(budget.pk, budget.amount, budget.currency, budget.span)
+            waiting.append(leases._of(held, dt.datetime.now(dt.UTC).date()))
+        for each in waiting:
+            each.waiting, each.used_at = MOST, time.monotonic()
+        with everything("as the ledger's thread does"), CaptureQueriesContext(connection) as queries:
+            leases.renew()
+        asked.append(len(queries))
+        taken += [each.granted >= MOST for each in waiting]
+        assert all(row.amount >= MOST for row in BudgetLease.objects.filter(budget__in=[w.budget_id for w in waiting]))
+    assert all(taken) and asked[1] - asked[0] <= 10
+    for each in waiting:
+        each.waiting, each.used_at = Decimal(0), time.monotonic() - 60
+    with everything("as the ledger's thread does"):
+        leases.renew()
+    assert not BudgetLease.objects.filter(budget__in=[each.budget_id for each in waiting]), "nobody needs them any more"
+    assert all(each.granted == 0 for each in waiting)

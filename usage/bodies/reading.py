@@ -92,7 +92,8 @@ def opened_of(body: Body) -> Opened:
         sealed = getattr(body, name)
         return None if sealed is None else unseal(secret, body.tenant_id, body.pk, name, bytes(sealed))
 
-    is_reached = body.is_response and not body.is_deleted
+    is_whole = body.prompt is not None and body.answer is not None
+    is_reached = body.is_response and not body.is_deleted and is_whole
     name = response_name(secret, body.environment_id, body.pk) if is_reached else ""
     return Opened(body, part("prompt"), part("answer"), name)
 

@@ -39,13 +39,15 @@ def goes_on(turns: Iterable[Turn], body: dict[str, Any]) -> dict[str, Any]:
 
 
 def listed(turns: list[Turn]) -> list[Item]:
-    """The items that the last of `turns` was answered to, in their order, each with an identifier: its own, else one
-    that is the same each time."""
+    """The items that the last of `turns` was answered to, in their order, each with an identifier that no other has:
+    its own, else one that is the same each time."""
     items: list[Item] = []
+    known: set[str] = set()
     for turn in turns:
-        items += (_identified(turn.call, place, item) for place, item in enumerate(given_in(turn.asked)))
-        if turn is not turns[-1]:
-            items += turn.response.get("output") or ()
+        given = given_in(turn.asked)
+        told = turn.response.get("output") if turn is not turns[-1] else None
+        for place, item in enumerate([*given, *(told or ())]):
+            items.append(_identified(turn.call, place, item, known, is_given=place < len(given)))
     return items
 
 
@@ -57,16 +59,19 @@ def _told(response: dict[str, Any]) -> Iterator[Item]:
             yield item
 
 
-def _identified(call: UUID, place: int, item: Item) -> Item:
+def _identified(call: UUID, place: int, item: Item, known: set[str], *, is_given: bool) -> Item:
+    """The item at a `place` of a call, with an identifier that is not `known` yet, and is then."""
     kind = item.get("type") or "message"
     told = item | {"type": kind}
-    if kind == "message":
+    if kind == "message" and is_given:
         if isinstance(item.get("content"), str):
             text = "output_text" if item.get("role") == "assistant" else "input_text"
             annotated: Item = {"annotations": []} if text == "output_text" else {}
             told["content"] = [{"type": text, "text": item["content"], **annotated}]
         told.setdefault("status", "completed")
-    if not isinstance(item.get("id"), str) or not item["id"]:
-        known = hashlib.sha256(call.bytes + place.to_bytes(4)).hexdigest()[:48]
-        told["id"] = f"{PREFIXES.get(str(kind), 'msg')}_{known}"
+    name = item.get("id")
+    if not isinstance(name, str) or not name or name in known:
+        name = f"{PREFIXES.get(str(kind), 'msg')}_{hashlib.sha256(call.bytes + place.to_bytes(4)).hexdigest()[:48]}"
+    told["id"] = name
+    known.add(name)
     return told

@@ -8,7 +8,7 @@ from catalog.dialects import Listing, ids_of_data
 from gateway.asked import Asked
 from gateway.providers.anthropic.asking import as_sent, check_betas, translated
 from gateway.providers.anthropic.reading import MessagesReading
-from gateway.providers.provider import Provider, Reading, Request, as_json
+from gateway.providers.provider import Provider, Reading, Request, as_json, lines_of
 from gateway.snapshot import Target
 
 FORM = "messages"
@@ -44,9 +44,11 @@ class Anthropic(Provider):
         return asked.lost
 
     def request(self, target: Target, asked: Asked) -> Request:
-        headers = _headers(target.credential) | self.headers_of(asked)
+        named = self.headers_of(asked)
+        headers = {name: value for name, value in _headers(target.credential).items() if name not in named}
         address = f"{target.base_url}/messages" if target.base_url else ""
-        return Request(address, headers, as_json(self.body(target, asked) | {"model": target.upstream_name}))
+        body = as_json(self.body(target, asked) | {"model": target.upstream_name})
+        return Request(address, headers, body, lines_of(named))
 
     def body(self, target: Target, asked: Asked) -> dict[str, Any]:
         """What is asked, under the name that the client called the model. Raises `InvalidRequest`."""

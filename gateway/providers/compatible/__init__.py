@@ -39,6 +39,8 @@ class Compatible(Provider):
             sent["stream_options"] = (body.get("stream_options") or {}) | {"include_usage": True}
         if form == "responses" or sent.get("store"):
             sent["store"] = False  # its account is every tenant's: nothing is left there
+        if form == "responses" and isinstance(given := sent.get("input"), list):
+            sent["input"] = [item for item in given if not _is_lost_thought(item)]
         base = self.base(target)
         return Request(f"{base}{self.paths[form]}" if base else "", self.headers(target), as_json(sent))
 
@@ -67,6 +69,11 @@ class Compatible(Provider):
     def _form(self, asked: Asked) -> str:
         """In which form it is asked: the client's where it takes that, else the neutral one."""
         return asked.form if self.takes(asked.form) else asked.operation
+
+
+def _is_lost_thought(item: dict[str, Any]) -> bool:
+    """Whether a provider that keeps nothing would look for it in vain: it takes thoughts back encrypted alone."""
+    return item.get("type") == "reasoning" and not item.get("encrypted_content")
 
 
 PROVIDER = Compatible()

@@ -15,7 +15,7 @@ from gateway.providers.anthropic import VERSION as FIRST_VERSION
 from gateway.providers.anthropic import Anthropic
 from gateway.providers.gemini import Gemini
 from gateway.providers.gemini.reading import AnswerReading
-from gateway.providers.provider import Provider, Reading, Request, as_json
+from gateway.providers.provider import Provider, Reading, Request, as_json, lines_of
 from gateway.providers.vertex.predicting import PredictReading, as_instances
 from gateway.providers.vertex.service_account import account_of
 from gateway.providers.vertex.tokens import send_with_token
@@ -78,7 +78,8 @@ class Claude(Anthropic):
         body = self.body(target, asked)
         body = {name: value for name, value in body.items() if name != "model"}
         body["anthropic_version"] = ANTHROPIC_VERSION if version == FIRST_VERSION else version
-        return Request(_address(target, "anthropic", verb), headers_with(target.credential) | headers, as_json(body))
+        address = _address(target, "anthropic", verb)
+        return Request(address, headers_with(target.credential), as_json(body), lines_of(headers))
 
     async def send(
         self, upstream: Upstream, target: Target, request: Request, timeout_s: float, stop: Stop

@@ -162,13 +162,17 @@ TARGET = Target(uuid4(), "anthropic", "Anthropic", "anthropic", "http://127.0.0.
 
 
 def with_betas(betas: str) -> str:
+    """The lines of the head that are this call's alone: heads are kept that many calls have in common, and no client
+    chooses what is kept."""
     asked = replace(MESSAGES.read(SAID | {"max_tokens": 9}), headers={"anthropic-beta": betas})
-    return ANTHROPIC.request(TARGET, asked).headers["anthropic-beta"]
+    request = ANTHROPIC.request(TARGET, asked)
+    assert not any(betas in value for value in request.headers.values())
+    return request.own.decode()
 
 
 def test_betas_that_cost_nothing_and_reach_nothing_are_passed_on() -> None:
     usual = "claude-code-20250219, interleaved-thinking-2025-05-14,fine-grained-tool-streaming-2025-05-14"
-    assert with_betas(usual) == usual
+    assert with_betas(usual) == f"anthropic-beta: {usual}\r\n"
 
 
 @pytest.mark.parametrize(
