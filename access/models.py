@@ -159,10 +159,8 @@ class Onboarding(models.Model):
     @property
     def is_editable(self) -> bool:
         """Whether its answers can be changed: it was not sent, or came back without an approval."""
-        if self.state == self.State.DRAFT:
-            return True
         came_back = self.request is None or self.request.state in CAME_BACK_STATES
-        return self.state == self.State.SENT and came_back
+        return self.state in (self.State.DRAFT, self.State.SENT) and came_back
 
     @property
     def shown_state(self) -> str:
