@@ -76,7 +76,7 @@ def submit(
     reason = stated_reason(reason)
     demonstration = tenant.is_demonstration if tenant else by.is_demonstration
     at = at if at is not None and demonstration else timezone.now()
-    _take_turn()
+    take_turn()
     request = Request(
         subject_kind=subject_kind,
         subject_key=subject_key,
@@ -188,11 +188,12 @@ def begin_round(request: Request, who: WhoDecides, *, by: User, at: dt.datetime)
 def before_several() -> None:
     """Take what each sending takes before it writes, for who sends several in one transaction: the second would take it
     after the first has written to the audit, whose end is taken last."""
-    _take_turn()
+    take_turn()
     list(Board.objects.select_for_update(no_key=True).order_by("pk"))
 
 
-def _take_turn() -> None:
+def take_turn() -> None:
+    """Wait for who else sends; taken before a request's row is locked, and held until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NUMBER_LOCK])
 

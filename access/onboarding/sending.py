@@ -17,7 +17,7 @@ from approvals.models import Request
 from approvals.sending import change
 from approvals.sending import send as send_again
 from approvals.states import State
-from approvals.submit import OpenRequestExists, before_several, submit
+from approvals.submit import OpenRequestExists, before_several, submit, take_turn
 from approvals.withdraw import withdraw
 from refusals.errors import Invalid
 from tenants.alike import slug_skeleton
@@ -105,6 +105,7 @@ def facts_of(onboarding: Onboarding) -> dict[str, Any]:
 def _submitted(*, sent_back: Request | None, by: User, way_back: str, **asked: Any) -> Request:
     """Hand the question in, under the number of the one that was `sent_back` where the name is still the same. Somebody
     else's open request for the same name is not shown: only one's own is followed."""
+    take_turn()
     if sent_back is not None and sent_back.subject_key == asked["subject_key"]:
         Request.objects.select_for_update(of=("self",), no_key=True).get(pk=sent_back.pk)
         before_several()

@@ -276,6 +276,16 @@ def test_of_two_who_act_at_once_on_what_was_sent_back_each_is_answered(house: Ca
     assert asked.reviews.filter(outcome="open").count() == (0 if other == "withdraw" else 1)
 
 
+def test_of_two_drafts_of_one_subject_sent_at_once_the_second_is_told(house: Cast) -> None:
+    made, environment = route(), house.environment()
+    drafts = [
+        request_access(environment=environment, route=made, purpose="x", is_draft=True, by=by)
+        for by in (house.dev, house.olivia, house.dev, house.olivia)
+    ]
+    told = at_once(*(lambda one=one: send(request=one, by=one.requester) for one in drafts))  # type: ignore[misc]
+    assert sorted(told) == ["done"] + ["open_request_exists"] * 3
+
+
 def test_of_a_last_approval_and_a_sending_back_at_once_one_counts(house: Cast) -> None:
     asked = sent(house)
     review = asked.reviews.get()
