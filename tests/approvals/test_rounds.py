@@ -19,6 +19,7 @@ from approvals.submit import MOST_DRAFTS, OpenRequestExists, TooManyDrafts, subm
 from approvals.suspending import NotSuspendable, suspend
 from approvals.voting import OwnRequest, vote
 from approvals.withdraw import withdraw
+from audit.models import Entry
 from catalog.models import Route
 from tenants.models import User
 from tenants.service_accounts import create as create_service_account
@@ -126,7 +127,10 @@ def test_a_draft_is_its_authors_alone_until_it_is_sent(cast: Cast) -> None:
         assert client.get("/api/requests/").json()["results"] == [], person
         for show in ("open", "decided"):
             assert path not in client.get(f"/board/?show={show}").content.decode(), person
+    told = signed_in(cast.dev).post(f"/requests/{asked.number}/comment/", {"text": "For later", "once": "x"})
+    assert (told.status_code, asked.comments.count()) == (302, 1)
     assert asked.title not in signed_in(cast.olivia).get("/tenants/acme/audit/").content.decode()
+    assert not Entry.objects.filter(subject_id=str(asked.pk)).exclude(tenant="").exists()
     page = signed_in(cast.dev).get(path).content.decode()
     assert "A draft that nobody else sees." in page and "Throw away" in page
     send(request=asked, by=cast.dev)
