@@ -48,6 +48,10 @@ class Grant(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
 
+    is_suspended = models.BooleanField(
+        default=False, db_default=False, help_text="revoked as its approval was suspended, and given again with it"
+    )
+
     objects = Grants.as_manager()
 
     class Meta:

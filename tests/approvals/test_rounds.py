@@ -7,7 +7,8 @@ import pytest
 from django.test import Client
 
 from access.asking import request_access
-from access.granting import revoke
+from access.conditions import read
+from access.granting import grant, revoke
 from access.models import Grant
 from approvals import subjects
 from approvals.boards import create_board, seat
@@ -16,7 +17,7 @@ from approvals.policies import change_policy
 from approvals.sending import change, send
 from approvals.subjects import FactsStay, SubjectKind, register
 from approvals.submit import MOST_DRAFTS, OpenRequestExists, TooManyDrafts, submit
-from approvals.suspending import NotSuspendable, suspend
+from approvals.suspending import NotSuspendable, resume, suspend
 from approvals.voting import OwnRequest, vote
 from approvals.withdraw import withdraw
 from audit.models import Entry
@@ -222,6 +223,26 @@ def test_the_platform_team_suspends_and_resumes_on_the_page(cast: Cast) -> None:
     asked.refresh_from_db()
     assert asked.state == "approved_with_conditions"
     assert Grant.objects.in_force().get().demanded.as_json() == {"max_answers": 1}
+
+
+def test_what_was_revoked_before_the_suspension_is_not_given_again(cast: Cast) -> None:
+    asked = say(sent(cast), cast.rita, "approve")
+    suspend(request=asked, reason="A leak.", by=cast.pat)
+    resume(request=asked, reason="Mended.", by=cast.pat)
+    revoke(grant=Grant.objects.in_force().get(), by=cast.olivia, reason="An incident")
+    suspend(request=asked, reason="Another leak.", by=cast.pat)
+    assert resume(request=asked, reason="Mended too.", by=cast.pat).state == "approved"
+    assert not Grant.objects.in_force().exists()
+
+
+def test_what_was_given_since_the_suspension_stays(cast: Cast) -> None:
+    asked = say(sent(cast), cast.rita, "approve")
+    suspend(request=asked, reason="A leak.", by=cast.pat)
+    narrow = grant(
+        environment=cast.environment(), route=Route.objects.get(), conditions=read({"max_answers": 1}), by=cast.pat
+    )
+    resume(request=asked, reason="Mended.", by=cast.pat)
+    assert Grant.objects.in_force().get() == narrow
 
 
 def test_what_cannot_be_taken_back_is_not_suspended(cast: Cast) -> None:
