@@ -126,11 +126,18 @@ def test_what_was_decided_meanwhile_holds(cast: Cast, left: None) -> None:
     assert Request.objects.get(pk=request.pk).state == "in_review"
 
 
-def test_a_tenant_does_not_lift_a_suspension_by_asking_anew(cast: Cast, left: None) -> None:
+def test_a_tenant_does_not_lift_a_suspension_by_asking_anew(
+    cast: Cast, left: None, client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     route()
+    client.force_login(cast.olivia)
+    assert "Risk board" not in client.get(URL).content.decode()
     first = wanting(cast)
     assert first.state == "approved"
     suspend(request=first, reason="The provider had a leak.", by=cast.pat)
+    with django_assert_max_num_queries(12):
+        page = client.get(URL)
+    assert "Risk board" in page.content.decode()
     again = wanting(cast)
     assert (again.state, again.reviews.get().board) == ("in_review", cast.risk)
     assert state_of(first) == "suspended" and not Grant.objects.in_force().exists()
