@@ -48,6 +48,10 @@ class Grant(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
 
+    is_suspended = models.BooleanField(
+        default=False, db_default=False, help_text="revoked as its approval was suspended, and given again with it"
+    )
+
     objects = Grants.as_manager()
 
     class Meta:
@@ -159,10 +163,8 @@ class Onboarding(models.Model):
     @property
     def is_editable(self) -> bool:
         """Whether its answers can be changed: it was not sent, or came back without an approval."""
-        if self.state == self.State.DRAFT:
-            return True
         came_back = self.request is None or self.request.state in CAME_BACK_STATES
-        return self.state == self.State.SENT and came_back
+        return self.state in (self.State.DRAFT, self.State.SENT) and came_back
 
     @property
     def shown_state(self) -> str:

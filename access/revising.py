@@ -72,24 +72,23 @@ def take_back(request: Request, decision: Decision, by: Any, reason: str) -> Non
         "environment__tenant", "environment__project", "route__model", "decision__request__requester"
     ):
         revoke(grant=given, by=by, reason=reason)
+        Grant.objects.filter(pk=given.pk).update(is_suspended=True)
 
 
 def give_again(request: Request, decision: Decision, by: Any) -> None:
-    """Give the same once more: route, conditions and end of the last grant by this decision. Raises `RouteDisabled`."""
-    last = (
-        Grant.objects.filter(decision=decision)
-        .select_related("environment__tenant", "environment__project", "route")
-        .order_by("-granted_at")
-        .first()
-    )
-    if last is None:
-        return
-    grant(
-        environment=last.environment,
-        route=Route.objects.get(pk=last.route_id),
-        decision=decision,
-        purpose=last.purpose,
-        conditions=last.demanded,
-        expires_at=decision.valid_until,
-        by=by,
-    )
+    """Give once more what the suspension took, with its route, conditions and end; not what somebody had revoked before
+    it, and not in the place of what was given since. Raises `RouteDisabled`."""
+    taken = Grant.objects.filter(decision=decision, is_suspended=True)
+    for last in list(taken.select_related("environment__tenant", "environment__project", "route")):
+        Grant.objects.filter(pk=last.pk).update(is_suspended=False)
+        if Grant.objects.in_force().filter(environment=last.environment, route=last.route).exists():
+            continue
+        grant(
+            environment=last.environment,
+            route=Route.objects.get(pk=last.route_id),
+            decision=decision,
+            purpose=last.purpose,
+            conditions=last.demanded,
+            expires_at=decision.valid_until,
+            by=by,
+        )

@@ -9,6 +9,7 @@ from django import forms
 from django.conf import settings
 
 from approvals.models import Board, Vote
+from approvals.policies import LONGEST_VALIDITY
 from approvals.policy_conditions import COST, LISTS
 from approvals.policy_documents import LARGEST
 from approvals.stage_rules import ANYBODY, NOBODY
@@ -120,7 +121,11 @@ class PolicyForm(forms.Form):
         label="In force from (UTC)", required=False, help_text="Such as 2027-01-31 08:00. Empty: at once."
     )
     validity_days = forms.IntegerField(
-        label="Approval is valid for (days)", required=False, min_value=1, max_value=3650, help_text="Empty: no end."
+        label="Approval is valid for (days)",
+        required=False,
+        min_value=1,
+        max_value=LONGEST_VALIDITY,
+        help_text="Empty: no end.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -41,10 +41,15 @@ class Outlook:
 
 
 def outlooks(
-    subject_kind: str, asked: Mapping[str, Sequence[Tenant | None]], *, facts: Mapping[str, Any] | None = None
+    subject_kind: str,
+    asked: Mapping[str, Sequence[Tenant | None]],
+    *,
+    facts: Mapping[str, Any] | None = None,
+    may_be_left: bool = True,
 ) -> list[Outlook]:
     """What to expect of a request of this kind, for each kind of environment ("": any) in `asked`, in the tenants named
-    with it (None: where there is none yet); `facts` as far as they are known."""
+    with it (None: where there is none yet); `facts` as far as they are known. What may not be left is the platform's
+    whoever decides on its capability."""
     everywhere = list(dict.fromkeys(tenant for tenants in asked.values() for tenant in tenants))
     capability = kind_of(subject_kind).capability
     who = dict(zip(everywhere, standing_in_each(capability, everywhere), strict=True)) if capability else {}
@@ -54,7 +59,7 @@ def outlooks(
     found = []
     for kind, tenants in asked.items():
         measured = kind_of(subject_kind).measure(facts or {}, kind) if capability else None
-        left = [each for each in tenants if capability and who[each].leaves_to_tenant(measured)]
+        left = [each for each in tenants if capability and may_be_left and who[each].leaves_to_tenant(measured)]
         chosen = chosen_among(policies, kind, traits)
         policy = chosen.policy if chosen else None
         asks = policy.stages if policy else ()

@@ -28,6 +28,8 @@ from tenants.names import require_form
 POLICY_LOCK = 0x50_4F_4C_49  # one change of policies at a time: a version has one successor
 HIGHEST = 100
 LATEST = dt.timedelta(days=366)
+LONGEST_VALIDITY = 3650  # days
+LONGEST_SLUG, LONGEST_SENTENCE = 60, 300  # characters, as the table keeps them
 
 
 class NoPolicy(Conflict):
@@ -117,17 +119,24 @@ def change_policy(
     kind_of(subject_kind)
     slug = slug.strip() or slug_of(subject_kind, environment_kind)
     require_form(slug_form, slug, Invalid, field="slug")
+    if len(slug) > LONGEST_SLUG:
+        raise Invalid(f"A policy's name has at most {LONGEST_SLUG} characters.", field="slug")
     if environment_kind and environment_kind not in Environment.Kind.values:
         raise Invalid(f"There is no environment “{environment_kind}”.", field="environment_kind")
-    if not sentence.strip():
+    sentence = sentence.replace("\x00", "").strip()
+    if not sentence:
         raise Invalid("Say in one sentence why it is so: people read it on their request.", field="sentence")
-    if validity_days is not None and validity_days < 1:
-        raise Invalid("A decision is valid for at least one day; leave it empty for no end.", field="validity_days")
+    if len(sentence) > LONGEST_SENTENCE:
+        raise Invalid(f"Say in at most {LONGEST_SENTENCE} characters why it is so.", field="sentence")
+    if validity_days is not None and not 1 <= validity_days <= LONGEST_VALIDITY:
+        raise Invalid(
+            f"A decision is valid for 1 to {LONGEST_VALIDITY:,} days; leave it empty for no end.", field="validity_days"
+        )
     if not -HIGHEST <= priority <= HIGHEST:
         raise Invalid(f"The priority is a number from {-HIGHEST} to {HIGHEST}.", field="priority")
     begins = _begins(effective_from)
     # Locked in one order, so that none is removed and nobody unseated between our counting and the policy.
-    asked = [str(stage.get("board")) for stage in stages if isinstance(stage, dict)]
+    asked = [str(stage.get("board")).replace("\x00", "") for stage in stages if isinstance(stage, dict)]
     named = Board.objects.filter(slug__in=asked).order_by("pk")
     boards = {board.slug: board for board in named.select_for_update(no_key=True)}
     kept = [stage.as_json() for stage in stage_rules.read(stages, boards)]
@@ -148,7 +157,7 @@ def change_policy(
         when=conditions,
         priority=priority,
         version=before.version + 1 if before else 1,
-        sentence=sentence.strip(),
+        sentence=sentence,
         stages=kept,
         validity_days=validity_days,
         effective_from=begins,

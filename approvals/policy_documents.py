@@ -6,12 +6,14 @@ A policy that the document does not name stays as it is; none is taken away by l
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 from django.db import transaction
+from yaml.constructor import SafeConstructor
 
 from approvals.differences import Changed, between, flat
 from approvals.models import Board, Policy
@@ -20,11 +22,15 @@ from approvals.policy_conditions import read as read_conditions
 from approvals.stage_rules import kept
 from refusals import Refusal
 from refusals.errors import Invalid
+from refusals.problems import FileNotUnderstood
+from refusals.yaml_trees import tree_of
 
 SCHEMA = "atrium policies 1"
 REQUIRED = ("slug", "subject_kind", "sentence", "stages")
 OPTIONAL = ("environment_kind", "when", "priority", "validity_days", "effective_from")
 LARGEST = 200_000  # characters
+BEGINS = f"It begins with “schema: {SCHEMA}” and has a list “policies”."
+ODD = re.compile("[\x00\ud800-\udfff]")
 HEAD = "# The policies of governance. Put in force with: atrium policy import FILE\n"
 
 
@@ -86,15 +92,9 @@ def read(text: str) -> list[dict[str, Any]]:
     """What a document says, one mapping a policy. Raises `DocumentNotUnderstood`."""
     if len(text) > LARGEST:
         raise DocumentNotUnderstood(f"A document has at most {LARGEST:,} characters.", field="document")
-    try:
-        given = yaml.safe_load(text.replace("\x00", ""))
-    except (yaml.YAMLError, RecursionError) as wrong:
-        mark = getattr(wrong, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        why = getattr(wrong, "problem", "it is nested too deep")
-        raise DocumentNotUnderstood(f"This is not YAML{where}: {why}.", field="document") from wrong
+    given = _values(text)
     if not isinstance(given, dict) or given.get("schema") != SCHEMA or not isinstance(given.get("policies"), list):
-        raise DocumentNotUnderstood(f"It begins with “schema: {SCHEMA}” and has a list “policies”.", field="document")
+        raise DocumentNotUnderstood(BEGINS, field="document")
     if other := [str(name) for name in given if name not in ("schema", "policies")]:
         raise DocumentNotUnderstood(f"It has no part “{other[0][:40]}”.", field="document")
     found = [_policy(place, policy) for place, policy in enumerate(given["policies"], start=1)]
@@ -102,6 +102,36 @@ def read(text: str) -> list[dict[str, Any]]:
     if twice := sorted({slug for slug in slugs if slugs.count(slug) > 1}):
         raise DocumentNotUnderstood(f"The policy “{twice[0]}” is there twice.", field="document")
     return found
+
+
+def _values(text: str) -> Any:
+    try:
+        root = tree_of(text, empty=BEGINS, names=BEGINS)
+    except FileNotUnderstood as wrong:
+        raise DocumentNotUnderstood(wrong.sentence, field="document") from wrong
+    try:
+        given = SafeConstructor().construct_document(root)
+    except (yaml.YAMLError, ValueError, ArithmeticError) as wrong:  # a day that no calendar has, a number without end
+        why = getattr(wrong, "problem", None) or str(wrong).partition(":")[0]
+        mark = getattr(wrong, "problem_mark", None)
+        where = f"Line {mark.line + 1}: " if mark else ""
+        raise DocumentNotUnderstood(f"{where}A value is not understood: {why[:200]}.", field="document") from wrong
+    _refuse_odd(given)
+    return given
+
+
+def _refuse_odd(given: Any) -> None:
+    """Raise `DocumentNotUnderstood` for what no policy says and a database does not keep."""
+    if isinstance(given, dict):
+        for each in (*given, *given.values()):
+            _refuse_odd(each)
+    elif isinstance(given, list | tuple):
+        for each in given:
+            _refuse_odd(each)
+    elif isinstance(given, str) and (odd := ODD.search(given)):
+        raise DocumentNotUnderstood(f"It holds a character that text does not have: {odd[0]!a}.", field="document")
+    elif isinstance(given, int) and abs(given) >= 2**63:
+        raise DocumentNotUnderstood("It holds a number that is too large.", field="document")
 
 
 def compared(policies: Iterable[Mapping[str, Any]]) -> list[Change]:

@@ -16,7 +16,7 @@ from approvals.scoping import requests_for
 from approvals.sealing.canonical import storable
 from approvals.states import CHANGEABLE_STATES, State, Verb
 from approvals.subjects import kind_of
-from approvals.submit import begin_round, refuse_second, stated_reason, told_to, who_decides
+from approvals.submit import begin_round, refuse_second, stated_reason, take_turn, told_to, who_decides
 from approvals.transitions import NotPossible, allowed, move
 from audit.record import record
 from refusals.errors import Forbidden, Missing
@@ -74,6 +74,8 @@ def send(*, request: Request, by: User) -> Request:
     Raises `Missing`, `NotTheRequester`, `NotPossible`, `TenantArchived`, `ProjectArchived`, what the kind of the
     subject refuses, and of `approvals.submit` `NoPolicy`, `OpenRequestExists`, `BoardTooSmall`.
     """
+    require_requester(request, by)
+    take_turn()  # of two drafts of one subject the second finds the first in review
     locked = _locked(request, by)
     allowed(locked.state, Verb.SEND)
     kind_of(locked.subject_kind).revise(locked, {}, by)

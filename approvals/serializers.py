@@ -12,7 +12,7 @@ from approvals.conversation import conversation
 from approvals.differences import changes_of
 from approvals.models import Board, Decision, Policy, Request, Review, Vote
 from approvals.next_step import next_step
-from approvals.policies import equals_of
+from approvals.policies import LONGEST_VALIDITY, equals_of
 from approvals.sealing.verifying import verify
 from tenants.api.bodies import Body
 
@@ -339,4 +339,6 @@ class NewPolicySerializer(Body):
     )
     sentence = serializers.CharField(max_length=300)
     stages = StageSerializer(many=True)
-    validity_days = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1)
+    validity_days = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=1, max_value=LONGEST_VALIDITY
+    )

@@ -21,7 +21,7 @@ from approvals.sealing.canonical import storable
 from approvals.stages import open_administrators, open_boards, open_tenant, tell_voters
 from approvals.states import OPEN_STATES, State, Verb
 from approvals.subjects import kind_of
-from approvals.superseding import lock_what_follows
+from approvals.superseding import follows_suspended, lock_what_follows
 from approvals.transitions import move
 from audit.record import record
 from refusals.errors import Conflict, Invalid
@@ -67,7 +67,7 @@ def submit(
     `approvals.sending`. `at` dates demonstration data back; a real request is dated now.
 
     Where its capability is left to the tenant, the tenant reviews it, or, asked by somebody who decides for the tenant
-    or where there is none yet, it is approved at once.
+    or where there is none yet, it is approved at once. What would replace a suspended approval is the platform's.
     Raises `ReasonMissing`, `NoPolicy`, `OpenRequestExists` (its `way_out` leads to the open one), `BoardTooSmall`;
     of a draft `ReasonMissing` and `TooManyDrafts`.
     Who may ask is the subject's own rule, asked by its verb before.
@@ -76,7 +76,7 @@ def submit(
     reason = stated_reason(reason)
     demonstration = tenant.is_demonstration if tenant else by.is_demonstration
     at = at if at is not None and demonstration else timezone.now()
-    _take_turn()
+    take_turn()
     request = Request(
         subject_kind=subject_kind,
         subject_key=subject_key,
@@ -137,7 +137,8 @@ def who_decides(request: Request) -> WhoDecides:
     kind = kind_of(request.subject_kind)
     environment_kind = request.environment.kind if request.environment else ""
     under = standing(kind.capability, request.tenant) if kind.capability else None
-    if under is not None and under.leaves_to_tenant(kind.measure(request.facts, environment_kind)):
+    is_left = under is not None and under.leaves_to_tenant(kind.measure(request.facts, environment_kind))
+    if is_left and not follows_suspended(request):
         return WhoDecides(under=under)
     try:
         chosen = choose(request.subject_kind, environment_kind, traits_of(request))
@@ -188,11 +189,12 @@ def begin_round(request: Request, who: WhoDecides, *, by: User, at: dt.datetime)
 def before_several() -> None:
     """Take what each sending takes before it writes, for who sends several in one transaction: the second would take it
     after the first has written to the audit, whose end is taken last."""
-    _take_turn()
+    take_turn()
     list(Board.objects.select_for_update(no_key=True).order_by("pk"))
 
 
-def _take_turn() -> None:
+def take_turn() -> None:
+    """Wait for who else sends; taken before a request's row is locked, and held until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NUMBER_LOCK])
 

@@ -8,10 +8,21 @@ from typing import Any
 from django.db.models import QuerySet
 
 from approvals.models import Request
-from approvals.states import LIVING_STATES, Verb
+from approvals.states import LIVING_STATES, State, Verb
 from approvals.subjects import kind_of
 from approvals.transitions import move
 from audit.record import record
+from refusals.errors import Conflict
+
+
+class SuspendedMeanwhile(Conflict):
+    code = "suspended_meanwhile"
+    title = "The approval before it is suspended"
+
+
+def follows_suspended(request: Request) -> bool:
+    """Whether an approval that `request` would replace is suspended: who suspends it lifts that, whoever may ask."""
+    return _earlier(request).filter(state=State.SUSPENDED).exists()
 
 
 def lock_what_follows(request: Request) -> None:
@@ -22,7 +33,12 @@ def lock_what_follows(request: Request) -> None:
 
 def supersede_earlier(request: Request, *, by: Any, at: dt.datetime) -> None:
     """Let the approval of `request` stand in the place of those before it; what they gave is the new effect's to
-    replace."""
+    replace. Raises `SuspendedMeanwhile` where the tenant decided by itself and one of those was suspended."""
+    if request.policy_id is None and "capability" in request.decided_under and follows_suspended(request):
+        raise SuspendedMeanwhile(
+            "The approval that this would replace was suspended meanwhile. Refuse or withdraw this request; the"
+            " platform decides on it when it is asked for anew."
+        )
     for earlier in _earlier(request).select_related("tenant").order_by("number"):
         transition = move(earlier, Verb.SUPERSEDE, at=at)
         tenant = earlier.tenant.slug if earlier.tenant else ""

@@ -63,6 +63,7 @@ def begin(request: Request, *, by: Any) -> Onboarding:
         Request.objects.filter(pk=request.pk).update(tenant=tenant)
         onboarding = _of(request)
         onboarding.request = request
+        onboarding.answers = facts.get("answers", onboarding.answers)  # as they were decided on
         onboarding.tenant, onboarding.state, onboarding.error = tenant, State.PROVISIONING, ""
         onboarding.progress = [_line("tenant", f"{tenant} with its owner, {request.requester}")]
         onboarding.changed_at = timezone.now()

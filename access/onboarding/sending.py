@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -18,7 +17,7 @@ from approvals.models import Request
 from approvals.sending import change
 from approvals.sending import send as send_again
 from approvals.states import State
-from approvals.submit import OpenRequestExists, before_several, submit
+from approvals.submit import OpenRequestExists, before_several, submit, take_turn
 from approvals.withdraw import withdraw
 from refusals.errors import Invalid
 from tenants.alike import slug_skeleton
@@ -43,38 +42,48 @@ def send(*, onboarding: Onboarding, by: User) -> Request:
     Raises `Incomplete`, `SlugTaken`, `NotEditable` and the refusals of `approvals.submit`.
     """
     kept = lock_editable(onboarding)
-    missing = unanswered(kept.answers)
-    if missing:
-        first = missing[0]
-        raise Incomplete(f"“{first.title}” is not answered yet.", field=first.slug, way_out=_way_to(kept, first.slug))
-    if kept.answers["terms"].get("version") != TERMS_VERSION:
-        raise Incomplete("The terms have changed since. Read and accept them again.", field="terms",
-                         way_out=_way_to(kept, "terms"))  # fmt: skip
+    refuse_unfit(kept)
     team = kept.answers["team"]
-    try:
-        refuse_taken(team["slug"])
-    except SlugTaken as taken:
-        raise SlugTaken(taken.sentence, field="slug", way_out=_way_to(kept, "team")) from taken
+    kept.state, kept.changed_at = Onboarding.State.SENT, timezone.now()
+    kept.save(update_fields=["state", "changed_at"])
     request = _submitted(
         sent_back=kept.request if kept.request and kept.request.state == State.SENT_BACK else None,
         subject_key=slug_skeleton(team["slug"]),  # of two names that look alike one can be asked for at a time
         title=f"{team['name']} asks to become a tenant",
         reason=kept.answers["use-case"]["purpose"],
-        facts=facts_of(kept.answers) | {"onboarding": str(kept.pk)},
+        facts=facts_of(kept),
         by=by,
         way_back=_way_to(kept, "team"),
     )
     if request.state == State.IN_REVIEW:
-        kept.request, kept.state, kept.changed_at = request, Onboarding.State.SENT, timezone.now()
-        kept.save(update_fields=["request", "state", "changed_at"])
+        kept.request = request
+        kept.save(update_fields=["request"])
     else:  # it is left to who asks, and set up already
         kept.refresh_from_db()
     note_sent(kept, by)
     return request
 
 
-def facts_of(answers: Mapping[str, Any]) -> dict[str, Any]:
-    """What the request keeps of the answers: all of them, the tier that follows and what it would cost."""
+def refuse_unfit(onboarding: Onboarding) -> None:
+    """Raise why its answers cannot be sent as they are: `Incomplete`, `SlugTaken`."""
+    missing = unanswered(onboarding.answers)
+    if missing:
+        first = missing[0]
+        raise Incomplete(
+            f"“{first.title}” is not answered yet.", field=first.slug, way_out=_way_to(onboarding, first.slug)
+        )
+    if onboarding.answers["terms"].get("version") != TERMS_VERSION:
+        raise Incomplete("The terms have changed since. Read and accept them again.", field="terms",
+                         way_out=_way_to(onboarding, "terms"))  # fmt: skip
+    try:
+        refuse_taken(onboarding.answers["team"]["slug"])
+    except SlugTaken as taken:
+        raise SlugTaken(taken.sentence, field="slug", way_out=_way_to(onboarding, "team")) from taken
+
+
+def facts_of(onboarding: Onboarding) -> dict[str, Any]:
+    """What the request keeps of complete answers: all of them, the tier that follows and what it would cost."""
+    answers = onboarding.answers
     team, use_case = answers["team"], answers["use-case"]
     risk, expected = assess(USE_CASE, use_case), estimate(answers)
     return {
@@ -89,17 +98,19 @@ def facts_of(answers: Mapping[str, Any]) -> dict[str, Any]:
         "risk_rules": risk.version,
         "risk_maps": [each.key for each in risk.maps],
         "expected_cost_a_month": [money(total, currency) for currency, total in expected.sums] if expected else [],
+        "onboarding": str(onboarding.pk),
     }
 
 
 def _submitted(*, sent_back: Request | None, by: User, way_back: str, **asked: Any) -> Request:
     """Hand the question in, under the number of the one that was `sent_back` where the name is still the same. Somebody
     else's open request for the same name is not shown: only one's own is followed."""
+    take_turn()
     if sent_back is not None and sent_back.subject_key == asked["subject_key"]:
         Request.objects.select_for_update(of=("self",), no_key=True).get(pk=sent_back.pk)
         before_several()
-        answers = {name: asked[name] for name in ("title", "reason", "facts")}
-        return send_again(request=change(request=sent_back, by=by, **answers), by=by)
+        changed = change(request=sent_back, title=asked["title"], reason=asked["reason"], by=by)
+        return send_again(request=changed, by=by)
     if sent_back is not None:  # another name is another question
         before_several()
         withdraw(request=sent_back, by=by)

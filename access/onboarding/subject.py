@@ -12,7 +12,7 @@ from django.urls import reverse
 from access.models import Onboarding
 from access.onboarding import provisioning
 from access.onboarding.forms import AFFECTED, AUTONOMY, LEVELS, PRACTICES, REGIONS, plain_names
-from access.onboarding.sending import KIND
+from access.onboarding.sending import KIND, facts_of, refuse_unfit
 from approvals.delegation.capabilities import Capability, Threshold
 from approvals.delegation.tables import Mode
 from approvals.evidence.collectors import Collector
@@ -149,12 +149,14 @@ def _traits(facts: Mapping[str, Any]) -> Traits:
 
 
 def _revise(request: Request, facts: Mapping[str, Any], by: User) -> Mapping[str, Any]:
-    """The wizard gives all of them, as its answers say; nobody gives single ones."""
-    if facts and facts.keys() != request.facts.keys():
+    """They follow from the answers of the wizard, where these are changed and, once they were, sent."""
+    kept = Onboarding.objects.filter(request=request).first()
+    if facts or (kept is not None and kept.state == Onboarding.State.DRAFT):
         raise FactsStay("Change the answers of the wizard, and send them again there.", way_out=_again(request))
-    if facts and facts["onboarding"] != request.facts["onboarding"]:
-        raise FactsStay("These are the answers of another team.", field="facts")
-    return facts or request.facts
+    if kept is None:  # asked before there was a wizard
+        return request.facts
+    refuse_unfit(kept)
+    return facts_of(kept)
 
 
 def _page(request: Request) -> str:

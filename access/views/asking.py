@@ -24,7 +24,7 @@ from access.widening import last_grants
 from approvals.models import Request
 from approvals.next_step import waits_for
 from approvals.outlook import Outlook, outlooks
-from approvals.states import OPEN_STATES
+from approvals.states import OPEN_STATES, State
 from approvals.submit import OpenRequestExists
 from approvals.viewer import viewer_of
 from catalog.models import Model, Route
@@ -42,7 +42,7 @@ def ask(request: HttpRequest, route: str) -> HttpResponse:
     environments = environments_to_ask_for(viewer)
     if not environments:
         return render(request, "access/no_tenant.html", {"route": wanted})
-    waiting = _waiting(wanted, environments)
+    waiting, suspended = _asked_before(wanted, environments)
     if request.method == "GET" and (asked := waiting.get(request.GET.get("environment", ""))):
         messages.info(request, f"This was asked for already: {waits_for(asked)}.")
         return redirect(asked)
@@ -77,7 +77,7 @@ def ask(request: HttpRequest, route: str) -> HttpResponse:
     context: dict[str, Any] = {
         "route": wanted,
         "form": form,
-        "outlooks": _outlooks(environments, held),
+        "outlooks": _outlooks(environments, held, preset if preset and preset.path in suspended else None),
         "held": held if held and not held.demanded.is_empty else None,
         "kind": ACCESS,
     }
@@ -94,11 +94,15 @@ def _not_served(request: HttpRequest, route: str) -> HttpResponse:
     return redirect(model)
 
 
-def _waiting(route: Route, environments: list[Environment]) -> dict[str, Request]:
-    """The open requests for the route, by the path of the environment that they are for."""
+def _asked_before(route: Route, environments: list[Environment]) -> tuple[dict[str, Request], set[str]]:
+    """The open requests for the route, by the path of the environment that they are for; and the paths of those whose
+    approval is suspended."""
     by_key = {subject_key(environment, route): environment.path for environment in environments}
-    found = Request.objects.filter(subject_kind=KIND, subject_key__in=list(by_key), state__in=OPEN_STATES)
-    return {by_key[request.subject_key]: request for request in found}
+    found = Request.objects.filter(
+        subject_kind=KIND, subject_key__in=list(by_key), state__in=[*OPEN_STATES, State.SUSPENDED]
+    )
+    suspended = {by_key[request.subject_key] for request in found if request.state == State.SUSPENDED}
+    return {by_key[request.subject_key]: request for request in found if request.state in OPEN_STATES}, suspended
 
 
 def _taken(waiting: dict[str, Request], grants: dict[str, Grant]) -> dict[str, str]:
@@ -120,11 +124,13 @@ def _preset(request: HttpRequest, environments: list[Environment], taken: dict[s
     return free[0] if len(free) == 1 else None
 
 
-def _outlooks(environments: list[Environment], held: Grant | None) -> list[Outlook]:
-    """Of each kind of environment; where more than `held` allows is asked for, of its environment alone."""
+def _outlooks(environments: list[Environment], held: Grant | None, suspended: Environment | None) -> list[Outlook]:
+    """Of each kind of environment; of its own alone where more than `held` allows is asked for, or `suspended` is."""
     if held is not None and not held.demanded.is_empty:
         environment = held.environment
         return outlooks(KIND, {environment.kind: [environment.tenant]}, facts={HELD_TO: held.demanded.as_json()})
+    if suspended is not None:
+        return outlooks(KIND, {suspended.kind: [suspended.tenant]}, may_be_left=False)
     return outlooks(KIND, {kind: _tenants(environments, kind) for kind in _kinds(environments)})
 
 

@@ -41,7 +41,7 @@ def new(request: HttpRequest) -> HttpResponse:
 def overview(request: HttpRequest, pk: UUID) -> HttpResponse:
     """`/tenants/new/<id>/`: the list of pages while it is a draft, what became of it afterwards."""
     found = find_for(viewer_of(request), pk)
-    if not found.is_editable and found.state != Onboarding.State.SENT:
+    if found.state not in (Onboarding.State.DRAFT, Onboarding.State.SENT):
         return _progress(request, found)
     listed = [(step, step.is_answered(found.answers), step.slug in found.begun) for step in STEPS]
     context = {

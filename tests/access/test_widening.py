@@ -15,6 +15,8 @@ from access.granting import grant, revoke
 from access.models import Grant
 from approvals.delegation.tables import Delegation
 from approvals.models import Request
+from approvals.superseding import SuspendedMeanwhile
+from approvals.suspending import suspend
 from approvals.voting import vote
 from catalog.models import Route
 from tests.cast import Cast, route
@@ -39,6 +41,10 @@ def wanting(cast: Cast, **conditions: Any) -> Request:
         environment=cast.environment(), route=Route.objects.get(), purpose="More", by=cast.olivia,
         conditions=read(conditions),
     )  # fmt: skip
+
+
+def state_of(request: Request) -> str:
+    return str(Request.objects.get(pk=request.pk).state)
 
 
 def told(request: Request) -> dict[str, str]:
@@ -118,6 +124,38 @@ def test_what_was_decided_meanwhile_holds(cast: Cast, left: None) -> None:
         vote(review=request.reviews.get(), verdict="approve", comment="ok", by=cast.olivia)
     assert Grant.objects.in_force().get().conditions == HELD
     assert Request.objects.get(pk=request.pk).state == "in_review"
+
+
+def test_a_tenant_does_not_lift_a_suspension_by_asking_anew(
+    cast: Cast, left: None, client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    route()
+    client.force_login(cast.olivia)
+    assert "Risk board" not in client.get(URL).content.decode()
+    first = wanting(cast)
+    assert first.state == "approved"
+    suspend(request=first, reason="The provider had a leak.", by=cast.pat)
+    with django_assert_max_num_queries(12):
+        page = client.get(URL)
+    assert "Risk board" in page.content.decode()
+    again = wanting(cast)
+    assert (again.state, again.reviews.get().board) == ("in_review", cast.risk)
+    assert state_of(first) == "suspended" and not Grant.objects.in_force().exists()
+    approve(cast, again)
+    assert (state_of(first), state_of(again)) == ("superseded", "approved") and Grant.objects.in_force().exists()
+
+
+def test_a_tenant_does_not_lift_what_was_suspended_while_it_was_asked(cast: Cast, left: None) -> None:
+    made = route()
+    first = wanting(cast)
+    revoke(grant=Grant.objects.get(), by=cast.olivia, reason="Not now")
+    again = request_access(environment=cast.environment(), route=made, purpose="Mail", by=cast.dev)
+    suspend(request=first, reason="The provider had a leak.", by=cast.pat)
+    with pytest.raises(SuspendedMeanwhile):
+        vote(review=again.reviews.get(), verdict="approve", comment="ok", by=cast.olivia)
+    assert (state_of(first), state_of(again)) == ("suspended", "in_review")
+    vote(review=again.reviews.get(), verdict="refuse", comment="The platform decides.", by=cast.olivia)
+    assert not Grant.objects.in_force().exists()
 
 
 def test_what_is_not_kept() -> None:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from django.apps import apps
 from django.conf import settings
 from django.db import connection
@@ -20,7 +21,7 @@ from approvals.boards import SeatNeeded, create_board, seat, unseat
 from approvals.models import Board, Policy, Request
 from approvals.policies import PolicyOfAnother, change_policy, choose, equals_of, policy_for
 from approvals.policy_conditions import Traits, UnfitCondition
-from approvals.policy_documents import DocumentNotUnderstood, put_in_force, read, written_in_force
+from approvals.policy_documents import SCHEMA, DocumentNotUnderstood, put_in_force, read, written_in_force
 from approvals.policy_trial import tried
 from approvals.subjects import SubjectKind, register
 from approvals.submit import submit
@@ -192,7 +193,18 @@ def test_written_and_read_again_it_changes_nothing(cast: Cast, legal: Board) -> 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("a: [", "not YAML in line"),
+        ("", "begins with"),
+        ("- a", "begins with"),
+        ("a: [", "This is not YAML"),
+        ("a: \x00", "not YAML"),
+        (HEAD + "policies: &all [x]\nother: *all", "Anchors and aliases"),
+        (HEAD + "policies: !!set {a}", "Tags"),
+        (HEAD + f"policies: {'[' * 30}{']' * 30}", "deeper than"),
+        (HEAD + "policies:\n- {slug: a, effective_from: 2027-02-30}", "day is out of range for month"),
+        (HEAD + f"policies:\n- {{slug: a, priority: {'9' * 5000}}}", "not understood: Exceeds the limit"),
+        (HEAD + f"policies:\n- {{slug: a, priority: 0x{'f' * 5000}}}", "too large"),
+        (HEAD + 'policies:\n- {slug: a, sentence: "a\\0b"}', "character that text does not have"),
+        (HEAD + "policies:\n- {slug: a, [b]: c}", "Line 3: A value is not understood"),
         ("policies: []", "begins with"),
         (HEAD + "policies: [1]", "not an object"),
         (HEAD + "policies: [{slug: a}]", "lacks"),
@@ -214,6 +226,27 @@ def test_a_document_with_one_unfit_policy_changes_nothing(cast: Cast) -> None:
         put_in_force(text, by=cast.pat)
     assert (Policy.objects.count(), policy_for("access").validity_days) == (before, None)
     assert not Entry.objects.filter(verb="policy.changed").exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        ("slug", "a" * 61, "at most 60"),
+        ("sentence", "x" * 301, "at most 300"),
+        ("validity_days", 3651, "1 to 3,650 days"),
+        ("validity_days", 3_000_000_000, "1 to 3,650 days"),
+        ("stages", [{"board": "ri\x00sk", "quorum": 1}], "There is no board"),
+    ],
+)
+def test_what_the_table_cannot_keep_is_refused_before_it_is_saved(cast: Cast, field: str, value: Any, why: str) -> None:
+    policy = {"subject_kind": "access", "slug": "long", "sentence": "x", "stages": RISK} | {field: value}
+    with pytest.raises(Invalid, match=why):
+        change_policy(**policy, by=cast.pat)
+    told = signed_in(cast.pat).post("/api/policies/", policy, content_type="application/json")
+    assert told.status_code == 422, told.content
+    text = yaml.safe_dump({"schema": SCHEMA, "policies": [policy]})
+    told = signed_in(cast.pat).post("/api/policies/document/", {"document": text}, content_type="application/json")
+    assert told.status_code == 422, told.content
 
 
 def test_the_pages_and_the_api_read_and_change_the_document(cast: Cast) -> None:

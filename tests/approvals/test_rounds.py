@@ -7,7 +7,8 @@ import pytest
 from django.test import Client
 
 from access.asking import request_access
-from access.granting import revoke
+from access.conditions import read
+from access.granting import grant, revoke
 from access.models import Grant
 from approvals import subjects
 from approvals.boards import create_board, seat
@@ -16,9 +17,10 @@ from approvals.policies import change_policy
 from approvals.sending import change, send
 from approvals.subjects import FactsStay, SubjectKind, register
 from approvals.submit import MOST_DRAFTS, OpenRequestExists, TooManyDrafts, submit
-from approvals.suspending import NotSuspendable, suspend
+from approvals.suspending import NotSuspendable, resume, suspend
 from approvals.voting import OwnRequest, vote
 from approvals.withdraw import withdraw
+from audit.models import Entry
 from catalog.models import Route
 from tenants.models import User
 from tenants.service_accounts import create as create_service_account
@@ -126,7 +128,10 @@ def test_a_draft_is_its_authors_alone_until_it_is_sent(cast: Cast) -> None:
         assert client.get("/api/requests/").json()["results"] == [], person
         for show in ("open", "decided"):
             assert path not in client.get(f"/board/?show={show}").content.decode(), person
+    told = signed_in(cast.dev).post(f"/requests/{asked.number}/comment/", {"text": "For later", "once": "x"})
+    assert (told.status_code, asked.comments.count()) == (302, 1)
     assert asked.title not in signed_in(cast.olivia).get("/tenants/acme/audit/").content.decode()
+    assert not Entry.objects.filter(subject_id=str(asked.pk)).exclude(tenant="").exists()
     page = signed_in(cast.dev).get(path).content.decode()
     assert "A draft that nobody else sees." in page and "Throw away" in page
     send(request=asked, by=cast.dev)
@@ -220,6 +225,26 @@ def test_the_platform_team_suspends_and_resumes_on_the_page(cast: Cast) -> None:
     assert Grant.objects.in_force().get().demanded.as_json() == {"max_answers": 1}
 
 
+def test_what_was_revoked_before_the_suspension_is_not_given_again(cast: Cast) -> None:
+    asked = say(sent(cast), cast.rita, "approve")
+    suspend(request=asked, reason="A leak.", by=cast.pat)
+    resume(request=asked, reason="Mended.", by=cast.pat)
+    revoke(grant=Grant.objects.in_force().get(), by=cast.olivia, reason="An incident")
+    suspend(request=asked, reason="Another leak.", by=cast.pat)
+    assert resume(request=asked, reason="Mended too.", by=cast.pat).state == "approved"
+    assert not Grant.objects.in_force().exists()
+
+
+def test_what_was_given_since_the_suspension_stays(cast: Cast) -> None:
+    asked = say(sent(cast), cast.rita, "approve")
+    suspend(request=asked, reason="A leak.", by=cast.pat)
+    narrow = grant(
+        environment=cast.environment(), route=Route.objects.get(), conditions=read({"max_answers": 1}), by=cast.pat
+    )
+    resume(request=asked, reason="Mended.", by=cast.pat)
+    assert Grant.objects.in_force().get() == narrow
+
+
 def test_what_cannot_be_taken_back_is_not_suspended(cast: Cast) -> None:
 
     register(SubjectKind(slug="toy", name="A toy", effect="Nothing."))
@@ -274,6 +299,16 @@ def test_of_two_who_act_at_once_on_what_was_sent_back_each_is_answered(house: Ca
         assert told[1] == "done" and told[0] in ("done", "transition_not_possible")
     assert asked.state == ("withdrawn" if other == "withdraw" else "in_review")
     assert asked.reviews.filter(outcome="open").count() == (0 if other == "withdraw" else 1)
+
+
+def test_of_two_drafts_of_one_subject_sent_at_once_the_second_is_told(house: Cast) -> None:
+    made, environment = route(), house.environment()
+    drafts = [
+        request_access(environment=environment, route=made, purpose="x", is_draft=True, by=by)
+        for by in (house.dev, house.olivia, house.dev, house.olivia)
+    ]
+    told = at_once(*(lambda one=one: send(request=one, by=one.requester) for one in drafts))  # type: ignore[misc]
+    assert sorted(told) == ["done"] + ["open_request_exists"] * 3
 
 
 def test_of_a_last_approval_and_a_sending_back_at_once_one_counts(house: Cast) -> None:
