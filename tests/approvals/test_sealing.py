@@ -24,7 +24,7 @@ from approvals.models import Decision, DecisionKey, Request, Seal
 from approvals.sealing.archive import archive_of
 from approvals.sealing.canonical import LARGEST, canonical, sealable
 from approvals.sealing.chain import seal_unsealed
-from approvals.sealing.checking import check, read_keys
+from approvals.sealing.checking import LARGEST_IN_MEMORY, check, read_keys
 from approvals.sealing.container import Member, of_bytes, written
 from approvals.sealing.keys import known_keys
 from approvals.sealing.seal import key_id, parts_of, private_key, public_text, sign
@@ -172,6 +172,29 @@ def test_who_signs_a_changed_record_with_a_key_of_their_own_is_found_by_the_publ
     keys = read_keys(published)
     assert check(file, keys).is_intact
     assert {"seal.json", "SHA256SUMS"} <= {where for where, _ in check(forged, keys).findings}
+
+
+@pytest.mark.parametrize("by_key", [False, True], ids=["the archive's own key", "the published key"])
+def test_a_signature_too_large_to_be_read_is_not_passed_over(file: Path, tmp_path: Path, by_key: bool) -> None:
+    """Everything is made anew and fits together, and both signatures are blanks, many of them."""
+    genuine = zipfile.ZipFile(file)
+    (name,) = [name for name in genuine.namelist() if name.startswith("keys/")]
+    key, large = genuine.read(name), b" " * (LARGEST_IN_MEMORY + 1)
+    whole = {each.name: b"".join(each.content()) for each in _forged(file) if not each.name.startswith("keys/")}
+    seal = json.loads(whole["seal.json"]) | {"key": key_id(key.decode())}
+    whole |= {name: key, "seal.json": canonical(seal), "seal.sig": large}
+    whole["SHA256SUMS"] = "".join(
+        f"{hashlib.sha256(inner).hexdigest()}  {each}\n"
+        for each, inner in sorted(whole.items())
+        if not each.startswith("SHA256SUMS")
+    ).encode()
+    whole["SHA256SUMS.sig"] = large
+    forged = tmp_path / "forged.zip"
+    with forged.open("wb") as to:
+        to.writelines(written(of_bytes(each, inner) for each, inner in whole.items()))
+    checked = check(forged, {key_id(key.decode()): key.decode()} if by_key else None)
+    assert not checked.is_intact and checked.exit_code == 1
+    assert {where for where, _ in checked.findings} == {"seal.json", "seal.sig", "SHA256SUMS", "SHA256SUMS.sig"}
 
 
 def _forged(file: Path) -> list[Member]:
