@@ -25,6 +25,7 @@ from tenants.uploads import LARGEST_FILE
 MOST_FILES = 50
 MOST_BYTES = 100 * 2**20  # of all documents of a request
 LONGEST_NAME = 120
+LONGEST_NAME_IN_BYTES = 240  # in UTF-8: file systems take 255
 
 
 class DocumentTooLarge(Invalid):
@@ -149,7 +150,9 @@ def harmless(name: str, media_type: str) -> str:
     for each in endings:
         if kept.casefold().endswith(each):
             stem, ending = kept[: -len(each)], each
-    return f"{stem.strip('. ')[: LONGEST_NAME - len(ending)] or 'document'}{ending}"
+    stem = stem.strip(". ")[: LONGEST_NAME - len(ending)]
+    stem = stem.encode()[: LONGEST_NAME_IN_BYTES - len(ending)].decode(errors="ignore").strip(". ")
+    return f"{stem or 'document'}{ending}"
 
 
 def _measured(file: IO[bytes]) -> tuple[int, str]:
