@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
@@ -31,8 +32,10 @@ from approvals.sealing.seal import key_id, parts_of, private_key, public_text, s
 from approvals.sealing.verifying import verify, verify_all
 from approvals.voting import vote
 from audit.models import Entry
+from audit.record import SYSTEM, record
 from portal.command import main
 from tests.cast import Cast, route
+from ui.exporting import in_batches
 
 pytestmark = pytest.mark.django_db
 # Of RFC 8785, appendix B and section 3.2.3, but the numbers with a fraction, which records do not hold.
@@ -54,8 +57,8 @@ def ask(cast: Cast, kind: str = "production", slug: str = "echo-model") -> Reque
     return request_access(environment=cast.environment(kind), route=wanted, purpose="Answer", by=cast.dev)
 
 
-def decided(cast: Cast, kind: str = "production", verdict: str = "approve") -> Decision:
-    request = ask(cast, kind)
+def decided(cast: Cast, kind: str = "production", verdict: str = "approve", slug: str = "echo-model") -> Decision:
+    request = ask(cast, kind, slug)
     comment(request=request, text="Which data?", by=cast.rob)
     give(request=request, name="Assessment", text="Low risk", by=cast.dev)
     vote(review=request.reviews.get(), verdict=verdict, comment="Fits.", by=cast.rita)
@@ -102,10 +105,10 @@ def test_a_fraction_has_no_place_in_a_record_and_large_numbers_become_text() -> 
 def test_it_works(cast: Cast, decision: Decision, file: Path) -> None:
     seal = Seal.objects.get(decision=decision.pk)
     assert (seal.sequence, seal.previous_hash, seal.record_sha256) == (1, "", decision.hash)
-    record = decision.record
-    assert [one["text"] for one in record["conversation"]] == ["Which data?"]
-    assert record["fingerprint"]["fields"]["model"] == "echo-model"
-    assert {"Assessment", "The model"} <= {item["name"] for item in record["evidence_items"]}
+    kept = decision.record
+    assert [one["text"] for one in kept["conversation"]] == ["Which data?"]
+    assert kept["fingerprint"]["fields"]["model"] == "echo-model"
+    assert {"Assessment", "The model"} <= {item["name"] for item in kept["evidence_items"]}
     assert verify(decision).is_intact and verify_all().is_intact
     checked = check(file)
     assert checked.is_intact, checked.findings
@@ -368,6 +371,54 @@ def test_a_removed_decision_is_missed_with_or_without_its_seal(cast: Cast, decis
         execute("DELETE FROM approvals_seal WHERE decision = %s", [second.pk])
     found = verify_all().findings
     assert [each.about for each in found] == ["R-2"] and "The audit tells of the decision" in found[0].sentence
+
+
+def test_what_is_decided_while_all_are_verified_breaks_nothing(
+    cast: Cast, decision: Decision, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One between the reading of seals and of decisions, with a key that is new then, and one after both."""
+
+    def while_it_reads(*given: Any, **named: Any) -> Iterator[Decision]:
+        settings.DECISION_KEYS = ["A" * 43 + "="]
+        decided(cast, "test", "refuse")
+        yield from in_batches(*given, **named)
+        decided(cast, "development", slug="other-model")
+
+    monkeypatch.setattr("approvals.sealing.verifying.in_batches", while_it_reads)
+    report = verify_all()
+    assert report.findings == [] and report.decisions == 2
+    assert Decision.objects.count() == 3
+
+
+@pytest.fixture
+def of_a_demonstration(cast: Cast) -> Decision:
+    """In a tenant that goes with it, and decided before there was a chain."""
+    made = decided(cast, "test", "refuse")
+    with without_triggers() as execute:
+        execute("DELETE FROM approvals_seal")
+    return made
+
+
+@pytest.mark.parametrize("untenanted", [False, True], ids=["of its tenant", "of its person"])
+def test_what_went_with_a_demonstration_before_there_was_a_chain_is_not_missed(
+    cast: Cast, of_a_demonstration: Decision, untenanted: bool
+) -> None:
+    number = of_a_demonstration.request.number
+    if untenanted:
+        with without_triggers() as execute:
+            execute("UPDATE audit_entry SET tenant = '' WHERE verb = 'request.refused'")
+            execute("UPDATE audit_entry SET actor_id = %s WHERE verb = 'request.submitted'", [uuid4().hex])
+    with without_triggers() as execute:
+        execute("DELETE FROM approvals_decision")
+    assert [each.about for each in verify_all().findings] == [f"R-{number}"], "nothing was removed with a demonstration"
+    record("demonstration.removed", by=SYSTEM, tenant_ids=[str(cast.acme.pk)])
+    assert verify_all().is_intact
+    later = decided(cast, "development", "refuse")
+    assert verify_all().is_intact
+    with without_triggers() as execute:
+        execute("DELETE FROM approvals_decision WHERE id = %s", [later.pk])
+        execute("DELETE FROM approvals_seal WHERE decision = %s", [later.pk])
+    assert [each.about for each in verify_all().findings] == ["R-2"], "it is later than the removal"
 
 
 def test_a_seal_in_the_middle_that_was_removed_is_named(cast: Cast, decision: Decision) -> None:
