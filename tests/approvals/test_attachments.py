@@ -270,6 +270,34 @@ def test_who_attached_it_takes_it_back_while_it_is_no_evidence(cast: Cast, asked
     assert [file.name for file in Attachment.objects.all()] == ["Contract.pdf"]
 
 
+def test_who_asked_and_who_decides_clear_what_others_attached(cast: Cast, asked: Request) -> None:
+    """All documents of a request share one bound, which whoever reads it could fill."""
+    for number, person in enumerate((cast.dev, cast.rita)):
+        made = attached(asked, cast.vera, content=PDF + bytes([number]))
+        client, address = signed_in(person), f"/requests/{asked.number}/"
+        assert f"remove-{made.pk}" in client.get(f"{address}?tab=evidence").content.decode()
+        client.post(f"{address}documents/{made.pk}/remove/")
+        assert not Attachment.objects.exists()
+    made = attached(asked, cast.dev)
+    assert f"remove-{made.pk}" not in signed_in(cast.vera).get(f"{address}?tab=evidence").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_slow_reader_holds_no_connection(cast: Cast, asked: Request) -> None:
+    content = b"%PDF-" + b"words " * 500_000
+    made = attached(asked, cast.dev, content=content)
+    vote(review=asked.reviews.get(), verdict="approve", comment="Fits.", by=cast.rita)
+    for address in (
+        f"/requests/{asked.number}/documents/{made.pk}/",
+        f"/decisions/{Decision.objects.get().pk}/archive/",
+    ):
+        parts = 0
+        for _ in signed_in(cast.dev).get(address):
+            assert connection.connection is None, "it went back to the pool"
+            parts += 1
+        assert parts >= 3
+
+
 def test_the_decision_seals_them_and_the_archive_holds_them(cast: Cast, asked: Request, tmp_path: Any) -> None:
     made = attached(asked, cast.dev)
     give(request=asked, name="The contract", document=made, by=cast.dev)
