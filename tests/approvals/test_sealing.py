@@ -27,9 +27,10 @@ from approvals.sealing.canonical import LARGEST, canonical, sealable
 from approvals.sealing.chain import seal_unsealed
 from approvals.sealing.checking import LARGEST_IN_MEMORY, check, read_keys
 from approvals.sealing.container import Member, of_bytes, written
-from approvals.sealing.keys import known_keys
+from approvals.sealing.keys import known_keys, renew_codes
 from approvals.sealing.seal import key_id, parts_of, private_key, public_text, sign
 from approvals.sealing.verifying import verify, verify_all
+from approvals.tasks import seal_decisions
 from approvals.voting import vote
 from audit.models import Entry
 from audit.record import SYSTEM, record
@@ -476,6 +477,19 @@ def test_a_new_key_signs_and_the_old_one_stays_known(
     assert check(kept(decision, tmp_path), read_keys(path)).is_intact, (
         "sealed with the old key, handed out with the new"
     )
+
+
+def test_the_keys_stay_known_when_an_old_secret_key_is_dropped(decision: Decision, settings: Settings) -> None:
+    old = settings.SECRET_KEY
+    settings.DECISION_KEYS = ["A" * 43 + "="]
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", [old]
+    seal_decisions()
+    settings.SECRET_KEY_FALLBACKS = []
+    assert [each.is_ours for each in known_keys() if each.last_used] == [True] and verify_all().findings == []
+    assert Entry.objects.filter(verb="decision_keys.codes_renewed").count() == 1
+    settings.SECRET_KEY = "a third, which knows nothing of the others"
+    assert renew_codes() == 0
+    assert [each.where for each in verify_all().findings] == ["public key"], "what is foreign is not made ours"
 
 
 def test_the_command_lists_the_keys_and_rotates_that_of_the_data_folder(
