@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from approvals.models import Decision
 from approvals.scoping import decisions_for
+from approvals.states import APPROVED_STATES
 from approvals.subjects import kinds
 from refusals.errors import Invalid
 from tenants.models import User
@@ -63,8 +64,8 @@ def find_decisions(viewer: User, asked: AskedDecisions) -> QuerySet[Decision]:
     if asked.tenant:
         rows = rows.filter(request__tenant__slug=asked.tenant)
     if asked.holds:
-        over = Q(valid_until__lte=timezone.now())
-        rows = rows.filter(over) if asked.holds == "ended" else rows.exclude(over)
+        holds = Q(request__state__in=APPROVED_STATES) & ~Q(valid_until__lte=timezone.now())
+        rows = rows.filter(holds if asked.holds == "now" else ~holds, outcome="approved")
     if asked.text:
         rows = rows.filter(_words(asked.text))
     return rows.order_by("-decided_at", "-pk")

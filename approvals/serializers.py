@@ -14,6 +14,7 @@ from approvals.models import Board, Decision, Policy, Request, Review, Vote
 from approvals.next_step import next_step
 from approvals.policies import LONGEST_VALIDITY, equals_of
 from approvals.sealing.verifying import verify
+from approvals.states import State
 from tenants.api.bodies import Body
 
 
@@ -162,10 +163,13 @@ class CommentSerializer(Body):
 
 class DecisionSerializer(serializers.ModelSerializer[Decision]):
     request = serializers.IntegerField(source="request.number", read_only=True)
+    state = serializers.ChoiceField(
+        choices=State.choices, source="request.state", read_only=True, help_text="Of its request, as it stands now."
+    )
 
     class Meta:
         model = Decision
-        fields = ["id", "request", "outcome", "decided_at", "valid_until", "hash", "record"]
+        fields = ["id", "request", "outcome", "state", "decided_at", "valid_until", "hash", "record"]
 
 
 class WeekSerializer(serializers.Serializer[Any]):

@@ -60,6 +60,11 @@ def no_traits(facts: Mapping[str, Any]) -> Traits:
     return NO_TRAITS
 
 
+def only_what_was_asked(request: Request) -> Mapping[str, Any]:
+    """The facts of the request, which never change once it is decided."""
+    return request.facts
+
+
 class FactsStay(Invalid):
     code = "facts_stay"
 
@@ -84,7 +89,7 @@ class SubjectKind:
     first and the end of the audit's chain last, so two of them can never wait for each other.
     `collectors` tell the facts that reviewers should know (`approvals.evidence`); `page(request)` is the path of the
     subject's own page; `fingerprint(request)` says, by name, what exactly is asked for as it is now: what an approval
-    approves, so that a later change of it is seen.
+    approves, so that a later change of it is seen; without one of its own, changes are not looked for.
     `again(request)` the one on which its requester changes what came back and asks once more;
     `glance(request)` is what everybody should see beside it, whichever part they read;
     `forecast(request)` estimates what it would be used and cost, on the assumptions in its sources;
@@ -112,7 +117,7 @@ class SubjectKind:
     on_approved: Callable[[Request, Decision, Any], None] = no_effect
     lock: Callable[[Request], None] = nothing
     collectors: tuple[Collector, ...] = ()
-    fingerprint: Callable[[Request], Mapping[str, Any]] = lambda request: request.facts
+    fingerprint: Callable[[Request], Mapping[str, Any]] = only_what_was_asked
     glance: Callable[[Request], Sequence[Evidence]] = no_evidence
     forecast: Callable[[Request], Sequence[Evidence]] = no_evidence
     came_of: Callable[[Decision], Sequence[Evidence]] = nothing_came

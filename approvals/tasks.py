@@ -9,6 +9,7 @@ from approvals.evidence.collecting import EvidenceIsFrozen, collect, collect_lef
 from approvals.expiring import expire_overdue, lapse_ended
 from approvals.models import Request
 from approvals.sealing.chain import seal_unsealed
+from approvals.sealing.keys import renew_codes
 from approvals.sealing.verifications import run, run_daily
 from tenants.scope import everything
 
@@ -40,7 +41,9 @@ def collect_evidence_left() -> int:
 @shared_task(name="approvals.seal_decisions")
 @everything("the chain of seals goes over every tenant")
 def seal_decisions() -> int:
-    """Take into the chain what was decided before there was one; at a start, and once an hour."""
+    """Take into the chain what was decided before there was one, and keep the keys known under the present secret key;
+    at a start, and once an hour."""
+    renew_codes()
     return seal_unsealed()
 
 

@@ -35,6 +35,7 @@ STAYING = {
     "tenants.Environment": SHELL,
     "approvals.Request": DECIDED,
     "approvals.Review": DECIDED,
+    "approvals.Revision": DECIDED,
     "approvals.Vote": DECIDED,
     "approvals.Comment": DECIDED,
     "approvals.Decision": DECIDED,

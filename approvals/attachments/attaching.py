@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Iterator
+from itertools import chain
 from typing import IO
 
 from django.db import transaction
@@ -13,18 +14,21 @@ from django.db.models import Sum
 from approvals.attachments.content import PIECE, keep, pieces
 from approvals.attachments.recognising import ENDINGS, recognise
 from approvals.attachments.tables import Attachment
+from approvals.deciders import is_before
 from approvals.evidence.collecting import open_request
-from approvals.models import Request
+from approvals.models import Request, Review
 from approvals.scoping import requests_for
 from audit.record import record
 from refusals.errors import Conflict, Forbidden, Invalid, Missing
 from tenants.archiving import refuse_archived
 from tenants.models import User
 from tenants.uploads import LARGEST_FILE
+from ui.connections import connectionless
 
 MOST_FILES = 50
 MOST_BYTES = 100 * 2**20  # of all documents of a request
 LONGEST_NAME = 120
+LONGEST_NAME_IN_BYTES = 240  # in UTF-8: file systems take 255
 
 
 class DocumentTooLarge(Invalid):
@@ -43,7 +47,7 @@ class AttachedAlready(Conflict):
 
 class NotTheirs(Forbidden):
     code = "not_the_uploader"
-    title = "Only who attached it takes it back"
+    title = "This is not yours to take back"
 
 
 class IsEvidence(Conflict):
@@ -100,10 +104,13 @@ def refuse_closed(request: Request) -> None:
 
 @transaction.atomic
 def take_back(*, document: Attachment, by: User) -> None:
-    """Remove what one attached oneself. Raises `NotTheirs`, `IsEvidence`, `EvidenceIsFrozen`, and
-    `TenantArchived` or `ProjectArchived` where the request was asked in one."""
-    if document.uploaded_by_id != by.pk:
-        raise NotTheirs(f"{document.uploaded_by} attached it; only they can take it back.")
+    """Remove a document: one's own, or any of them as who asked or decides, since they share one bound.
+
+    Raises `NotTheirs`, `IsEvidence`, `EvidenceIsFrozen`, and `TenantArchived` or `ProjectArchived` where the request
+    was asked in one.
+    """
+    if document.uploaded_by_id != by.pk and not clears_documents(document.request, by):
+        raise NotTheirs(f"{document.uploaded_by} attached it; only they, who asked and who decides can take it back.")
     refuse_closed(document.request)
     locked = open_request(document.request)
     if document.evidence_items.exists():
@@ -121,6 +128,12 @@ def take_back(*, document: Attachment, by: User) -> None:
     )
 
 
+def clears_documents(request: Request, viewer: User) -> bool:
+    """Whether they take back what others attached: they asked for it, or decide on it now."""
+    opened = [review for review in request.reviews.all() if review.outcome == Review.Outcome.OPEN]
+    return request.requester_id == viewer.pk or any(is_before(review, viewer) for review in opened)
+
+
 @transaction.atomic
 def hand_out(*, document: Attachment, by: User) -> Iterator[bytes]:
     """The content, to be sent piece by piece; that it was handed out is written down. Raises `DocumentUnreadable`."""
@@ -136,7 +149,7 @@ def hand_out(*, document: Attachment, by: User) -> Iterator[bytes]:
     )
     content = pieces(document)
     first = next(content, b"")  # what does not open is refused before anything is sent
-    return _after(first, content)
+    return connectionless(chain([first], content))
 
 
 def harmless(name: str, media_type: str) -> str:
@@ -149,7 +162,9 @@ def harmless(name: str, media_type: str) -> str:
     for each in endings:
         if kept.casefold().endswith(each):
             stem, ending = kept[: -len(each)], each
-    return f"{stem.strip('. ')[: LONGEST_NAME - len(ending)] or 'document'}{ending}"
+    stem = stem.strip(". ")[: LONGEST_NAME - len(ending)]
+    stem = stem.encode()[: LONGEST_NAME_IN_BYTES - len(ending)].decode(errors="ignore").strip(". ")
+    return f"{stem or 'document'}{ending}"
 
 
 def _measured(file: IO[bytes]) -> tuple[int, str]:
@@ -166,8 +181,3 @@ def _read(file: IO[bytes]) -> Iterator[bytes]:
     file.seek(0)
     while piece := file.read(PIECE):
         yield piece
-
-
-def _after(first: bytes, content: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from content

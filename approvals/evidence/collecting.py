@@ -17,7 +17,7 @@ from approvals.evidence.collectors import AT_THE_DECISION, Collector, collectors
 from approvals.evidence.tables import EvidenceItem
 from approvals.models import Request
 from approvals.sealing.canonical import sealable
-from approvals.states import OPEN_STATES
+from approvals.states import OPEN_STATES, State
 from approvals.subjects import Evidence, kind_of
 from audit.models import Entry
 from audit.record import SYSTEM, Actor, record
@@ -26,13 +26,19 @@ from tenants.archiving import refuse_archived
 from tenants.models import User
 
 log = structlog.get_logger(__name__)
+NOT_AGAIN_FOR = dt.timedelta(minutes=5)  # each version stays for ever
 
 
 class EvidenceIsFrozen(Conflict):
-    """Nothing is added to what a decision was made on."""
+    """Nothing is added to what a decision was made on, nor to a draft."""
 
     code = "evidence_is_frozen"
-    title = "The evidence is frozen"
+    title = "Nothing is added to the evidence"
+
+
+class CollectedJustNow(Conflict):
+    code = "collected_just_now"
+    title = "It was collected just now"
 
 
 def current(request: Request) -> list[EvidenceItem]:
@@ -42,18 +48,39 @@ def current(request: Request) -> list[EvidenceItem]:
     return sorted(rows, key=lambda item: places.get(item.collector, len(places)))
 
 
+def round_began(request: Request) -> dt.datetime | None:
+    """When it was sent again after it came back; None in its first round."""
+    if request.round == 1:
+        return None
+    opened = [each.opened_at for each in request.reviews.all() if each.round == request.round and each.opened_at]
+    return min(opened, default=max((each.sent_back_at for each in request.revisions.all()), default=None))
+
+
+def is_outdated(item: EvidenceItem, began: dt.datetime | None) -> bool:
+    """Whether it was collected on what was asked before the round that `began` then."""
+    return bool(item.collector) and began is not None and item.collected_at < began
+
+
 @transaction.atomic
 def collect(*, request: Request, by: User | Actor = SYSTEM, only_stale: bool = False) -> list[EvidenceItem]:
-    """Collect everything that the product knows for `request`, or what is missing or stale of it; the new rows.
+    """Collect everything that the product knows for `request`, or what is missing or stale of it; the new rows. What
+    was collected on what an earlier round asked is missing. A person gets nothing again that is only minutes old.
 
-    Raises `EvidenceIsFrozen`, and `TenantArchived` or `ProjectArchived` where a person asks for it in one.
+    Raises `EvidenceIsFrozen`, `CollectedJustNow`, and `TenantArchived` or `ProjectArchived` where a person asks for it
+    in one.
     """
     if isinstance(by, User) and request.tenant is not None:
         refuse_archived(request.tenant, request.environment.project if request.environment else None)
-    held = {item.collector: item for item in current(request) if item.collector}
-    wanted = [
-        each for each in kept_collectors(request) if not only_stale or each.slug not in held or held[each.slug].is_stale
-    ]  # asked before anything is locked: some of them count for a while
+    held, can_be = _held(request), kept_collectors(request)
+    if only_stale:
+        wanted = [each for each in can_be if each.slug not in held or held[each.slug].is_stale]
+    elif isinstance(by, User):
+        wanted = [each for each in can_be if each.slug not in held or _is_old_enough(held[each.slug])]
+        if can_be and not wanted and request.state in OPEN_STATES:
+            raise CollectedJustNow("All of it was collected in the last minutes. Wait a little, and collect it then.")
+    else:
+        wanted = can_be
+    # Asked before anything is locked: some of them count for a while.
     found = [(each, *ask(each, request)) for each in wanted]
     locked = open_request(request)
     made = _keep(locked, found, by)
@@ -72,10 +99,20 @@ def collect(*, request: Request, by: User | Actor = SYSTEM, only_stale: bool = F
 def complete(request: Request, at: dt.datetime) -> list[EvidenceItem]:
     """Everything `request` rests on at its decision: what was collected before, and what was not yet. Within the
     decision's own transaction, which holds the request's lock."""
-    held = {item.collector for item in current(request) if item.collector}
+    held = _held(request)
     wanted = [each for each in collectors_of(kind_of(request.subject_kind)) if each.slug not in held]
     _keep(request, [(each, *ask(each, request)) for each in wanted], SYSTEM, at)
     return current(request)
+
+
+def _held(request: Request) -> dict[str, EvidenceItem]:
+    """What was collected on what is asked now, by its collector."""
+    began = round_began(request)
+    return {item.collector: item for item in current(request) if item.collector and not is_outdated(item, began)}
+
+
+def _is_old_enough(item: EvidenceItem) -> bool:
+    return item.is_stale or item.collected_at <= timezone.now() - NOT_AGAIN_FOR
 
 
 def kept_collectors(request: Request) -> list[Collector]:
@@ -88,9 +125,10 @@ def missing(request: Request, names: Iterable[str]) -> list[str]:
     """Which of `names` (a collector's slug or name, or the name of a piece that a person gave, in any case of letters)
     the request has no fresh evidence of."""
     has: set[str] = set()
+    began = round_began(request)
     slugs = {each.name.casefold(): each.slug for each in collectors_of(kind_of(request.subject_kind))}
     for item in current(request):
-        if not item.is_stale:
+        if not item.is_stale and not is_outdated(item, began):
             has |= {item.name.casefold(), item.collector.casefold()}
     return [name for name in names if not {name.casefold(), slugs.get(name.casefold(), name).casefold()} & has]
 
@@ -121,6 +159,11 @@ def collect_left() -> int:
 def open_request(request: Request) -> Request:
     """The request, locked. Raises `EvidenceIsFrozen` once it is closed."""
     locked = Request.objects.select_for_update(no_key=True).get(pk=request.pk)
+    if locked.state == State.DRAFT:
+        raise EvidenceIsFrozen(
+            f"R-{locked.number} is a draft. Evidence and documents are added once it is sent.",
+            way_out=locked.get_absolute_url(),
+        )
     if locked.state not in OPEN_STATES:
         raise EvidenceIsFrozen(
             f"R-{locked.number} is {locked.get_state_display().lower()}: what it was decided on stays as it was. New"

@@ -18,7 +18,7 @@ AT_THE_DECISION = dt.timedelta(0)
 class Collector:
     """One piece of evidence that the product knows by itself.
 
-    `slug` names it among the kind's, also in policies; `name` and `sentence` are for people. `collect(request)` tells
+    `slug` names it among the kind's; `name` and `sentence` are for people. `collect(request)` tells
     the facts as they are now. They stay fresh for `fresh_for`; `AT_THE_DECISION`: they change with the review itself,
     so they are never kept before it ends.
     """

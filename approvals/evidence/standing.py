@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from approvals.evidence.collecting import ask, current, kept_collectors
+from approvals.evidence.collecting import ask, current, is_outdated, kept_collectors, round_began
 from approvals.evidence.collectors import collectors_of
 from approvals.evidence.tables import EvidenceItem
 from approvals.models import Request
@@ -35,6 +35,7 @@ class Piece:
     expires_at: dt.datetime | None = None
     sha256: str = ""
     earlier: int = 0
+    is_outdated: bool = False  # collected on what was asked before it came back
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def standing(request: Request, record: Mapping[str, Any] | None = None) -> Stand
 
 
 def _alive(request: Request) -> list[Piece]:
-    items = current(request)
+    items, began = current(request), round_began(request)
     held = {item.collector: item for item in items if item.collector}
     kept = {each.slug for each in kept_collectors(request)}
     earlier: dict[str, int] = {}
@@ -73,7 +74,7 @@ def _alive(request: Request) -> list[Piece]:
     pieces = []
     for each in collectors_of(kind_of(request.subject_kind)):
         if (item := held.get(each.slug)) is not None:
-            pieces.append(_piece(item, each.sentence, earlier[each.slug] - 1))
+            pieces.append(_piece(item, each.sentence, earlier[each.slug] - 1, is_outdated(item, began)))
         else:
             found, trouble = ask(each, request)
             facts = [fact.frozen() for fact in found]
@@ -82,10 +83,10 @@ def _alive(request: Request) -> list[Piece]:
     return [*pieces, *(_piece(item) for item in items if not item.collector)]
 
 
-def _piece(item: EvidenceItem, sentence: str = "", earlier: int = 0) -> Piece:
+def _piece(item: EvidenceItem, sentence: str = "", earlier: int = 0, outdated: bool = False) -> Piece:
     return Piece(
         name=item.name,
-        state="failed" if item.trouble else "stale" if item.is_stale else "fresh",
+        state="failed" if item.trouble else "stale" if item.is_stale or outdated else "fresh",
         facts=item.facts,
         sentence=sentence,
         id=str(item.pk),
@@ -100,6 +101,7 @@ def _piece(item: EvidenceItem, sentence: str = "", earlier: int = 0) -> Piece:
         expires_at=item.expires_at,
         sha256=item.sha256,
         earlier=earlier,
+        is_outdated=outdated,
     )
 
 

@@ -46,7 +46,9 @@ class ChangeSinceSerializer(serializers.Serializer[Any]):
 class SinceSerializer(serializers.Serializer[Any]):
     """What of the subject is not as it was decided on."""
 
-    is_known = serializers.BooleanField(help_text="False: it was decided before fingerprints were taken.")
+    is_known = serializers.BooleanField(
+        help_text="False: it is older than fingerprints, or its kind has nothing to compare."
+    )
     changes = ChangeSinceSerializer(many=True)
 
 

@@ -29,16 +29,17 @@ LARGEST_IN_MEMORY = 64 << 20
 
 @dataclass
 class Checked:
-    """What was checked and fits, what does not, and what could not be told."""
+    """What was checked and fits, what does not, and what could not be told; `signed`: whose signature was verified."""
 
     fits: list[str] = field(default_factory=list)
     findings: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=dict)
+    signed: set[str] = field(default_factory=set)
 
     @property
     def is_intact(self) -> bool:
-        return not self.findings
+        return not self.findings and self.signed == {SUMS, SEAL}
 
     @property
     def exit_code(self) -> int:
@@ -64,6 +65,10 @@ def check(path: Path, keys: Mapping[str, str] | None = None) -> Checked:
     for name in MUST:
         if name not in files:
             checked.findings.append((name, "It is missing."))
+    for name, stored in files.items():
+        if (name in MUST or name.startswith(KEYS)) and stored.size > LARGEST_IN_MEMORY:
+            sentence = f"It is larger than {LARGEST_IN_MEMORY >> 20} MB, which none of these is, so it was not checked."
+            checked.findings.append((name, sentence))
     own = _own_keys(path, files, checked)
     if keys is None:
         checked.notes.append(
@@ -73,6 +78,8 @@ def check(path: Path, keys: Mapping[str, str] | None = None) -> Checked:
     trusted = own if keys is None else dict(keys)
     _check_sums(path, files, trusted, checked)
     _check_seal(path, files, trusted, checked)
+    for name in sorted({SUMS, SEAL} - checked.signed - {where for where, _ in checked.findings}):
+        checked.findings.append((name, "Its signature was not verified."))
     if checked.is_intact:
         checked.fits.insert(0, f"the archive: {len(members)} files, no byte beside them")
     return checked
@@ -124,6 +131,7 @@ def _check_sums(path: Path, files: Mapping[str, Stored], keys: Mapping[str, str]
         sentence = f"It is not as it was signed, or {SUMS_SIGNATURE} was changed, or another key signed it."
         checked.findings.append((SUMS, sentence))
     else:
+        checked.signed.add(SUMS)
         checked.fits.append(f"{SUMS}: signed by the key {signer}")
     listed: dict[str, str] = {}
     for line in content.decode("utf-8", "replace").splitlines():
@@ -155,6 +163,7 @@ def _check_seal(path: Path, files: Mapping[str, Stored], keys: Mapping[str, str]
             checked.findings.append((SEAL, f"It is not as the key {statement['key']} signed it, or {SIGNATURE} was"
                                      " changed."))  # fmt: skip
         else:
+            checked.signed.add(SEAL)
             checked.fits.append(f"{SEAL}: place {statement.get('sequence')} in the chain, signed by {statement['key']}")
     if content is None or record is None:
         return

@@ -18,7 +18,7 @@ _LOCAL, _CENTRAL, _END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 _VERSION, _UTF8, _STORED = 20, 0x0800, 0
 _TIME, _DATE = 0, (1 << 5) | 1  # 1 January 1980, the first that the format has
 _MODE = 0o100644 << 16
-_LONGEST_NAME = 300
+_LONGEST_NAME = 600  # in bytes: a document of 120 characters in its folder has up to 530
 PIECE = 1 << 20
 
 

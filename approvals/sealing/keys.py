@@ -11,15 +11,18 @@ import datetime as dt
 import hashlib
 import hmac
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Max
 
 from approvals.sealing.seal import key_id, pem_of, private_key, public_text
 from approvals.sealing.tables import DecisionKey, Seal
+from audit.record import SYSTEM, record
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,25 @@ def is_ours(row: DecisionKey) -> bool:
     """Whether this installation wrote the key down, and neither name nor public half were changed since."""
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     return any(hmac.compare_digest(row.mac, _code(row.pk, row.public, key)) for key in keys)
+
+
+@transaction.atomic
+def renew_codes(*, by: Any = SYSTEM) -> int:
+    """Make the codes of our keys anew that an earlier secret key made, while it is known; how many. Once that is
+    dropped from `SECRET_KEY_FALLBACKS`, a code that was not renewed is foreign."""
+    renewed = []
+    for row in DecisionKey.objects.select_for_update().order_by("pk"):
+        code = _code(row.pk, row.public, settings.SECRET_KEY)
+        if row.mac != code and is_ours(row):
+            row.mac = code
+            row.save(update_fields=["mac"])
+            renewed.append(row.pk)
+    if renewed:
+        record(
+            "decision_keys.codes_renewed", by=by, subject_kind="decision", subject_label="keys that sign decisions",
+            keys=renewed,
+        )  # fmt: skip
+    return len(renewed)
 
 
 def _code(name: str, public: str, secret_key: str) -> str:

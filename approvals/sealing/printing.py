@@ -36,8 +36,14 @@ def printed(record: Mapping[str, Any], seal: Statement) -> str:
     ]  # fmt: skip
     policy = record.get("policy")
     if policy:
-        about = f"{policy.get('subject_kind', '')} {policy.get('environment_kind', '')} version {policy.get('version')}"
-        parts.append(f"<p>{_t(policy.get('sentence', ''))} <small>Policy {_t(about)}</small></p>")
+        about = f"{name_of_policy(policy)}, version {policy.get('version')}"
+        because = f" It decides because of: {record['because']}." if record.get("because") else ""
+        parts.append(f"<p>{_t(policy.get('sentence', ''))} <small>Policy {_t(about)}.{_t(because)}</small></p>")
+    for earlier in record.get("earlier_rounds", ()):
+        parts.append(f"<h2>Round {_t(earlier['round'])}, sent back on {_t(earlier['sent_back_at'])}</h2>")
+        parts.append(_facts([("Request", earlier["title"]), ("Purpose", earlier["reason"]),
+                             *((str(name), value) for name, value in earlier["facts"].items())]))  # fmt: skip
+        parts.append(_table(earlier["reviews"]))
     if record.get("conversation"):
         parts.append("<h2>What was said</h2>")
         parts.append(_facts((f"{one['author']['name']}, {one['at']}", one["text"]) for one in record["conversation"]))
@@ -62,17 +68,37 @@ def printed(record: Mapping[str, Any], seal: Statement) -> str:
 
 
 def _votes(record: Mapping[str, Any]) -> str:
-    rows = [
-        (review["board_name"], vote["voter"]["name"], vote["verdict"], vote["comment"], vote["at"])
-        for review in record["reviews"]
-        for vote in review["votes"]
-    ]
-    if not rows:
+    if not record["reviews"]:
         sentence = (record.get("decided_under") or {}).get("sentence", "")
         return f"<p>{_t(record['request']['requester']['name'])}, by asking. {_t(sentence)}</p>"
+    return _table(record["reviews"])
+
+
+def _table(reviews: Iterable[Mapping[str, Any]]) -> str:
+    rows = [
+        (review["board_name"], vote["voter"]["name"], _verdict(vote), _reason(vote), vote["at"])
+        for review in reviews
+        for vote in review["votes"]
+    ]
     head = "".join(f"<th>{name}</th>" for name in ("Board", "Member", "Vote", "Reason", "When"))
     body = "".join(f"<tr>{''.join(f'<td>{_t(cell)}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _verdict(vote: Mapping[str, Any]) -> str:
+    word = str(vote["verdict"]).replace("_", " ")
+    return f"{word}, with conditions" if vote.get("is_conditional") else word
+
+
+def _reason(vote: Mapping[str, Any]) -> str:
+    checked = vote.get("checked")
+    return f"{vote['comment']} (Checked: {'; '.join(map(str, checked))})" if checked else str(vote["comment"])
+
+
+def name_of_policy(policy: Mapping[str, Any]) -> str:
+    """What a sealed policy is called; the first form of a record knew its kinds alone."""
+    kinds = f"{policy.get('subject_kind', '')} {policy.get('environment_kind') or 'any'}"
+    return str(policy.get("slug") or kinds)
 
 
 def _evidence(record: Mapping[str, Any]) -> str:

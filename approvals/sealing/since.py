@@ -7,6 +7,7 @@ from typing import Any
 
 from approvals.models import Decision
 from approvals.sealing.record import fingerprint_of
+from approvals.subjects import kind_of, only_what_was_asked
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Since:
-    """What changed. Not known: the decision was made before fingerprints were taken."""
+    """What changed. Not known: it is older than fingerprints, or its kind has none of its own."""
 
     is_known: bool
     changes: tuple[Change, ...] = ()
@@ -29,7 +30,7 @@ class Since:
 def since(decision: Decision) -> Since:
     """The fields that differ, by their names."""
     sealed = decision.record.get("fingerprint")
-    if sealed is None:
+    if sealed is None or kind_of(decision.request.subject_kind).fingerprint is only_what_was_asked:
         return Since(False)
     then, now = sealed["fields"], fingerprint_of(decision.request)
     changed = sorted(name for name in {*then, *now} if then.get(name) != now.get(name))

@@ -24,7 +24,8 @@ FOLLOWS_ON = """
 
 
 class DecisionKey(models.Model):
-    """A public key that decisions were signed with, from its first use on. `mac`: that this installation used it."""
+    """A public key that decisions were signed with, from its first use on. `mac`: that this installation used it; alone
+    it changes, with the secret key that it is made with (`approvals.sealing.keys.renew_codes`)."""
 
     shared_because = "decisions of every tenant are signed with the same key"
 
@@ -36,7 +37,7 @@ class DecisionKey(models.Model):
     class Meta:
         ordering = ["-since"]
         triggers = [
-            pgtrigger.Protect(name="frozen", operation=pgtrigger.Update),
+            pgtrigger.ReadOnly(name="frozen", exclude=["mac"]),
             pgtrigger.Protect(name="kept", operation=pgtrigger.Delete),
             never_truncated(),
         ]

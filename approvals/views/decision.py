@@ -21,6 +21,7 @@ from approvals.subjects import kind_of
 from approvals.viewer import viewer_of
 from audit.exporting import exported
 from refusals.errors import Missing
+from ui.connections import connectionless
 from ui.streaming import StreamsUnderAsgi
 
 
@@ -65,7 +66,7 @@ def as_archive(request: HttpRequest, found: Decision) -> StreamsUnderAsgi:
         "Content-Disposition": f'attachment; filename="{archive_name(found)}"',
         "X-Content-Type-Options": "nosniff",
     }
-    return StreamsUnderAsgi(content, content_type="application/zip", headers=headers)
+    return StreamsUnderAsgi(connectionless(content), content_type="application/zip", headers=headers)
 
 
 @login_not_required

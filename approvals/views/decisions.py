@@ -12,6 +12,7 @@ from approvals.decisions import HOLDS, OUTCOMES, AskedDecisions, find_decisions
 from approvals.models import Decision, DecisionVerification, Seal
 from approvals.scoping import decisions_for
 from approvals.sealing.keys import known_keys
+from approvals.sealing.printing import name_of_policy
 from approvals.sealing.verifications import SEES_ALL, require_auditor, start
 from approvals.subjects import kind_of, kinds
 from approvals.viewer import viewer_of
@@ -21,8 +22,8 @@ from ui.exporting import csv_response, in_batches
 PAGE_SIZE = 50
 SHOWN_RUNS = 20
 HEAD = (
-    "number", "title", "kind", "tenant", "environment", "asked by", "outcome", "decided (UTC)", "valid until (UTC)",
-    "policy", "approved by", "evidence", "SHA-256",
+    "number", "title", "kind", "tenant", "environment", "asked by", "outcome", "state now",
+    "decided (UTC)", "valid until (UTC)", "policy", "approved by", "evidence", "SHA-256",
 )  # fmt: skip
 
 
@@ -84,9 +85,10 @@ def _line(row: Decision) -> tuple[object, ...]:
         record["request"]["environment"],
         record["request"]["requester"]["username"],
         row.outcome,
+        asked.get_state_display(),
         f"{row.decided_at:%Y-%m-%d %H:%M:%S}",
         f"{row.valid_until:%Y-%m-%d %H:%M:%S}" if row.valid_until else "",
-        f"{policy['subject_kind']} {policy['environment_kind'] or 'any'} v{policy['version']}" if policy else "",
+        f"{name_of_policy(policy)} v{policy['version']}" if policy else "",
         ", ".join(vote["voter"]["username"] for vote in votes if vote["verdict"] == "approve"),
         ", ".join(item["name"] for item in record.get("evidence_items", ())),
         row.hash,

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
-from approvals.evidence.collecting import EvidenceIsFrozen, collect
+from approvals.evidence.collecting import CollectedJustNow, EvidenceIsFrozen, collect
 from approvals.evidence.forms import EvidenceForm
 from approvals.evidence.giving import TooMuchEvidence, give
 from approvals.evidence.tables import EvidenceItem
@@ -60,8 +60,8 @@ def collect_again(request: HttpRequest, number: int) -> HttpResponse:
     found = find_request(viewer, number)
     try:
         made = collect(request=found, by=viewer)
-    except EvidenceIsFrozen as too_late:
-        messages.warning(request, too_late.sentence)
+    except (EvidenceIsFrozen, CollectedJustNow) as refused:
+        messages.warning(request, refused.sentence)
     else:
         failed = [item.name for item in made if item.trouble]
         if failed:

@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from approvals.attachments.attaching import clears_documents
 from approvals.commenting import comment
 from approvals.conversation import conversation, history
 from approvals.deciders import is_before
@@ -174,6 +175,7 @@ def shown(
         if tab == "evidence" and found.state in OPEN_STATES
         else None,
         "documents": list(found.attachments.select_related("uploaded_by")) if tab == "evidence" else [],
+        "clears_documents": tab == "evidence" and clears_documents(found, viewer),
         "entries": history(found) if tab == "history" else [],
         "glance": kind.glance(found),
         "forecast": kind.forecast(found) if found.state == State.IN_REVIEW else [],

@@ -24,7 +24,8 @@ from access.offboarding import erasing, exporting, job
 from access.offboarding.beginning import DemonstrationLeavesOtherwise, LeavingAlready, NotLeaving, begin, call_off
 from access.offboarding.preview import concerned
 from approvals.models import Decision, Request
-from approvals.sealing.verifying import verify
+from approvals.sealing.verifying import verify, verify_all
+from approvals.sending import send
 from approvals.voting import vote
 from audit.identifiers import uuid7
 from audit.models import Entry
@@ -135,6 +136,17 @@ def test_what_boards_decided_is_kept_and_still_sealed(used: Cast) -> None:
     assert request.reason == "Secret purpose" and Decision.objects.get().request == request
     sealed = verify(Decision.objects.get())
     assert sealed.fits_record and sealed.fits_audit
+
+
+@pytest.mark.django_db
+def test_what_was_sent_back_and_then_decided_is_kept_in_all_its_rounds(cast: Cast) -> None:
+    asked = request_access(environment=cast.environment(), route=route(), purpose="Help customers", by=cast.dev)
+    vote(review=asked.reviews.get(), verdict="send_back", comment="Which?", by=cast.rita)
+    send(request=asked, by=cast.dev)
+    vote(review=asked.reviews.get(outcome="open"), verdict="approve", comment="Fine", by=cast.rita)
+    erased(cast)
+    assert Request.objects.get().revisions.get().reason == "Help customers"
+    assert verify_all().findings == []
 
 
 @pytest.mark.django_db

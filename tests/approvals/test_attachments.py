@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import zipfile
@@ -25,7 +26,7 @@ from approvals.attachments.attaching import (
     harmless,
     take_back,
 )
-from approvals.attachments.content import DocumentUnreadable, pieces, rotate_document_keys
+from approvals.attachments.content import DocumentUnreadable, keep, pieces, rotate_document_keys
 from approvals.attachments.recognising import ArchiveNotTaken, KindNotTaken, recognise
 from approvals.evidence.collecting import EvidenceIsFrozen
 from approvals.evidence.giving import EvidenceNotUnderstood, give
@@ -69,6 +70,12 @@ def zipped(files: dict[str, bytes], *, method: int = zipfile.ZIP_DEFLATED) -> by
     return into.getvalue()
 
 
+def office(inside: str = "word/document.xml", **embedded: bytes) -> bytes:
+    """A document of Office with files in it, whose names have "__" for "/" and "_" for "."."""
+    more = {name.replace("__", "/").replace("_", "."): content for name, content in embedded.items()}
+    return zipped({"[Content_Types].xml": b"<x/>", inside: b"<x/>", **more})
+
+
 def kind_of(content: bytes) -> str:
     return recognise(io.BytesIO(content))
 
@@ -107,6 +114,15 @@ def test_what_was_changed_in_the_database_is_not_handed_out(cast: Cast, asked: R
     assert signed_in(cast.dev).get(f"/requests/{asked.number}/documents/{made.pk}/").status_code == 409
 
 
+def damaged(content: bytes) -> bytes:
+    """A zip file whose first packed byte begins a block of no known type (RFC 1951, 3.2.3)."""
+    at = 30 + int.from_bytes(content[26:28], "little")
+    return content[:at] + b"\x07" + content[at + 1 :]
+
+
+SHEET = office("xl/workbook.xml")
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
@@ -125,6 +141,9 @@ def test_what_was_changed_in_the_database_is_not_handed_out(cast: Cast, asked: R
             zipped({"mimetype": b"application/vnd.oasis.opendocument.text", "content.xml": b"<x/>"}),
             "application/vnd.oasis.opendocument.text",
         ),
+        (office(word__embeddings__Sheet1_xlsx=SHEET), recognising.INSIDE["word/document.xml"]),
+        (office(word__media__image1_emz=gzip.compress(b"\x01\0\0\0" * 20)), recognising.INSIDE["word/document.xml"]),
+        (zipped({"Plan.docx": office(word__embeddings__Sheet1_xlsx=SHEET), "a.xlsx": SHEET}), "application/zip"),
     ],
 )
 def test_a_file_is_what_its_content_says(content: bytes, kind: str) -> None:
@@ -144,6 +163,16 @@ def test_a_file_is_what_its_content_says(content: bytes, kind: str) -> None:
         (b"\xff\xfe\x00broken", "none of"),
         (b"PK\x03\x04 no zip at all", "cannot be read as one"),
         (zipped({"a.zip": zipped({"b.txt": b"x"})}), "packed once more"),
+        (office(word__embeddings__a_zip=zipped({"b.txt": b"x"})), "packed once more"),
+        (zipped({"a.docx": office(b_docx=office(c_docx=office()))}), "“c.docx” in it is packed once more"),
+        (office(word__embeddings__a_xlsx=office("xl/workbook.xml", a_txt=b"MZ")), "“a.txt” in it is a program"),
+        (office(word__embeddings__a_xlsx=office("xl/workbook.xml", a_txt=b"0" * 9_000_000)), "Unpacked it would"),
+        (office(word__media__a_emz=gzip.compress(b"0" * 9_000_000)), "Unpacked it would"),
+        (office(word__media__a_emz=gzip.compress(b"MZ")), "“word/media/a.emz” in it is a program"),
+        (zipped({"a.emz": gzip.compress(b"x")}), "packed once more"),
+        (zipped({"a.txt": b"0" * 99}, method=zipfile.ZIP_BZIP2), "packed in a way that is not taken"),
+        (zipped({"mimetype": b"0" * 99}, method=zipfile.ZIP_LZMA), "packed in a way that is not taken"),
+        (damaged(zipped({"a.txt": b"some words " * 99})), "cannot be read as one"),
         (zipped({"setup.txt": b"MZ\x90\x00"}), "“setup.txt” in it is a program"),
         (zipped({"[Content_Types].xml": b"<x/>", "word/vbaProject.bin": b"x"}), "macros"),
         (zipped({"big.txt": b"0" * 50_000_000}), "Unpacked it would be more"),
@@ -160,6 +189,13 @@ def test_what_is_not_taken_is_refused_whatever_it_is_called(
     client = signed_in(cast.dev)
     page = client.post(f"/requests/{asked.number}/documents/", sent, follow=True).content.decode()
     assert said in page and not Attachment.objects.exists()
+
+
+def test_a_damaged_file_does_not_keep_out_those_after_it(cast: Cast, asked: Request) -> None:
+    bad = SimpleUploadedFile("Bad.zip", damaged(zipped({"a.txt": b"some words " * 99})))
+    sent = {"file": [bad, SimpleUploadedFile("Contract.pdf", PDF)]}
+    page = signed_in(cast.dev).post(f"/requests/{asked.number}/documents/", sent, follow=True).content.decode()
+    assert "Bad.zip: It looks like a zip file" in page and "Contract.pdf is attached." in page
 
 
 def test_a_zip_file_that_lies_about_its_size_is_found_by_unpacking_it() -> None:
@@ -182,6 +218,7 @@ def test_a_zip_file_that_lies_about_its_size_is_found_by_unpacking_it() -> None:
         ('a"b<c>\r\nSet-Cookie: x.pdf', "application/pdf", "a_b_c_Set-Cookie_ x.pdf"),
         ("...", "application/zip", "document.zip"),
         ("x" * 300 + ".pdf", "application/pdf", "x" * 116 + ".pdf"),
+        ("契約" * 80 + ".pdf", "application/pdf", "契約" * 39 + ".pdf"),
     ],
 )
 def test_names_are_made_harmless(given: str, kind: str, name: str) -> None:
@@ -233,6 +270,34 @@ def test_who_attached_it_takes_it_back_while_it_is_no_evidence(cast: Cast, asked
     assert [file.name for file in Attachment.objects.all()] == ["Contract.pdf"]
 
 
+def test_who_asked_and_who_decides_clear_what_others_attached(cast: Cast, asked: Request) -> None:
+    """All documents of a request share one bound, which whoever reads it could fill."""
+    for number, person in enumerate((cast.dev, cast.rita)):
+        made = attached(asked, cast.vera, content=PDF + bytes([number]))
+        client, address = signed_in(person), f"/requests/{asked.number}/"
+        assert f"remove-{made.pk}" in client.get(f"{address}?tab=evidence").content.decode()
+        client.post(f"{address}documents/{made.pk}/remove/")
+        assert not Attachment.objects.exists()
+    made = attached(asked, cast.dev)
+    assert f"remove-{made.pk}" not in signed_in(cast.vera).get(f"{address}?tab=evidence").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_slow_reader_holds_no_connection(cast: Cast, asked: Request) -> None:
+    content = b"%PDF-" + b"words " * 500_000
+    made = attached(asked, cast.dev, content=content)
+    vote(review=asked.reviews.get(), verdict="approve", comment="Fits.", by=cast.rita)
+    for address in (
+        f"/requests/{asked.number}/documents/{made.pk}/",
+        f"/decisions/{Decision.objects.get().pk}/archive/",
+    ):
+        parts = 0
+        for _ in signed_in(cast.dev).get(address):
+            assert connection.connection is None, "it went back to the pool"
+            parts += 1
+        assert parts >= 3
+
+
 def test_the_decision_seals_them_and_the_archive_holds_them(cast: Cast, asked: Request, tmp_path: Any) -> None:
     made = attached(asked, cast.dev)
     give(request=asked, name="The contract", document=made, by=cast.dev)
@@ -250,6 +315,22 @@ def test_the_decision_seals_them_and_the_archive_holds_them(cast: Cast, asked: R
     content[content.index(PDF[:20])] ^= 1
     path.write_bytes(content)
     assert any(f"documents/{made.pk}/Contract.pdf" in where for where, _ in check(path).findings)
+
+
+def test_an_archive_holds_documents_with_names_of_any_script(cast: Cast, asked: Request, tmp_path: Any) -> None:
+    """Also one of 120 characters of three bytes, as it was once kept."""
+    long = "審" * 116 + ".pdf"
+    made = attached(asked, cast.dev, "審" * 200 + ".pdf")
+    assert len(made.name.encode()) <= 240
+    kept = Attachment(request=asked, name=long, media_type=made.media_type, size=1, sha256="", uploaded_by=cast.dev)
+    kept.sha256, kept.size = hashlib.sha256(PNG).hexdigest(), len(PNG)
+    kept.save()
+    keep(kept, [PNG])
+    vote(review=asked.reviews.get(), verdict="approve", comment="Fits.", by=cast.rita)
+    path = tmp_path / "decision.zip"
+    path.write_bytes(b"".join(archive_of(Decision.objects.get())))
+    assert check(path).findings == [] and check(path).is_intact
+    assert zipfile.ZipFile(path).read(f"documents/{kept.pk}/{long}") == PNG
 
 
 @pytest.mark.parametrize("column", ["name", "media_type", "size", "sha256", "uploaded_at"])

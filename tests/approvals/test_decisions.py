@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,12 @@ from django.db import connection
 from django.test import Client
 
 from access.asking import request_access
-from approvals.models import Decision, DecisionVerification, Request
+from approvals import subjects
+from approvals.models import Decision, DecisionVerification, Request, Review, Seal
+from approvals.sealing.printing import printed
+from approvals.sending import change, send
+from approvals.subjects import only_what_was_asked
+from approvals.suspending import resume, suspend
 from approvals.tasks import seal_decisions, verify_decisions, verify_decisions_daily
 from approvals.voting import vote
 from audit.models import Entry
@@ -53,7 +59,7 @@ def test_it_works(cast: Cast, two: list[Decision]) -> None:
     [
         ("?q=echo-model", ["test", "production"]), ("?q=R-1", ["production"]), ("?q=production", ["production"]),
         ("?q=nothing", []), ("?outcome=refused", ["test"]), ("?kind=access&tenant=acme", ["test", "production"]),
-        ("?kind=limits", []), ("?tenant=globex", []), ("?holds=now", ["test", "production"]), ("?holds=ended", []),
+        ("?kind=limits", []), ("?tenant=globex", []), ("?holds=now", ["production"]), ("?holds=ended", []),
         ("?outcome=nonsense&q=%00&page=x", ["test", "production"]),
     ],
 )  # fmt: skip
@@ -62,6 +68,18 @@ def test_it_is_filtered_by_its_address(cast: Cast, two: list[Decision], query: s
     if "nonsense" not in query:
         told = signed_in(cast.dev).get(f"/api/decisions/{query.replace('page=x', '')}").json()["results"]
         assert [row["record"]["request"]["title"].rpartition(" ")[2] for row in told] == kinds
+
+
+def test_what_holds_now_is_what_its_request_still_is(cast: Cast, two: list[Decision]) -> None:
+    client, asked = signed_in(cast.ada), two[0].request
+    suspend(request=asked, reason="An incident", by=cast.pat)
+    assert shown(client, "?holds=now") == [] and shown(client, "?holds=ended") == ["production"]
+    for address in ("/decisions/", f"/decisions/{two[0].pk}/"):
+        assert "Suspended" in client.get(address).content.decode()
+    assert client.get(f"/api/decisions/{two[0].pk}/").json()["state"] == "suspended"
+    resume(request=asked, reason="It is over", by=cast.pat)
+    assert shown(client, "?holds=now") == ["production"]
+    assert "Suspended" not in client.get("/decisions/").content.decode()
 
 
 def test_nobody_finds_what_is_not_theirs(cast: Cast, two: list[Decision]) -> None:
@@ -75,7 +93,8 @@ def test_the_export_answers_who_approved_what_on_which_evidence(cast: Cast, two:
     file = signed_in(cast.ada).get("/decisions/export.csv?outcome=approved").getvalue().decode("utf-8-sig")
     (row,) = csv.DictReader(file.splitlines())
     assert (row["number"], row["tenant"], row["approved by"], row["outcome"]) == ("R-1", "acme", "rita", "approved")
-    assert row["policy"] == "access any v1" and "The model" in row["evidence"] and row["SHA-256"] == two[0].hash
+    assert row["policy"] == f"{two[0].record['policy']['slug']} v1" and row["state now"] == "Approved"
+    assert "The model" in row["evidence"] and row["SHA-256"] == two[0].hash
     assert signed_in(cast.ada).get("/decisions/export.csv?outcome=nonsense").status_code == 422
 
 
@@ -109,7 +128,36 @@ def test_an_auditor_comes_from_model_grants_and_decision_to_the_answer(cast: Cas
     assert "/decisions/?tenant=acme" in client.get("/tenants/acme/grants/").content.decode()
     page = client.get(f"/decisions/{two[0].pk}/").content.decode()
     assert "acme/support/production may call echo-model: active" in page
-    assert "Policy access any environment, version 1" in page and "Nothing changed" in page
+    assert f"Policy “{two[0].record['policy']['slug']}”, version 1." in page and "Nothing changed" in page
+
+
+def test_earlier_rounds_checklists_and_conditions_are_on_the_page_and_in_the_printed_one(cast: Cast) -> None:
+    wanted = route()
+    asked = request_access(environment=cast.environment(), route=wanted, purpose="Help", by=cast.dev)
+    vote(review=asked.reviews.get(), verdict="send_back", comment="Help whom?", by=cast.rita)
+    change(request=asked, reason="Help customers", facts={}, by=cast.dev)
+    asked = send(request=asked, by=cast.dev)
+    review = asked.reviews.get(outcome="open")
+    Review.objects.filter(pk=review.pk).update(checklist=["Is the purpose clear?"])
+    vote(
+        review=review, verdict="approve", comment="So.", by=cast.rita, checked=["Is the purpose clear?"],
+        conditions={"tools": []},
+    )  # fmt: skip
+    decision = Decision.objects.get()
+    page = signed_in(cast.ada).get(f"/decisions/{decision.pk}/").content.decode()
+    printed_page = printed(decision.record, Seal.objects.get().statement)
+    for shown_page in (page, printed_page):
+        assert "Round 1, sent back" in shown_page and "Help whom?" in shown_page
+        assert "Checked: Is the purpose clear?" in shown_page
+    assert "with conditions" in page and "approve, with conditions" in printed_page and "send back" in printed_page
+
+
+def test_a_kind_with_nothing_to_compare_says_nothing_of_changes(cast: Cast, two: list[Decision]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(subjects._kinds, "access", replace(subjects._kinds["access"], fingerprint=only_what_was_asked))
+        page = signed_in(cast.ada).get(f"/decisions/{two[0].pk}/").content.decode()
+        assert "Nothing changed" not in page and "What changed since" not in page
+        assert not signed_in(cast.ada).get(f"/api/decisions/{two[0].pk}/since/").json()["is_known"]
 
 
 def test_only_who_sees_every_request_has_them_verified(cast: Cast, two: list[Decision]) -> None:

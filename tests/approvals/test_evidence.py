@@ -18,6 +18,8 @@ from approvals.evidence.collectors import Collector, add_collector
 from approvals.evidence.giving import EvidenceNotUnderstood, TooMuchEvidence, give
 from approvals.evidence.tables import EvidenceItem
 from approvals.models import Request
+from approvals.sealing.verifying import verify_all
+from approvals.sending import change, send
 from approvals.subjects import Evidence
 from approvals.tasks import collect_evidence, collect_evidence_left
 from approvals.voting import vote
@@ -98,14 +100,65 @@ def test_what_is_stale_is_shown_and_collected_again_by_a_button(cast: Cast, aske
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("approvals.evidence.tables.timezone.now", lambda: later)
         page = evidence_page(signed_in(cast.rita), asked)
-    assert "Stale" in page and "3 of 6 stale" in page
-    Price.objects.update(input_per_million=9)
-    answer = signed_in(cast.rita).post(f"/requests/{asked.number}/evidence/collect/", follow=True)
+        assert "Stale" in page and "3 of 6 stale" in page
+        Price.objects.update(input_per_million=9)
+        answer = signed_in(cast.rita).post(f"/requests/{asked.number}/evidence/collect/", follow=True)
     assert "The evidence was collected again." in answer.content.decode()
     newer = named(asked, "Where it runs")
     assert newer.supersedes == first and newer.collected_by == cast.rita
     assert "9.00 in" in evidence_page(signed_in(cast.dev), asked)
     assert "1 earlier version kept" in evidence_page(signed_in(cast.dev), asked)
+
+
+def test_what_was_collected_minutes_ago_is_not_collected_again(cast: Cast, asked: Request) -> None:
+    collect(request=asked)
+    count = EvidenceItem.objects.filter(request=asked).count()
+    client = signed_in(cast.vera)
+    page = client.post(f"/requests/{asked.number}/evidence/collect/", follow=True).content.decode()
+    assert "collected in the last minutes" in page
+    answer = client.post(f"/api/requests/{asked.number}/evidence/collect/", content_type="application/json")
+    assert answer.status_code == 409 and answer.json()["code"] == "collected_just_now"
+    assert EvidenceItem.objects.filter(request=asked).count() == count
+
+
+def sent_again(cast: Cast, asked: Request) -> Request:
+    """With a higher volume, after it came back."""
+    vote(review=asked.reviews.get(), verdict="send_back", comment="How many calls?", by=cast.rita)
+    change(request=asked, reason="Answer", facts={"expected_calls_per_day": 900}, by=cast.dev)
+    return send(request=asked, by=cast.dev)
+
+
+def test_what_was_collected_before_it_was_sent_again_is_collected_anew(cast: Cast, asked: Request) -> None:
+    collect(request=asked)
+    give(request=asked, name="Assessment", text="Low", by=cast.dev)
+    again = sent_again(cast, asked)
+    assert missing(again, ["cost", "model"]) == ["cost", "model"] and missing(again, ["Assessment"]) == []
+    page = evidence_page(signed_in(cast.rita), again)
+    assert "Stale" in page and "before it was sent again" in page
+    assert collect_evidence(str(again.pk)) >= 5 and collect_evidence(str(again.pk)) == 0
+    assert missing(again, ["cost", "model"]) == []
+    assert "900 calls" in str(named(again, "Price and cost").facts)
+    assert "before it was sent again" not in evidence_page(signed_in(cast.rita), again)
+
+
+def test_a_second_round_is_not_sealed_on_the_evidence_of_the_first(cast: Cast, asked: Request) -> None:
+    """Also where its job did not run before it was decided."""
+    collect(request=asked)
+    first = named(asked, "Price and cost")
+    again = sent_again(cast, asked)
+    vote(review=again.reviews.get(outcome="open"), verdict="approve", comment="Fine.", by=cast.rita)
+    record = Request.objects.get(pk=asked.pk).decision.record
+    assert str(first.pk) not in {each["id"] for each in record["evidence_items"]}
+    assert "900 calls" in str([each for each in record["evidence"] if each["name"] == "Cost forecast"])
+    assert verify_all().is_intact
+
+
+def test_a_draft_says_when_evidence_is_given(cast: Cast) -> None:
+    draft = request_access(
+        environment=cast.environment(), route=route(), purpose="Later", is_draft=True, by=cast.dev
+    )  # fmt: skip
+    with pytest.raises(EvidenceIsFrozen, match="is a draft"):
+        give(request=draft, name="x", text="y", by=cast.dev)
 
 
 def test_the_job_collects_only_what_is_missing_or_stale(cast: Cast, asked: Request) -> None:

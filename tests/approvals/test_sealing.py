@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
@@ -24,15 +25,18 @@ from approvals.models import Decision, DecisionKey, Request, Seal
 from approvals.sealing.archive import archive_of
 from approvals.sealing.canonical import LARGEST, canonical, sealable
 from approvals.sealing.chain import seal_unsealed
-from approvals.sealing.checking import check, read_keys
+from approvals.sealing.checking import LARGEST_IN_MEMORY, check, read_keys
 from approvals.sealing.container import Member, of_bytes, written
-from approvals.sealing.keys import known_keys
+from approvals.sealing.keys import known_keys, renew_codes
 from approvals.sealing.seal import key_id, parts_of, private_key, public_text, sign
 from approvals.sealing.verifying import verify, verify_all
+from approvals.tasks import seal_decisions
 from approvals.voting import vote
 from audit.models import Entry
+from audit.record import SYSTEM, record
 from portal.command import main
 from tests.cast import Cast, route
+from ui.exporting import in_batches
 
 pytestmark = pytest.mark.django_db
 # Of RFC 8785, appendix B and section 3.2.3, but the numbers with a fraction, which records do not hold.
@@ -54,8 +58,8 @@ def ask(cast: Cast, kind: str = "production", slug: str = "echo-model") -> Reque
     return request_access(environment=cast.environment(kind), route=wanted, purpose="Answer", by=cast.dev)
 
 
-def decided(cast: Cast, kind: str = "production", verdict: str = "approve") -> Decision:
-    request = ask(cast, kind)
+def decided(cast: Cast, kind: str = "production", verdict: str = "approve", slug: str = "echo-model") -> Decision:
+    request = ask(cast, kind, slug)
     comment(request=request, text="Which data?", by=cast.rob)
     give(request=request, name="Assessment", text="Low risk", by=cast.dev)
     vote(review=request.reviews.get(), verdict=verdict, comment="Fits.", by=cast.rita)
@@ -102,10 +106,10 @@ def test_a_fraction_has_no_place_in_a_record_and_large_numbers_become_text() -> 
 def test_it_works(cast: Cast, decision: Decision, file: Path) -> None:
     seal = Seal.objects.get(decision=decision.pk)
     assert (seal.sequence, seal.previous_hash, seal.record_sha256) == (1, "", decision.hash)
-    record = decision.record
-    assert [one["text"] for one in record["conversation"]] == ["Which data?"]
-    assert record["fingerprint"]["fields"]["model"] == "echo-model"
-    assert {"Assessment", "The model"} <= {item["name"] for item in record["evidence_items"]}
+    kept = decision.record
+    assert [one["text"] for one in kept["conversation"]] == ["Which data?"]
+    assert kept["fingerprint"]["fields"]["model"] == "echo-model"
+    assert {"Assessment", "The model"} <= {item["name"] for item in kept["evidence_items"]}
     assert verify(decision).is_intact and verify_all().is_intact
     checked = check(file)
     assert checked.is_intact, checked.findings
@@ -172,6 +176,29 @@ def test_who_signs_a_changed_record_with_a_key_of_their_own_is_found_by_the_publ
     keys = read_keys(published)
     assert check(file, keys).is_intact
     assert {"seal.json", "SHA256SUMS"} <= {where for where, _ in check(forged, keys).findings}
+
+
+@pytest.mark.parametrize("by_key", [False, True], ids=["the archive's own key", "the published key"])
+def test_a_signature_too_large_to_be_read_is_not_passed_over(file: Path, tmp_path: Path, by_key: bool) -> None:
+    """Everything is made anew and fits together, and both signatures are blanks, many of them."""
+    genuine = zipfile.ZipFile(file)
+    (name,) = [name for name in genuine.namelist() if name.startswith("keys/")]
+    key, large = genuine.read(name), b" " * (LARGEST_IN_MEMORY + 1)
+    whole = {each.name: b"".join(each.content()) for each in _forged(file) if not each.name.startswith("keys/")}
+    seal = json.loads(whole["seal.json"]) | {"key": key_id(key.decode())}
+    whole |= {name: key, "seal.json": canonical(seal), "seal.sig": large}
+    whole["SHA256SUMS"] = "".join(
+        f"{hashlib.sha256(inner).hexdigest()}  {each}\n"
+        for each, inner in sorted(whole.items())
+        if not each.startswith("SHA256SUMS")
+    ).encode()
+    whole["SHA256SUMS.sig"] = large
+    forged = tmp_path / "forged.zip"
+    with forged.open("wb") as to:
+        to.writelines(written(of_bytes(each, inner) for each, inner in whole.items()))
+    checked = check(forged, {key_id(key.decode()): key.decode()} if by_key else None)
+    assert not checked.is_intact and checked.exit_code == 1
+    assert {where for where, _ in checked.findings} == {"seal.json", "seal.sig", "SHA256SUMS", "SHA256SUMS.sig"}
 
 
 def _forged(file: Path) -> list[Member]:
@@ -347,6 +374,54 @@ def test_a_removed_decision_is_missed_with_or_without_its_seal(cast: Cast, decis
     assert [each.about for each in found] == ["R-2"] and "The audit tells of the decision" in found[0].sentence
 
 
+def test_what_is_decided_while_all_are_verified_breaks_nothing(
+    cast: Cast, decision: Decision, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One between the reading of seals and of decisions, with a key that is new then, and one after both."""
+
+    def while_it_reads(*given: Any, **named: Any) -> Iterator[Decision]:
+        settings.DECISION_KEYS = ["A" * 43 + "="]
+        decided(cast, "test", "refuse")
+        yield from in_batches(*given, **named)
+        decided(cast, "development", slug="other-model")
+
+    monkeypatch.setattr("approvals.sealing.verifying.in_batches", while_it_reads)
+    report = verify_all()
+    assert report.findings == [] and report.decisions == 2
+    assert Decision.objects.count() == 3
+
+
+@pytest.fixture
+def of_a_demonstration(cast: Cast) -> Decision:
+    """In a tenant that goes with it, and decided before there was a chain."""
+    made = decided(cast, "test", "refuse")
+    with without_triggers() as execute:
+        execute("DELETE FROM approvals_seal")
+    return made
+
+
+@pytest.mark.parametrize("untenanted", [False, True], ids=["of its tenant", "of its person"])
+def test_what_went_with_a_demonstration_before_there_was_a_chain_is_not_missed(
+    cast: Cast, of_a_demonstration: Decision, untenanted: bool
+) -> None:
+    number = of_a_demonstration.request.number
+    if untenanted:
+        with without_triggers() as execute:
+            execute("UPDATE audit_entry SET tenant = '' WHERE verb = 'request.refused'")
+            execute("UPDATE audit_entry SET actor_id = %s WHERE verb = 'request.submitted'", [uuid4().hex])
+    with without_triggers() as execute:
+        execute("DELETE FROM approvals_decision")
+    assert [each.about for each in verify_all().findings] == [f"R-{number}"], "nothing was removed with a demonstration"
+    record("demonstration.removed", by=SYSTEM, tenant_ids=[str(cast.acme.pk)])
+    assert verify_all().is_intact
+    later = decided(cast, "development", "refuse")
+    assert verify_all().is_intact
+    with without_triggers() as execute:
+        execute("DELETE FROM approvals_decision WHERE id = %s", [later.pk])
+        execute("DELETE FROM approvals_seal WHERE decision = %s", [later.pk])
+    assert [each.about for each in verify_all().findings] == ["R-2"], "it is later than the removal"
+
+
 def test_a_seal_in_the_middle_that_was_removed_is_named(cast: Cast, decision: Decision) -> None:
     decided(cast, "test", "refuse")
     with without_triggers() as execute:
@@ -402,6 +477,19 @@ def test_a_new_key_signs_and_the_old_one_stays_known(
     assert check(kept(decision, tmp_path), read_keys(path)).is_intact, (
         "sealed with the old key, handed out with the new"
     )
+
+
+def test_the_keys_stay_known_when_an_old_secret_key_is_dropped(decision: Decision, settings: Settings) -> None:
+    old = settings.SECRET_KEY
+    settings.DECISION_KEYS = ["A" * 43 + "="]
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", [old]
+    seal_decisions()
+    settings.SECRET_KEY_FALLBACKS = []
+    assert [each.is_ours for each in known_keys() if each.last_used] == [True] and verify_all().findings == []
+    assert Entry.objects.filter(verb="decision_keys.codes_renewed").count() == 1
+    settings.SECRET_KEY = "a third, which knows nothing of the others"
+    assert renew_codes() == 0
+    assert [each.where for each in verify_all().findings] == ["public key"], "what is foreign is not made ours"
 
 
 def test_the_command_lists_the_keys_and_rotates_that_of_the_data_folder(
