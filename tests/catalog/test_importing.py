@@ -12,6 +12,8 @@ from audit.models import Entry
 from audit.record import SYSTEM
 from catalog.importing import offers
 from catalog.importing.run import import_catalog
+from catalog.lifecycle.moving import move
+from catalog.lifecycle.states import Verb
 from catalog.models import Deployment, Fact, ImportRun, Model, Provider, Route
 from usage.models import Price
 
@@ -61,3 +63,12 @@ def test_what_a_provider_no_longer_lists_is_kept_and_said(imported: ImportRun) -
     assert again.report["counts"]
     assert Model.objects.count() == count
     assert Deployment.objects.filter(provider__slug=gone).exists()
+
+
+def test_what_people_said_of_the_local_models_life_stands(imported: ImportRun) -> None:
+    version = Route.objects.get(slug="smollm2").targets.get().deployment.version
+    for verb, state in ((Verb.REOPEN, "proposed"), (Verb.RETIRE, "retired")):
+        move(version=version, verb=verb, reason="We said so", by=SYSTEM)
+        import_catalog(by=SYSTEM)
+        version.refresh_from_db()
+        assert version.lifecycle == state
