@@ -14,7 +14,7 @@ from catalog.importing import offers
 from catalog.importing.run import import_catalog
 from catalog.lifecycle.moving import move
 from catalog.lifecycle.states import Verb
-from catalog.models import Deployment, Fact, ImportRun, Model, Provider, Route
+from catalog.models import Deployment, Fact, ImportRun, Model, ModelVersion, Provider, Route, RouteTarget
 from usage.models import Price
 
 pytestmark = pytest.mark.django_db
@@ -72,3 +72,16 @@ def test_what_people_said_of_the_local_models_life_stands(imported: ImportRun) -
         import_catalog(by=SYSTEM)
         version.refresh_from_db()
         assert version.lifecycle == state
+
+
+def test_a_version_that_a_served_deployment_moves_to_is_in_use(imported: ImportRun) -> None:
+    deployment = Deployment.objects.filter(source="import", gone_at=None, version__lifecycle="proposed").first()
+    assert deployment is not None
+    right = deployment.version
+    other = ModelVersion.objects.create(model=right.model, label="of yesterday")
+    Deployment.objects.filter(pk=deployment.pk).update(version=other)
+    route = Route.objects.create(slug="a-route-of-this-test", model=right.model)
+    RouteTarget.objects.create(route=route, deployment=deployment)
+    import_catalog(by=SYSTEM)
+    right.refresh_from_db()
+    assert right.lifecycle == "in_use" and right.steps.get().verb == Verb.USE
