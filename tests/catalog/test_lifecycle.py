@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -20,9 +19,7 @@ from catalog.lifecycle.moving import follow_sources, move
 from catalog.lifecycle.states import TABLE, Lifecycle, Verb
 from catalog.models import Change, Deployment, LifecycleStep, Model, ModelVersion, Provider, RouteTarget
 from tenants.models import Notification
-from tests.approvals.test_at_once import house  # noqa: F401  # a fixture
 from tests.cast import Cast, route
-from tests.tenants.test_two_deeds_at_once import overlapping
 
 SOON = timezone.now().date() + dt.timedelta(days=60)
 
@@ -269,17 +266,3 @@ def test_a_route_is_turned_on_while_anything_behind_it_lives(version: ModelVersi
     assert client.post(f"/api/routes/{held.slug}/enable/", content_type="application/json").status_code == 200
     other.refresh_from_db()
     assert other.lifecycle == Lifecycle.IN_USE
-
-
-def test_two_steps_at_once_leave_the_state_of_both(house: Cast) -> None:  # noqa: F811
-    one = route().targets.get().deployment.version
-    two = beside(one, is_served=True)
-    at(one, Lifecycle.IN_USE)
-    at(two, Lifecycle.IN_USE)
-
-    def deprecates(which: ModelVersion) -> Callable[[], object]:
-        return lambda: move(version=which, verb=Verb.DEPRECATE, reason="So", by=SYSTEM, ends_on=SOON)
-
-    told, waited = overlapping(deprecates(one), deprecates(two))
-    assert (told, waited) == (["done"] * 2, 1)
-    assert Model.objects.get(pk=one.model_id).status == Lifecycle.DEPRECATED
