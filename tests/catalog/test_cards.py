@@ -114,6 +114,9 @@ def test_what_is_normalised_stays_as_it_is(text: str) -> None:
         ("---\n- a\n---\n", 2, "names and values"),
         ("---\nmodel-index:\n- name: x\n  results:\n  - task: {type: t}\n---\n", 5, "“metrics”"),
         ("---\nmodel-index:\n- results:\n  - metrics:\n    - type: acc\n---\n", 5, "“type” and “value”"),
+        ('---\na: 1\nlicense_name: "a\\0b"\n---\n', 3, "does not have"),
+        ('---\na: 1\n"b\\0": 1\n---\n', 3, "does not have"),
+        ("---\na: 1\nx: {y: [1.0e999]}\n---\n", 3, "too large"),
         (b"---\na: 1\nb: \xff\n---\n", 3, "not UTF-8"),
         ("one\ntwo\x00\n", 2, "does not have"),
     ],
@@ -144,6 +147,22 @@ def test_one_part_changes_and_every_other_byte_stays() -> None:
     filled = with_part(read(CARD), "out_of_scope", "Medicine.")
     assert filled.part("out_of_scope") == "Medicine." and filled.part("intended_use") == read(CARD).part("intended_use")
     assert with_part(named, "contacts", "").text == CARD
+
+
+def test_a_heading_in_a_comment_is_no_part() -> None:
+    hidden = "<!--\nTo be written:\n\n## Training Data\n\n## Limits\n-->\n\n"
+    card = read(CARD.replace("## Training Data", f"{hidden}## Training Data"))
+    assert card.part("training_data") == "Text of the web."
+    changed = with_part(card, "training_data", "Text of the web, until 2024.")
+    assert changed.text == card.text.replace("Text of the web.", "Text of the web, until 2024.")
+    assert hidden.strip() in with_part(changed, "training_data", "").text
+
+
+@pytest.mark.parametrize("sign", ["\x85", "\u2028", "\u2029"])
+def test_other_ends_of_lines_before_a_field_leave_its_place(sign: str) -> None:
+    card = read(f"---\nx: 'one{sign}two{sign}three'\nlicense: mit\n# a note\ntags:\n- a\nlanguage: en\n---\nText\n")
+    assert with_field(card, "license", "apache-2.0").text == card.text.replace("mit", "apache-2.0")
+    assert with_field(card, "tags", []).text == card.text.replace("tags:\n- a\n", "")
 
 
 @pytest.mark.parametrize("key", [part.key for part in PARTS])
