@@ -60,10 +60,10 @@ def tell_holders(steps: Sequence[LifecycleStep]) -> None:
             in_charge[grant.environment_id] = list(members_who_may(MANAGE_MEMBERS, grant.environment))
         asked = [grant.decision.request.requester] if grant.decision else []
         states = behind[grant.route_id]
-        for version in ending.keys() & states.keys():
-            goes_on = bool(set(states.values()) - set(_NO_FURTHER_THAN[ending[version].after]))
+        for ended in ending.keys() & states.keys():
+            goes_on = bool(set(states.values()) - set(_NO_FURTHER_THAN[Lifecycle(ending[ended].after)]))
             for person in {*in_charge[grant.environment_id], *asked}:
-                told[(version, person, grant.tenant_id, goes_on)].append(grant)
+                told[(ended, person, grant.tenant_id, goes_on)].append(grant)
     for (key, person, _, goes_on), held in told.items():
         step = ending[key]
         version, is_retired = step.version, step.after == Lifecycle.RETIRED

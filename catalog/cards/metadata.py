@@ -140,7 +140,7 @@ def _value(node: yaml.Node, problems: list[Problem]) -> Any:
     return number
 
 
-def _check_text(node: yaml.ScalarNode, problems: list[Problem]) -> str:
+def _check_text(node: yaml.Node, problems: list[Problem]) -> str:
     """What a scalar says; escapes can write what no text has."""
     text = str(node.value)
     if _no_text.search(text):

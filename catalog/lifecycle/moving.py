@@ -96,12 +96,13 @@ def follow_sources(said: Mapping[UUID, tuple[str, dt.date | None]]) -> list[Life
     """
     seen = ModelVersion.objects.filter(pk__in=list(said)).only("lifecycle", "ends_on", "sources_say")
     anew = [version.pk for version in seen if _is_new(version, *said[version.pk])]
-    changed, steps, back, later = [], [], [], []
+    changed, steps, back, dated, told = [], [], [], [], []
     for version in _locked(anew):
         ending, day = said[version.pk]
         if version.sources_say == ending:
             if _has_moved(version, ending, day) and _ended_by_sources(version):
-                later.append(_moved_end(version, day))
+                told.append(_moved_end(version, day))
+                dated.append(version)
             continue
         version.sources_say = ending
         changed.append(version)
@@ -120,10 +121,10 @@ def follow_sources(said: Mapping[UUID, tuple[str, dt.date | None]]) -> list[Life
     ModelVersion.objects.bulk_update(used, written, batch_size=500)  # step by step: the database looks at each
     LifecycleStep.objects.bulk_create(steps, batch_size=1000)
     tell_all(change(step.version.model, step.version, source=BY_SOURCES, **_told(step)) for step in steps)
-    if later:
-        ModelVersion.objects.bulk_update([each.version for each in later], ["ends_on"], batch_size=500)
-        tell_all(later)
-        write_status({each.model_id for each in later})
+    if dated:
+        ModelVersion.objects.bulk_update(dated, ["ends_on"], batch_size=500)
+        tell_all(told)
+        write_status({version.model_id for version in dated})
         announce("route")
     _after(steps)
     return steps
