@@ -16,6 +16,8 @@ from access.widening import GRANTS, held_now
 from approvals.evidence.collectors import AT_THE_DECISION, Collector
 from approvals.models import Request
 from approvals.subjects import Evidence
+from catalog.lifecycle.behind import Life, life_behind
+from catalog.lifecycle.states import Lifecycle
 from catalog.models import Deployment, Model, Route
 from tenants.data_classes import DATA_CLASSES
 from tenants.scope import everything
@@ -55,7 +57,7 @@ def deployments_of(route: Route) -> list[Deployment]:
 
 def _card(request: Request, route: Route) -> Iterator[Evidence]:
     yield from _what(route.model)
-    yield from _life(route.model)
+    yield from _life(route)
 
 
 def _serving(request: Request, route: Route) -> Iterator[Evidence]:
@@ -113,11 +115,14 @@ def _figure(amount: Decimal) -> str:
     return f"{whole}.{fraction.ljust(2, '0')}"
 
 
-def _life(model: Model) -> Iterator[Evidence]:
-    state = model.get_status_display()
-    if model.deprecated_on:
-        gone = model.deprecated_on <= timezone.now().date()
-        state += f"; deprecated {'since' if gone else 'on'} {model.deprecated_on.isoformat()}"
+def _life(route: Route) -> Iterator[Evidence]:
+    """Of the versions that it leads to: the model may have others."""
+    model = route.model
+    life = life_behind(route) or Life(Lifecycle(model.status), model.deprecated_on)
+    state = str(life.state.label)
+    if life.ends_on:
+        gone = life.ends_on <= timezone.now().date()
+        state += f"; deprecated {'since' if gone else 'on'} {life.ends_on.isoformat()}"
     yield Evidence("Life cycle", state, CATALOG)
 
 

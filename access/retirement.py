@@ -5,17 +5,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from urllib.parse import quote
 from uuid import UUID
 
 from access.models import Grant
+from catalog.lifecycle.behind import life_behind
 from catalog.lifecycle.states import ENDING, Lifecycle
-from catalog.models import LifecycleStep, ModelVersion, Route
+from catalog.models import LifecycleStep, Route, RouteTarget
 from refusals.errors import Conflict
 from tenants.delegation import MANAGE_MEMBERS
 from tenants.models import User
 from tenants.notifications import notify
 from tenants.scope import everything
 from tenants.scoping import members_who_may
+
+# Of a version that came to the key, another goes on beside it that is in none of these.
+_NO_FURTHER_THAN = {Lifecycle.DEPRECATED: ENDING, Lifecycle.RETIRED: (Lifecycle.RETIRED,)}
 
 
 class ModelRetired(Conflict):
@@ -25,9 +30,8 @@ class ModelRetired(Conflict):
 
 def refuse_retired(route: Route) -> None:
     """Raise `ModelRetired` where every version that `route` leads to is retired."""
-    led_to = ModelVersion.objects.filter(deployments__targets__route=route, deployments__is_enabled=True)
-    states = set(led_to.values_list("lifecycle", flat=True))
-    if states == {Lifecycle.RETIRED}:
+    life = life_behind(route)
+    if life is not None and life.state == Lifecycle.RETIRED:
         raise ModelRetired(
             f"{route.model} is retired: whoever has access keeps it until it ends, nobody new is given it. "
             "Look for what takes its place in the catalog.",
@@ -42,34 +46,51 @@ def tell_holders(steps: Sequence[LifecycleStep]) -> None:
     ending = {step.version_id: step for step in steps if step.after in ENDING and step.after != step.before}
     if not ending:
         return
+    behind = _behind(list(ending))
     grants = (
         Grant.objects.in_force()
-        .filter(route__targets__deployment__version__in=list(ending), environment__project__archived_at=None)
-        .select_related("environment__tenant", "environment__project", "route__model", "decision__request__requester")
+        .filter(route__in=list(behind), environment__project__archived_at=None)
+        .select_related("environment__tenant", "environment__project", "decision__request__requester")
         .order_by("pk")
-        .distinct()
     )
-    told: dict[tuple[UUID, User, UUID], list[Grant]] = defaultdict(list)
+    told: dict[tuple[UUID, User, UUID, bool], list[Grant]] = defaultdict(list)
+    in_charge: dict[UUID, list[User]] = {}
     for grant in grants:
+        if grant.environment_id not in in_charge:
+            in_charge[grant.environment_id] = list(members_who_may(MANAGE_MEMBERS, grant.environment))
         asked = [grant.decision.request.requester] if grant.decision else []
-        for person in {*members_who_may(MANAGE_MEMBERS, grant.environment), *asked}:
-            told[(_version_of(grant, list(ending)), person, grant.tenant_id)].append(grant)
-    for (version, person, _), held in told.items():
-        step, model = ending[version], held[0].route.model
+        states = behind[grant.route_id]
+        for ended in ending.keys() & states.keys():
+            goes_on = bool(set(states.values()) - set(_NO_FURTHER_THAN[Lifecycle(ending[ended].after)]))
+            for person in {*in_charge[grant.environment_id], *asked}:
+                told[(ended, person, grant.tenant_id, goes_on)].append(grant)
+    for (key, person, _, goes_on), held in told.items():
+        step = ending[key]
+        version, is_retired = step.version, step.after == Lifecycle.RETIRED
         day = f" on {step.ends_on:%-d %B %Y}" if step.ends_on else ""
-        is_retired = step.after == Lifecycle.RETIRED
         places = ", ".join(dict.fromkeys(str(grant.environment) for grant in held))
         notify(
             [person],
             kind="access",
-            title=f"{model} is retired" if is_retired else f"{model} ends{day}",
-            body=f"Access to it is held in {places}. {step.reason.rstrip('.')}. "
-            f"{'Nobody new is given access.' if is_retired else 'Plan to move before.'}",
-            path=f"{model.get_absolute_url()}?tab=lifecycle",
+            title=f"{version} is retired" if is_retired else f"{version} ends{day}",
+            body=f"Access to it is held in {places}. {step.reason.rstrip('.')}. {_what_follows(is_retired, goes_on)}",
+            path=f"{version.model.get_absolute_url()}?tab=lifecycle&version={quote(version.label)}",
             tenant=held[0].environment.tenant,
         )
 
 
-def _version_of(grant: Grant, among: list[UUID]) -> UUID:
-    rows = grant.route.targets.filter(deployment__version__in=among)
-    return UUID(str(rows.values_list("deployment__version_id", flat=True)[0]))
+def _behind(versions: list[UUID]) -> dict[UUID, dict[UUID, str]]:
+    """Of each route that leads to one of `versions`, every version that it leads to with its state."""
+    rows = RouteTarget.objects.filter(deployment__is_enabled=True)
+    led = rows.filter(deployment__version__in=versions).values("route")
+    found: dict[UUID, dict[UUID, str]] = defaultdict(dict)
+    read = rows.filter(route__in=led)
+    for route, version, state in read.values_list("route", "deployment__version", "deployment__version__lifecycle"):
+        found[route][version] = state
+    return dict(found)
+
+
+def _what_follows(is_retired: bool, goes_on: bool) -> str:
+    if goes_on:
+        return "Its route goes on with another version."
+    return "Nobody new is given access." if is_retired else "Plan to move before."

@@ -138,7 +138,8 @@ class ModelViewSet(viewsets.GenericViewSet[Model]):
 
 
 class ModelChangeViewSet(viewsets.ViewSet):
-    """What changed on models that may matter to a decision: a feed in the order in which it was written."""
+    """What changed on models that may matter to a decision: a feed. What a long import writes comes when it has
+    ended, and what was written meanwhile with it."""
 
     @extend_schema(
         parameters=[

@@ -18,6 +18,7 @@ from audit.record import record
 from catalog import figures, probing
 from catalog.changes.telling import Kind, change, tell_all
 from catalog.dialects import COMPATIBLE, LOCAL, Dialect, dialect_called, known_as, usual_for
+from catalog.lifecycle.moving import write_status
 from catalog.loopback import LOOPBACK, name_with_label, refuse_disguise, slug_with_label
 from catalog.models import PLATFORM_TEAM, ModelVersion, Provider, RouteTarget
 from refusals.errors import Conflict, Invalid
@@ -195,6 +196,7 @@ def disconnect(*, provider: Provider, by: Any) -> int:
     locked.test_result, locked.tested_at = "", None
     locked.save()
     figures.update_list_prices({route.model_id for route in routes})
+    write_status({route.model_id for route in routes})
     _tell_served(locked, sorted({target.deployment.version_id for target in served}))
     record("provider.disconnected", by=by, subject=locked, routes_off=sorted(route.slug for route in alone))
     announce("provider")

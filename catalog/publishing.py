@@ -15,7 +15,8 @@ from catalog import figures, indexing
 from catalog.changes.telling import Kind, tell
 from catalog.importing import names, purposes, titles
 from catalog.importing.writing import CURRENT
-from catalog.lifecycle.moving import begin_use
+from catalog.lifecycle.moving import begin_use, write_status
+from catalog.lifecycle.states import Lifecycle
 from catalog.loopback import name_with_label, refuse_disguise, slug_with_label
 from catalog.models import (
     PLATFORM_TEAM,
@@ -175,21 +176,24 @@ def publish_route(*, model: Model, deployment: Deployment, slug: str, by: Any, r
         index_model(model)
         record("route.published", by=by, subject=route, deployment=str(deployment))
     begin_use([deployment.version], by=by)
+    write_status([model.pk])
     announce("route")
     return route
 
 
 @transaction.atomic
 def enable_route(*, route: Route, by: Any) -> None:
-    """Turn a route on. Raises `NothingServes` when no connected provider stands behind it."""
+    """Turn a route on. Raises `NothingServes` when no connected provider stands behind it, and `VersionRetired` where
+    all that it leads to is retired."""
     locked = Route.objects.select_for_update().select_related("model").get(pk=route.pk)
     if locked.is_enabled:
         return
     if not locked.targets.filter(deployment__is_enabled=True).exclude(deployment__provider__base_url="").exists():
         raise NothingServes(f"No connected provider serves “{locked.slug}”. Publish a deployment first.")
+    versions = ModelVersion.objects.filter(deployments__targets__route=locked, deployments__is_enabled=True)
+    living = versions.exclude(lifecycle=Lifecycle.RETIRED)
+    begin_use(living if living.exists() else versions, by=by)  # retired beside others is served as long as it answers
     _switch(locked, is_on=True, by=by)
-    targets = locked.targets.filter(deployment__is_enabled=True).select_related("deployment__version")
-    begin_use([target.deployment.version for target in targets], by=by)
 
 
 @transaction.atomic
@@ -204,6 +208,7 @@ def _switch(route: Route, *, is_on: bool, by: Any) -> None:
     route.is_enabled = is_on
     route.save(update_fields=["is_enabled"])
     figures.update_list_prices([route.model_id])
+    write_status([route.model_id])
     word = "on" if is_on else "off"
     _tell(route.model, Kind.ROUTE, f"route {route.slug} turned {word}")
     record("route.enabled" if is_on else "route.disabled", by=by, subject=route)

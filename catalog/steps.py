@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.urls import NoReverseMatch, reverse
 
+from catalog.lifecycle.behind import life_behind
 from catalog.lifecycle.states import Lifecycle
 from catalog.models import Model, Route
 from catalog.standing import Standing
@@ -39,10 +40,15 @@ def next_step(model: Model, routes: list[Route], standing: Standing, *, may_mana
         return Step("Open in playground", address("playground:new", m=name), "player-play")
     if standing.kind == "pending":
         return Step("See the request", standing.path or address("approvals:mine"), "git-pull-request")
-    if model.status == Lifecycle.RETIRED:
+    if _is_retired(model, served):
         return Step("", "", "", "It is retired: nobody is given access to it any more.")
     if standing.kind == "request":
         return Step("Request access", standing.path or address("access:request", name), "lock-open")
     if may_manage:
         return Step("Publish", address("catalog:providers"), "plug-connected", "No connected provider serves it yet.")
     return Step("", "", "", "No connected provider serves it yet. The platform team can connect one.")
+
+
+def _is_retired(model: Model, served: Route | None) -> bool:
+    life = life_behind(served) if served else None
+    return (life.state if life else model.status) == Lifecycle.RETIRED

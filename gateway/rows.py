@@ -62,8 +62,15 @@ _IN_FORCE_FIRST = """
 _ROUTES = """
     SELECT r.id, r.slug, m.slug, r.is_enabled, r.created_at, m.max_output_tokens, r.policy = 'latency',
            coalesce(f.slug, ''), r.regions, r.first_token_timeout_s, r.idle_timeout_s,
-           m.status IN ('deprecated', 'retired'), m.deprecated_on
+           coalesce(life.is_ending, m.status IN ('deprecated', 'retired')),
+           CASE WHEN life.is_ending IS NULL THEN m.deprecated_on ELSE life.ends_on END
       FROM catalog_route r JOIN catalog_model m ON m.id = r.model_id LEFT JOIN catalog_route f ON f.id = r.fallback_id
+      LEFT JOIN (SELECT rt.route_id, bool_and(v.lifecycle IN ('deprecated', 'retired')) AS is_ending,
+                        CASE WHEN bool_and(coalesce(v.ends_on, v.deprecated_on) IS NOT NULL)
+                             THEN max(coalesce(v.ends_on, v.deprecated_on)) END AS ends_on
+                   FROM catalog_routetarget rt JOIN catalog_deployment d ON d.id = rt.deployment_id AND d.is_enabled
+                   JOIN catalog_modelversion v ON v.id = d.version_id
+                  GROUP BY rt.route_id) life ON life.route_id = r.id
 """
 _TARGETS = """
     SELECT rt.route_id, d.id, p.slug, p.name, p.dialect, p.base_url, p.credential, d.upstream_name,

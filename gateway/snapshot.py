@@ -142,8 +142,8 @@ class Target:
 class Route:
     """The name that clients call, with its deployments tier by tier. `by_latency`: in a tier the quickest is asked
     first, else it goes by weight. `fallback` is the route that is asked when none of them takes a call; `regions` are
-    where it may be answered (empty: anywhere). Time-outs are None where the installation's hold. `is_ending`: its model
-    is deprecated or retired, by `ends_on` where a day is known.
+    where it may be answered (empty: anywhere). Time-outs are None where the installation's hold. `is_ending`: all
+    that it leads to is deprecated or retired, by `ends_on` where a day is known.
     """
 
     slug: str

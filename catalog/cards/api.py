@@ -173,13 +173,14 @@ class ModelVersionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, view
     @extend_schema(request=OwnerSerializer, responses=ModelVersionSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Say who answers for it here, and when they look at it again."""
-        found, said = self.get_object(), body_of(request, OwnerSerializer)
-        name = said.get("owner", found.owner.username if found.owner else "")
-        owner = person(name) if name else None
-        if name and owner is None:
-            raise Invalid(f"Nobody active has the user name or e-mail “{name}”.", field="owner")
-        review = said.get("next_review_on", found.next_review_on)
-        kept = keeping.set_owner(version=found, owner=owner, next_review_on=review, by=viewer_of(request))
+        given, said = body_of(request, OwnerSerializer), keeping.Owned()
+        if "next_review_on" in given:
+            said["next_review_on"] = given["next_review_on"]
+        if "owner" in given:
+            said["owner"] = person(given["owner"]) if given["owner"] else None
+            if given["owner"] and said["owner"] is None:
+                raise Invalid(f"Nobody active has the user name or e-mail “{given['owner']}”.", field="owner")
+        kept = keeping.set_owner(version=self.get_object(), by=viewer_of(request), **said)
         return Response(ModelVersionSerializer(kept).data)
 
     @extend_schema(

@@ -19,6 +19,8 @@ from tenants.seen import mark_of
 _MONO: dict[str, Any] = {"class": "form-control at-mono", "spellcheck": "false", "dir": "ltr"}
 TEXTS = ("license", "license_name", "license_link", "pipeline_tag")
 LISTS = ("language", "tags", "datasets", "metrics", "base_model")
+LONGEST = {"license": 80, "license_name": 160, "license_link": 300, "pipeline_tag": 80} | dict.fromkeys(LISTS, 2000)
+_LINES = forms.Textarea(attrs={"rows": 3})
 
 
 class _Why(VerbForm):
@@ -35,22 +37,23 @@ class CardForm(_Why):
 
     stands_for = {"text": "intended_use"}
 
-    license = forms.CharField(
-        required=False, max_length=80, label="Licence", help_text="Its SPDX name, such as apache-2.0, or other."
+    license = forms.CharField(required=False, label="Licence", help_text="Its SPDX name, such as apache-2.0, or other.")
+    license_name = forms.CharField(required=False, label="Name of the licence, where it is another")
+    license_link = forms.CharField(required=False, label="Where the licence stands")
+    pipeline_tag = forms.CharField(required=False, label="Task", help_text="Such as text-generation.")
+    language = forms.CharField(
+        required=False, label="Languages", help_text="One a line, as en or pt-BR.", widget=_LINES
     )
-    license_name = forms.CharField(required=False, max_length=160, label="Name of the licence, where it is another")
-    license_link = forms.CharField(required=False, max_length=300, label="Where the licence stands")
-    pipeline_tag = forms.CharField(required=False, max_length=80, label="Task", help_text="Such as text-generation.")
-    language = forms.CharField(required=False, max_length=2000, label="Languages", help_text="By commas: en, fr, de.")
-    tags = forms.CharField(required=False, max_length=2000, label="Tags", help_text="By commas.")
-    base_model = forms.CharField(required=False, max_length=2000, label="Made from", help_text="Models, by commas.")
-    datasets = forms.CharField(required=False, max_length=2000, label="Data sets", help_text="By commas.")
-    metrics = forms.CharField(required=False, max_length=2000, label="Metrics", help_text="By commas.")
+    tags = forms.CharField(required=False, label="Tags", help_text="One a line.", widget=_LINES)
+    base_model = forms.CharField(required=False, label="Made from", help_text="One model a line.", widget=_LINES)
+    datasets = forms.CharField(required=False, label="Data sets", help_text="One a line.", widget=_LINES)
+    metrics = forms.CharField(required=False, label="Metrics", help_text="One a line.", widget=_LINES)
 
     def __init__(self, card: Card, seen: dict[str, Any], said: Any = None) -> None:
-        held: dict[str, Any] = {name: card.metadata.get(name) or "" for name in TEXTS}
-        held |= {name: ", ".join(listed(card.metadata.get(name))) for name in LISTS}
+        held = {name: str(card.metadata.get(name) or "") for name in TEXTS}
+        held |= {name: "\n".join(listed(card.metadata.get(name))) for name in LISTS}
         super().__init__(said, initial={**held, "seen": mark_of(seen)})
+        self.held = held
         self.card = card
         for part in PARTS:
             self.fields[part.key] = forms.CharField(
@@ -64,17 +67,25 @@ class CardForm(_Why):
             )
         self.order_fields([*TEXTS, *LISTS, *(part.key for part in PARTS), "why", "seen"])
 
+    def clean(self) -> dict[str, Any]:
+        """What was changed is not too long; what stays as it was may be."""
+        given = super().clean() or {}
+        for name, most in LONGEST.items():
+            if self._is_changed(name) and len(given.get(name, "")) > most:
+                self.add_error(name, f"This has at most {most:,} signs.")
+        return given
+
+    def _is_changed(self, name: str) -> bool:
+        return _as_lines(self.data.get(self.add_prefix(name), "")) != _as_lines(self.held[name])
+
     @property
     def changed(self) -> Card:
         """The card with what was said, once it is valid."""
         said, card = self.cleaned_data, self.card
-        for name in TEXTS:
-            if said[name] != str(card.metadata.get(name) or ""):
-                card = with_field(card, name, said[name])
-        for name in LISTS:
-            values = [each.strip() for each in said[name].split(",") if each.strip()]
-            if values != listed(self.card.metadata.get(name)):
-                card = with_field(card, name, values)
+        for name in filter(self._is_changed, TEXTS):
+            card = with_field(card, name, said[name])
+        for name in filter(self._is_changed, LISTS):
+            card = with_field(card, name, [each for each in _as_lines(said[name]) if each])
         for part in PARTS:
             card = with_part(card, part.key, said[part.key])
         return card
@@ -158,3 +169,7 @@ class OwnerForm(VerbForm):
     @property
     def review(self) -> dt.date | None:
         return self.cleaned_data["next_review_on"]
+
+
+def _as_lines(text: str) -> list[str]:
+    return [line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").strip().split("\n")]

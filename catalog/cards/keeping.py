@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -130,15 +130,21 @@ def keep_terms(
     return kept
 
 
+class Owned(TypedDict, total=False):
+    """Who answers for a version and when they look at it again; what is not said stays as it is."""
+
+    owner: User | None
+    next_review_on: dt.date | None
+
+
 @transaction.atomic
-def set_owner(
-    *, version: ModelVersion, owner: User | None, next_review_on: dt.date | None, by: Any, seen: str | None = None
-) -> ModelVersion:
+def set_owner(*, version: ModelVersion, by: Any, seen: str | None = None, **said: Unpack[Owned]) -> ModelVersion:
     """Say who answers for a version here, and when they look at it again. Raises `Invalid` and `ChangedMeanwhile`."""
     locked = ModelVersion.objects.select_for_update(of=["self"]).select_related("model", "owner").get(pk=version.pk)
     before = owned_by(locked)
     refuse_changed(seen, before, f"who answers for {locked}")
-    if owner is not None and not owner.is_active:
+    owner, next_review_on = said.get("owner", locked.owner), said.get("next_review_on", locked.next_review_on)
+    if "owner" in said and owner is not None and not owner.is_active:
         raise Invalid("Who answers for a model must be active.", field="owner")
     if (
         next_review_on is not None

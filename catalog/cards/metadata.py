@@ -5,6 +5,7 @@ Plain scalars become numbers and truth values only where they are written so in 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -33,6 +34,7 @@ LABELS = {
 
 QUOTED = ("'", '"', "|", ">")  # so is a block of text; what is plain has no style, or an empty one
 
+_no_text = re.compile("[\x00\ud800-\udfff]")
 _integer = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _number = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,17}([eE][-+]?[0-9]{1,3})?")
 
@@ -112,6 +114,7 @@ def _mapping(node: yaml.MappingNode, problems: list[Problem]) -> dict[str, Any]:
             continue
         if key.value in found:
             problems.append(_problem(key, f"“{key.value}” is said twice."))
+        _check_text(key, problems)
         found[key.value] = _value(value, problems)
     return found
 
@@ -121,7 +124,7 @@ def _value(node: yaml.Node, problems: list[Problem]) -> Any:
         return _mapping(node, problems)
     if isinstance(node, yaml.SequenceNode):
         return [_value(each, problems) for each in node.value]
-    text = str(node.value)
+    text = _check_text(node, problems)
     if getattr(node, "style", None) in QUOTED:
         return text
     if text in ("", "~", "null"):
@@ -130,7 +133,19 @@ def _value(node: yaml.Node, problems: list[Problem]) -> Any:
         return text == "true"
     if _integer.fullmatch(text):
         return int(text)
-    return float(text) if _number.fullmatch(text) else text
+    if not _number.fullmatch(text):
+        return text
+    if not math.isfinite(number := float(text)):
+        problems.append(_problem(node, f"“{text}” is too large for a number."))
+    return number
+
+
+def _check_text(node: yaml.Node, problems: list[Problem]) -> str:
+    """What a scalar says; escapes can write what no text has."""
+    text = str(node.value)
+    if _no_text.search(text):
+        problems.append(_problem(node, "This holds a character that text does not have."))
+    return text
 
 
 def _problem(node: yaml.Node, sentence: str) -> Problem:

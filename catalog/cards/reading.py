@@ -26,7 +26,7 @@ FIELD = "text"
 
 _comment = re.compile(r"<!--.*?-->", re.DOTALL)
 _nothing = re.compile(r"\[?\s*more information needed\s*\]?", re.IGNORECASE)
-_headings = MarkdownIt("commonmark", {"html": False})
+_headings = MarkdownIt("commonmark", {"html": True})  # read, not shown: what a comment holds is no heading
 
 
 @dataclass(frozen=True)

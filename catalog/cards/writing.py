@@ -56,13 +56,14 @@ def _span_of(card: Card, name: str) -> tuple[int, int] | None:
     """The lines of the front matter that hold a value, without comments and empty lines after it."""
     if name not in card.metadata:
         return None
-    lines = card.front.split("\n")
-    for key, value in tree_of(card.front).value:
+    front, lines = card.front, card.front.split("\n")
+    for key, value in tree_of(front).value:
         if key.value == name:
-            end = min(
-                max(value.end_mark.line + (1 if value.end_mark.column else 0), key.start_mark.line + 1), len(lines)
-            )
-            while end > key.start_mark.line + 1 and (not lines[end - 1].strip() or lines[end - 1].lstrip()[0] == "#"):
+            # YAML ends lines at other characters too (U+0085, U+2028, U+2029), so its places are taken, not its lines.
+            begin, last = front.count("\n", 0, key.start_mark.index), value.end_mark.index
+            end = front.count("\n", 0, last) + (0 if front[last - 1 : last] == "\n" else 1)
+            end = min(max(end, begin + 1), len(lines))
+            while end > begin + 1 and (not lines[end - 1].strip() or lines[end - 1].lstrip()[0] == "#"):
                 end -= 1
-            return key.start_mark.line, end
+            return begin, end
     return None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 
 class Change(models.Model):
     """What changed of a model, or of one of its versions, in words and values. `matters` says that it is one of those
-    on which a decision may rest."""
+    on which a decision may rest, `transaction` is the number of that which wrote it (`telling.since`)."""
 
     shared_because = "every tenant finds the same catalog"
 
@@ -36,6 +37,9 @@ class Change(models.Model):
     after = models.JSONField(null=True)
     source = models.CharField(max_length=80)
     at = models.DateTimeField(default=timezone.now)
+    transaction = models.BigIntegerField(
+        db_default=Cast(Cast(models.Func(function="pg_current_xact_id"), models.TextField()), models.BigIntegerField()),
+    )
 
     class Meta:
         ordering = ["-at", "-pk"]

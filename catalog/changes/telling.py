@@ -1,7 +1,7 @@
 """Note what changed on a model version, and say of each kind whether a decision may rest on it.
 
 A decision about a model was made of its version, price, licence, terms, providers, regions, card and risk as they were.
-Rooms above read these rows (`since`) in the order in which they were written, or are called with each (`when_told`).
+Rooms above read these rows (`since`) in the order in which they were settled, or are called with each (`when_told`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, Case, F, Func, Q, QuerySet, Value, When
 
 from catalog.changes.tables import Change
 
@@ -18,6 +18,16 @@ Kind = Change.Kind
 PRICE_PERCENT = Decimal(10)  # a dearer price matters from here on
 MATTERING = frozenset({Kind.VERSION, Kind.LICENCE, Kind.TERMS, Kind.PROVIDER, Kind.REGION})
 LONGEST_SOURCE = 80
+
+# Of a statement's snapshot: what ended before the first number is settled, and the last has not begun. Whoever reads in
+# a transaction of their own sees what they wrote themselves in it.
+_OLDEST_AT_WORK = Func(template="pg_snapshot_xmin(pg_current_snapshot())::text::bigint", output_field=BigIntegerField())
+_NEXT = Func(template="pg_snapshot_xmax(pg_current_snapshot())::text::bigint", output_field=BigIntegerField())
+_OWN = Func(template="pg_current_xact_id_if_assigned()::text::bigint", output_field=BigIntegerField())
+# A restored database counts from lower numbers than its rows have: those come first.
+_WRITTEN = Case(
+    When(transaction=_OWN, then=F("transaction")), When(transaction__gte=_NEXT, then=Value(0)), default=F("transaction")
+)
 
 _listeners: list[Callable[[list[Change]], None]] = []
 
@@ -69,8 +79,18 @@ def tell_all(changes: Iterable[Change]) -> list[Change]:
 
 
 def since(key: int, *, matters: bool = True) -> QuerySet[Change]:
-    """What was noted after the change of that key, the oldest first; of all kinds where `matters` is false."""
-    rows = Change.objects.filter(pk__gt=key).order_by("pk").select_related("model", "version")
+    """What was noted after the change of that key, in an order in which nothing is put before it later; of all kinds
+    where `matters` is false.
+
+    A key is drawn when a change is written and seen when its transaction ends, which for an import is long after. So
+    they come by their transactions, and only once none is at work that began before.
+    """
+    every = Change.objects.annotate(written=_WRITTEN)
+    rows = every.filter(Q(written__lt=_OLDEST_AT_WORK) | Q(transaction=_OWN)).order_by("written", "pk")
+    known = every.filter(pk__lte=key).order_by("-pk").values_list("written", "pk").first()
+    if known is not None:
+        rows = rows.filter(Q(written__gt=known[0]) | Q(written=known[0], pk__gt=known[1]))
+    rows = rows.select_related("model", "version")
     return rows.filter(matters=True) if matters else rows
 
 

@@ -16,6 +16,7 @@ from catalog.figures import PricedOffer
 from catalog.importing.drafting import local_model
 from catalog.importing.writing import CURRENT
 from catalog.lifecycle.moving import begin_use
+from catalog.lifecycle.states import Lifecycle
 from catalog.models import PLATFORM_TEAM, Deployment, Fact, Model, ModelVersion, Provider, Route, RouteTarget
 
 LOCAL_PROVIDER = "local"
@@ -57,11 +58,14 @@ def write() -> tuple[Model, PricedOffer]:
             source=fact.source,
             defaults={"value": fact.value, "source_url": fact.url, "as_of": timezone.now().date()},
         )
+    is_published = False
     for slug, purpose in ROUTES.items():
-        route, _ = Route.objects.get_or_create(slug=slug, defaults={"model": model, "purpose": purpose})
-        RouteTarget.objects.get_or_create(route=route, deployment=deployment)
+        route, is_new_route = Route.objects.get_or_create(slug=slug, defaults={"model": model, "purpose": purpose})
+        _, is_new_target = RouteTarget.objects.get_or_create(route=route, deployment=deployment)
+        is_published = is_published or is_new_route or is_new_target
     if is_new:
         tell(model=model, kind=Kind.LISTED, what="listed", source=PLATFORM_TEAM)
-    begin_use([version], by=SYSTEM)
+    if is_published and version.lifecycle != Lifecycle.RETIRED:  # what people said of its life since then stands
+        begin_use([version], by=SYSTEM)
     price = PricedOffer(deployment.pk, Decimal("0.05"), Decimal("0.10"), None, None, None, PLATFORM_TEAM)
     return model, price

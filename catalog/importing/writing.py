@@ -15,9 +15,11 @@ from typing import Any
 
 from django.utils import timezone
 
+from audit.record import SYSTEM
 from catalog.changes.telling import Kind, change, tell_all
 from catalog.importing.drafting import DeploymentDraft, ModelDraft
-from catalog.lifecycle.moving import follow_sources, write_status
+from catalog.lifecycle.behind import IS_SERVED
+from catalog.lifecycle.moving import begin_use, follow_sources, stale, write_status
 from catalog.lifecycle.states import Lifecycle
 from catalog.models import Deployment, Fact, Model, ModelVersion, Provider, Route
 
@@ -62,6 +64,7 @@ def write(drafts: list[ModelDraft], today: dt.date) -> tuple[Written, Report]:
     _facts(drafts, models, today, report)
     _gone(drafts, report)
     _routes(drafts, models, report)
+    write_status(stale(model.pk for model in models.values()))
     return Written(models, deployments), report
 
 
@@ -159,7 +162,6 @@ def _ends(
         for each in draft.versions
     }
     _follow(said, report)
-    write_status(model.pk for model in models.values())
 
 
 def _follow(said: dict[Any, tuple[str, dt.date | None]], report: Report) -> None:
@@ -177,7 +179,7 @@ def _deployments(
     slugs = {provider.pk: slug for slug, provider in providers.items()}
     rows = Deployment.objects.filter(provider__in=providers.values())
     known = {(slugs[row.provider_id], row.upstream_name): row for row in rows}
-    new, changed, moved = [], [], []
+    new, changed, moved, taken_over = [], [], [], []
     for draft in drafts:
         model = models[draft.slug]
         for each in draft.deployments:
@@ -193,8 +195,9 @@ def _deployments(
                     report.tell("deployments back", f"{each.upstream} at {each.provider.name}")
                 elif row.version_id != version.pk:
                     report.tell("deployments moved", f"{each.upstream} at {each.provider.name} is now {model.slug}")
+                if row.version_id != version.pk:
+                    taken_over.append(version.pk)
                 if row.gone_at is None and row.region != each.region:
-                    version = versions[(model.pk, each.version or CURRENT)]
                     what = f"where {each.upstream} at {each.provider.name} computes"
                     moved.append(change(None, version, Kind.REGION, what, row.region, each.region, BY_IMPORT))
                 for name, value in values.items():
@@ -204,6 +207,8 @@ def _deployments(
         known[(slugs[row.provider_id], row.upstream_name)] = row
     Deployment.objects.bulk_update(changed, ["version", "offer", "region", "price_notes", "gone_at"], batch_size=500)
     tell_all(moved)
+    served = ModelVersion.objects.filter(IS_SERVED, pk__in=taken_over).exclude(lifecycle=Lifecycle.RETIRED)
+    begin_use(served, by=SYSTEM, reason="What a route leads to is this version now.")
     return known
 
 

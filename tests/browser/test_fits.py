@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from playwright.sync_api import expect
 
 from tenants.invite import invite
 from tenants.keys import issue
@@ -67,3 +68,14 @@ def test_limits_of_five_kinds_fit_a_desk_and_a_phone(cast, visit):
         assert page.evaluate(OUTSIDE, ["main td a", ".at-table-scroll"]) == [], path
         assert list(problems(page, is_first=path == paths[0])) == [], path
         assert page.evaluate(OUTSIDE, ["main td a", ".at-table-scroll"]) == [], (path, PHONE)
+
+
+def test_what_is_folded_on_a_phone_is_folded_in_its_look(cast, visit):
+    page = visit("/platform/audit/", cast.ada)
+    folded = page.locator("details[data-fold-on-a-phone]")
+    assert folded.get_attribute("open") is not None
+    at_a_desk(page)
+    assert list(problems(page, is_first=False)) == []
+    assert folded.get_attribute("open") is None
+    at_a_desk(page)
+    expect(folded).to_have_attribute("open", "")

@@ -114,6 +114,9 @@ def test_what_is_normalised_stays_as_it_is(text: str) -> None:
         ("---\n- a\n---\n", 2, "names and values"),
         ("---\nmodel-index:\n- name: x\n  results:\n  - task: {type: t}\n---\n", 5, "“metrics”"),
         ("---\nmodel-index:\n- results:\n  - metrics:\n    - type: acc\n---\n", 5, "“type” and “value”"),
+        ('---\na: 1\nlicense_name: "a\\0b"\n---\n', 3, "does not have"),
+        ('---\na: 1\n"b\\0": 1\n---\n', 3, "does not have"),
+        ("---\na: 1\nx: {y: [1.0e999]}\n---\n", 3, "too large"),
         (b"---\na: 1\nb: \xff\n---\n", 3, "not UTF-8"),
         ("one\ntwo\x00\n", 2, "does not have"),
     ],
@@ -144,6 +147,22 @@ def test_one_part_changes_and_every_other_byte_stays() -> None:
     filled = with_part(read(CARD), "out_of_scope", "Medicine.")
     assert filled.part("out_of_scope") == "Medicine." and filled.part("intended_use") == read(CARD).part("intended_use")
     assert with_part(named, "contacts", "").text == CARD
+
+
+def test_a_heading_in_a_comment_is_no_part() -> None:
+    hidden = "<!--\nTo be written:\n\n## Training Data\n\n## Limits\n-->\n\n"
+    card = read(CARD.replace("## Training Data", f"{hidden}## Training Data"))
+    assert card.part("training_data") == "Text of the web."
+    changed = with_part(card, "training_data", "Text of the web, until 2024.")
+    assert changed.text == card.text.replace("Text of the web.", "Text of the web, until 2024.")
+    assert hidden.strip() in with_part(changed, "training_data", "").text
+
+
+@pytest.mark.parametrize("sign", ["\x85", "\u2028", "\u2029"])
+def test_other_ends_of_lines_before_a_field_leave_its_place(sign: str) -> None:
+    card = read(f"---\nx: 'one{sign}two{sign}three'\nlicense: mit\n# a note\ntags:\n- a\nlanguage: en\n---\nText\n")
+    assert with_field(card, "license", "apache-2.0").text == card.text.replace("mit", "apache-2.0")
+    assert with_field(card, "tags", []).text == card.text.replace("tags:\n- a\n", "")
 
 
 @pytest.mark.parametrize("key", [part.key for part in PARTS])
@@ -229,6 +248,27 @@ def test_a_card_is_edited_by_its_parts_and_the_editions_are_compared(pat: Client
     assert ("licence", "apache-2.0", "mit") in list(told)
 
 
+def edited(pat: Client, version: ModelVersion, **said: str) -> Any:
+    """The answer to the form as it is shown, with what is said in place of what stands there."""
+    form = pat.get(path(version, "card/")).context["form"]
+    shown = {name: str(form[name].value() or "").replace("\n", "\r\n") for name in form.fields}  # as a browser sends it
+    return pat.post(path(version, "card/"), {**shown, "why": "So", **said})
+
+
+def test_facts_that_nobody_touched_stay_whatever_they_hold(pat: Client, version: ModelVersion) -> None:
+    tags = "tags:\n- one, two\n- three\n"
+    long = f"license_name: {'very ' * 60}long\n"
+    text = CARD.replace('tags: [chat, "small: one"]\n', tags + long)
+    imported(pat, version, text)
+    assert edited(pat, version, contacts="team@example.test").status_code == 302
+    newest = version.card_editions.first()
+    assert newest is not None and newest.text == f"{text}\n## Contact\n\nteam@example.test\n"
+    assert edited(pat, version, tags="one, two\r\nfour").status_code == 302
+    newest = version.card_editions.first()
+    assert newest is not None and newest.metadata["tags"] == ["one, two", "four"] and long in newest.text
+    assert edited(pat, version, license_name="x" * 161).status_code == 422
+
+
 def test_the_same_text_again_is_no_new_edition_and_who_is_late_is_told(pat: Client, version: ModelVersion) -> None:
     early = hidden(pat.get(path(version, "card/import/")).content.decode())
     imported(pat, version)
@@ -278,7 +318,7 @@ def test_somebody_answers_for_a_version(pat: Client, version: ModelVersion, cast
     assert pat.post(path(version, "owner/"), said | {"owner": ""}).status_code == 422, "what was shown is old"
 
 
-def test_programs_can_do_the_same(pat: Client, version: ModelVersion) -> None:
+def test_programs_can_do_the_same(pat: Client, version: ModelVersion, cast: Cast) -> None:
     listed = pat.get("/api/model-versions/?model__slug=echo-model").json()["results"]
     base = f"/api/model-versions/{listed[0]['id']}/"
     assert pat.get(f"{base}card/").status_code == 404
@@ -299,6 +339,11 @@ def test_programs_can_do_the_same(pat: Client, version: ModelVersion) -> None:
     assert len(pat.get(f"{base}terms/").json()) == 1
     owned = pat.patch(base, {"owner": "rita", "next_review_on": "2099-01-01"}, "application/json").json()
     assert (owned["owner"], owned["next_review_on"]) == ("rita", "2099-01-01")
+    cast.rita.is_active = False
+    cast.rita.save()
+    owned = pat.patch(base, {"next_review_on": "2099-02-01"}, "application/json").json()
+    assert (owned["owner"], owned["next_review_on"]) == ("rita", "2099-02-01"), "of whom nothing was said"
+    assert pat.patch(base, {"owner": "rita"}, "application/json").status_code == 422
     assert "no text of its licence" in pat.get(f"{base}gaps/").json()
 
 

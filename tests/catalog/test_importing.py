@@ -12,7 +12,9 @@ from audit.models import Entry
 from audit.record import SYSTEM
 from catalog.importing import offers
 from catalog.importing.run import import_catalog
-from catalog.models import Deployment, Fact, ImportRun, Model, Provider, Route
+from catalog.lifecycle.moving import move
+from catalog.lifecycle.states import Verb
+from catalog.models import Deployment, Fact, ImportRun, Model, ModelVersion, Provider, Route, RouteTarget
 from usage.models import Price
 
 pytestmark = pytest.mark.django_db
@@ -61,3 +63,25 @@ def test_what_a_provider_no_longer_lists_is_kept_and_said(imported: ImportRun) -
     assert again.report["counts"]
     assert Model.objects.count() == count
     assert Deployment.objects.filter(provider__slug=gone).exists()
+
+
+def test_what_people_said_of_the_local_models_life_stands(imported: ImportRun) -> None:
+    version = Route.objects.get(slug="smollm2").targets.get().deployment.version
+    for verb, state in ((Verb.REOPEN, "proposed"), (Verb.RETIRE, "retired")):
+        move(version=version, verb=verb, reason="We said so", by=SYSTEM)
+        import_catalog(by=SYSTEM)
+        version.refresh_from_db()
+        assert version.lifecycle == state
+
+
+def test_a_version_that_a_served_deployment_moves_to_is_in_use(imported: ImportRun) -> None:
+    deployment = Deployment.objects.filter(source="import", gone_at=None, version__lifecycle="proposed").first()
+    assert deployment is not None
+    right = deployment.version
+    other = ModelVersion.objects.create(model=right.model, label="of yesterday")
+    Deployment.objects.filter(pk=deployment.pk).update(version=other)
+    route = Route.objects.create(slug="a-route-of-this-test", model=right.model)
+    RouteTarget.objects.create(route=route, deployment=deployment)
+    import_catalog(by=SYSTEM)
+    right.refresh_from_db()
+    assert right.lifecycle == "in_use" and right.steps.get().verb == Verb.USE

@@ -17,7 +17,7 @@ from audit.models import Entry
 from audit.record import SYSTEM
 from catalog.lifecycle.moving import follow_sources, move
 from catalog.lifecycle.states import TABLE, Lifecycle, Verb
-from catalog.models import Change, LifecycleStep, Model, ModelVersion
+from catalog.models import Change, Deployment, LifecycleStep, Model, ModelVersion, Provider, RouteTarget
 from tenants.models import Notification
 from tests.cast import Cast, route
 
@@ -118,7 +118,7 @@ def test_who_holds_access_is_told_and_the_page_says_why(version: ModelVersion, c
     assert page.status_code == 200 and "Take the step" in page.content.decode()
     said = {"verb": "deprecate", "ends_on": SOON.isoformat(), "reason": "Its successor is better"}
     assert client.post(f"/catalog/versions/{version.pk}/lifecycle/", said).status_code == 302
-    note = Notification.objects.get(user=cast.olivia, title__startswith="Echo Model ends on")
+    note = Notification.objects.get(user=cast.olivia, title__startswith="Echo Model 1 ends on")
     assert "acme/support/development" in note.body and "acme/support/test" in note.body, "told once, with all places"
     assert "Its successor is better" in note.body
     assert not Notification.objects.filter(user=cast.greta).exists(), "Globex holds nothing"
@@ -187,3 +187,82 @@ def test_sources_move_a_version_once_and_overrule_nobody(version: ModelVersion) 
     assert [step.after for step in said("")] == ["proposed", "in_use"], "a route leads to it"
     version.refresh_from_db()
     assert version.ends_on is None
+
+
+def test_what_ended_before_steps_were_kept_comes_back_with_its_sources(version: ModelVersion) -> None:
+    ModelVersion.objects.filter(pk=version.pk).update(lifecycle="retired", sources_say="retired")
+    with transaction.atomic():
+        steps = follow_sources({version.pk: ("", None)})
+    assert [step.after for step in steps] == ["proposed", "in_use"]
+
+
+def test_the_day_of_an_end_follows_the_sources_that_brought_it_about_and_no_person(version: ModelVersion) -> None:
+    def said(day: dt.date) -> dt.date | None:
+        with transaction.atomic():
+            follow_sources({version.pk: ("deprecated", day)})
+        version.refresh_from_db()
+        return version.ends_on
+
+    later = SOON + dt.timedelta(days=30)
+    assert said(SOON) == SOON and said(later) == later
+    assert Model.objects.get(pk=version.model_id).deprecated_on == later
+    told = Change.objects.get(version=version, kind="lifecycle", after=later.isoformat())
+    assert told.before == SOON.isoformat() and told.matters
+    move(version=version, verb=Verb.REOPEN, reason="Not so soon", by=SYSTEM)
+    move(version=version, verb=Verb.DEPRECATE, reason="Next year", by=SYSTEM, ends_on=later)
+    assert said(SOON) == later, "a person said another day"
+
+
+def beside(version: ModelVersion, label: str = "2", *, is_served: bool = False) -> ModelVersion:
+    """Another version of the same model, at another provider and behind the same route where it is served."""
+    other = ModelVersion.objects.create(model=version.model, label=label)
+    if is_served:
+        provider = Provider.objects.create(slug=f"p{label}", name=f"P{label}", base_url="http://127.0.0.1:9/v1")
+        deployment = Deployment.objects.create(version=other, provider=provider, upstream_name="echo-model")
+        RouteTarget.objects.create(route=version.model.routes.get(), deployment=deployment)
+    return other
+
+
+def test_what_a_route_leads_to_ends_though_another_version_is_listed(
+    version: ModelVersion, client: Client, cast: Cast
+) -> None:
+    beside(version)
+    held = version.model.routes.get()
+    at(version, Lifecycle.DEPRECATED)
+    model = Model.objects.get(pk=version.model_id)
+    assert (model.status, model.deprecated_on) == ("deprecated", SOON), "what is served counts first"
+    at(version, Lifecycle.RETIRED)
+    client.force_login(cast.greta)
+    assert "data-step" not in client.get("/catalog/models/echo-model/").content.decode(), "there is nothing to ask for"
+    client.force_login(cast.pat)
+    client.post(f"/api/routes/{held.slug}/disable/", content_type="application/json")
+    assert Model.objects.get(pk=version.model_id).status == "proposed", "nothing is served: the furthest of all"
+
+
+def test_what_goes_on_beside_what_ends_is_said_by_its_version(version: ModelVersion, cast: Cast) -> None:
+    beside(version, is_served=True)
+    held = version.model.routes.get()
+    grant(environment=cast.environment(), route=held, by=SYSTEM)
+    at(version, Lifecycle.RETIRED)
+    note = Notification.objects.get(user=cast.olivia, title="Echo Model 1 is retired")
+    assert "goes on with another version" in note.body and "Nobody new" not in note.body
+    grant(environment=cast.environment("test"), route=held, by=SYSTEM)
+    assert Model.objects.get(pk=version.model_id).status == "proposed"
+
+
+def test_a_deployment_that_is_off_tells_nobody(version: ModelVersion, cast: Cast) -> None:
+    grant(environment=cast.environment(), route=version.model.routes.get(), by=SYSTEM)
+    version.deployments.update(is_enabled=False)
+    at(version, Lifecycle.RETIRED)
+    assert not Notification.objects.filter(title__contains="is retired").exists()
+
+
+def test_a_route_is_turned_on_while_anything_behind_it_lives(version: ModelVersion, client: Client, cast: Cast) -> None:
+    other = beside(version, is_served=True)
+    held = version.model.routes.get()
+    client.force_login(cast.pat)
+    client.post(f"/api/routes/{held.slug}/disable/", content_type="application/json")
+    at(version, Lifecycle.RETIRED)
+    assert client.post(f"/api/routes/{held.slug}/enable/", content_type="application/json").status_code == 200
+    other.refresh_from_db()
+    assert other.lifecycle == Lifecycle.IN_USE

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit.record import SYSTEM
 from catalog.lifecycle.moving import move
-from catalog.models import Deployment, Route
+from catalog.models import Deployment, ModelVersion, Route
 from tenants.changes import announce
 from tenants.models import Tenant
 from tests.cast import Cast
@@ -114,6 +114,7 @@ def test_models_are_those_that_the_key_may_use(sdk: openai.OpenAI, route: Route)
 def test_the_list_of_models_says_of_one_that_it_ends(client: httpx.Client, route: Route) -> None:
     version = route.targets.get().deployment.version
     day = timezone.now().date() + dt.timedelta(days=60)
+    ModelVersion.objects.create(model=version.model, label="2")  # listed, and nothing serves it
     assert "deprecated" not in client.get("/v1/models/echo-model").json()
     move(version=version, verb="deprecate", reason="Its successor is better", ends_on=day, by=SYSTEM)
     wanted = {"deprecated": True, "ends_on": day.isoformat()}

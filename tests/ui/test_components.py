@@ -13,7 +13,7 @@ from django.test import RequestFactory
 from django_cotton.compiler_regex import CottonCompiler
 
 from ui.charting import Chart, Series
-from ui.difference import fact_changes
+from ui.difference import diff_lines, fact_changes
 from ui.states import STATES, TONES, state
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -178,6 +178,29 @@ def test_a_line_that_replaces_another_marks_the_words_that_changed():
     html = render('<c-diff :before="a" :after="b" />', a="It may be used freely.", b="It must not be used freely.")
     assert "It <del>may</del> be used freely." in html
     assert "It <ins>must not</ins> be used freely." in html
+
+
+@pytest.mark.parametrize("count", [1, 100, 450, 4_000, 20_000])
+def test_a_diff_of_whatever_length_tells_every_line_once(count):
+    """Every second line is empty in both: what is everywhere alike takes longest to compare."""
+    before, after = (
+        ["first", *(line for n in range(count) for line in (f"{word} number {n}", "")), "last"]
+        for word in ("old", "new")
+    )
+    lines = diff_lines("\n".join(before), "\n".join(after))
+    assert [each.text for each in lines if each.kind != "added"] == before
+    assert [each.text for each in lines if each.kind != "removed"] == after
+    assert [lines[0].kind, lines[-1].kind] == ["same", "same"]
+    assert any(each.pieces for each in lines), "the first of them are compared by words"
+
+
+def test_one_line_of_a_long_text_that_changes_is_the_only_one_told():
+    before = [f"line {number % 7}" for number in range(9_000)]
+    after = [*before[:5_000], "another", *before[5_001:]]
+    told = [each for each in diff_lines("\n".join(before), "\n".join(after)) if each.kind != "same"]
+    assert [(each.kind, each.text, each.before or each.after) for each in told] == [
+        ("removed", before[5_000], 5_001), ("added", "another", 5_001)
+    ]  # fmt: skip
 
 
 def test_facts_that_changed_are_told_with_both_values():

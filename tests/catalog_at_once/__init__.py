@@ -1,0 +1,1 @@
+"""What of the catalog is tried with several connections, apart from tests that keep one transaction open."""
