@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from approvals.models import Request
 from approvals.states import LIVING_STATES, OPEN_STATES, Verb
+from approvals.subjects import kind_of, kinds
 from approvals.telling import tell
 from approvals.transitions import NotPossible, allowed, close_reviews, move
 from audit.record import SYSTEM, Actor, record
@@ -50,11 +51,15 @@ def expire_overdue() -> int:
 
 @transaction.atomic
 def lapse(*, request: Request, by: object = SYSTEM) -> Request:
-    """End an approval whose validity is over; what it gave ends by itself. Raises `OnlyTheClock`, `NotPossible`."""
+    """End an approval whose validity is over, as what it gave does by itself. Raises `OnlyTheClock`, and `NotPossible`
+    before that, or where the kind says that what came of it stays."""
     if not isinstance(by, Actor):
         raise OnlyTheClock("An approval ends with its validity; nobody does it by hand. Suspend it instead.")
     locked = Request.objects.select_for_update(no_key=True).get(pk=request.pk)
     transition = allowed(locked.state, Verb.LAPSE)
+    kind = kind_of(locked.subject_kind)
+    if not kind.ends_with_validity:
+        raise NotPossible(f"What an approval of “{kind.name}” brought about stays, and so does the approval.")
     until = locked.decision.valid_until
     if until is None or until > timezone.now():
         raise NotPossible("This approval is still valid.")
@@ -66,9 +71,11 @@ def lapse(*, request: Request, by: object = SYSTEM) -> Request:
 
 
 def lapse_ended() -> int:
-    """End every approval past its validity; how many."""
+    """End every approval past its validity whose effect ends with it; how many."""
     lapsed = 0
-    for request in Request.objects.filter(state__in=LIVING_STATES, decision__valid_until__lte=timezone.now()):
+    ending = [kind.slug for kind in kinds() if kind.ends_with_validity]
+    over = Request.objects.filter(subject_kind__in=ending, decision__valid_until__lte=timezone.now())
+    for request in over.filter(state__in=LIVING_STATES):
         with suppress(NotPossible):
             lapse(request=request)
             lapsed += 1

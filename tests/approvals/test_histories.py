@@ -200,6 +200,7 @@ def people(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> dict[str, User]:
         SubjectKind(
             slug=KIND, name="A history", effect="It came about.", on_approved=effect,
             on_suspended=lambda request, decision, by, reason: None, on_resumed=lambda request, decision, by: None,
+            ends_with_validity=True,
         )
     )  # fmt: skip
     change_policy(subject_kind=KIND, sentence="So.", stages=STAGES[0], by=SYSTEM)

@@ -68,7 +68,7 @@ def test_how_long_decisions_took_is_told_for_ones_boards(cast: Cast) -> None:
     asked = request_access(environment=cast.environment("test"), route=route(), purpose="Answer", by=cast.dev)
     vote(review=asked.reviews.get(), verdict="approve", comment="ok", by=cast.rita)
     decided = Request.objects.get()
-    Request.objects.update(created_at=decided.closed_at - dt.timedelta(hours=6))
+    Request.objects.update(sent_at=decided.closed_at - dt.timedelta(hours=6))
     weeks = Caller(cast.rita).get("requests/durations/")
     assert len(weeks) == 12 and [week["count"] for week in weeks[:-1]] == [0] * 11
     assert (weeks[-1]["count"], round(weeks[-1]["median_hours"], 3)) == (1, 6)
