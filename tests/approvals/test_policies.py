@@ -20,7 +20,15 @@ from approvals.boards import SeatNeeded, create_board, seat, unseat
 from approvals.models import Board, Policy, Request
 from approvals.policies import PolicyOfAnother, change_policy, choose, equals_of, policy_for
 from approvals.policy_conditions import Traits, UnfitCondition
-from approvals.policy_documents import DocumentNotUnderstood, put_in_force, read, written_in_force
+from approvals.policy_documents import (
+    DocumentNotUnderstood,
+    compared,
+    document_of,
+    put_in_force,
+    read,
+    stated,
+    written_in_force,
+)
 from approvals.policy_trial import tried
 from approvals.subjects import SubjectKind, register
 from approvals.submit import submit
@@ -187,6 +195,42 @@ def test_written_and_read_again_it_changes_nothing(cast: Cast, legal: Board) -> 
     assert Policy.objects.count() == before, "a trial keeps nothing"
     put_in_force(changed, by=cast.pat)
     assert policy_for("access").stages == [{"board": "risk", "quorum": 2}]
+
+
+def test_a_version_to_come_stays_when_its_policy_is_stated_as_it_stands(cast: Cast, legal: Board) -> None:
+    begins = timezone.now() + dt.timedelta(days=3)
+    put(cast, "other")
+    coming = [{"board": "legal", "quorum": 1}]
+    change_policy(
+        subject_kind="access", slug="access", sentence="Soon.", stages=coming, effective_from=begins, by=cast.pat
+    )
+    put_in_force(written_in_force().replace("sentence: other.", "sentence: Otherwise."), by=cast.pat)
+    to_come = Policy.objects.not_over().filter(effective_from__gt=timezone.now())
+    assert [(row.slug, row.version) for row in to_come] == [("access", 2)]
+    told = tried(written_in_force().replace("quorum: 1", "quorum: 2"), by=cast.pat)
+    assert [change.slug for change in told.changes] == ["access", "other"]
+
+
+def test_a_version_to_come_is_brought_forward_put_off_and_called_off(cast: Cast, legal: Board) -> None:
+    begins, later = (timezone.now() + dt.timedelta(days=days) for days in (3, 5))
+    coming = [{"board": "legal", "quorum": 1}]
+    soon = {"slug": "access", "subject_kind": "access", "sentence": "Soon.", "stages": coming}
+    change_policy(**soon, effective_from=begins, by=cast.pat)
+
+    def changed(**more: Any) -> list[str]:
+        found = compared([soon | more])
+        return [each.name for change in found for each in change.changes]
+
+    assert changed(effective_from=begins) == []
+    assert changed(effective_from=later) == ["Effective from"]
+    assert "Sentence" in changed(), "it does not decide yet"
+    now = document_of(policy_for("access"))
+    assert [change.changes for change in compared([now])] == [[]]
+    called_off = compared([now | {"effective_from": begins}])
+    assert {each.name for each in called_off[0].changes} == {"Sentence", "Stages 1, board"}
+    put_in_force(stated(**soon), by=cast.pat)
+    assert policy_for("access").sentence == "Soon."
+    assert not Policy.objects.not_over().filter(effective_from__gt=timezone.now()).exists()
 
 
 @pytest.mark.parametrize(
