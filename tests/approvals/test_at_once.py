@@ -16,7 +16,7 @@ from access.granting import grant, revoke
 from access.models import Grant
 from approvals.boards import create_board, seat, unseat
 from approvals.expiring import OPEN_FOR, expire_overdue
-from approvals.models import Decision, Request, Seat, Vote
+from approvals.models import Decision, Request, Review, Seat, Vote
 from approvals.policies import change_policy
 from approvals.voting import vote
 from approvals.withdraw import withdraw
@@ -154,7 +154,9 @@ def test_a_comment_sent_by_two_clicks_at_once_is_said_once(house: Cast) -> None:
 def test_a_request_decided_at_that_moment_does_not_keep_the_others_from_expiring(house: Cast) -> None:
     for number in range(3):
         request_access(environment=house.environment(), route=route(f"r{number}"), purpose="x", by=house.dev)
-    Request.objects.update(sent_at=timezone.now() - OPEN_FOR - dt.timedelta(days=1))
+    long_ago = timezone.now() - OPEN_FOR - dt.timedelta(days=1)
+    Request.objects.update(sent_at=long_ago)
+    Review.objects.update(opened_at=long_ago)
     newest = Request.objects.order_by("-number")[0]
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
