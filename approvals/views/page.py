@@ -40,7 +40,7 @@ from approvals.subjects import kind_of
 from approvals.suspending import may_suspend
 from approvals.viewer import viewer_of
 from approvals.voting import ChecklistOpen, vote
-from approvals.withdraw import withdraw
+from approvals.withdraw import may_withdraw, withdraw
 from refusals.errors import Conflict, Invalid, Missing
 from tenants import once
 from tenants.models import User
@@ -124,7 +124,7 @@ def say(request: HttpRequest, number: int) -> HttpResponse:
 
 @require_POST
 def take_back(request: HttpRequest, number: int) -> HttpResponse:
-    """Withdraw one's own request."""
+    """Withdraw the request."""
     viewer = viewer_of(request)
     found = find_request(viewer, number)
     try:
@@ -188,7 +188,7 @@ def shown(
         "typical": typical(found.subject_kind, [environment_kind]).get(environment_kind)
         if found.state == State.IN_REVIEW
         else None,
-        "may_withdraw": (State(found.state), Verb.WITHDRAW) in TABLE and found.requester_id == viewer.pk,
+        "may_withdraw": (State(found.state), Verb.WITHDRAW) in TABLE and may_withdraw(found, viewer),
         "may_suspend": found.state in APPROVED_STATES and may_suspend(found, viewer),
         "may_resume": found.state == State.SUSPENDED and may_suspend(found, viewer),
         "reason_form": ReasonForm(),

@@ -13,7 +13,7 @@ from approvals import subjects
 from approvals.boards import create_board, seat
 from approvals.models import Request, Vote
 from approvals.policies import change_policy
-from approvals.sending import change, send
+from approvals.sending import NotTheRequester, change, send
 from approvals.subjects import FactsStay, SubjectKind, register
 from approvals.submit import MOST_DRAFTS, OpenRequestExists, TooManyDrafts, submit
 from approvals.suspending import NotSuspendable, suspend
@@ -87,6 +87,25 @@ def test_what_was_sent_back_waits_for_who_asked_and_for_nobody_else(cast: Cast) 
     assert told["next_step"] == "Dev was asked to change it and to send it again."
     with pytest.raises(OpenRequestExists):
         request_access(environment=cast.environment(), route=Route.objects.get(), purpose="y", by=cast.dev)
+
+
+def test_what_was_sent_back_to_somebody_gone_does_not_hold_its_subject_for_ever(cast: Cast) -> None:
+    asked = say(sent(cast), cast.rita, "send_back")
+    cast.dev.is_active = False
+    cast.dev.save()
+    told = signed_in(cast.vera).post(f"/api/requests/{asked.number}/withdraw/", {}, content_type="application/json")
+    assert told.json()["code"] == "not_the_requester" and "who decides for the tenant" in told.content.decode()
+    with pytest.raises(OpenRequestExists, match="sent back to who asked"):
+        request_access(environment=cast.environment(), route=Route.objects.get(), purpose="y", by=cast.olivia)
+    for person in (cast.olivia, cast.pat):
+        page = signed_in(person).get(asked.get_absolute_url()).content.decode()
+        assert "Withdraw the request" in page and "Dev is told" in page, person
+    assert "Withdraw the request" not in signed_in(cast.vera).get(asked.get_absolute_url()).content.decode()
+    signed_in(cast.olivia).post(f"/requests/{asked.number}/withdraw/")
+    again = request_access(environment=cast.environment(), route=Route.objects.get(), purpose="y", by=cast.olivia)
+    assert again.state == "in_review"
+    with pytest.raises(NotTheRequester):
+        withdraw(request=again, by=cast.pat)
 
 
 def test_the_api_changes_sends_and_shows_the_difference(cast: Cast) -> None:
