@@ -114,6 +114,16 @@ def test_the_highest_priority_then_the_most_asked_for_then_the_first_slug_decide
     assert listed["a-two"] == ["b-two"] and listed["access"] == []
 
 
+def test_a_region_holds_those_below_it(cast: Cast) -> None:
+    put(cast, "europe", when={"regions": ["eu"]})
+    asked = request_access(
+        environment=cast.environment(), route=route(), purpose="x", by=cast.dev,
+        conditions=conditions({"regions": ["eu-central-1"]}),
+    )  # fmt: skip
+    assert (asked.policy and asked.policy.slug, asked.because) == ("europe", "region eu-central-1")
+    assert choose("access", "", Traits(regions=frozenset({"europa"}))).policy.slug == "access"
+
+
 def test_cost_is_compared_and_what_nobody_knows_meets_no_condition(cast: Cast) -> None:
     put(cast, "dear", when={"cost_above_a_month": 1000})
     for cost, slug in ((None, "access"), ("1000", "access"), ("1000.01", "dear")):
@@ -162,6 +172,7 @@ def test_a_version_that_was_to_come_gives_way_to_a_newer_one(cast: Cast) -> None
     [
         ({"risk": ["high"]}, "cannot ask for"),
         ({"regions": "eu"}, "list of words"),
+        ({"risk_tiers": ["hgih"]}, "no risk tier"),
         ({"data_classes": ["secret"]}, "no class of data"),
         ({"cost_above_a_month": "much"}, "amount of money"),
         ({"cost_above_a_month": -1}, "amount of money"),
@@ -281,15 +292,15 @@ def test_the_pages_and_the_api_read_and_change_the_document(cast: Cast) -> None:
 def test_the_form_states_conditions_priority_and_begin(cast: Cast) -> None:
     given = {
         "subject_kind": "access", "slug": "high-risk", "sentence": "High.", "board_1": "risk", "quorum_1": "1",
-        "risk_tiers": "high, limited", "regions": "eu", "cost_above_a_month": "100", "priority": "3",
+        "risk_tiers": "high, medium", "regions": "eu", "cost_above_a_month": "100", "priority": "3",
         "effective_from": "",
     }  # fmt: skip
     pat = signed_in(cast.pat)
     assert pat.post("/platform/policies/", given).status_code == 302
     made = Policy.objects.get(slug="high-risk")
-    assert made.when == {"risk_tiers": ["high", "limited"], "regions": ["eu"], "cost_above_a_month": "100"}
+    assert made.when == {"risk_tiers": ["high", "medium"], "regions": ["eu"], "cost_above_a_month": "100"}
     page = pat.get(f"/platform/policies/?from={made.pk}").content.decode()
-    assert 'value="high, limited"' in page and 'value="high-risk"' in page
+    assert 'value="high, medium"' in page and 'value="high-risk"' in page
     wrong = pat.post("/platform/policies/", given | {"data_classes": "secret"})
     assert wrong.status_code == 422 and "no class of data" in wrong.content.decode()
 
