@@ -45,6 +45,17 @@ def one_after_another(apps, schema_editor):
     reviews.update(group=models.F("position"))
 
 
+@everything("votes that demanded something are said to")
+def say_which_demanded(apps, schema_editor):
+    """What a vote demands lies in a table of the room above, where that is as old; else nobody demanded anything."""
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('access_imposed') IS NOT NULL")
+        if cursor.fetchone() == (True,):
+            cursor.execute(
+                "UPDATE approvals_vote SET is_conditional = true WHERE id IN (SELECT vote_id FROM access_imposed)"
+            )
+
+
 def name_policies(apps, schema_editor):
     """Each policy is called after what it is for, with all its versions."""
     policies = apps.get_model("approvals", "Policy").objects.using(schema_editor.connection.alias)
@@ -125,6 +136,7 @@ class Migration(migrations.Migration):
             name='is_conditional',
             field=models.BooleanField(default=False, help_text='an approval that demands something'),
         ),
+        migrations.RunPython(say_which_demanded, migrations.RunPython.noop),
         migrations.AlterField(
             model_name='request',
             name='state',

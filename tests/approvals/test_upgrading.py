@@ -9,7 +9,7 @@ from django.db import connection
 
 from access.asking import request_access
 from approvals.expiring import lapse_ended
-from approvals.models import Request
+from approvals.models import Request, Vote
 from approvals.states import State
 from approvals.voting import vote
 from audit.models import Entry
@@ -26,6 +26,18 @@ def as_before() -> None:
     """Let every approval be as it was kept before: approved, whatever became of it."""
     with pgtrigger.ignore("approvals.Request:only_as_the_table_allows"):
         Request.objects.filter(decision__outcome="approved").update(state="approved")
+
+
+def test_a_vote_that_demanded_something_is_said_to(cast: Cast) -> None:
+    conditional = bring_to(State.IN_REVIEW, cast)
+    vote(review=conditional.reviews.get(), verdict="approve", comment="So.", conditions={"max_answers": 1}, by=cast.rob)
+    plain = request_access(environment=cast.environment("test"), route=Route.objects.get(), purpose="y", by=cast.dev)
+    vote(review=plain.reviews.get(), verdict="approve", comment="ok", by=cast.rob)
+    with pgtrigger.ignore("approvals.Vote:final"):
+        Vote.objects.update(is_conditional=False)
+        MIGRATION.say_which_demanded(apps, AT)
+    told = dict(Vote.objects.values_list("review__request__number", "is_conditional"))
+    assert told == {conditional.number: True, plain.number: False}
 
 
 def test_approvals_that_are_over_are_closed_without_a_word(cast: Cast) -> None:
