@@ -39,7 +39,7 @@ from approvals.states import (
 from approvals.subjects import kind_of
 from approvals.suspending import may_suspend
 from approvals.viewer import viewer_of
-from approvals.voting import ChecklistOpen, vote
+from approvals.voting import ChecklistOpen, has_veto, vote
 from approvals.withdraw import may_withdraw, withdraw
 from refusals.errors import Conflict, Invalid, Missing
 from tenants import once
@@ -192,6 +192,7 @@ def shown(
         "may_suspend": found.state in APPROVED_STATES and may_suspend(found, viewer),
         "may_resume": found.state == State.SUSPENDED and may_suspend(found, viewer),
         "reason_form": ReasonForm(),
+        "has_veto": step.review is not None and has_veto(step.review, viewer),
         "vote_form": vote_form or VoteForm(checklist=step.review.checklist if step.review else ()),
         "demand_form": demand_form or (kind.demands() if kind.demands else None),
         "comment_form": comment_form or CommentForm(initial={"once": once.new_token()}),
