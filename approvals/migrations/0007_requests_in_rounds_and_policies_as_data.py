@@ -35,8 +35,12 @@ def close_what_is_over(apps, schema_editor):
         subject_kind=models.OuterRef("subject_kind"),
         subject_key=models.OuterRef("subject_key"),
     )
-    approved.filter(models.Exists(newer), subject_kind__in=REPLACED).update(state="superseded")
-    approved.filter(subject_kind__in=ENDING, decision__valid_until__lte=timezone.now()).update(state="expired")
+    # With the time of its sending at once: of a row that one transaction updates twice, PostgreSQL puts the checks of its
+    # foreign keys off to the end, and alters no table that waits for such.
+    sent = {"sent_at": models.F("created_at")}
+    approved.filter(models.Exists(newer), subject_kind__in=REPLACED).update(state="superseded", **sent)
+    over = approved.filter(subject_kind__in=ENDING, decision__valid_until__lte=timezone.now())
+    over.update(state="expired", **sent)
 
 
 @everything("stages that were opened before stood one after another")
