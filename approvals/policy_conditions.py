@@ -93,10 +93,10 @@ def _met(name: str, asked: Any, traits: Traits) -> bool:
     return bool(_among(name, asked, traits))
 
 
-def _among(name: str, asked: Iterable[str], traits: Traits) -> set[str]:
+def _among(name: str, asked: Iterable[str], traits: Traits) -> frozenset[str]:
     """What of `traits` is one of those asked for, or, of regions, lies in one."""
     said: frozenset[str] = getattr(traits, name)
-    return {region for region in said if is_in(region, asked)} if name == "regions" else said & set(asked)
+    return frozenset(region for region in said if is_in(region, asked)) if name == "regions" else said & set(asked)
 
 
 def _listed(name: str, given: Any) -> list[str]:
