@@ -46,12 +46,14 @@ def expire(*, request: Request, by: object = SYSTEM) -> Request:
 
 def expire_overdue() -> int:
     """Expire every request whose newest stage was opened, or that was sent back, longer than `OPEN_FOR` ago; how many.
-    One that was decided meanwhile is let be."""
-    expired = 0
-    for request in standing_still_since(timezone.now() - OPEN_FOR):
-        with suppress(NotPossible):
-            expire(request=request)
-            expired += 1
+    One that was moved on meanwhile is let be."""
+    expired, at = 0, timezone.now() - OPEN_FOR
+    for request in standing_still_since(at):
+        with suppress(NotPossible), transaction.atomic():
+            Request.objects.select_for_update(no_key=True).get(pk=request.pk)
+            if standing_still_since(at).filter(pk=request.pk).exists():
+                expire(request=request)
+                expired += 1
     return expired
 
 
