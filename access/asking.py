@@ -223,6 +223,7 @@ ACCESS = SubjectKind(
     revision_form=AccessRevisionForm,
     on_suspended=take_back,
     on_resumed=give_again,
+    ends_with_validity=True,  # its grant has the same end
     forecast=forecast,
     came_of=_came_of,
     page=_page,

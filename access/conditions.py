@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from catalog import regions
 from refusals.errors import Invalid
+from tenants import regions
 from tenants.data_classes import DATA_CLASSES, checked, in_order
 
 # How hard a model thinks, least first: the words of OpenAI's `reasoning_effort`.

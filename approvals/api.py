@@ -180,7 +180,8 @@ class RequestViewSet(EvidenceActions, DocumentActions, mixins.ListModelMixin, vi
     @extend_schema(request=None, responses=s.RequestDetailSerializer)
     @action(detail=True, methods=["post"])
     def withdraw(self, request: http.Request, number: int) -> Response:
-        """Withdraw one's own request; a draft is thrown away so."""
+        """Withdraw one's own request; a draft is thrown away so. One that was sent back also who decides for its tenant
+        withdraws, and who may “Change the policies of governance”."""
         withdraw(request=find_request(viewer_of(request), number), by=viewer_of(request))
         return self._answer(request, number)
 

@@ -37,7 +37,7 @@ def decide(*, request: Request, verb: Verb, by: User, at: dt.datetime) -> Decisi
         decision=str(decision.pk),
         hash=decision.hash,
     )
-    last = Vote.objects.filter(review__request=request).order_by("at").last()
+    last = Vote.objects.filter(review__request=request, review__round=request.round).order_by("at").last()
     if is_approved:
         supersede_earlier(request, by=by, at=at)
         kind_of(request.subject_kind).on_approved(request, decision, by)

@@ -6,10 +6,11 @@ from approvals.states import END_STATES, START_STATES, TABLE
 
 WHO = {
     "requester": "the requester",
+    "concerned": "the requester, who decides for the tenant, or who may change the policies of governance",
     "sending": "the engine, as a part of sending: the first stage opens, or nobody has to be asked",
     "quorum": "who decides, by vote: the members of the boards, or the tenant that it is left to",
     "clock": "the portal, when nobody decided in time",
-    "end": "the portal, when the validity of the approval has ended",
+    "end": "the portal, when the validity of the approval has ended, and what it gave with it",
     "platform": "who may change the policies of governance",
     "newer": "the engine, as a newer request for the same subject is approved",
 }

@@ -12,11 +12,8 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from approvals.models import Request, Review
-from approvals.states import LIVING_STATES, State
 
 LOOK_BACK = dt.timedelta(days=365)
-# A decision that was suspended or replaced since was made all the same; what expired undecided was not.
-DECIDED = (*LIVING_STATES, State.REFUSED, State.SUPERSEDED)
 ENOUGH = 200  # the newest decisions say enough
 
 
@@ -60,7 +57,7 @@ def by_week(rows: QuerySet[Request], *, weeks: int = 12) -> list[Week]:
     today = timezone.now().date()
     first = today - dt.timedelta(days=today.weekday(), weeks=weeks - 1)
     took: dict[dt.date, list[float]] = {first + dt.timedelta(weeks=n): [] for n in range(weeks)}
-    decided = rows.filter(state__in=DECIDED, closed_at__date__gte=first)
+    decided = rows.filter(decision__isnull=False, closed_at__date__gte=first)
     for sent, closed in decided.values_list("sent_at", "closed_at"):
         if sent is None or closed is None:
             continue
@@ -73,4 +70,5 @@ def _decided() -> QuerySet[Request]:
     since = timezone.now() - LOOK_BACK
     # What was approved as it was sent says nothing of how long people take.
     reviewed = Request.objects.filter(Exists(Review.objects.filter(request=OuterRef("pk"))))
-    return reviewed.filter(state__in=DECIDED, closed_at__gte=since).order_by("-closed_at")
+    # Whatever became of an approval since: it was decided all the same.
+    return reviewed.filter(decision__isnull=False, closed_at__gte=since).order_by("-closed_at")

@@ -17,6 +17,7 @@ from approvals.subjects import kinds
 from tenants.data_classes import DATA_CLASSES
 from tenants.forms import OnceForm
 from tenants.models import Environment
+from tenants.risk.tiers import TIERS
 
 MAX_STAGES = 4
 
@@ -107,7 +108,7 @@ class PolicyForm(forms.Form):
         label="Short name", max_length=60, required=False,
         help_text="A known one gets a new version. Empty: named after what is asked and the environment.",
     )  # fmt: skip
-    risk_tiers = _words("Only for these risk tiers", "Separated by commas, such as high.")
+    risk_tiers = _words("Only for these risk tiers", f"Separated by commas: {', '.join(TIERS)}.")
     data_classes = _words("Only for these classes of data", f"Of {', '.join(DATA_CLASSES)}, separated by commas.")
     regions = _words("Only for these regions", "Separated by commas.")
     cost_above_a_month = forms.DecimalField(

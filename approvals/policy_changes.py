@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -16,7 +17,7 @@ from approvals.evidence.collectors import Collector
 from approvals.models import ADMINISTRATORS, Board, Decision, Policy, Request
 from approvals.policy_documents import Change, changed_alone, put_in_force
 from approvals.policy_trial import tried
-from approvals.subjects import Evidence, SubjectKind
+from approvals.subjects import Evidence, SubjectKind, facts_stay
 from approvals.submit import submit
 from refusals.errors import Conflict, Forbidden
 from tenants.models import User
@@ -52,9 +53,14 @@ def put(text: str, *, reason: str, by: Any) -> Request | list[Change]:
     Raises `Forbidden` (needs `approvals.manage_policies`), what `put_in_force` and `approvals.submit` do, and of what
     is asked for `NothingChanges`.
     """
-    if isinstance(by, User) and not by.has_perm(ADMINISTRATORS):
-        raise Forbidden("Only the platform team changes who decides.", permission=ADMINISTRATORS)
+    if isinstance(by, User):
+        _require(by)
     return _propose(text, reason=reason, by=by) if is_governed(by) else put_in_force(text, by=by)
+
+
+def _require(by: User) -> None:
+    if not by.has_perm(ADMINISTRATORS):
+        raise Forbidden("Only the platform team changes who decides.", permission=ADMINISTRATORS)
 
 
 @transaction.atomic
@@ -93,14 +99,25 @@ def _lock(request: Request) -> None:
     list(Board.objects.select_for_update(no_key=True).order_by("pk"))
 
 
+def _revise(request: Request, facts: Mapping[str, Any], by: User) -> Mapping[str, Any]:
+    _require(by)
+    _refuse_changed(request)
+    return facts_stay(request, facts, by)
+
+
 def _put_in_force(request: Request, decision: Decision, by: Any) -> None:
+    _refuse_changed(request)
+    put_in_force(request.facts["document"], by=by)
+
+
+def _refuse_changed(request: Request) -> None:
     asked, now = request.facts["versions"], _versions(list(request.facts["versions"]))
     for slug, version in asked.items():
         if now[slug] != version:
             raise ChangedSince(
-                f"“{slug}” was changed after this was asked for, so it would undo that. Send it back or refuse it."
+                f"“{slug}” was changed after this was asked for, so it would undo that. Refuse it, or withdraw it and"
+                " ask anew."
             )
-    put_in_force(request.facts["document"], by=by)
 
 
 def _evidence(request: Request) -> list[Evidence]:
@@ -135,6 +152,7 @@ POLICY_CHANGE = SubjectKind(
         ),
     ),
     glance=_glance,
+    revise=_revise,
     page=lambda request: "/platform/policies/",
     is_replaced=False,
     bootstrap_permission=ADMINISTRATORS,

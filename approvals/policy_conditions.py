@@ -1,7 +1,7 @@
 """When a policy holds: what it asks of a request's facts beyond its kind and environment, and whether they are so.
 
 A condition that a policy does not name is not asked for. What a request does not say meets no condition: a policy for
-high risk does not take what has no tier.
+high risk does not take what has no tier. A region that it names holds those below it: `eu` takes `eu-central-1`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any
 
 from refusals.errors import Invalid
 from tenants.data_classes import DATA_CLASSES
+from tenants.regions import is_in
+from tenants.risk.tiers import TIERS
 
 LISTS = {"risk_tiers": "risk", "data_classes": "data", "regions": "region"}
 COST = "cost_above_a_month"
@@ -47,6 +49,8 @@ def read(when: Any) -> dict[str, Any]:
             f"A policy cannot ask for “{other[0][:40]}”. It may ask for {', '.join([*LISTS, COST])}.", field="when"
         )
     kept: dict[str, Any] = {name: _listed(name, when[name]) for name in LISTS if when.get(name)}
+    if unknown := sorted(set(kept.get("risk_tiers", ())) - set(TIERS)):
+        raise UnfitCondition(f"“{unknown[0]}” is no risk tier. There are {', '.join(TIERS)}.", field="when")
     if unknown := sorted(set(kept.get("data_classes", ())) - DATA_CLASSES.keys()):
         raise UnfitCondition(f"“{unknown[0]}” is no class of data. There are {', '.join(DATA_CLASSES)}.", field="when")
     if when.get(COST) not in (None, ""):
@@ -66,7 +70,7 @@ def because(when: Mapping[str, Any], traits: Traits, currency: str) -> list[str]
         if name == COST:
             told.append(f"more than {Decimal(asked):,} {currency} a month")
         else:
-            met = sorted(set(asked) & getattr(traits, name))
+            met = sorted(_among(name, asked, traits))
             told.append(f"region {', '.join(met)}" if name == "regions" else f"{', '.join(met)} {LISTS[name]}")
     return told
 
@@ -86,7 +90,13 @@ def may_meet(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def _met(name: str, asked: Any, traits: Traits) -> bool:
     if name == COST:
         return traits.cost_a_month is not None and traits.cost_a_month > Decimal(asked)
-    return bool(set(asked) & getattr(traits, name))
+    return bool(_among(name, asked, traits))
+
+
+def _among(name: str, asked: Iterable[str], traits: Traits) -> frozenset[str]:
+    """What of `traits` is one of those asked for, or, of regions, lies in one."""
+    said: frozenset[str] = getattr(traits, name)
+    return frozenset(region for region in said if is_in(region, asked)) if name == "regions" else said & set(asked)
 
 
 def _listed(name: str, given: Any) -> list[str]:

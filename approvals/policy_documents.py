@@ -1,6 +1,7 @@
-"""Policies as one YAML document: written from those that are not over, read, compared with how it is, put in force.
+"""Policies as one YAML document: written from those in force, read, compared with how it is, put in force.
 
-A policy that the document does not name stays as it is; none is taken away by leaving it out.
+A policy that the document does not name stays as it is; none is taken away by leaving it out. One that it states as it
+stands leaves its version to come alone as well.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import yaml
 from django.db import transaction
+from django.utils import timezone
 from yaml.constructor import SafeConstructor
 
 from approvals.differences import Changed, between, flat
@@ -135,15 +137,24 @@ def _refuse_odd(given: Any) -> None:
 
 
 def compared(policies: Iterable[Mapping[str, Any]]) -> list[Change]:
-    """What would change against the policies that are not over, those first that would."""
-    latest: dict[str, Policy] = {}
+    """What would change, those first that would: against the version in force, or, of what is to begin later, against
+    the one that is to come."""
+    now = timezone.now()
+    in_force, latest = dict[str, Policy](), dict[str, Policy]()
     for row in Policy.objects.not_over().order_by("slug", "version"):
         latest[row.slug] = row
+        if row.effective_from <= now:
+            in_force[row.slug] = row
     found = []
     for policy in policies:
-        held = latest.get(policy["slug"])
-        was = flat(document_of(held)) if held else {}
-        found.append(Change(policy["slug"], held is None, between(was, flat(_as_kept(policy)))))
+        slug, begins = policy["slug"], policy.get("effective_from")
+        begins = begins if begins is not None and begins > now else None
+        held = (latest if begins or slug not in in_force else in_force).get(slug)
+        changes = between(flat(document_of(held)) if held else {}, flat(_as_kept(policy)))
+        begun = held.effective_from if held and held.effective_from > now else None
+        if changes or begun:  # what is so already need not begin
+            changes += between(_beginning(begun), _beginning(begins))
+        found.append(Change(slug, held is None, changes))
     return sorted(found, key=lambda change: (not change.changes, change.slug))
 
 
@@ -175,6 +186,10 @@ def _as_kept(policy: Mapping[str, Any]) -> dict[str, Any]:
     if "when" in said:
         said["when"] = read_conditions(said["when"])
     return {name: said[name] for name in (*REQUIRED, *OPTIONAL) if name in said}
+
+
+def _beginning(at: dt.datetime | None) -> dict[str, str]:
+    return {"effective_from": f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"} if at else {}
 
 
 def _looks_like_a_stage(stage: Any) -> bool:

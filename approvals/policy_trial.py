@@ -77,10 +77,11 @@ def tried(text: str, *, by: Any) -> Trial:
     `approvals.policy_documents.put_in_force` does."""
     now = list(Policy.objects.in_force())
     with transaction.atomic():
-        changes = put_in_force(text, by=by)
-        then = _latest(Policy.objects.not_over())
+        changes = [change for change in put_in_force(text, by=by) if change.changes]
+        changed = [change.slug for change in changes]
+        then = _latest(Policy.objects.not_over().filter(slug__in=changed))
         transaction.set_rollback(True)
-    return _compare([change for change in changes if change.changes], now, then)
+    return _compare(changes, now, [*(policy for policy in now if policy.slug not in changed), *then])
 
 
 def _latest(policies: Iterable[Policy]) -> list[Policy]:

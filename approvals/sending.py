@@ -29,12 +29,17 @@ class NotTheRequester(Forbidden):
     title = "Only the requester does this"
 
 
-def require_requester(request: Request, by: User) -> None:
-    """Raise `Missing` where `by` may not see `request`, `NotTheRequester` where it is somebody else's."""
+def require_seen(request: Request, by: User) -> None:
+    """Raise `Missing` where `by` may not see `request`."""
     if not requests_for(by).filter(pk=request.pk).exists():
         raise Missing("There is no such request, or it is not yours to see.")
+
+
+def require_requester(request: Request, by: User) -> None:
+    """The same, and raise `NotTheRequester` where it is somebody else's."""
+    require_seen(request, by)
     if request.requester_id != by.pk:
-        raise NotTheRequester(f"{request.requester} sent this request; only they can change, send or withdraw it.")
+        raise NotTheRequester(f"{request.requester} sent this request; only they can change and send it.")
 
 
 @transaction.atomic

@@ -64,7 +64,7 @@ TABLE: dict[tuple[State, Verb], Transition] = {
     (State.IN_REVIEW, Verb.WITHDRAW): Transition(State.WITHDRAWN, "requester", "request.withdrawn"),
     (State.IN_REVIEW, Verb.EXPIRE): Transition(State.EXPIRED, "clock", "request.expired"),
     (State.SENT_BACK, Verb.SEND): Transition(State.SUBMITTED, "requester", "request.submitted"),
-    (State.SENT_BACK, Verb.WITHDRAW): Transition(State.WITHDRAWN, "requester", "request.withdrawn"),
+    (State.SENT_BACK, Verb.WITHDRAW): Transition(State.WITHDRAWN, "concerned", "request.withdrawn"),
     (State.SENT_BACK, Verb.EXPIRE): Transition(State.EXPIRED, "clock", "request.expired"),
     (State.APPROVED, Verb.SUSPEND): Transition(State.SUSPENDED, "platform", "request.suspended"),
     (State.APPROVED, Verb.SUPERSEDE): Transition(State.SUPERSEDED, "newer", "request.superseded"),

@@ -104,6 +104,7 @@ class SubjectKind:
     `on_suspended(request, decision, by, reason)` takes back for a time what the approval brought about,
     `on_resumed(request, decision, by)` brings it about once more; a kind without them cannot be suspended.
     `is_replaced`: a newer approval of the same subject takes the place of this one.
+    `ends_with_validity`: what an approval gave ends by itself when its validity does, and the approval with it.
     `bootstrap_permission`: where no policy fits, one other of who holds it above tenants approves, as
     `bootstrap_sentence` tells people.
     `traits(facts)` says what of them policies choose by: risk tier, classes of data, regions, cost a month.
@@ -131,6 +132,7 @@ class SubjectKind:
     on_suspended: Callable[[Request, Decision, Any, str], None] | None = None
     on_resumed: Callable[[Request, Decision, Any], None] | None = None
     is_replaced: bool = True
+    ends_with_validity: bool = False
     bootstrap_permission: str = ""
     bootstrap_sentence: str = ""
     traits: Callable[[Mapping[str, Any]], Traits] = no_traits

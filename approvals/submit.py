@@ -230,8 +230,14 @@ def refuse_second(request: Request) -> None:
     same = Request.objects.filter(subject_kind=request.subject_kind, subject_key=request.subject_key)
     earlier = same.filter(state__in=OPEN_STATES).exclude(pk=request.pk).first()
     if earlier is not None:
+        told = f"This was asked already and is in review as R-{earlier.number}. Follow it there, or withdraw it first."
+        if earlier.state == State.SENT_BACK:
+            told = (
+                f"This was asked already as R-{earlier.number}, which was sent back to who asked. They change it and"
+                " send it again; they, who decides for the tenant, or the platform team can withdraw it."
+            )
         raise OpenRequestExists(
-            f"This was asked already and is in review as R-{earlier.number}. Follow it there, or withdraw it first.",
+            told,
             way_out=earlier.get_absolute_url(),
             number=earlier.number,
         )

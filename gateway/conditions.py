@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 from access.conditions import Conditions
-from catalog.regions import is_in
 from gateway.asked import Asked, InvalidRequest, Stated
 from gateway.capping import Beyond, capped
 from refusals import Refusal
 from tenants.data_classes import checked, in_order
+from tenants.regions import is_in
 
 if TYPE_CHECKING:
     from gateway.admission import Admitted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -14,7 +15,7 @@ from access.keys.tables import KeyPermit
 from access.models import Grant
 from approvals.evidence.collectors import Collector
 from approvals.models import Decision, Request
-from approvals.subjects import Evidence, SubjectKind
+from approvals.subjects import Evidence, SubjectKind, facts_stay
 from approvals.submit import submit
 from audit.record import record
 from refusals.errors import Conflict
@@ -44,6 +45,21 @@ def request_key(*, environment: Environment, reason: str, by: User) -> Request:
     Raises `Missing` or `Forbidden` (needs `tenants.manage_keys`), `LeftToTenant`, `PermittedAlready`, `TenantArchived`,
     `ProjectArchived` and the refusals of `approvals.submit`.
     """
+    _require(environment, by)
+    return submit(
+        subject_kind=KIND,
+        subject_key=f"{environment.pk}:{by.pk}",
+        title=f"{environment.project.name} asks for a key in {environment.kind}",
+        reason=reason,
+        facts={"environment": environment.path},
+        tenant=environment.tenant,
+        environment=environment,
+        by=by,
+    )
+
+
+def _require(environment: Environment, by: User) -> None:
+    """Raise why `by` cannot ask for a key of `environment`."""
     require(by, MANAGE_KEYS, environment)
     refuse_archived(environment.tenant, environment.project)
     if who_decides(environment) is None:
@@ -57,16 +73,12 @@ def request_key(*, environment: Environment, reason: str, by: User) -> Request:
             f"You may issue a key of {environment} already, until {held.expires_at:%d %b %Y}.",
             way_out=issuing_page(environment),
         )
-    return submit(
-        subject_kind=KIND,
-        subject_key=f"{environment.pk}:{by.pk}",
-        title=f"{environment.project.name} asks for a key in {environment.kind}",
-        reason=reason,
-        facts={"environment": environment.path},
-        tenant=environment.tenant,
-        environment=environment,
-        by=by,
-    )
+
+
+def _revise(request: Request, facts: Mapping[str, Any], by: User) -> Mapping[str, Any]:
+    if request.environment is not None:
+        _require(request.environment, by)
+    return facts_stay(request, facts, by)
 
 
 def issuing_page(environment: Environment) -> str:
@@ -132,6 +144,7 @@ ASKING_FOR_A_KEY = SubjectKind(
             _evidence,
         ),
     ),
+    revise=_revise,
     page=_page,
     is_replaced=False,  # each is for a key of its own
     capability=KEYS,

@@ -15,7 +15,7 @@ from approvals.delegation.standing import Standing, standing
 from approvals.delegation.tables import Delegation, Mode
 from approvals.evidence.collectors import Collector
 from approvals.models import Decision, Request
-from approvals.subjects import Evidence, SubjectKind
+from approvals.subjects import Evidence, SubjectKind, facts_stay
 from approvals.submit import submit
 from audit.record import record
 from refusals.errors import Conflict, Forbidden, Invalid
@@ -120,6 +120,11 @@ def _is_same(before: Standing, after: Standing, tenant: Tenant | None, mode: str
     return same and (tenant is None or before.is_own)
 
 
+def _revise(request: Request, facts: Mapping[str, Any], by: User) -> Mapping[str, Any]:
+    require_proposer(by)
+    return facts_stay(request, facts, by)
+
+
 def _lock(request: Request) -> None:
     reserve(f"delegation {request.subject_key}")
 
@@ -176,6 +181,7 @@ DELEGATION = SubjectKind(
             _evidence,
         ),
     ),
+    revise=_revise,
     page=lambda request: "/platform/delegation/",
     looks_at=(
         "Who gains the right to decide, and can they answer for it?",

@@ -8,6 +8,7 @@ import pgtrigger.compiler
 import pgtrigger.migrations
 from django.conf import settings
 from django.db import migrations, models
+from django.utils import timezone
 
 from tenants.scope import everything
 
@@ -18,10 +19,45 @@ def say_when_sent(apps, schema_editor):
     requests.filter(sent_at=None).update(sent_at=models.F("created_at"))
 
 
+REPLACED = ["access", "onboarding", "delegation"]  # the kinds of which a newer approval takes the place of an earlier
+ENDING = ["access"]  # the kinds of which an approval ends with its validity
+
+
+@everything("an approval that is over already is not told of as if it ended today")
+def close_what_is_over(apps, schema_editor):
+    """Each approval that a newer one replaced is superseded, and one whose validity is over is expired: silently, and
+    before the table of states is enforced, since what happened then is not done by the clock of today."""
+    requests = apps.get_model("approvals", "Request").objects.using(schema_editor.connection.alias)
+    approved = requests.filter(state="approved")
+    newer = approved.filter(
+        models.Q(closed_at__gt=models.OuterRef("closed_at"))
+        | models.Q(closed_at=models.OuterRef("closed_at"), number__gt=models.OuterRef("number")),
+        subject_kind=models.OuterRef("subject_kind"),
+        subject_key=models.OuterRef("subject_key"),
+    )
+    # With the time of its sending at once: of a row that one transaction updates twice, PostgreSQL puts the checks of its
+    # foreign keys off to the end, and alters no table that waits for such.
+    sent = {"sent_at": models.F("created_at")}
+    approved.filter(models.Exists(newer), subject_kind__in=REPLACED).update(state="superseded", **sent)
+    over = approved.filter(subject_kind__in=ENDING, decision__valid_until__lte=timezone.now())
+    over.update(state="expired", **sent)
+
+
 @everything("stages that were opened before stood one after another")
 def one_after_another(apps, schema_editor):
     reviews = apps.get_model("approvals", "Review").objects.using(schema_editor.connection.alias)
     reviews.update(group=models.F("position"))
+
+
+@everything("votes that demanded something are said to")
+def say_which_demanded(apps, schema_editor):
+    """What a vote demands lies in a table of the room above, where that is as old; else nobody demanded anything."""
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('access_imposed') IS NOT NULL")
+        if cursor.fetchone() == (True,):
+            cursor.execute(
+                "UPDATE approvals_vote SET is_conditional = true WHERE id IN (SELECT vote_id FROM access_imposed)"
+            )
 
 
 def name_policies(apps, schema_editor):
@@ -104,11 +140,13 @@ class Migration(migrations.Migration):
             name='is_conditional',
             field=models.BooleanField(default=False, help_text='an approval that demands something'),
         ),
+        migrations.RunPython(say_which_demanded, migrations.RunPython.noop),
         migrations.AlterField(
             model_name='request',
             name='state',
             field=models.CharField(choices=[('draft', 'Draft'), ('submitted', 'Submitted'), ('in_review', 'In review'), ('sent_back', 'Sent back'), ('approved', 'Approved'), ('approved_with_conditions', 'Approved with conditions'), ('refused', 'Refused'), ('withdrawn', 'Withdrawn'), ('expired', 'Expired'), ('suspended', 'Suspended'), ('superseded', 'Superseded')], max_length=24),
         ),
+        migrations.RunPython(close_what_is_over, migrations.RunPython.noop),
         migrations.AlterField(
             model_name='review',
             name='outcome',

@@ -40,8 +40,8 @@ from approvals.states import (
 from approvals.subjects import kind_of
 from approvals.suspending import may_suspend
 from approvals.viewer import viewer_of
-from approvals.voting import ChecklistOpen, vote
-from approvals.withdraw import withdraw
+from approvals.voting import ChecklistOpen, has_veto, vote
+from approvals.withdraw import may_withdraw, withdraw
 from refusals.errors import Conflict, Invalid, Missing
 from tenants import once
 from tenants.models import User
@@ -125,7 +125,7 @@ def say(request: HttpRequest, number: int) -> HttpResponse:
 
 @require_POST
 def take_back(request: HttpRequest, number: int) -> HttpResponse:
-    """Withdraw one's own request."""
+    """Withdraw the request."""
     viewer = viewer_of(request)
     found = find_request(viewer, number)
     try:
@@ -190,10 +190,11 @@ def shown(
         "typical": typical(found.subject_kind, [environment_kind]).get(environment_kind)
         if found.state == State.IN_REVIEW
         else None,
-        "may_withdraw": (State(found.state), Verb.WITHDRAW) in TABLE and found.requester_id == viewer.pk,
+        "may_withdraw": (State(found.state), Verb.WITHDRAW) in TABLE and may_withdraw(found, viewer),
         "may_suspend": found.state in APPROVED_STATES and may_suspend(found, viewer),
         "may_resume": found.state == State.SUSPENDED and may_suspend(found, viewer),
         "reason_form": ReasonForm(),
+        "has_veto": step.review is not None and has_veto(step.review, viewer),
         "vote_form": vote_form or VoteForm(checklist=step.review.checklist if step.review else ()),
         "demand_form": demand_form or (kind.demands() if kind.demands else None),
         "comment_form": comment_form or CommentForm(initial={"once": once.new_token()}),

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from catalog.models import CardEdition, Deployment, ModelVersion, TermsText
-from catalog.regions import is_in
 from catalog.register.holding import Counts
+from tenants.regions import is_in
 from tenants.risk.tiers import MODEL, Risk, assess
 
 INSIDE = ("here", "eu", "europe", "eu-central", "eu-west", "eu-north", "eu-south", "germany", "france", "sweden")

@@ -12,7 +12,6 @@ import time
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from catalog.regions import is_in
 from gateway import failures
 from gateway.admission import Admitted, NoDeployment
 from gateway.asked import InvalidRequest
@@ -24,6 +23,7 @@ from gateway.routing.retry_budget import RetryBudget
 from gateway.routing.standing import Standing, brief
 from gateway.snapshot import Grant, Route, Target
 from refusals import Refusal
+from tenants.regions import is_in
 
 if TYPE_CHECKING:
     from gateway.routing.router import Router

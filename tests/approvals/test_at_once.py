@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+import pgtrigger
 import pytest
 from django.db import connection, transaction
 from django.test import Client
@@ -16,8 +17,9 @@ from access.granting import grant, revoke
 from access.models import Grant
 from approvals.boards import create_board, seat, unseat
 from approvals.expiring import OPEN_FOR, expire_overdue
-from approvals.models import Decision, Request, Seat, Vote
+from approvals.models import Decision, Request, Review, Revision, Seat, Vote
 from approvals.policies import change_policy
+from approvals.sending import send
 from approvals.voting import vote
 from approvals.withdraw import withdraw
 from audit.models import Entry
@@ -154,7 +156,9 @@ def test_a_comment_sent_by_two_clicks_at_once_is_said_once(house: Cast) -> None:
 def test_a_request_decided_at_that_moment_does_not_keep_the_others_from_expiring(house: Cast) -> None:
     for number in range(3):
         request_access(environment=house.environment(), route=route(f"r{number}"), purpose="x", by=house.dev)
-    Request.objects.update(sent_at=timezone.now() - OPEN_FOR - dt.timedelta(days=1))
+    long_ago = timezone.now() - OPEN_FOR - dt.timedelta(days=1)
+    Request.objects.update(sent_at=long_ago)
+    Review.objects.update(opened_at=long_ago)
     newest = Request.objects.order_by("-number")[0]
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
@@ -164,6 +168,24 @@ def test_a_request_decided_at_that_moment_does_not_keep_the_others_from_expiring
         assert counted.result(timeout=10) == 2
     states = Request.objects.order_by("number").values_list("state", flat=True)
     assert list(states) == ["expired", "expired", "refused"]
+
+
+def test_a_request_sent_again_at_that_moment_does_not_expire(house: Cast) -> None:
+    asked = request_access(environment=house.environment(), route=route(), purpose="x", by=house.dev)
+    vote(review=asked.reviews.get(), verdict="send_back", comment="Which?", by=house.rita)
+    long_ago = timezone.now() - OPEN_FOR - dt.timedelta(days=1)
+    Request.objects.update(sent_at=long_ago)
+    Review.objects.update(opened_at=long_ago)
+    with pgtrigger.ignore("approvals.Revision:frozen"):
+        Revision.objects.update(sent_back_at=long_ago)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            send(request=asked, by=house.dev)
+            counted = pool.submit(everything("a job")(lambda: (expire_overdue(), connection.close())[0]))
+            wait_for_a_lock()
+        assert counted.result(timeout=10) == 0
+    asked.refresh_from_db()
+    assert (asked.state, asked.round) == ("in_review", 2)
 
 
 def wait_for_a_lock() -> None:

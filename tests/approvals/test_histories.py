@@ -16,6 +16,7 @@ from random import randrange
 import pgtrigger
 import pytest
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
@@ -23,8 +24,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from approvals import subjects
 from approvals.boards import create_board, seat, unseat
-from approvals.expiring import OPEN_FOR, expire_overdue, lapse_ended
-from approvals.models import Board, Comment, Decision, Request, Vote
+from approvals.expiring import OPEN_FOR, expire_overdue, lapse_ended, standing_still_since
+from approvals.models import Board, Comment, Decision, Request, Review, Revision, Vote
 from approvals.policies import change_policy
 from approvals.sending import change, send
 from approvals.states import APPROVED_STATES, LIVING_STATES, TABLE, UNDECIDED_STATES, State
@@ -135,12 +136,15 @@ class Histories(RuleBasedStateMachine):
         by = dt.timedelta(days=days)
         for row in Request.objects.exclude(sent_at=None):
             Request.objects.filter(pk=row.pk).update(sent_at=row.sent_at - by if row.sent_at else None)
+        Review.objects.update(opened_at=F("opened_at") - by)
+        with pgtrigger.ignore("approvals.Revision:frozen"):
+            Revision.objects.update(sent_back_at=F("sent_back_at") - by)
         with pgtrigger.ignore("approvals.Decision:frozen"):
             for decision in Decision.objects.exclude(valid_until=None):
                 Decision.objects.filter(pk=decision.pk).update(valid_until=(decision.valid_until or by) - by)  # type: ignore[operator]
         expire_overdue()
         lapse_ended()
-        assert not Request.objects.filter(state="in_review", sent_at__lt=timezone.now() - OPEN_FOR).exists()
+        assert not standing_still_since(timezone.now() - OPEN_FOR).exists()
 
     @invariant()
     def every_state_was_reached_by_the_table(self) -> None:
@@ -200,6 +204,7 @@ def people(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> dict[str, User]:
         SubjectKind(
             slug=KIND, name="A history", effect="It came about.", on_approved=effect,
             on_suspended=lambda request, decision, by, reason: None, on_resumed=lambda request, decision, by: None,
+            ends_with_validity=True,
         )
     )  # fmt: skip
     change_policy(subject_kind=KIND, sentence="So.", stages=STAGES[0], by=SYSTEM)

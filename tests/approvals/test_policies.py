@@ -21,7 +21,16 @@ from approvals.boards import SeatNeeded, create_board, seat, unseat
 from approvals.models import Board, Policy, Request
 from approvals.policies import PolicyOfAnother, change_policy, choose, equals_of, policy_for
 from approvals.policy_conditions import Traits, UnfitCondition
-from approvals.policy_documents import SCHEMA, DocumentNotUnderstood, put_in_force, read, written_in_force
+from approvals.policy_documents import (
+    SCHEMA,
+    DocumentNotUnderstood,
+    compared,
+    document_of,
+    put_in_force,
+    read,
+    stated,
+    written_in_force,
+)
 from approvals.policy_trial import tried
 from approvals.subjects import SubjectKind, register
 from approvals.submit import submit
@@ -107,6 +116,16 @@ def test_the_highest_priority_then_the_most_asked_for_then_the_first_slug_decide
     assert listed["a-two"] == ["b-two"] and listed["access"] == []
 
 
+def test_a_region_holds_those_below_it(cast: Cast) -> None:
+    put(cast, "europe", when={"regions": ["eu"]})
+    asked = request_access(
+        environment=cast.environment(), route=route(), purpose="x", by=cast.dev,
+        conditions=conditions({"regions": ["eu-central-1"]}),
+    )  # fmt: skip
+    assert (asked.policy and asked.policy.slug, asked.because) == ("europe", "region eu-central-1")
+    assert choose("access", "", Traits(regions=frozenset({"europa"}))).policy.slug == "access"
+
+
 def test_cost_is_compared_and_what_nobody_knows_meets_no_condition(cast: Cast) -> None:
     put(cast, "dear", when={"cost_above_a_month": 1000})
     for cost, slug in ((None, "access"), ("1000", "access"), ("1000.01", "dear")):
@@ -155,6 +174,7 @@ def test_a_version_that_was_to_come_gives_way_to_a_newer_one(cast: Cast) -> None
     [
         ({"risk": ["high"]}, "cannot ask for"),
         ({"regions": "eu"}, "list of words"),
+        ({"risk_tiers": ["hgih"]}, "no risk tier"),
         ({"data_classes": ["secret"]}, "no class of data"),
         ({"cost_above_a_month": "much"}, "amount of money"),
         ({"cost_above_a_month": -1}, "amount of money"),
@@ -188,6 +208,42 @@ def test_written_and_read_again_it_changes_nothing(cast: Cast, legal: Board) -> 
     assert Policy.objects.count() == before, "a trial keeps nothing"
     put_in_force(changed, by=cast.pat)
     assert policy_for("access").stages == [{"board": "risk", "quorum": 2}]
+
+
+def test_a_version_to_come_stays_when_its_policy_is_stated_as_it_stands(cast: Cast, legal: Board) -> None:
+    begins = timezone.now() + dt.timedelta(days=3)
+    put(cast, "other")
+    coming = [{"board": "legal", "quorum": 1}]
+    change_policy(
+        subject_kind="access", slug="access", sentence="Soon.", stages=coming, effective_from=begins, by=cast.pat
+    )
+    put_in_force(written_in_force().replace("sentence: other.", "sentence: Otherwise."), by=cast.pat)
+    to_come = Policy.objects.not_over().filter(effective_from__gt=timezone.now())
+    assert [(row.slug, row.version) for row in to_come] == [("access", 2)]
+    told = tried(written_in_force().replace("quorum: 1", "quorum: 2"), by=cast.pat)
+    assert [change.slug for change in told.changes] == ["access", "other"]
+
+
+def test_a_version_to_come_is_brought_forward_put_off_and_called_off(cast: Cast, legal: Board) -> None:
+    begins, later = (timezone.now() + dt.timedelta(days=days) for days in (3, 5))
+    coming = [{"board": "legal", "quorum": 1}]
+    soon = {"slug": "access", "subject_kind": "access", "sentence": "Soon.", "stages": coming}
+    change_policy(**soon, effective_from=begins, by=cast.pat)
+
+    def changed(**more: Any) -> list[str]:
+        found = compared([soon | more])
+        return [each.name for change in found for each in change.changes]
+
+    assert changed(effective_from=begins) == []
+    assert changed(effective_from=later) == ["Effective from"]
+    assert "Sentence" in changed(), "it does not decide yet"
+    now = document_of(policy_for("access"))
+    assert [change.changes for change in compared([now])] == [[]]
+    called_off = compared([now | {"effective_from": begins}])
+    assert {each.name for each in called_off[0].changes} == {"Sentence", "Stages 1, board"}
+    put_in_force(stated(**soon), by=cast.pat)
+    assert policy_for("access").sentence == "Soon."
+    assert not Policy.objects.not_over().filter(effective_from__gt=timezone.now()).exists()
 
 
 @pytest.mark.parametrize(
@@ -270,15 +326,15 @@ def test_the_pages_and_the_api_read_and_change_the_document(cast: Cast) -> None:
 def test_the_form_states_conditions_priority_and_begin(cast: Cast) -> None:
     given = {
         "subject_kind": "access", "slug": "high-risk", "sentence": "High.", "board_1": "risk", "quorum_1": "1",
-        "risk_tiers": "high, limited", "regions": "eu", "cost_above_a_month": "100", "priority": "3",
+        "risk_tiers": "high, medium", "regions": "eu", "cost_above_a_month": "100", "priority": "3",
         "effective_from": "",
     }  # fmt: skip
     pat = signed_in(cast.pat)
     assert pat.post("/platform/policies/", given).status_code == 302
     made = Policy.objects.get(slug="high-risk")
-    assert made.when == {"risk_tiers": ["high", "limited"], "regions": ["eu"], "cost_above_a_month": "100"}
+    assert made.when == {"risk_tiers": ["high", "medium"], "regions": ["eu"], "cost_above_a_month": "100"}
     page = pat.get(f"/platform/policies/?from={made.pk}").content.decode()
-    assert 'value="high, limited"' in page and 'value="high-risk"' in page
+    assert 'value="high, medium"' in page and 'value="high-risk"' in page
     wrong = pat.post("/platform/policies/", given | {"data_classes": "secret"})
     assert wrong.status_code == 422 and "no class of data" in wrong.content.decode()
 

@@ -10,6 +10,7 @@ from approvals.models import Policy, Request
 from approvals.policies import change_policy, policy_for
 from approvals.policy_changes import ChangedSince, NothingChanges, put
 from approvals.policy_documents import written_in_force
+from approvals.sending import send
 from approvals.submit import ReasonMissing
 from approvals.voting import NotSeated, OwnRequest, vote
 from audit.record import SYSTEM
@@ -92,11 +93,14 @@ def test_a_policy_says_who_decides_on_policies(cast: Cast) -> None:
 def test_what_was_changed_meanwhile_is_not_undone(cast: Cast, paul: User) -> None:
     request = asked(cast.pat)
     change_policy(subject_kind="access", sentence="Else.", stages=[{"board": "risk", "quorum": 1}], by=SYSTEM)
-    with pytest.raises(ChangedSince):
+    with pytest.raises(ChangedSince, match="Refuse it, or withdraw it"):
         vote(review=request.reviews.get(), verdict="approve", comment="ok", by=paul)
     assert policy_for("access").sentence == "Else."
     request.refresh_from_db()
     assert request.state == "in_review"
+    vote(review=request.reviews.get(), verdict="send_back", comment="It was changed.", by=paul)
+    with pytest.raises(ChangedSince):
+        send(request=request, by=cast.pat)
 
 
 def test_nothing_and_without_a_reason_is_not_asked_for(cast: Cast, paul: User) -> None:

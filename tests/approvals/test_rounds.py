@@ -9,12 +9,14 @@ from django.test import Client
 from access.asking import request_access
 from access.conditions import read
 from access.granting import grant, revoke
+from access.keys.asking import request_key
 from access.models import Grant
 from approvals import subjects
 from approvals.boards import create_board, seat
+from approvals.delegation.tables import Delegation
 from approvals.models import Request, Vote
 from approvals.policies import change_policy
-from approvals.sending import change, send
+from approvals.sending import NotTheRequester, change, send
 from approvals.subjects import FactsStay, SubjectKind, register
 from approvals.submit import MOST_DRAFTS, OpenRequestExists, TooManyDrafts, submit
 from approvals.suspending import NotSuspendable, resume, suspend
@@ -22,10 +24,13 @@ from approvals.voting import OwnRequest, vote
 from approvals.withdraw import withdraw
 from audit.models import Entry
 from catalog.models import Route
-from tenants.models import User
+from tenants.memberships import remove_member
+from tenants.models import Membership, Notification, User
 from tenants.service_accounts import create as create_service_account
 from tests.approvals.test_at_once import at_once
 from tests.cast import Cast, route
+from usage.limits.asking import request_limits
+from usage.limits.places import of_environment
 
 
 def signed_in(user: User) -> Client:
@@ -89,6 +94,25 @@ def test_what_was_sent_back_waits_for_who_asked_and_for_nobody_else(cast: Cast) 
     assert told["next_step"] == "Dev was asked to change it and to send it again."
     with pytest.raises(OpenRequestExists):
         request_access(environment=cast.environment(), route=Route.objects.get(), purpose="y", by=cast.dev)
+
+
+def test_what_was_sent_back_to_somebody_gone_does_not_hold_its_subject_for_ever(cast: Cast) -> None:
+    asked = say(sent(cast), cast.rita, "send_back")
+    cast.dev.is_active = False
+    cast.dev.save()
+    told = signed_in(cast.vera).post(f"/api/requests/{asked.number}/withdraw/", {}, content_type="application/json")
+    assert told.json()["code"] == "not_the_requester" and "who decides for the tenant" in told.content.decode()
+    with pytest.raises(OpenRequestExists, match="sent back to who asked"):
+        request_access(environment=cast.environment(), route=Route.objects.get(), purpose="y", by=cast.olivia)
+    for person in (cast.olivia, cast.pat):
+        page = signed_in(person).get(asked.get_absolute_url()).content.decode()
+        assert "Withdraw the request" in page and "Dev is told" in page, person
+    assert "Withdraw the request" not in signed_in(cast.vera).get(asked.get_absolute_url()).content.decode()
+    signed_in(cast.olivia).post(f"/requests/{asked.number}/withdraw/")
+    again = request_access(environment=cast.environment(), route=Route.objects.get(), purpose="y", by=cast.olivia)
+    assert again.state == "in_review"
+    with pytest.raises(NotTheRequester):
+        withdraw(request=again, by=cast.pat)
 
 
 def test_the_api_changes_sends_and_shows_the_difference(cast: Cast) -> None:
@@ -196,6 +220,34 @@ def test_conditions_of_a_round_that_was_sent_back_do_not_bind_the_next(cast: Cas
     asked = say(say(asked, cast.rita, "approve"), cast.ned, "approve")
     assert asked.state == "approved"
     assert Grant.objects.in_force().get().demanded.is_empty
+
+
+def test_what_is_approved_as_it_is_sent_again_is_not_told_with_words_of_the_round_before(cast: Cast) -> None:
+    asked = request_access(environment=cast.environment(), route=route(), purpose="x", by=cast.olivia)
+    asked = say(asked, cast.rita, "send_back", "No, for which customers?")
+    Delegation.objects.create(capability="models", mode="tenant", sentence="So it is.")
+    send(request=asked, by=cast.olivia)
+    asked.refresh_from_db()
+    assert asked.state == "approved"
+    assert not Notification.objects.filter(title__startswith="Approved").exists()
+
+
+def test_who_may_no_longer_ask_does_not_send_again(cast: Cast) -> None:
+    for kind in ("limits", "key"):
+        change_policy(subject_kind=kind, sentence="So.", stages=[{"board": "risk", "quorum": 1}], by=cast.pat)
+    for capability in ("limits", "keys"):
+        Delegation.objects.create(capability=capability, mode="platform", sentence="So it is.")
+    place = of_environment(cast.environment())
+    limits = say(request_limits(place=place, amounts={"requests": 9}, reason="x", by=cast.dev), cast.rita, "send_back")
+    key = say(request_key(environment=cast.environment(), reason="x", by=cast.dev), cast.rita, "send_back")
+    remove_member(membership=Membership.objects.get(user=cast.dev), by=cast.olivia)
+    dev = signed_in(User.objects.get(pk=cast.dev.pk))
+    for asked in (limits, key):
+        for verb, body in (("send", {}), ("change", {"reason": "y"})):
+            told = dev.post(f"/api/requests/{asked.number}/{verb}/", body, content_type="application/json")
+            assert told.status_code in (403, 404), (asked, told.content)
+        asked.refresh_from_db()
+        assert (asked.state, asked.reason) == ("sent_back", "x")
 
 
 def test_an_approval_that_demands_something_says_so(cast: Cast) -> None:

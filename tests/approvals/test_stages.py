@@ -86,6 +86,9 @@ def test_without_a_veto_a_refusal_counts_once_the_quorum_is_out_of_reach(cast: C
 
 def test_a_named_veto_refuses_alone_and_the_others_do_not(cast: Cast, legal: Board) -> None:
     asked = asked_under(cast, {"board": "legal", "quorum": 1, "veto": ["leo"]})
+    for name, is_told in (("leo", True), ("lea", False)):
+        page = signed_in(User.objects.get(username=name)).get(asked.get_absolute_url()).content.decode()
+        assert ("One refusal refuses the request" in page, "out of reach" in page) == (is_told, not is_told), name
     assert say(asked, "legal", "lea", "refuse") == "in_review"
     assert say(asked, "legal", "leo", "refuse") == "refused"
 

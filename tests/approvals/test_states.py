@@ -40,6 +40,7 @@ PEOPLE = {
     "clock": "",
 }
 MAY = {"quorum": "seated", "requester": "requester", "platform": "platform", "clock": "clock", "end": "clock"}
+CONCERNED = {"requester", "colleague", "platform"}  # the colleague decides for the tenant
 HIDDEN = {"stranger", "newcomer"}
 VOTES = {Verb.APPROVE, Verb.APPROVE_WITH_CONDITIONS, Verb.REFUSE, Verb.SEND_BACK}
 OF_THE_CLOCK = {Verb.EXPIRE, Verb.LAPSE}
@@ -116,7 +117,9 @@ def expected(state: State, verb: Verb, who: str) -> type[Refusal] | None:
     unseen = {State.DRAFT: set(PEOPLE) - {"requester"}, State.SUBMITTED: {"seated"}}.get(state, set())
     if verb not in OF_THE_CLOCK and who in HIDDEN | unseen:
         return Missing
-    if who not in {MAY[speaker] for speaker in speakers}:
+    said = TABLE.get((state, verb))
+    may = CONCERNED if said and said.who == "concerned" else {MAY[speaker] for speaker in speakers - {"concerned"}}
+    if who not in may:
         return Forbidden
     return None if (state, verb) in TABLE else Conflict
 

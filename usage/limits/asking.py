@@ -13,7 +13,7 @@ from django.db import transaction
 from approvals.evidence.collectors import Collector
 from approvals.models import Decision, Request
 from approvals.policy_conditions import Traits
-from approvals.subjects import Evidence, SubjectKind
+from approvals.subjects import Evidence, SubjectKind, facts_stay
 from approvals.submit import submit
 from refusals.errors import Conflict, Invalid
 from tenants.archiving import refuse_archived
@@ -128,6 +128,14 @@ def place_of_request(request: Request) -> Place | None:
     return makes[level](found) if found is not None else None
 
 
+def _revise(request: Request, facts: Mapping[str, Any], by: User) -> Mapping[str, Any]:
+    place = place_of_request(request)
+    if place is None:
+        raise PlaceGone(f"{request.facts['place']} is not there any more, so nothing can be set. Withdraw the request.")
+    require(by, REQUEST, place.row)
+    return facts_stay(request, facts, by)
+
+
 def _lock(request: Request) -> None:
     if request.tenant is not None:
         Tenant.objects.select_for_update(no_key=True).get(pk=request.tenant.pk)
@@ -182,6 +190,7 @@ KIND_OF_LIMITS = SubjectKind(
             _evidence,
         ),
     ),
+    revise=_revise,
     page=_page,
     traits=lambda facts: Traits(cost_a_month=_cost_a_month(facts)),
     is_replaced=False,  # one may be about a limit, the next about a budget
