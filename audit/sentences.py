@@ -55,7 +55,7 @@ SENTENCES = {
     "directory.rule_made": "made the rule",
     "directory.token_issued": "issued the directory's token",
     "directory.token_revoked": "revoked the directory's token",
-    "decision_keys.codes_renewed": "kept under a newer secret key the codes of",
+    "decisions.keys_renewed": "kept under a newer secret key the codes of",
     "decisions.sealed": "took into the chain of seals",
     "decisions.verified": "verified the decisions and",
     "decisions.verification_started": "asked for a verification of the decisions and",

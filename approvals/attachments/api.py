@@ -67,6 +67,6 @@ class DocumentActions:
     @extend_schema(responses={204: None})
     @document.mapping.delete
     def take_back_document(self, request: http.Request, number: int, document_id: UUID) -> Response:
-        """Take back what one attached oneself, while the request is open."""
+        """Take back a document while the request is open: one's own, or any as who asked or decides."""
         take_back(document=find_document(viewer_of(request), number, document_id), by=viewer_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -88,7 +88,7 @@ def renew_codes(*, by: Any = SYSTEM) -> int:
             renewed.append(row.pk)
     if renewed:
         record(
-            "decision_keys.codes_renewed", by=by, subject_kind="decision", subject_label="keys that sign decisions",
+            "decisions.keys_renewed", by=by, subject_kind="decision", subject_label="keys that sign decisions",
             keys=renewed,
         )  # fmt: skip
     return len(renewed)

@@ -486,7 +486,7 @@ def test_the_keys_stay_known_when_an_old_secret_key_is_dropped(decision: Decisio
     seal_decisions()
     settings.SECRET_KEY_FALLBACKS = []
     assert [each.is_ours for each in known_keys() if each.last_used] == [True] and verify_all().findings == []
-    assert Entry.objects.filter(verb="decision_keys.codes_renewed").count() == 1
+    assert Entry.objects.filter(verb="decisions.keys_renewed").count() == 1
     settings.SECRET_KEY = "a third, which knows nothing of the others"
     assert renew_codes() == 0
     assert [each.where for each in verify_all().findings] == ["public key"], "what is foreign is not made ours"
