@@ -22,7 +22,7 @@ from approvals.attachments.tables import Attachment, AttachmentPart, DocumentKey
 from approvals.models import Request
 from audit.record import record
 from refusals import Refusal
-from tenants.credentials import decrypt, encrypt, rotated
+from tenants import data_keys
 
 PIECE = 1 << 20
 _NONCE = 12
@@ -66,12 +66,12 @@ def pieces(file: Attachment) -> Iterator[bytes]:
 def _secret(request: Request, *, make: bool) -> bytes:
     key = DocumentKey.objects.filter(request=request).first()
     if key is None and make:  # whoever attaches holds the request's lock
-        key = DocumentKey.objects.create(request=request, wrapped=encrypt(os.urandom(32).hex()))
+        key = DocumentKey.objects.create(request=request, wrapped=data_keys.new_wrapped())
     if key is None:
         raise DocumentUnreadable("The key of these documents is gone, so they cannot be opened any more.")
     try:
-        return bytes.fromhex(decrypt(bytes(key.wrapped)))
-    except (InvalidToken, ValueError) as error:
+        return data_keys.unwrapped(bytes(key.wrapped))
+    except InvalidToken as error:
         raise DocumentUnreadable(
             "The key of these documents cannot be opened: the platform team has to add the one that it is kept under to"
             " ATRIUM_CREDENTIAL_KEYS again."
@@ -90,15 +90,7 @@ def _about(file: Attachment, position: int) -> bytes:
 def rotate_document_keys(*, by: Any) -> tuple[int, int]:
     """Encrypt every request's key of documents again with the newest of `ATRIUM_CREDENTIAL_KEYS`: how many, and how
     many were passed over because no key of the installation opens them. The documents stay as they are."""
-    count = lost = 0
-    for key in DocumentKey.objects.select_for_update().order_by("pk"):
-        try:
-            key.wrapped = rotated(bytes(key.wrapped))
-        except InvalidToken:  # the others are none the worse for it
-            lost += 1
-            continue
-        key.save(update_fields=["wrapped"])
-        count += 1
+    count, lost = data_keys.rotate(DocumentKey.objects.all())
     if count or lost:
         record(
             "documents.key_rotated", by=by, subject_kind="request", subject_label="every request with documents",

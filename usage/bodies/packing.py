@@ -12,12 +12,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.record import record
-from tenants import scoping
+from tenants import data_keys, scoping
 from tenants.models import Tenant, User
 from ui.connections import give_back
 from ui.exporting import in_batches
 from usage.bodies.reading import READ, opened_of
-from usage.bodies.sealing import Unreadable, rewrapped
+from usage.bodies.sealing import Unreadable
 from usage.bodies.tables import Body, BodyKey
 
 AT_ONCE = 50  # each may have megabytes
@@ -68,15 +68,7 @@ def rotate_keys(*, by: Any) -> tuple[int, int]:
     """Encrypt every tenant's data key again with the newest of `ATRIUM_CREDENTIAL_KEYS`: how many, and how many were
     passed over because no key of the installation opens them. Content stays as it is, since it is encrypted with the
     data keys."""
-    count = lost = 0
-    for key in BodyKey.objects.select_for_update().order_by("pk"):
-        try:
-            key.wrapped = rewrapped(bytes(key.wrapped))
-        except Unreadable:  # the others are none the worse for it
-            lost += 1
-            continue
-        key.save(update_fields=["wrapped"])
-        count += 1
+    count, lost = data_keys.rotate(BodyKey.objects.all())
     if count or lost:
         record(
             "bodies.key_rotated", by=by, subject_kind="tenant", subject_label="every tenant that keeps content",

@@ -19,7 +19,7 @@ from cryptography.fernet import InvalidToken
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from refusals import Refusal
-from tenants.credentials import decrypt, encrypt, rotated
+from tenants import data_keys
 
 type Part = Literal["prompt", "answer"]
 _VERSION = b"\x01"
@@ -39,23 +39,10 @@ class Unreadable(Refusal):
     title = "This content cannot be opened"
 
 
-def new_wrapped() -> bytes:
-    """A new data key as it is kept."""
-    return encrypt(os.urandom(32).hex())
-
-
 def unwrapped(wrapped: bytes) -> bytes:
     """The data key, 32 bytes. Raises `Unreadable` when no key of the installation fits."""
     try:
-        return bytes.fromhex(decrypt(wrapped))
-    except (InvalidToken, ValueError) as error:
-        raise Unreadable(LOST) from error
-
-
-def rewrapped(wrapped: bytes) -> bytes:
-    """The same data key under the newest key of the installation. Raises `Unreadable` when none fits."""
-    try:
-        return rotated(wrapped)
+        return data_keys.unwrapped(wrapped)
     except InvalidToken as error:
         raise Unreadable(LOST) from error
 

@@ -15,10 +15,10 @@ from django.utils import timezone
 from audit.record import record
 from refusals.errors import Forbidden, Invalid
 from tenants.changes import announce
+from tenants.data_keys import new_wrapped
 from tenants.models import Environment, Tenant
 from usage.bodies.enforcing import ask_to_enforce
 from usage.bodies.keeping import LONGEST_DAYS, Bound, Keeping
-from usage.bodies.sealing import new_wrapped
 from usage.bodies.stated import keeping_of
 from usage.bodies.tables import BodyKey, RetentionBound, RetentionPolicy
 from usage.limits.places import Place
