@@ -11,7 +11,6 @@ from __future__ import annotations
 import http.client
 import os
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -24,9 +23,9 @@ from typing import Any
 import psycopg
 
 from benchmarks.gateway.load import BODY
+from benchmarks.gateway.quick_provider import served
 from benchmarks.ground import embedded_database
 from tests.chaos.gateways import Gateways
-from tests.installation import free_port
 
 PROCESSES, PACE_PER_S, ROUNDS = 3, 60, 100  # calls a second to each process
 LOOKS_APART_S = 0.004
@@ -64,11 +63,11 @@ class Caller:
 
 def main() -> int:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
-    with embedded_database(), _provider() as url:
+    with embedded_database(), served() as port:
         from tenants.scope import everything
 
         with everything("a measurement arranges"):
-            team = Team(url)
+            team = Team(f"http://127.0.0.1:{port}/v1")
         with Gateways(PROCESSES) as gateways, _load(gateways.ports, team.secret):
             callers = [Caller(port) for port in gateways.ports]
             took: dict[str, list[float]] = {"a bare NOTIFY": [_notified() for _ in range(rounds)]}
@@ -218,18 +217,6 @@ def _load(ports: list[int], secret: str) -> Iterator[None]:
         ended.set()
         for thread in threads:
             thread.join()
-
-
-@contextmanager
-def _provider() -> Iterator[str]:
-    """The base address of a provider that costs next to nothing."""
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.gateway.quick_provider", str(port)])
-    try:
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.kill()
-        process.wait()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -22,7 +21,9 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.gateway.quick_provider import served
 from benchmarks.ground import embedded_database
+from tests.installation import free_port
 
 SETTINGS = ("process", "machine", "database")
 CONNECTIONS = (1, 10, 100)
@@ -31,7 +32,7 @@ ROUNDS, SECONDS = 3, 4.0
 
 def main() -> int:
     with embedded_database() as address, ExitStack() as stack:
-        provider = stack.enter_context(_running("benchmarks.gateway.quick_provider"))
+        provider = stack.enter_context(served())
         key = _prepared(provider)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atrium-durability-")))
         print(f"one fsync of a line      {_median_ms(_fsync(folder)):8.2f} ms")
@@ -79,22 +80,9 @@ def _prepared(port: int) -> str:
 
 
 @contextmanager
-def _running(module: str) -> Iterator[int]:
-    """`python -m module PORT`; the port."""
-    port = _free_port()
-    process = subprocess.Popen([sys.executable, "-m", module, str(port)])
-    try:
-        _until(lambda: socket.create_connection(("127.0.0.1", port), 1).close())
-        yield port
-    finally:
-        process.kill()
-        process.wait()
-
-
-@contextmanager
 def _gateway(setting: str, data: Path) -> Iterator[int]:
     """The portal's ASGI application, one process, with `setting`; its port."""
-    port = _free_port()
+    port = free_port()
     environment = os.environ | {"GATEWAY_DURABILITY": setting, "ATRIUM_DATA": str(data), "PORT": str(port)}
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--port", str(port), "portal.asgi:application"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -104,11 +92,6 @@ def _gateway(setting: str, data: Path) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def _until(answers: Callable[[], object], within_s: float = 60) -> None:

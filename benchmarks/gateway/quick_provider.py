@@ -7,7 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.installation import free_port, until
 
 BODY = json.dumps({
     "id": "c-1", "object": "chat.completion", "created": 1, "model": "quick",
@@ -45,6 +51,24 @@ async def serve(port: int, kind: type[Posted]) -> None:
     """Serve on 127.0.0.1 until the process ends."""
     server = await asyncio.get_running_loop().create_server(kind, "127.0.0.1", port, backlog=4096)
     await server.serve_forever()
+
+
+@contextmanager
+def served() -> Iterator[int]:
+    """One in a process of its own; the port, once it listens."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.gateway.quick_provider", str(port)])
+    try:
+        until(lambda: _listens(port), within_s=60, what="the provider listens")
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 if __name__ == "__main__":

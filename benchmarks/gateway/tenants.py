@@ -26,6 +26,7 @@ from decimal import Decimal
 import psutil
 
 from benchmarks.gateway.load import BODY, LOAD_CORE
+from benchmarks.gateway.quick_provider import served
 from benchmarks.gateway.references import SERVED_CORE
 from benchmarks.ground import embedded_database
 from tests.installation import free_port
@@ -67,7 +68,7 @@ def main() -> int:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
     os.sched_setaffinity(0, {int(LOAD_CORE)})
     with ExitStack() as stack:
-        provider = stack.enter_context(_provider())
+        provider = stack.enter_context(served())
         both = [stack.enter_context(_installation(tenants, provider)) for tenants in (FEW, MANY)]
         for installation in both:
             asyncio.run(_load(installation, WARM_S, None))
@@ -208,18 +209,6 @@ def _is_ready(port: int) -> bool:
     from tests.chaos.gateways import facts
 
     return facts(port) is not None
-
-
-@contextmanager
-def _provider() -> Iterator[int]:
-    """The port of a provider that costs next to nothing."""
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.gateway.quick_provider", str(port)])
-    try:
-        yield port
-    finally:
-        process.kill()
-        process.wait()
 
 
 if __name__ == "__main__":
